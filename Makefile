@@ -1,0 +1,53 @@
+# `make` lists the targets. PYTHON=/path/to/python chooses the interpreter for a new .venv.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+BIN := .venv/bin
+
+.PHONY: help demo deps dev test check format docs constraints docker-up docker-logs docker-down clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+
+demo: ## set up and show a live page on simulated shop data
+	@tools/setup.sh run
+	@$(BIN)/datawatch demo
+
+deps: ## set up .venv with everything that development needs
+	@tools/setup.sh dev
+
+dev: deps ## serve ./datawatch.duckdb on this machine
+	@$(BIN)/datawatch serve
+
+test: deps ## run all tests and doctests; names what was skipped and why
+	@$(BIN)/python tools/chromium.py --install
+	@$(BIN)/python -m pytest
+
+check: deps ## lint, formatting, types, import rule
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+	@$(BIN)/python -m pytest -q tests/test_imports.py
+
+format: deps ## format the code and fix what can be fixed without thought
+	@$(BIN)/ruff check --fix-only
+	@$(BIN)/ruff format
+
+docs: deps ## check that docs/ names every setting, command and route, and its links
+	@$(BIN)/python -m pytest -q tests/test_docs.py
+
+constraints: ## pin the ranges of pyproject.toml anew in constraints.txt (needs uv)
+	@UV="$(UV)" tools/constraints.sh
+
+docker-up: ## build and start the server in Docker; PROFILES="postgres redis prometheus" adds parts
+	@docker compose $(addprefix --profile ,$(PROFILES)) up --build --detach
+
+docker-logs: ## follow the log of the server in Docker
+	@docker compose logs --follow datawatch
+
+docker-down: ## stop the server in Docker and all its parts; data stays
+	@docker compose --profile '*' down
+
+clean: ## remove .venv, caches and build results; no workspace is touched
+	@rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,66 @@
+"""DataWatch Lab: live tables, metrics and dashboards from database changes and telemetry.
+
+The folders, in the order in which data flows::
+
+    core/       values, protocols, errors, clock, durations, settings; knows no edge
+    ingest/     bytes → typed change batches: envelopes/ (formats), sources/ (inputs)
+    metrics/    field roles, the catalogue of automatic metrics, partial states, queries
+    store/      DuckDB: change log, roll-ups, ledger, quarantine, migrations; all SQL
+    engine/     composition: the one place where stages meet; owns threads and transactions
+    service/    the operations of a workspace, each declared once; the only door for every edge
+    api/        tornado: REST, generated from service/
+    views/      Panel and HoloViews: the live overview page, plots
+    notebook/   the IPython extension and objects that show themselves
+    cli         the command `datawatch`
+    testing/    helpers for tests of programs that use this package
+
+`core` imports nothing of ours, stages import `core` only, `engine` wires the stages, `service`
+calls the engine, and the edges know `service` and `core`; ``tests/test_imports.py`` enforces it.
+The public names below load on first use, so ``import datawatch_lab`` itself loads next to nothing.
+
+>>> import datawatch_lab as dw
+>>> sorted(dw.__all__)
+['__version__', 'connect', 'load_ipython_extension', 'open']
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from datawatch_lab.notebook.extension import load_ipython_extension
+    from datawatch_lab.service.handle import connect
+    from datawatch_lab.service.handle import open_workspace as open
+
+    __version__: str
+
+__all__ = ["__version__", "connect", "load_ipython_extension", "open"]
+
+_HOMES = {
+    "connect": ("datawatch_lab.service.handle", "connect"),
+    "load_ipython_extension": ("datawatch_lab.notebook.extension", "load_ipython_extension"),
+    "open": ("datawatch_lab.service.handle", "open_workspace"),
+}
+"""Public name → the module that it lives in and its name there."""
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name from its home.
+
+    Raises:
+        AttributeError: there is no such name.
+    """
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("datawatch-lab")
+    if name not in _HOMES:
+        raise AttributeError(f"datawatch_lab has no name {name!r}. Names: {', '.join(__all__)}.")
+    module, there = _HOMES[name]
+    return getattr(import_module(module), there)
+
+
+def __dir__() -> list[str]:
+    """The public names, for completion."""
+    return sorted(__all__)

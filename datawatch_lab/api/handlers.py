@@ -1,0 +1,307 @@
+"""Handlers: parse, call, serialise. What they share is one frozen value, made by `routes`."""
+
+from __future__ import annotations
+
+import difflib
+import gzip
+import logging
+import re
+import uuid
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
+from types import TracebackType
+from typing import Any
+
+import msgspec
+from tornado.http1connection import HTTP1Connection
+from tornado.ioloop import IOLoop
+from tornado.web import HTTPError, RequestHandler, stream_request_body
+
+from datawatch_lab.api.auth import SAFE_METHODS, Gate, without_token
+from datawatch_lab.api.envelope import HttpError, envelope, headers_of
+from datawatch_lab.api.requests import read_ask
+from datawatch_lab.core.errors import AccessError, DataWatchError, InputError
+from datawatch_lab.service.answers import EventsAnswer, HealthAnswer
+from datawatch_lab.service.callers import Caller
+from datawatch_lab.service.operation import Operation, Role
+
+log = logging.getLogger(__name__)
+
+_REQUEST_ID = re.compile(r"[\w.-]{1,64}", re.ASCII)
+_GZIP_FROM_BYTES = 1_024
+_GZIP_LEVEL = 5
+_DROPPED_LIMITS = 16
+
+Allows = Callable[[str, Role], bool]
+"""Whether a user may do what asks for a role."""
+
+
+@dataclass(frozen=True)
+class Shared:
+    """What all handlers of one server share.
+
+    Attributes:
+        caller: carries operations out.
+        gate: tells who asks.
+        allows: whether a user has a role.
+        readers, writers: threads for operations; apart, so that waiting writes block no reader.
+        max_bytes: of a request's body.
+        paths: all paths, for "did you mean".
+    """
+
+    caller: Caller
+    gate: Gate
+    allows: Allows
+    readers: ThreadPoolExecutor
+    writers: ThreadPoolExecutor
+    max_bytes: int
+    paths: tuple[str, ...]
+
+
+class ApiHandler(RequestHandler):
+    """Signs in, answers errors with the envelope, logs one line without secrets."""
+
+    @cached_property
+    def request_id(self) -> str:
+        """The name of this request in answers and in the log; a client may choose it."""
+        given = self.request.headers.get("X-Request-ID", "")
+        return given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex[:16]
+
+    def initialize(self, shared: Shared) -> None:
+        """Take what all handlers share."""
+        self.shared = shared
+        self.user = ""
+
+    def set_default_headers(self) -> None:
+        """Name the request, and nothing about the server; tornado calls this again on an error."""
+        self.clear_header("Server")
+        self.set_header("X-Request-ID", self.request_id)
+        self.set_header("X-Content-Type-Options", "nosniff")
+        self.set_header("Cache-Control", "no-cache")
+        self.set_header("Content-Type", "application/json; charset=UTF-8")
+
+    def prepare(self) -> None:
+        """Let the owner in; every route that does not say otherwise asks for the token."""
+        self.user = self.shared.gate.check(self)
+
+    def need(self, role: Role) -> None:
+        """Refuse a user who has not the role.
+
+        Raises:
+            AccessError: 403.
+        """
+        if not self.shared.allows(self.user, role):
+            raise AccessError(f"this needs the role {role}.", status=403)
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        """Answer with the envelope; what was not meant to be seen stays in the log."""
+        error = _as_ours(status_code, kwargs.get("exc_info", (None, None, None))[1], self)
+        self.set_status(error.status)
+        for name, value in headers_of(error).items():
+            self.set_header(name, value)
+        self.finish(envelope(error))
+
+    def log_exception(
+        self,
+        typ: type[BaseException] | None,
+        value: BaseException | None,
+        tb: TracebackType | None,
+    ) -> None:
+        """Log what nobody expected, with its trace; an answered error is in the request's line."""
+        if isinstance(value, DataWatchError | HTTPError) or typ is None or value is None:
+            return
+        log.error("request %s failed", self.request_id, exc_info=(typ, value, tb))
+
+    def _log(self) -> None:
+        """One line a request; the path without its query, which may hold a token."""
+        status = self.get_status()
+        level = logging.INFO if status < 500 else logging.ERROR
+        log.log(
+            level,
+            "method=%s path=%s status=%d ms=%.1f id=%s user=%s",
+            self.request.method,
+            self.request.path,
+            status,
+            self.request.request_time() * 1_000,
+            self.request_id,
+            self.user or "-",
+        )
+
+
+def _as_ours(status: int, found: BaseException | None, handler: ApiHandler) -> DataWatchError:
+    """The error to answer: ours as it is, tornado's by its status, a surprise without detail."""
+    if isinstance(found, DataWatchError):
+        return found
+    if isinstance(found, HTTPError) and status < 500:
+        return HttpError(status, f"{found.log_message or found.reason or code_text(status)}.")
+    return HttpError(
+        500,
+        "something went wrong inside the server.",
+        hint=f"Its log has the reason under request id {handler.request_id}.",
+        details={"request_id": handler.request_id},
+    )
+
+
+def code_text(status: int) -> str:
+    """The plain words of a status, such as "Not Found"."""
+    return HTTPError(status).reason or f"status {status}"
+
+
+@stream_request_body
+class OperationHandler(ApiHandler):
+    """Serves the operations of one path, one per HTTP method.
+
+    The body is taken in pieces, so that a stranger's or too large a body is refused before it is
+    read.
+    """
+
+    def initialize(  # type: ignore[override]  # one value more than the base
+        self, shared: Shared, operations: Mapping[str, Operation[Any, Any]]
+    ) -> None:
+        """Take the operations by method."""
+        super().initialize(shared)
+        self.operations = operations
+        self.pieces: list[bytes] = []
+        self.size = 0
+
+    def prepare(self) -> None:
+        """Sign in, then check method, role and size."""
+        method = "GET" if self.request.method == "HEAD" else str(self.request.method)
+        operation = self.operations.get(method)
+        if operation is None or operation.answer is not HealthAnswer:
+            self.user = self.shared.gate.check(self)
+        else:
+            self.user = self.shared.gate.user(self) or ""
+        if operation is None:
+            allowed = ", ".join(sorted(self.operations))
+            raise HttpError(
+                405,
+                f"{self.request.path} does not take {self.request.method}.",
+                hint=f"It takes: {allowed}.",
+                headers={"Allow": allowed},
+            )
+        self.operation = operation
+        if self.user:
+            self.need(operation.role)
+        # A client that still sends cannot read an answer; so too large a body is read and dropped.
+        if isinstance(self.request.connection, HTTP1Connection):
+            self.request.connection.set_max_body_size(_DROPPED_LIMITS * self.shared.max_bytes)
+        announced = self.request.headers.get("Content-Length", "")
+        self._check_size(int(announced) if announced.isdecimal() else 0)
+
+    def data_received(self, chunk: bytes) -> None:
+        """Keep a piece of the body, unless it is too large already."""
+        self.size += len(chunk)
+        if self.size <= self.shared.max_bytes:
+            self.pieces.append(chunk)
+        else:
+            self.pieces.clear()
+
+    async def serve(self, **path: str) -> None:
+        """Call the operation in a thread and answer."""
+        self._check_size(self.size)
+        operation = self.operation
+        ask = read_ask(
+            operation,
+            path=path,
+            query={
+                name: self.get_query_arguments(name, strip=False)
+                for name in self.request.query_arguments
+            },
+            headers=self.request.headers,
+            body=b"".join(self.pieces),
+        )
+        self.pieces.clear()
+        is_read = operation.method in SAFE_METHODS
+        pool = self.shared.readers if is_read else self.shared.writers
+        packs = "gzip" in self.request.headers.get("Accept-Encoding", "")
+        body, packed = await IOLoop.current().run_in_executor(pool, self._answer, ask, packs)
+        self.set_status(operation.status)
+        self.set_header("Vary", "Accept-Encoding")
+        if packed:
+            self.set_header("Content-Encoding", "gzip")
+        self.finish(body)
+
+    get = head = post = put = patch = delete = serve
+
+    def _answer(self, ask: msgspec.Struct, packs: bool) -> tuple[bytes, bool]:  # noqa: FBT001
+        """The body, and whether it is packed; runs in a thread."""
+        answer: Any = self.shared.caller.call(self.operation, ask)
+        if isinstance(answer, HealthAnswer) and not self.user:
+            answer = {"status": answer.status}
+        if self.operation.name == "post_event":
+            _refuse_malformed(answer)
+        body = msgspec.json.encode(answer)
+        if packs and len(body) >= _GZIP_FROM_BYTES:
+            # Without a time stamp, so that the same answer has the same bytes and ETag.
+            return gzip.compress(body, _GZIP_LEVEL, mtime=0), True
+        return body, False
+
+    def _check_size(self, size: int) -> None:
+        limit = self.shared.max_bytes
+        if size > limit:
+            raise HttpError(
+                413,
+                f"the body is larger than {limit:,} bytes.",
+                hint="Send it in several requests, or use `datawatch ingest FILE`.",
+                details={"max_bytes": limit},
+            )
+
+
+def _refuse_malformed(answer: EventsAnswer) -> None:
+    """One event that was posted alone and is malformed: say so as an error, with its reason."""
+    if answer.received == 1 and answer.quarantined == 1:
+        (outcome,) = answer.events
+        raise InputError(
+            f"the event is malformed: {outcome.reason.rstrip('.')}.",
+            hint="It is kept in the quarantine, where it can be corrected and replayed.",
+            details={"outcome": msgspec.to_builtins(outcome)},
+        )
+
+
+class DocumentHandler(ApiHandler):
+    """Serves one JSON text that does not change, such as the OpenAPI document."""
+
+    def initialize(self, shared: Shared, body: bytes) -> None:  # type: ignore[override]
+        """Take the text."""
+        super().initialize(shared)
+        self.body = body
+
+    def get(self) -> None:
+        """Answer with the text."""
+        self.finish(self.body)
+
+    head = get
+
+
+class UnknownHandler(ApiHandler):
+    """Answers for paths that do not exist, naming the nearest that does."""
+
+    def prepare(self) -> None:
+        """Sign in, then say that there is no such path."""
+        super().prepare()
+        path = self.request.path
+        near = difflib.get_close_matches(path, self.shared.paths, n=1, cutoff=0.6)
+        guess = f"; did you mean {near[0]}?" if near else "."
+        raise HttpError(404, f"no path {path}{guess}", hint="All paths are in /api/openapi.json.")
+
+
+class HomeHandler(ApiHandler):
+    """Sends ``/`` to the portal, which asks for the token itself; a link's token is taken here."""
+
+    def initialize(self, shared: Shared, home: str) -> None:  # type: ignore[override]
+        """Take the path of the portal."""
+        super().initialize(shared)
+        self.home = home
+
+    def prepare(self) -> None:
+        """Turn a link's token into its cookie; strangers are refused by the portal."""
+        self.user = self.shared.gate.user(self) or ""
+
+    def get(self) -> None:
+        """Go to the portal."""
+        self.redirect(without_token(self.home, self.request.query))
+
+    head = get

@@ -1,0 +1,113 @@
+"""The URL patterns of the API, made from the declared operations."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import msgspec
+
+from datawatch_lab.api.auth import Gate
+from datawatch_lab.api.handlers import (
+    Allows,
+    DocumentHandler,
+    HomeHandler,
+    OperationHandler,
+    Shared,
+    UnknownHandler,
+)
+from datawatch_lab.api.openapi import document
+from datawatch_lab.service.handle import Workspace
+from datawatch_lab.service.operation import Operation, Role
+
+MAX_BYTES = 64 * 1024 * 1024
+"""Largest body of a request."""
+
+OPENAPI_PATH = "/api/openapi.json"
+PORTAL = "/datawatch"
+
+_READERS = 8
+_WRITERS = 16
+
+Pattern = tuple[str, type[Any], dict[str, Any]]
+
+
+def everybody(user: str, role: Role) -> bool:
+    """Until there are named users, whoever has the token may do everything."""
+    del user, role
+    return True
+
+
+def patterns(
+    workspace: Workspace,
+    gate: Gate,
+    *,
+    allows: Allows = everybody,
+    max_bytes: int = MAX_BYTES,
+    operations: Sequence[Operation[Any, Any]] | None = None,
+) -> list[Pattern]:
+    """URL patterns for tornado: as ``extra_patterns`` of a Bokeh server, or of an application.
+
+    Args:
+        workspace: what is served.
+        gate: who may ask; see `auth.gate_for`.
+        allows: whether a user has a role.
+        max_bytes: of a request's body; larger ones are refused with 413.
+        operations: those to serve; by default all of `service.operations`.
+    """
+    if operations is None:
+        from datawatch_lab.service.operations import OPERATIONS
+
+        operations = OPERATIONS
+    by_path = group(operations)
+    shared = Shared(
+        caller=workspace.caller,
+        gate=gate,
+        allows=allows,
+        readers=ThreadPoolExecutor(_READERS, thread_name_prefix="datawatch-read"),
+        writers=ThreadPoolExecutor(_WRITERS, thread_name_prefix="datawatch-write"),
+        max_bytes=max_bytes,
+        paths=(*by_path, OPENAPI_PATH, PORTAL),
+    )
+    described = msgspec.json.encode(document(operations))
+    return [
+        ("/", HomeHandler, {"shared": shared, "home": PORTAL}),
+        (OPENAPI_PATH, DocumentHandler, {"shared": shared, "body": described}),
+        *(
+            (regex_of(path), OperationHandler, {"shared": shared, "operations": found})
+            for path, found in by_path.items()
+        ),
+        ("/api(?:/.*)?", UnknownHandler, {"shared": shared}),
+    ]
+
+
+def group(
+    operations: Sequence[Operation[Any, Any]],
+) -> dict[str, dict[str, Operation[Any, Any]]]:
+    """Operations by path and method; paths without parameters first, since they are meant exactly.
+
+    Raises:
+        ValueError: two operations claim one route; a fault of the declarations.
+    """
+    routes: dict[str, dict[str, Operation[Any, Any]]] = {}
+    for each in operations:
+        for path in each.paths:
+            taken = routes.setdefault(path, {})
+            if each.method in taken:
+                raise ValueError(f"{each.method} {path}: {each.name} and {taken[each.method].name}")
+            taken[each.method] = each
+    return dict(sorted(routes.items(), key=lambda item: item[0].count("{")))
+
+
+def regex_of(path: str) -> str:
+    r"""A path template as a pattern of tornado.
+
+    >>> regex_of("/metrics/{name}/range")
+    '/metrics/(?P<name>[^/]+)/range'
+    """
+    parts = re.split(r"\{(\w+)\}", path)
+    return "".join(
+        f"(?P<{part}>[^/]+)" if number % 2 else re.escape(part) for number, part in enumerate(parts)
+    )

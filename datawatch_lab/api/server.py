@@ -1,0 +1,159 @@
+"""A tornado server of URL patterns in a thread of its own, and the choice of a port."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+import socket
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+from tornado.httpserver import HTTPServer
+from tornado.ioloop import IOLoop
+from tornado.netutil import bind_sockets
+from tornado.web import Application, RequestHandler
+
+from datawatch_lab.api.routes import Pattern
+from datawatch_lab.core.errors import DataWatchError
+
+log = logging.getLogger(__name__)
+
+_STOP_SECONDS = 10.0
+_TRIES = 50
+
+
+class AddressError(DataWatchError):
+    """A host and port cannot be bound."""
+
+    code = "address_unavailable"
+    status = 503
+
+
+class Server:
+    """Serves URL patterns at one address; for the API without pages, and for tests.
+
+    Args:
+        patterns: of `routes.patterns`.
+        host: to bind to.
+        port: to bind to; it must be free, see `free_port`.
+    """
+
+    def __init__(self, patterns: Sequence[Pattern], *, host: str, port: int) -> None:
+        self.patterns = patterns
+        self.host = host
+        self.port = port
+        self._ready = threading.Event()
+        self._loop: IOLoop | None = None
+        self._fault: OSError | None = None
+        self._thread = threading.Thread(target=self._run, name="datawatch-http", daemon=True)
+
+    @property
+    def address(self) -> str:
+        """The server's root, such as ``http://127.0.0.1:3002``."""
+        return address_of(self.host, self.port)
+
+    def start(self) -> None:
+        """Serve; returns once requests are taken.
+
+        Raises:
+            AddressError: the port is taken or the host is not of this machine.
+        """
+        self._thread.start()
+        self._ready.wait()
+        if self._fault is not None:
+            raise bind_error(self._fault, self.host, self.port)
+
+    def stop(self) -> None:
+        """Take no more requests, finish those that run, end the thread."""
+        loop = self._loop
+        if loop is None or not self._thread.is_alive():
+            return
+        loop.add_callback(self._stop)
+        self._thread.join(_STOP_SECONDS)
+
+    def _run(self) -> None:
+        asyncio.run(self._serve())
+
+    async def _serve(self) -> None:
+        application = Application(list[Any](self.patterns), log_function=_log)
+        try:
+            sockets = bind_sockets(self.port, self.host)
+        except OSError as error:
+            self._fault = error
+            self._ready.set()
+            return
+        self._loop = IOLoop.current()
+        self._stopping = asyncio.Event()
+        self._http = HTTPServer(application)
+        self._http.add_sockets(sockets)
+        self._ready.set()
+        await self._stopping.wait()
+        self._http.stop()
+        await self._http.close_all_connections()
+
+    def _stop(self) -> None:
+        self._stopping.set()
+
+
+def _log(handler: RequestHandler) -> None:
+    """Log a request that no handler of ours took; without its query, which may hold a token."""
+    log.info("%s %s %d", handler.request.method, handler.request.path, handler.get_status())
+
+
+def address_of(host: str, port: int) -> str:
+    """The root of a server's address.
+
+    >>> address_of("127.0.0.1", 3002), address_of("::1", 3002)
+    ('http://127.0.0.1:3002', 'http://[::1]:3002')
+    """
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def free_port(host: str, port: int, *, search: bool = False) -> int:
+    """A port that can be bound now.
+
+    Args:
+        host: to bind to.
+        port: the wanted one; 0 for any.
+        search: take the next free one above when the wanted one is taken.
+
+    Raises:
+        AddressError: it is taken, or the host is not of this machine; says how to choose another.
+    """
+    for candidate in range(port, port + _TRIES if search and port else port + 1):
+        try:
+            return _bindable(host, candidate)
+        except OSError as error:
+            fault = error
+            if error.errno != errno.EADDRINUSE:
+                break
+    raise bind_error(fault, host, port) from fault
+
+
+def _bindable(host: str, port: int) -> int:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        # As servers do: a port whose last connections are still closing is free.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind((host, port))
+        return int(probe.getsockname()[1])
+
+
+def bind_error(fault: OSError, host: str, port: int) -> AddressError:
+    """The error for an address that cannot be bound."""
+    if fault.errno == errno.EADDRINUSE:
+        return AddressError(
+            f"port {port} of {host} is taken by another program.",
+            hint="Choose another with --port N (or PORT=N); --port 0 takes any free one.",
+        )
+    if fault.errno == errno.EACCES:
+        return AddressError(
+            f"port {port} of {host} is reserved for administrators.",
+            hint="Choose one above 1023 with --port N.",
+        )
+    return AddressError(
+        f"{host} cannot be bound: {fault.strerror or fault}.",
+        hint="Use 127.0.0.1, or an address of this machine.",
+    )

@@ -1,0 +1,90 @@
+"""The program `datawatch`: its verbs, and how it ends when something fails."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, NoReturn
+
+import click
+
+from datawatch_lab.cli.demo import demo
+from datawatch_lab.cli.ingest import ingest
+from datawatch_lab.cli.listings import ledger, metrics, status, tables
+from datawatch_lab.cli.quarantine import quarantine
+from datawatch_lab.cli.query import query
+from datawatch_lab.cli.serve import serve
+from datawatch_lab.core.errors import ConfigError, DataWatchError, TimeError
+
+FAILED = 1
+WRONG_USAGE = 2
+INTERRUPTED = 130
+
+
+class Failure(click.ClickException):
+    """An error as this program shows it: one message on standard error."""
+
+    def __init__(self, message: str, exit_code: int) -> None:
+        super().__init__(message)
+        vars(self)["exit_code"] = exit_code  # click declares it as a constant of the class
+
+
+class Program(click.Group):
+    """The group of all verbs; turns errors into one clear message and an exit status."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a verb."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            click.echo("Interrupted.", err=True)
+            ctx.exit(INTERRUPTED)
+        except DataWatchError as error:
+            _fail(ctx, error, str(error))
+        except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
+            raise
+        except Exception as error:  # noqa: BLE001 — the last place; --debug shows the trace
+            _fail(ctx, error, f"internal error: {type(error).__name__}: {error}")
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The verbs in the order in which a newcomer needs them."""
+        del ctx
+        return list(self.commands)
+
+
+def _fail(ctx: click.Context, error: Exception, message: str) -> NoReturn:
+    if ctx.meta.get("debug") or os.environ.get("DATAWATCH_DEBUG"):
+        raise error
+    if not isinstance(error, DataWatchError):
+        message += "\nRun it again with --debug to see where."
+    raise Failure(message, WRONG_USAGE if isinstance(error, ConfigError | TimeError) else FAILED)
+
+
+def _version(ctx: click.Context, param: click.Parameter, value: bool) -> None:
+    del param
+    if not value or ctx.resilient_parsing:
+        return
+    from importlib.metadata import version
+
+    click.echo(f"datawatch {version('datawatch-lab')}")
+    ctx.exit()
+
+
+@click.group(
+    cls=Program,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Exit status: 0 well, 1 it failed, 2 wrong usage. `datawatch VERB --help` says more.",
+)
+@click.option(
+    "--version",
+    is_flag=True,
+    expose_value=False,
+    is_eager=True,
+    callback=_version,
+    help="Print the release and end.",
+)
+def main() -> None:
+    """Live tables, metrics and dashboards from database changes and telemetry."""
+
+
+for verb in (demo, serve, ingest, status, tables, metrics, query, ledger, quarantine):
+    main.add_command(verb)

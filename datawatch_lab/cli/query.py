@@ -1,0 +1,171 @@
+"""The verb query: a metric over a range, as numbers, as a small chart, or as JSON."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from datawatch_lab.cli import text
+from datawatch_lab.cli.charts import bar, columns, spark
+from datawatch_lab.cli.options import json_option, opened, print_json, workspace_option
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from datawatch_lab.service.answers import QueryAnswer, SeriesAnswer
+
+_HEIGHT = 8
+_LAST = 5
+_MAX_SERIES = 30
+
+
+@click.command(short_help="Ask for a metric over a range.")
+@click.argument("metric")
+@click.option("--from", "start", metavar="TIME", help="Start: 2026-01-31T12:00, -1h, today.")
+@click.option("--to", "end", metavar="TIME", help="End.  [default: now, or where the data ends]")
+@click.option("--step", metavar="WIDTH", help="Points this far apart: 1s, 1m, 5m, 1h, 1d.")
+@click.option(
+    "--aggregation",
+    metavar="NAME",
+    help="avg, sum, count, min, max, p50, p90, p95, p99, rate, distinct or last.",
+)
+@click.option("--by", "group_by", metavar="LABEL", help="One series for each value of LABEL.")
+@click.option(
+    "--filter",
+    "filters",
+    multiple=True,
+    metavar="LABEL=VALUE",
+    help="Only rows whose label has the value; may be repeated.",
+)
+@workspace_option
+@json_option
+def query(metric: str, workspace: Path | None, as_json: bool, **how: Any) -> None:
+    """Ask for a METRIC over a range.
+
+    Without --step, one value for each series; with it, its points. Without --from, the last hour,
+    or the range that the data has when that is history.
+    """
+    step = how.pop("step")
+    filters = ",".join(how.pop("filters")) or None
+    asked = {**how, "filters": filters}
+    with opened(workspace, "query") as handle:
+        if step is not None:
+            answer, course = handle.range(metric, step=step, **asked), None
+        else:
+            answer = handle.query(metric, **asked)
+            is_alone = not as_json and not how["group_by"]
+            course = handle.range(metric, **asked) if is_alone else None
+    if as_json:
+        print_json(answer)
+    else:
+        _show(answer, course)
+
+
+def _show(answer: QueryAnswer, course: QueryAnswer | None) -> None:
+    from datawatch_lab.cli.show import console
+    from datawatch_lab.cli.show import text as shown
+
+    out = console()
+    step = f", every {answer.step}" if answer.step else ""
+    span = f"{text.moment(answer.start)} to {text.moment(answer.end)} UTC"
+    out.print(shown(answer.metric, "bold"), shown(f"{answer.aggregation}, {span}{step}", "dim"))
+    if not any(value is not None for each in answer.series for _, value in each.points):
+        out.print("No data in this range.")
+    elif answer.step is None:
+        _show_values(out, answer)
+        if course is not None and course.series:
+            _show_course(out, course, course.series[0])
+    elif len(answer.series) == 1:
+        _show_course(out, answer, answer.series[0])
+        _show_last(out, answer, answer.series[0])
+    else:
+        _show_sparks(out, answer)
+
+
+def _name(series: SeriesAnswer) -> str:
+    return ", ".join(f"{name}={value}" for name, value in series.labels.items()) or "all"
+
+
+def _show_values(out: Console, answer: QueryAnswer) -> None:
+    """One value a series, with bars where there are several."""
+    from datawatch_lab.cli.show import grid, row
+
+    pairs = [(each, each.points[-1][1] if each.points else None) for each in answer.series]
+    if len(pairs) == 1 and not pairs[0][0].labels:
+        out.print(text.value(pairs[0][1], answer.unit))
+        return
+    pairs.sort(key=lambda pair: -(pair[1] or 0.0))
+    largest = max(abs(value or 0.0) for _, value in pairs)
+    width = max(10, min(40, out.width - 50))
+    listed = grid(("Series", "Value", ""), numbers=("Value",))
+    for each, value in pairs[:_MAX_SERIES]:
+        row(
+            listed,
+            _name(each),
+            text.value(value, answer.unit),
+            bar(abs(value or 0), largest, width),
+        )
+    out.print(listed)
+    _say_rest(out, len(pairs))
+
+
+def _show_course(out: Console, answer: QueryAnswer, series: SeriesAnswer) -> None:
+    """A column chart with its highest and lowest value at the side and the times below."""
+    values = [value for _, value in series.points]
+    known = [value for value in values if value is not None]
+    if len(known) < 2:
+        return
+    high, low = (
+        text.value(max([0.0, *known]), answer.unit),
+        text.value(min([0.0, *known]), answer.unit),
+    )
+    side = max(len(high), len(low))
+    width = max(10, min(out.width, 120) - side - 3)
+    lines = columns(values, width, _HEIGHT)
+    out.print()
+    for number, line in enumerate(lines):
+        label = high if number == 0 else low if number == len(lines) - 1 else ""
+        out.print(f"{label:>{side}} ┤{line}", no_wrap=True)
+    first, last = text.moment(series.points[0][0]), text.moment(series.points[-1][0])
+    room = len(lines[0]) - len(first) - len(last)
+    times = f"{first}{' ' * room}{last}" if room > 0 else f"{first} … {last}"
+    out.print(f"{'':>{side}}  {times}", no_wrap=True)
+
+
+def _show_last(out: Console, answer: QueryAnswer, series: SeriesAnswer) -> None:
+    from datawatch_lab.cli.show import grid, row
+
+    listed = grid(("Time (UTC)", "Value"), numbers=("Value",))
+    for at, value in series.points[-_LAST:]:
+        is_open = answer.open is not None and at >= answer.open
+        row(
+            listed,
+            text.moment(at) + (" (not over)" if is_open else ""),
+            text.value(value, answer.unit),
+        )
+    out.print()
+    out.print(listed)
+
+
+def _show_sparks(out: Console, answer: QueryAnswer) -> None:
+    """One line a series."""
+    from datawatch_lab.cli.show import grid, row
+
+    listed = grid(
+        ("Series", "Course", "Lowest", "Highest", "Last"), numbers=("Lowest", "Highest", "Last")
+    )
+    width = max(10, min(60, out.width - 70))
+    for each in answer.series[:_MAX_SERIES]:
+        values = [value for _, value in each.points]
+        known = [value for value in values if value is not None]
+        ends = (min(known), max(known), known[-1]) if known else (None, None, None)
+        row(listed, _name(each), spark(values, width), *(text.value(v, answer.unit) for v in ends))
+    out.print(listed)
+    _say_rest(out, len(answer.series))
+
+
+def _say_rest(out: Console, total: int) -> None:
+    if total > _MAX_SERIES:
+        out.print(f"… and {total - _MAX_SERIES:,} more series; --json gives all.")

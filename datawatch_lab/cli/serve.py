@@ -1,0 +1,100 @@
+"""The verb serve: one server for pages and REST, until it is told to end."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from datawatch_lab.cli.options import opened, say, workspace_option
+
+if TYPE_CHECKING:
+    from datawatch_lab.core.config import Config
+    from datawatch_lab.service.handle import Workspace
+
+
+@click.command(short_help="Serve the workspace: pages and REST.")
+@click.option(
+    "--config",
+    "file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="A YAML file of settings.",
+)
+@click.option("--port", type=click.IntRange(0, 65_535), help="0 for any free one.  [default: 3002]")
+@click.option("--host", help="Address to bind to.  [default: 127.0.0.1]")
+@click.option("--no-auth", is_flag=True, help="Ask for no token; on this machine only.")
+@click.option("--open", "opens", is_flag=True, help="Open the page in a browser.")
+@workspace_option
+def serve(
+    file: Path | None,
+    port: int | None,
+    host: str | None,
+    no_auth: bool,
+    opens: bool,
+    workspace: Path | None,
+) -> None:
+    """Serve the workspace, its pages and its REST interface, until Ctrl-C.
+
+    A workspace that does not exist is made. What stands later wins: --config, the environment
+    (PORT, LOG_LEVEL, DATAWATCH_...), these options.
+    """
+    import msgspec
+
+    from datawatch_lab.cli.logs import start_logging
+    from datawatch_lab.core.config import load_config
+
+    start_logging()
+    config = load_config(file, os.environ)
+    given = {
+        "port": port,
+        "host": host,
+        "auth": False if no_auth else None,
+        "workspace": None if workspace is None else str(workspace),
+    }
+    config = msgspec.structs.replace(
+        config, **{name: value for name, value in given.items() if value is not None}
+    )
+    _serve(config, opens=opens)
+
+
+def _serve(config: Config, *, opens: bool) -> None:
+    from datawatch_lab.api.server import free_port
+    from datawatch_lab.cli.serving import check_host, served
+    from datawatch_lab.cli.signals import Interruption
+    from datawatch_lab.service.handle import default_path
+
+    check_host(config.host, auth=config.auth)
+    path = Path(config.workspace) if config.workspace else default_path()
+    with (
+        Interruption() as interruption,
+        opened(path, "serve", create=True, settings=config.settings) as workspace,
+    ):
+        refuse_served(workspace, path)
+        port = free_port(config.host, config.port)
+        with served(workspace, path, host=config.host, port=port, auth=config.auth) as place:
+            click.echo(f"DataWatch serves {path} at {place.link}")
+            if opens:
+                click.launch(place.link)
+            interruption.wait()
+            say("Stopping …")
+    say(f"Stopped; everything taken in is stored in {path}.")
+
+
+def refuse_served(workspace: Workspace, path: Path) -> None:
+    """Refuse to serve a workspace twice.
+
+    Raises:
+        WorkspaceLockedError: another process serves it; gives the link.
+    """
+    from datawatch_lab.cli.serving import link_to
+    from datawatch_lab.core.errors import WorkspaceLockedError
+    from datawatch_lab.service.access import read_token
+
+    if workspace.is_remote:
+        raise WorkspaceLockedError(
+            f"{path} is served already, at {link_to(workspace.place, read_token(path))}",
+            hint="Open that link, or stop that server first.",
+        )

@@ -1,0 +1,1 @@
+"""Values, protocols, errors, clock, durations and configuration; imports nothing else of ours."""

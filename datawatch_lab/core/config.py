@@ -1,0 +1,244 @@
+"""The configuration of a server: one table of keys, read from a YAML file and the environment.
+
+What stands later in this list wins: the default, the file, the environment, the command line.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from datawatch_lab.core.durations import format_duration, parse_duration
+from datawatch_lab.core.errors import ConfigError, TimeError
+from datawatch_lab.core.settings import Settings
+
+DEFAULT_PORT = 3002
+DEFAULT_HOST = "127.0.0.1"
+
+_VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
+_YES = frozenset({"true", "yes", "on", "1"})
+_NO = frozenset({"false", "no", "off", "0"})
+
+
+class Config(msgspec.Struct, frozen=True, kw_only=True):
+    """What a server is told.
+
+    Attributes:
+        host: to bind to.
+        port: to bind to; 0 for any free one.
+        auth: whether callers must show the token.
+        workspace: path of the workspace file; None for the default.
+        settings: of the workspace's engine.
+    """
+
+    host: str = DEFAULT_HOST
+    port: int = DEFAULT_PORT
+    auth: bool = True
+    workspace: str | None = None
+    settings: Settings = Settings()
+
+
+@dataclass(frozen=True)
+class Key:
+    """A key of the configuration.
+
+    Attributes:
+        name: dotted, as in the file.
+        read: makes its value from what the file or the environment says; a ValueError refuses it.
+        field: of `Config`, or of `Settings` where ``is_setting``.
+        is_setting: whether it is a field of `Settings`.
+        also: a further variable of the environment that sets it.
+    """
+
+    name: str
+    read: Callable[[object], object]
+    field: str
+    is_setting: bool = False
+    also: str | None = None
+
+    @property
+    def variable(self) -> str:
+        """The variable of the environment that sets it.
+
+        >>> Key("server.port", str, "port").variable
+        'DATAWATCH_SERVER_PORT'
+        """
+        return "DATAWATCH_" + self.name.replace(".", "_").upper()
+
+    @property
+    def default(self) -> str:
+        """What holds without it, as it would be written."""
+        value = getattr(Settings() if self.is_setting else Config(), self.field)
+        return format_duration(value) if isinstance(value, timedelta) else str(value).lower()
+
+
+def _text(given: object) -> str:
+    if not isinstance(given, str) or not given.strip():
+        raise ValueError("it must be a text")
+    return given.strip()
+
+
+def _port(given: object) -> int:
+    number = _count(given, least=0)
+    if number > 65_535:
+        raise ValueError("ports go from 0 to 65535")
+    return number
+
+
+def _count(given: object, *, least: int = 1) -> int:
+    text = str(given).strip()
+    if isinstance(given, bool) or not text.isdecimal() or int(text) < least:
+        raise ValueError(f"it must be a whole number of at least {least}")
+    return int(text)
+
+
+def _switch(given: object) -> bool:
+    text = str(given).strip().lower()
+    if text not in _YES | _NO:
+        raise ValueError("it must be true or false")
+    return text in _YES
+
+
+def _duration(given: object) -> timedelta:
+    if isinstance(given, bool) or not isinstance(given, str | int | float):
+        raise ValueError("it must be a duration such as 30s, 5m, 24h, 7d")  # noqa: TRY004
+    span = parse_duration(given)
+    if span < timedelta(0):
+        raise ValueError("it must not be negative")
+    return span
+
+
+def _zone(given: object) -> str:
+    name = _text(given)
+    try:
+        ZoneInfo(name)
+    except (OSError, ValueError, KeyError):  # by the way in which the name is wrong
+        raise ValueError("it must be an IANA time zone such as Europe/Berlin") from None
+    return name
+
+
+def _reader(default: object) -> Callable[[object], object]:
+    if isinstance(default, timedelta):
+        return _duration
+    return _count if isinstance(default, int) else _text
+
+
+KEYS: tuple[Key, ...] = (
+    Key("server.host", _text, "host"),
+    Key("server.port", _port, "port", also="PORT"),
+    Key("server.auth", _switch, "auth"),
+    Key("storage.embedded.path", _text, "workspace", also="DATAWATCH_WORKSPACE"),
+    *(
+        Key(
+            each.name,
+            _zone if each.name == "timezone" else _reader(each.default),
+            each.name,
+            is_setting=True,
+        )
+        for each in msgspec.structs.fields(Settings)
+    ),
+)
+"""Every key of this release."""
+
+
+def load_config(path: Path | None, environment: Mapping[str, str]) -> Config:
+    """The configuration from a file (or none) and the environment.
+
+    Raises:
+        ConfigError: the file cannot be read, or a key or value is wrong; names it and the options.
+    """
+    given = dict(_from_file(path, environment)) if path is not None else {}
+    given |= dict(_from_environment(environment))
+    top = {key.field: value for key, value in given.items() if not key.is_setting}
+    settings = {key.field: value for key, value in given.items() if key.is_setting}
+    return Config(**top, settings=Settings(**settings))  # type: ignore[arg-type]  # read by _KEYS
+
+
+def _from_environment(environment: Mapping[str, str]) -> Iterator[tuple[Key, object]]:
+    for key in KEYS:
+        for variable in filter(None, (key.variable, key.also)):
+            if text := environment.get(variable):
+                yield key, _value(key, text, f"environment variable {variable}")
+                break
+
+
+def _from_file(path: Path, environment: Mapping[str, str]) -> Iterator[tuple[Key, object]]:
+    document = _yaml(path)
+    if set(document) == {"datawatch"} and isinstance(document["datawatch"], dict):
+        document = document["datawatch"]
+    by_name = {key.name: key for key in KEYS}
+    for name, given in _leaves(document, "", path):
+        value = _expand(given, environment, path, name) if isinstance(given, str) else given
+        if value is not None:
+            yield by_name[name], _value(by_name[name], value, f"{path}: {name}")
+
+
+def _yaml(path: Path) -> dict[str, Any]:
+    import yaml
+
+    try:
+        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(f"there is no configuration file {path}.") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} cannot be read: {error}.") from None
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path} is not YAML: {' '.join(str(error).split())}.") from None
+    if document is None:
+        return {}
+    if not isinstance(document, dict):
+        raise ConfigError(f"{path} must hold keys and values, such as `server: {{port: 3002}}`.")
+    return document
+
+
+def _leaves(document: Mapping[Any, Any], above: str, path: Path) -> Iterator[tuple[str, object]]:
+    """Dotted names and values, each name known."""
+    names = [key.name for key in KEYS]
+    for part, value in document.items():
+        name = f"{above}{part}"
+        if name in names:
+            yield name, value
+        elif any(known.startswith(f"{name}.") for known in names):
+            if value is not None and not isinstance(value, Mapping):
+                raise ConfigError(f"{path}: {name} is a section; it must hold keys.")
+            yield from _leaves(value or {}, f"{name}.", path)
+        else:
+            raise _unknown(name, names, path)
+
+
+def _unknown(name: str, names: list[str], path: Path) -> ConfigError:
+    near = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
+    guess = f"; did you mean {near[0]!r}?" if near else "."
+    return ConfigError(f"{path}: no key {name!r}{guess}", hint=f"Keys: {', '.join(names)}.")
+
+
+def _expand(text: str, environment: Mapping[str, str], path: Path, name: str) -> str:
+    """``${NAME}`` and ``${NAME:-default}`` in a value of the file."""
+
+    def value_of(found: re.Match[str]) -> str:
+        value = environment.get(found[1]) or found[2]
+        if value is None:
+            raise ConfigError(
+                f"{path}: {name} asks for the environment variable {found[1]}, which is not set.",
+                hint=f"Set it, or give a default: ${{{found[1]}:-default}}.",
+            )
+        return value
+
+    return _VARIABLE.sub(value_of, text)
+
+
+def _value(key: Key, given: object, where: str) -> object:
+    try:
+        return key.read(given)
+    except TimeError as error:
+        raise ConfigError(f"{where}: {error.message}", hint=error.hint) from None
+    except ValueError as error:
+        raise ConfigError(f"{where} is {given!r}; {error}.") from None

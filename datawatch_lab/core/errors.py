@@ -1,0 +1,144 @@
+"""Every error that DataWatch Lab raises on purpose.
+
+The tree::
+
+    DataWatchError
+    ├── InputError             what a caller asked for cannot be done as asked   (HTTP 400)
+    │   ├── NotFoundError      a named thing does not exist                      (HTTP 404)
+    │   ├── ConfigError        a setting or option is wrong
+    │   └── TimeError          a time or duration cannot be read
+    ├── WorkspaceError         the workspace file cannot be used                 (HTTP 503)
+    │   ├── WorkspaceLockedError   another process owns it
+    │   └── MigrationError     it was written by a newer or a damaged version
+    ├── SourceError            an input cannot be read
+    ├── BusyError              the engine is at its limit; try again             (HTTP 429)
+    ├── AccessError            not allowed                                       (HTTP 401, 403)
+    └── MissingPackageError    an optional package is needed; says which
+
+A message names the object, the fault and the options. ``hint`` says what to do.
+Bad *data* is never an exception: it is a row of the quarantine.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+
+class DataWatchError(Exception):
+    """Base of all errors of this package.
+
+    Attributes:
+        code: stable machine-readable name of the kind of error.
+        status: the HTTP status that an edge answers with.
+        hint: what the user can do about it; may be empty.
+        details: values for programs, JSON-serialisable.
+    """
+
+    code = "error"
+    status = 500
+
+    def __init__(
+        self, message: str, *, hint: str = "", details: Mapping[str, Any] | None = None
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.details: dict[str, Any] = dict(details or {})
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.hint}".rstrip() if self.hint else self.message
+
+
+class InputError(DataWatchError, ValueError):
+    """What a caller asked for cannot be done as asked."""
+
+    code = "invalid_input"
+    status = 400
+
+
+class NotFoundError(InputError, LookupError):
+    """A named thing does not exist; the message names the nearest that does."""
+
+    code = "not_found"
+    status = 404
+
+
+class ConfigError(InputError):
+    """A setting or an option is wrong."""
+
+    code = "invalid_config"
+
+
+class TimeError(InputError):
+    """A time or a duration cannot be read."""
+
+    code = "invalid_time"
+
+
+class WorkspaceError(DataWatchError):
+    """The workspace file cannot be used."""
+
+    code = "workspace_unavailable"
+    status = 503
+
+
+class WorkspaceLockedError(WorkspaceError):
+    """Another process owns the workspace; ``details`` has its pid and address."""
+
+    code = "workspace_locked"
+
+
+class MigrationError(WorkspaceError):
+    """The file was written by a newer version, or a migration failed."""
+
+    code = "migration_failed"
+
+
+class SourceError(DataWatchError):
+    """An input cannot be opened or read."""
+
+    code = "source_failed"
+    status = 502
+
+
+class BusyError(DataWatchError):
+    """The engine is at its limit; ``details['retry_after']`` says when to try again, seconds."""
+
+    code = "busy"
+    status = 429
+
+
+class AccessError(DataWatchError):
+    """Not signed in (401) or not allowed (403)."""
+
+    code = "not_allowed"
+    status = 401
+
+    def __init__(self, message: str, *, status: int = 401, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.status = status
+
+
+class MissingPackageError(DataWatchError, ImportError):
+    """An optional package is needed; the hint is the command that installs it."""
+
+    code = "missing_package"
+
+
+def not_found(kind: str, name: str, options: Iterable[str], *, where: str = "") -> NotFoundError:
+    """Build the error for a missing thing, with the nearest name and what exists.
+
+    >>> str(not_found("table", "ordres", ["orders", "customers"]))
+    "no table 'ordres'; did you mean 'orders'? Tables: customers, orders."
+    """
+    known = sorted(set(options))
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
+    guess = f"; did you mean {near[0]!r}?" if near else "."
+    shown = ", ".join(known[:20]) + (f" … and {len(known) - 20} more" if len(known) > 20 else "")
+    listing = f" {kind.capitalize()}s: {shown}." if known else f" There are no {kind}s yet."
+    prefix = f"{where}: " if where else ""
+    return NotFoundError(
+        f"{prefix}no {kind} {name!r}{guess}{listing}", details={"name": name, "known": known[:100]}
+    )

@@ -1,0 +1,37 @@
+"""Settings of a workspace that the stages and the engine read, with their defaults."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import msgspec
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """Settings with the defaults of the product.
+
+    Attributes:
+        timezone: IANA name; governs days and ``today``.
+        allowed_lateness: an event older than its source's watermark by more than this is late.
+        close_delay: a bucket closes this long after the watermark passed its end.
+        future_tolerance: an event further ahead of the clock than this is quarantined.
+        batch_time: the engine gathers events for at most this long before it stores them.
+        batch_events: and at most this many.
+        queue_events: events waiting for the engine before sources are told to slow down.
+        role_sample: rows of a table that field roles are inferred from.
+        max_label_sets: label sets a metric keeps; the rest fall into ``__other__``.
+        query_timeout: a query is ended after this long.
+        stale_after: a source that sent nothing for this long is shown as silent.
+    """
+
+    timezone: str = "UTC"
+    allowed_lateness: timedelta = timedelta(hours=24)
+    close_delay: timedelta = timedelta(seconds=10)
+    future_tolerance: timedelta = timedelta(minutes=5)
+    batch_time: timedelta = timedelta(milliseconds=100)
+    batch_events: int = 50_000
+    queue_events: int = 200_000
+    role_sample: int = 1_000
+    max_label_sets: int = 1_000
+    query_timeout: timedelta = timedelta(seconds=30)
+    stale_after: timedelta = timedelta(seconds=60)

@@ -1,0 +1,243 @@
+"""What the engine and a store say to each other: one commit, and the questions asked of it.
+
+A store implements `Store`. DuckDB is the one that always holds state; every SQL statement of the
+package lives in its folder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Protocol
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+
+from datawatch_lab.core.batches import UTC_US, MeasureAppends, Offset
+from datawatch_lab.core.values import (
+    LedgerCounts,
+    LevelName,
+    MeasureDef,
+    SeriesDef,
+    TableInfo,
+)
+
+LOG_SCHEMA = pa.schema(
+    [
+        ("seq", pa.int64()),  # from 1, without gaps, in commit order
+        ("table_id", pa.int32()),  # 0 for begin and commit marks
+        ("op", pa.large_string()),
+        ("ts", UTC_US),
+        ("received", UTC_US),
+        ("source", pa.large_string()),
+        ("event_id", pa.large_string()),
+        ("origin", pa.large_string()),
+        ("identity_hi", pa.uint64()),
+        ("identity_lo", pa.uint64()),
+        ("position", pa.large_string()),
+        ("txid", pa.large_string()),
+        ("tx_order", pa.int64()),
+        ("after", pa.large_string()),
+        ("before", pa.large_string()),
+        ("extra", pa.large_string()),
+    ]
+)
+"""One row an applied event. The images are the raw JSON text, exactly as it came."""
+
+QUARANTINE_SCHEMA = pa.schema(
+    [
+        ("source", pa.large_string()),
+        ("table", pa.large_string()),  # workspace name, or the name as it came; '' when unreadable
+        ("kind", pa.large_string()),  # malformed | future | late
+        ("reason", pa.large_string()),
+        ("line", pa.int64()),
+        ("offset", pa.int64()),
+        ("raw", pa.large_binary()),  # the event as it came
+        ("received", UTC_US),
+        ("identity_hi", pa.uint64()),
+        ("identity_lo", pa.uint64()),
+    ]
+)
+
+LEDGER_SCHEMA = pa.schema(
+    [
+        ("source", pa.large_string()),
+        ("table", pa.large_string()),
+        ("received", pa.int64()),
+        ("applied", pa.int64()),
+        ("duplicate", pa.int64()),
+        ("late", pa.int64()),
+        ("quarantined", pa.int64()),
+    ]
+)
+"""Increments; a replay adds negative ones."""
+
+
+@dataclass(frozen=True)
+class Identities:
+    """128-bit identities of events and whether each was seen before.
+
+    Attributes:
+        hi, lo: uint64 halves.
+        seen: true for an identity that the store holds or that stands earlier in the same call.
+    """
+
+    hi: np.ndarray
+    lo: np.ndarray
+    seen: np.ndarray
+
+
+@dataclass(frozen=True)
+class Commit:
+    """All that one batch changes; stored in one transaction or not at all."""
+
+    log: pa.Table
+    quarantine: pa.Table
+    ledger: pa.Table
+    at: datetime
+    offsets: Sequence[Offset] = ()
+    watermarks: Mapping[tuple[str, int], datetime] = field(default_factory=dict)
+    tables: Sequence[TableInfo] = ()  # new or changed
+    measures: Sequence[MeasureDef] = ()  # new
+    series: Sequence[SeriesDef] = ()  # new
+    dropped_measures: Sequence[int] = ()  # their series and states go
+    evidence: Mapping[int, bytes] = field(default_factory=dict)  # per table id, role evidence
+    appends: MeasureAppends | None = None
+    cursors: Mapping[str, int] = field(default_factory=dict)  # per derivation: done up to this seq
+    replayed: Mapping[int, int] = field(
+        default_factory=dict
+    )  # quarantine id -> seq it became (0: duplicate)
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """What the engine keeps in memory, as the store holds it at opening."""
+
+    tables: Sequence[TableInfo]
+    measures: Sequence[MeasureDef]
+    series: Sequence[SeriesDef]
+    offsets: Mapping[str, Mapping[str, object]]
+    watermarks: Mapping[tuple[str, int], datetime]
+    evidence: Mapping[int, bytes]
+    cursors: Mapping[str, int]
+    last_seq: int
+
+
+@dataclass(frozen=True)
+class Span:
+    """A half-open stretch of time [start, end) to be read at one level; UTC."""
+
+    level: LevelName
+    start: datetime
+    end: datetime
+
+
+@dataclass(frozen=True)
+class MeasureRead:
+    """A request for merged states.
+
+    Attributes:
+        groups: series id -> number of the group that it is merged into.
+        spans: disjoint stretches that together cover the range.
+        step: width of output buckets, aligned to ``origin``; None for one bucket per group.
+        origin: where buckets are aligned.
+        bins, registers: whether the sketches are wanted too.
+    """
+
+    groups: Mapping[int, int]
+    spans: Sequence[Span]
+    step: timedelta | None = None
+    origin: datetime | None = None
+    bins: bool = False
+    registers: bool = False
+
+
+@dataclass(frozen=True)
+class MeasureStates:
+    """Merged states by (group, bucket).
+
+    ``bucket`` is Datetime[us, UTC], null when no step was asked.
+
+    Attributes:
+        partials: group, bucket, n, sum, exact, min, max, last, last_at, last_seq.
+        bins: group, bucket, bin, n; empty unless asked.
+        registers: group, bucket, register, rank; empty unless asked.
+    """
+
+    partials: pl.DataFrame
+    bins: pl.DataFrame
+    registers: pl.DataFrame
+
+
+@dataclass(frozen=True)
+class QuarantineRow:
+    """An event that was set aside. ``state`` is ``waiting`` or ``replayed``."""
+
+    id: int
+    source: str
+    table: str
+    kind: str
+    reason: str
+    line: int
+    offset: int
+    raw: bytes
+    received: datetime
+    state: str
+
+
+class Store(Protocol):
+    """Keeps a workspace. One thread calls `commit`; any thread may ask."""
+
+    def catalogue(self) -> Catalogue:
+        """What was stored so far, for the engine to start from."""
+        ...
+
+    def identify(self, origin: pa.Array, table: pa.Array, event_id: pa.Array) -> Identities:
+        """Identities of events from origin, qualified table and event id, element by element."""
+        ...
+
+    def commit(self, commit: Commit) -> int:
+        """Store a batch durably, all or nothing; returns the new data version."""
+        ...
+
+    @property
+    def version(self) -> int:
+        """Grows with each commit."""
+        ...
+
+    def read_measures(self, read: MeasureRead) -> MeasureStates:
+        """Merge stored states into groups and buckets."""
+        ...
+
+    def measure_span(self, series: Sequence[int]) -> tuple[datetime, datetime] | None:
+        """Start of the first and end of the last 1m bucket that any of the series has."""
+        ...
+
+    def read_log(
+        self, table_id: int, *, after_seq: int = 0, to_seq: int | None = None, chunk: int = 50_000
+    ) -> Iterator[pl.DataFrame]:
+        """Applied events of a table in order of seq, as frames of `LOG_SCHEMA` columns."""
+        ...
+
+    def ledger(self) -> Mapping[tuple[str, str], LedgerCounts]:
+        """The four counts by (source, table)."""
+        ...
+
+    def quarantine(
+        self, *, limit: int = 100, ids: Sequence[int] = (), state: str = "waiting"
+    ) -> list[QuarantineRow]:
+        """Rows set aside, oldest first."""
+        ...
+
+    def compact(self) -> int:
+        """Merge partial states of buckets that have several; returns rows saved.
+
+        The same questions get the same answers after it.
+        """
+        ...
+
+    def close(self) -> None:
+        """Check-point and release the file."""
+        ...

@@ -1,0 +1,290 @@
+"""The engine of one workspace: takes batches in, stores and derives, answers questions."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import replace
+from datetime import datetime
+from importlib.metadata import version as release_of
+from pathlib import Path
+from typing import Any, Self
+
+from datawatch_lab.core.batches import DecodedBatch
+from datawatch_lab.core.clock import Clock, SystemClock
+from datawatch_lab.core.errors import WorkspaceError, not_found
+from datawatch_lab.core.settings import Settings
+from datawatch_lab.core.sources import Source
+from datawatch_lab.core.values import Aggregation, LedgerCounts, MetricDef, TableInfo
+from datawatch_lab.engine import queries, transfer
+from datawatch_lab.engine.measures import Measures
+from datawatch_lab.engine.planner import Submission, make_plan
+from datawatch_lab.engine.receipts import Receipt
+from datawatch_lab.engine.registry import TableRegistry
+from datawatch_lab.engine.replay import ReplayResult, run_replay
+from datawatch_lab.engine.writer import Writer
+from datawatch_lab.ingest.sources.http import decode_body
+from datawatch_lab.store.duck import DuckStore
+from datawatch_lab.store.lock import OwnerInfo
+from datawatch_lab.store.lock import owner as owner_of
+from datawatch_lab.store.summaries import TableCounts
+
+log = logging.getLogger(__name__)
+
+_COMPACT_EVERY = 100
+_WAIT_SECONDS = 30.0
+_IN_FLIGHT = 2  # batches of a source between its decoder and the store
+
+
+class Engine:
+    """Owns a workspace file. Any thread may submit and ask; one thread of its own writes."""
+
+    def __init__(self, store: DuckStore, path: Path, settings: Settings, clock: Clock) -> None:
+        self.store = store
+        self.path = path
+        self.settings = settings
+        self.clock = clock
+        self.started = clock.now()
+        self.address: str | None = None
+        self.healthy = True
+        self.release = release_of("datawatch-lab")
+        known = store.catalogue()
+        self._registry = TableRegistry(known.tables)
+        self._watermarks = dict(known.watermarks)
+        self._offsets = dict(known.offsets)
+        self._last_seq = known.last_seq
+        self.measures = Measures(store, known, settings)
+        self._listeners: list[Callable[[int], None]] = []
+        self._since_compaction = 0
+        self._writer = Writer(self._commit, self._upkeep, settings)
+
+    @classmethod
+    def open(
+        cls,
+        path: str | Path,
+        *,
+        settings: Settings | None = None,
+        clock: Clock | None = None,
+        what: str = "Python",
+        create: bool = True,
+    ) -> Self:
+        """Open a workspace file and own it.
+
+        Raises:
+            WorkspaceLockedError: another process owns it.
+            WorkspaceError: it cannot be used, or is not there and ``create`` is false.
+        """
+        place = Path(path)
+        if not create and not place.exists():
+            raise WorkspaceError(
+                f"there is no workspace at {place}.",
+                hint="`datawatch ingest FILE` or `datawatch demo` makes one.",
+            )
+        chosen = settings or Settings()
+        store = DuckStore.open(place, what=what, query_timeout=chosen.query_timeout, clock=clock)
+        return cls(store, place, chosen, clock or SystemClock())
+
+    @staticmethod
+    def owner(path: str | Path) -> OwnerInfo | None:
+        """Who owns the workspace file now, or None."""
+        return owner_of(Path(path))
+
+    def publish(self, address: str) -> None:
+        """Tell other processes the address that this workspace is served at."""
+        self.store.lock.publish(address)
+        self.address = address
+
+    # ------------------------------------------------------------------ taking in
+
+    def submit(
+        self, batch: DecodedBatch, *, wait: bool = True, timeout: float | None = None
+    ) -> Future[Receipt]:
+        """Queue a decoded batch; the future ends when it is durable and in its metrics."""
+        return self._writer.submit(Submission(batch, self.clock.now()), wait=wait, timeout=timeout)
+
+    def take_http(
+        self, body: bytes, *, content_type: str, content_encoding: str, wait: bool
+    ) -> Receipt:
+        """Decode a request's body, store it, and give its receipt."""
+        batch = decode_body(
+            body,
+            content_type=content_type,
+            content_encoding=content_encoding,
+            id_factory=lambda: uuid.uuid4().hex,
+        )
+        return self.submit(batch, wait=wait, timeout=_WAIT_SECONDS).result()
+
+    def take_packed(self, body: bytes) -> Receipt:
+        """Store what another process decoded."""
+        return self.submit(transfer.unpack(body), timeout=_WAIT_SECONDS).result()
+
+    def run(
+        self, source: Source, progress: Callable[[LedgerCounts], None] | None = None
+    ) -> LedgerCounts:
+        """Read a source from its stored offset to its end; decoding overlaps with storing."""
+        pending: list[Future[Receipt]] = []
+        total = LedgerCounts()
+        resume = self.offset(source.name)
+        try:
+            for number, batch in enumerate(source.batches(resume)):
+                fresh = batch.fresh or (number == 0 and resume is None)
+                pending.append(self.submit(replace(batch, fresh=fresh)))
+                while pending and (pending[0].done() or len(pending) > _IN_FLIGHT):
+                    total += pending.pop(0).result().counts
+                    if progress:
+                        progress(total)
+        finally:
+            for each in pending:
+                total += each.result().counts
+                if progress:
+                    progress(total)
+        return total
+
+    def replay(self, ids: Sequence[int], corrected: Mapping[int, bytes]) -> ReplayResult:
+        """Take quarantined events in again; see `engine.replay`."""
+        return self._writer.run(lambda: run_replay(self, ids, corrected))
+
+    def offset(self, source: str) -> Mapping[str, object] | None:
+        """How far a source has been read, as of the last commit."""
+        return self._offsets.get(source)
+
+    # --------------------------------------------------- committing, in the writer's thread
+
+    def _commit(self, submissions: Sequence[Submission]) -> Sequence[Receipt]:
+        plan = make_plan(submissions, **self.plan_inputs())
+        return plan.receipts(self.apply(plan))
+
+    def plan_inputs(self) -> dict[str, Any]:
+        """What `make_plan` needs beside the submissions."""
+        return {
+            "store": self.store,
+            "registry": self._registry,
+            "watermarks": self._watermarks,
+            "last_seq": self._last_seq,
+            "now": self.clock.now(),
+            "settings": self.settings,
+        }
+
+    def apply(self, plan: Any) -> int:
+        """Derive, store and remember a plan, in the writer's thread; gives the new version."""
+        derived = self.measures.derive(plan.table_batches, plan.registry, self._last_seq)
+        last_seq = self._last_seq + plan.commit.log.num_rows
+        commit = replace(
+            plan.commit,
+            tables=_changed(self._registry, plan.registry),
+            measures=derived.new_measures,
+            series=derived.new_series,
+            dropped_measures=derived.dropped,
+            evidence=derived.evidence,
+            appends=derived.appends,
+            cursors={"measures": last_seq},
+        )
+        try:
+            version = self.store.commit(commit)
+        except BaseException:
+            self.measures.roll_back()
+            self.healthy = False
+            raise
+        self.measures.keep(derived)
+        self.healthy = True
+        self._registry = plan.registry
+        self._watermarks = plan.watermarks
+        self._last_seq = last_seq
+        self._offsets |= {each.source: each.position for each in commit.offsets}
+        self._since_compaction += 1
+        if self._since_compaction >= _COMPACT_EVERY:
+            self._upkeep()
+        for listener in tuple(self._listeners):
+            listener(version)
+        return version
+
+    def _upkeep(self) -> None:
+        if self._since_compaction:
+            self._since_compaction = 0
+            self.store.compact()
+
+    # ------------------------------------------------------------------ asking
+
+    @property
+    def version(self) -> int:
+        """Data version; grows with each commit."""
+        return self.store.version
+
+    @property
+    def backlog(self) -> int:
+        """Events that wait to be stored."""
+        return self._writer.backlog
+
+    def size_bytes(self) -> int:
+        """Bytes of the workspace on disk, its write-ahead log included."""
+        return self.store.size_bytes()
+
+    def subscribe(self, listener: Callable[[int], None]) -> Callable[[], None]:
+        """Call a function with the data version after each commit; gives what ends that."""
+        self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener)
+
+    def tables(self) -> list[TableInfo]:
+        """The tables found so far, in order of appearance."""
+        return list(self._registry)
+
+    def table(self, name: str) -> TableInfo:
+        """A table by name; a `NotFoundError` that names the nearest otherwise."""
+        found = self._registry.named(name)
+        if found is None:
+            raise not_found("table", name, self._registry.names)
+        return found
+
+    def table_counts(self, table: TableInfo) -> TableCounts:
+        """What a table has sent."""
+        return self.store.table_counts().get(table.id, TableCounts())
+
+    def quarantined(self, state: str = "waiting") -> int:
+        """Rows of the quarantine in that state."""
+        return self.store.quarantine_size(state)
+
+    def metrics(self) -> Mapping[str, MetricDef]:
+        """Metrics by name."""
+        return self.measures.metrics(self.tables())
+
+    def metric(self, name: str) -> MetricDef:
+        """A metric by name; a `NotFoundError` that names the nearest otherwise."""
+        found = self.metrics().get(name)
+        if found is None:
+            raise not_found("metric", name, self.metrics())
+        return found
+
+    def aggregations(self, metric: MetricDef) -> tuple[Aggregation, ...]:
+        """Aggregations that make sense for a metric."""
+        return self.measures.aggregations(metric)
+
+    def row_count(self, table: TableInfo) -> int | None:
+        """Rows now in a table; None when they are not tracked."""
+        return queries.row_count(self, table)
+
+    def query(self, request: queries.QueryRequest) -> queries.QueryResult:
+        """Answer a question about a metric."""
+        return queries.run(self, request)
+
+    def first_event(self) -> datetime | None:
+        """Oldest event time of all tables."""
+        times = (each.first_ts for each in self.store.table_counts().values())
+        return min((each for each in times if each), default=None)
+
+    def last_event(self) -> datetime | None:
+        """Newest event time of all tables."""
+        times = (each.last_ts for each in self.store.table_counts().values())
+        return max((each for each in times if each), default=None)
+
+    def close(self) -> None:
+        """Store what waits, check-point, release the file."""
+        self._writer.close()
+        self.store.close()
+
+
+def _changed(old: TableRegistry, new: TableRegistry) -> list[TableInfo]:
+    """Tables that are new or look different."""
+    before = {each.id: each for each in old}
+    return [each for each in new if before.get(each.id) != each]

@@ -1,0 +1,178 @@
+"""The writer: one thread that gathers submissions into commits; a bounded queue in front of it."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import TypeVar, cast
+
+from datawatch_lab.core.errors import BusyError, WorkspaceError
+from datawatch_lab.core.settings import Settings
+from datawatch_lab.engine.planner import Submission
+from datawatch_lab.engine.receipts import Receipt
+
+Result = TypeVar("Result")
+
+log = logging.getLogger(__name__)
+
+_RETRY_AFTER_SECONDS = 1.0
+
+
+@dataclass
+class _Waiting:
+    """A submission, or a job (a function to run between commits), and who waits for it."""
+
+    submission: Submission | None
+    job: Callable[[], object] | None
+    done: Future[object] = field(default_factory=Future)
+
+    @property
+    def size(self) -> int:
+        return self.submission.batch.received if self.submission else 0
+
+
+class Writer:
+    """Runs commits one after another in its own thread.
+
+    Batches grow with the load: while a commit runs, what arrives is gathered for the next, so a
+    single event is stored at once and a flood in few large transactions.
+    """
+
+    def __init__(
+        self,
+        commit: Callable[[Sequence[Submission]], Sequence[Receipt]],
+        idle: Callable[[], None],
+        settings: Settings,
+    ) -> None:
+        self._commit = commit
+        self._idle = idle
+        self._settings = settings
+        self._waiting: deque[_Waiting] = deque()
+        self._events = 0
+        self._changed = threading.Condition()
+        self._closing = False
+        self._thread = threading.Thread(target=self._run, name="datawatch-writer", daemon=True)
+        self._thread.start()
+
+    def submit(
+        self, submission: Submission, *, wait: bool = True, timeout: float | None = None
+    ) -> Future[Receipt]:
+        """Queue a batch; its future ends when it is durable.
+
+        Args:
+            submission: the batch.
+            wait: block while the queue is full; otherwise a full queue is a `BusyError`.
+            timeout: give up waiting after this many seconds, with a `BusyError`.
+        """
+        item = _Waiting(submission, None)
+        with self._changed:
+            has_room = self._has_room if wait else (lambda: self._closing or self._room(item.size))
+            if not (self._changed.wait_for(has_room, timeout) if wait else has_room()):
+                raise BusyError(
+                    f"{self._events:,} events wait to be stored; the limit is "
+                    f"{self._settings.queue_events:,}.",
+                    hint="Try again in a second.",
+                    details={"retry_after": _RETRY_AFTER_SECONDS},
+                )
+            self._put(item)
+        return item.done  # type: ignore[return-value]  # a submission's future holds a receipt
+
+    def run(self, job: Callable[[], Result]) -> Result:
+        """Run a function between two commits, in the writer's thread, and give what it returns."""
+        item = _Waiting(None, job)
+        with self._changed:
+            self._put(item)
+        return cast("Result", item.done.result())
+
+    @property
+    def backlog(self) -> int:
+        """Events that wait."""
+        return self._events
+
+    def close(self) -> None:
+        """Store what waits, then end the thread."""
+        with self._changed:
+            self._closing = True
+            self._changed.notify_all()
+        self._thread.join()
+
+    def _room(self, size: int) -> bool:
+        return self._events == 0 or self._events + size <= self._settings.queue_events
+
+    def _has_room(self) -> bool:
+        return self._closing or self._events < self._settings.queue_events
+
+    def _put(self, item: _Waiting) -> None:
+        if self._closing:
+            raise WorkspaceError("The workspace is closed.", hint="Open it again.")
+        self._waiting.append(item)
+        self._events += item.size
+        self._changed.notify_all()
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                ready = self._changed.wait_for(
+                    lambda: bool(self._waiting) or self._closing, timeout=1.0
+                )
+                if not self._waiting and self._closing:
+                    return
+                taken = self._take()
+            if not ready:
+                self._guarded_idle()
+            elif taken[0].job is not None:
+                self._finish_job(taken[0].job, taken[0].done)
+            else:
+                self._finish_batches(taken)
+
+    def _take(self) -> list[_Waiting]:
+        """The next job alone, or as many batches as make one commit."""
+        taken: list[_Waiting] = []
+        size = 0
+        while self._waiting:
+            head = self._waiting[0]
+            if taken and (head.job or size + head.size > self._settings.batch_events):
+                break
+            taken.append(self._waiting.popleft())
+            size += head.size
+            if head.job:
+                break
+        return taken
+
+    def _finish_job(self, job: Callable[[], object], done: Future[object]) -> None:
+        try:
+            done.set_result(job())
+        except BaseException as error:  # noqa: BLE001 — handed to whoever waits
+            done.set_exception(error)
+
+    def _finish_batches(self, taken: list[_Waiting]) -> None:
+        submissions = [each.submission for each in taken if each.submission is not None]
+        try:
+            receipts = self._commit(submissions)
+        except BaseException as error:
+            if len(taken) > 1:
+                for each in taken:
+                    self._finish_batches([each])
+                return
+            log.exception("a batch of %d events could not be stored", taken[0].size)
+            taken[0].done.set_exception(error)
+        else:
+            for each, receipt in zip(taken, receipts, strict=True):
+                each.done.set_result(receipt)
+        if taken:
+            self._release(taken)
+
+    def _release(self, taken: list[_Waiting]) -> None:
+        with self._changed:
+            self._events -= sum(each.size for each in taken)
+            self._changed.notify_all()
+
+    def _guarded_idle(self) -> None:
+        try:
+            self._idle()
+        except Exception:
+            log.exception("upkeep failed; it is tried again")

@@ -1,0 +1,49 @@
+"""What is no event, as rows for the quarantine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pyarrow as pa
+
+from datawatch_lab.core.batches import BAD_SCHEMA
+from datawatch_lab.ingest.assemble import Events, TableKey
+from datawatch_lab.ingest.identity import IdFactory, bad_id
+from datawatch_lab.ingest.reading import Reading
+
+_Fault = tuple[int, str, TableKey]
+
+
+def bad_table(
+    reading: Reading, events: Events, misfits: Mapping[int, str], id_factory: IdFactory | None
+) -> pa.Table:
+    """Everything malformed, in input order, as `BAD_SCHEMA`."""
+    faults = _all_faults(reading, events, misfits)
+    faults.sort(key=lambda fault: (reading.offsets[fault[0]], reading.lines[fault[0]], fault[0]))
+    rows = [_row(reading, fault, id_factory) for fault in faults]
+    return pa.Table.from_pylist(rows, schema=BAD_SCHEMA)
+
+
+def _all_faults(reading: Reading, events: Events, misfits: Mapping[int, str]) -> list[_Fault]:
+    faults = [(f.place, f.reason, (f.schema, f.table)) for f in reading.faults]
+    faults += [
+        (reading.places[at], reason, events.named[at]) for at, reason in events.faults.items()
+    ]
+    for at, reason in misfits.items():
+        key = events.table["schema"][at].as_py(), events.table["table"][at].as_py()
+        faults.append((int(events.places[at]), reason, key))
+    return faults
+
+
+def _row(reading: Reading, fault: _Fault, id_factory: IdFactory | None) -> dict[str, object]:
+    place, reason, (schema, table) = fault
+    raw, offset = reading.items[place].strip(), reading.offsets[place]
+    return {
+        "line": reading.lines[place],
+        "offset": offset,
+        "schema": schema,
+        "table": table,
+        "event_id": f"bad:{id_factory()}" if id_factory else bad_id(raw, offset),
+        "reason": reason,
+        "raw": raw,
+    }

@@ -1,0 +1,86 @@
+"""Row images by source table: every table's images parsed together, then told apart again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import polars as pl
+
+from datawatch_lab.core.batches import RowFrame, TableRows
+from datawatch_lab.ingest.assemble import Events, TableKey
+from datawatch_lab.ingest.rows import Images, decode_images
+
+
+def table_rows(events: Events) -> tuple[dict[TableKey, TableRows], dict[int, str]]:
+    """Typed images by (schema, table), and the events whose image does not fit, with the reason.
+
+    The images hold the events that fit only; their positions count those events. After and before
+    images of a table are parsed in one go, so a column has one type in both. An image without
+    fields is left out.
+    """
+    parsed: dict[TableKey, tuple[Images, np.ndarray, int]] = {}
+    misfits: dict[int, str] = {}
+    for key, after, before in _groups(events):
+        texts = [events.after[at] for at in after] + [events.before[at] for at in before]
+        images = decode_images(texts)
+        rows = np.concatenate((after, before))
+        parsed[key] = images, rows, len(after)
+        for at, reason in images.misfits:
+            side = "after" if at < len(after) else "before"
+            misfits.setdefault(int(rows[at]), f"{key[1] or 'the event'}: {side}: {reason}")
+    position = _positions(len(events.after), misfits)
+    tables = {key: _told_apart(*group, position) for key, group in parsed.items()}
+    return {key: rows for key, rows in tables.items() if rows is not None}, misfits
+
+
+def _groups(events: Events) -> Iterator[tuple[TableKey, np.ndarray, np.ndarray]]:
+    """Per table: indices of the events with an after image, and of those with a before image."""
+    frame = pl.DataFrame(pl.from_arrow(events.table.select(["schema", "table"])))
+    sides = frame.with_columns(
+        at=pl.int_range(pl.len(), dtype=pl.Int64),
+        after=pl.Series(events.has_after),
+        before=pl.Series(events.has_before),
+    ).filter(pl.col("after") | pl.col("before"))
+    groups = sides.group_by("schema", "table", maintain_order=True).agg(
+        pl.col("at").filter(pl.col("after")).alias("after"),
+        pl.col("at").filter(pl.col("before")).alias("before"),
+    )
+    for schema, table, after, before in groups.iter_rows():
+        yield (schema, table), np.asarray(after, np.int64), np.asarray(before, np.int64)
+
+
+def _positions(count: int, misfits: dict[int, str]) -> np.ndarray:
+    """New position of each event once the misfits are gone; -1 for those."""
+    fits = np.ones(count, dtype=np.bool_)
+    fits[list(misfits)] = False
+    return np.where(fits, np.cumsum(fits) - 1, -1)
+
+
+def _told_apart(
+    images: Images, rows: np.ndarray, split: int, position: np.ndarray
+) -> TableRows | None:
+    cut = int(np.searchsorted(images.kept, split))
+    count = len(images.kept)
+    after = _frame(images, rows, np.arange(cut), position)
+    before = _frame(images, rows, np.arange(cut, count), position)
+    return TableRows(after, before) if len(after.rows) or len(before.rows) else None
+
+
+def _frame(images: Images, rows: np.ndarray, part: np.ndarray, position: np.ndarray) -> RowFrame:
+    """The images at ``part``, less those of events that are gone and columns that none has."""
+    at = position[rows[images.kept[part]]]
+    if len(part) and (at < 0).any():
+        part, at = part[at >= 0], at[at >= 0]
+    if not len(part):
+        return RowFrame.empty()
+    start, whole = int(part[0]), int(part[-1]) - int(part[0]) + 1 == len(part)
+    take = slice(start, start + len(part)) if whole else part
+    absent = {name: mask[take] for name, mask in images.absent.items()}
+    gone = {name for name, mask in absent.items() if mask.all()}
+    return RowFrame(
+        at,
+        images.columns[take].drop(gone),
+        {name: mask for name, mask in absent.items() if name not in gone and mask.any()},
+        images.json - gone,
+    )

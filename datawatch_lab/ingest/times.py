@@ -1,0 +1,90 @@
+"""Event times, column-wise: ISO 8601 with any offset, and epoch numbers; to the microsecond."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import polars as pl
+
+UTC = pl.Datetime("us", "UTC")
+
+Stamp = str | int | float | None
+"""A timestamp as an envelope has it."""
+
+_PARTS = (
+    r"^\s*([0-9]{4}-[0-9]{2}-[0-9]{2})(?:[Tt ]+([0-9]{2}:[0-9]{2})(:[0-9]{2}(?:[.,][0-9]+)?)?)?"
+    r"\s*(?:([Zz]|UTC)|([+-][0-9]{2})(?::?([0-9]{2}))?)?\s*$"
+)
+_EPOCH = r"^\s*-?[0-9]{9,19}(?:\.[0-9]+)?\s*$"
+_SECONDS_BELOW, _MILLIS_BELOW, _MICROS_BELOW = 1e11, 1e14, 1e17
+
+
+def parse_times(stamps: Sequence[Stamp]) -> pl.Series:
+    """Moments in UTC, Datetime[us]; null where the stamp is None or cannot be read.
+
+    A stamp without an offset is UTC; more than six digits of a second are cut. A number below 1e11
+    is seconds since 1970, below 1e14 milliseconds, below 1e17 microseconds, else nanoseconds.
+    """
+    kinds = set(map(type, stamps)) - {type(None)}
+    if kinds <= {str}:
+        return _from_text(pl.Series(stamps, dtype=pl.String))
+    texts = pl.Series([s if isinstance(s, str) else None for s in stamps], dtype=pl.String)
+    whole = [s if isinstance(s, int) and abs(s) < 2**63 else None for s in stamps]
+    broken = [s if isinstance(s, float) else None for s in stamps]
+    numbers = pl.Series(whole, dtype=pl.Int64), pl.Series(broken, dtype=pl.Float64)
+    return _first_of(_from_text(texts), _from_whole(numbers[0]), _from_fraction(numbers[1]))
+
+
+def _from_text(texts: pl.Series) -> pl.Series:
+    moments = texts.str.to_datetime("%+", time_unit="us", time_zone="UTC", strict=False)
+    if moments.null_count() == texts.null_count():
+        return moments
+    return _first_of(moments, _from_other_forms(texts))
+
+
+def _from_other_forms(texts: pl.Series) -> pl.Series:
+    part = texts.str.extract_groups(_PARTS).struct.unnest()
+    date, clock, second, _zulu, hours, minutes = part.get_columns()
+    zone = hours + ":" + minutes.fill_null("00")
+    form = (
+        date
+        + "T"
+        + clock.fill_null("00:00")
+        + second.str.replace(",", ".", literal=True).fill_null(":00")
+        + zone.fill_null("Z")
+    )
+    moments = form.str.to_datetime("%+", time_unit="us", time_zone="UTC", strict=False)
+    epoch = texts.str.strip_chars().set(~texts.str.contains(_EPOCH), None)
+    whole = _from_whole(epoch.cast(pl.Int64, strict=False))
+    return _first_of(moments, whole, _from_fraction(epoch.cast(pl.Float64, strict=False)))
+
+
+def _from_whole(numbers: pl.Series) -> pl.Series:
+    size = pl.col("n").abs()
+    micros = (
+        pl.when(size < int(_SECONDS_BELOW)).then(pl.col("n") * 1_000_000)
+        .when(size < int(_MILLIS_BELOW)).then(pl.col("n") * 1_000)
+        .when(size < int(_MICROS_BELOW)).then(pl.col("n"))
+        .otherwise(pl.col("n") // 1_000)
+    )  # fmt: skip
+    return _moments(numbers, micros)
+
+
+def _from_fraction(numbers: pl.Series) -> pl.Series:
+    size = pl.col("n").abs()
+    micros = (
+        pl.when(size < _SECONDS_BELOW).then(pl.col("n") * 1e6)
+        .when(size < _MILLIS_BELOW).then(pl.col("n") * 1e3)
+        .when(size < _MICROS_BELOW).then(pl.col("n"))
+        .otherwise(pl.col("n") / 1e3)
+    )  # fmt: skip
+    return _moments(numbers, micros.round().cast(pl.Int64, strict=False))
+
+
+def _moments(numbers: pl.Series, micros: pl.Expr) -> pl.Series:
+    return pl.DataFrame({"n": numbers}).select(micros.cast(UTC)).to_series()
+
+
+def _first_of(*columns: pl.Series) -> pl.Series:
+    frame = pl.DataFrame([column.alias(str(at)) for at, column in enumerate(columns)])
+    return frame.select(pl.coalesce(pl.all()).cast(UTC)).to_series()

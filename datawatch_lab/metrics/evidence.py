@@ -1,0 +1,179 @@
+"""What is known about a table's fields: statistics over the first rows, the same however batched.
+
+Each field is judged by its own first ``limit`` inserted or snapshot rows that have it, in order of
+sequence number, so a field that appears late gets its own sample. Which JSON types were seen is
+noted beyond the sample too, since it decides the type of the column and not its role.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import msgspec
+import numpy as np
+import polars as pl
+
+from datawatch_lab.core.batches import RowFrame, TableBatch
+from datawatch_lab.metrics.hashing import hash_column
+from datawatch_lab.metrics.images import label_texts
+from datawatch_lab.metrics.shapes import DECIMAL, INTEGER, shape_of
+
+_SHAPED_LENGTH = 200  # characters of a value that its shape is read from
+
+
+class FieldEvidence(msgspec.Struct, kw_only=True, frozen=True):
+    """Statistics of one field.
+
+    Attributes:
+        rows: sampled rows that have the field, null or not; at most the limit.
+        nulls: of these, those where it is null.
+        kinds: JSON types seen, ever: integer, number, boolean, text, json; sorted.
+        shapes: sampled values by `shapes.shape_of`.
+        low, high: smallest and largest sampled number; None without one.
+        rising: sampled numbers that are larger than the one before.
+        last: the number sampled last.
+        longest: characters of the longest sampled value.
+        hashes: sorted 64-bit hashes of the distinct sampled values, little-endian.
+    """
+
+    name: str
+    rows: int = 0
+    nulls: int = 0
+    kinds: tuple[str, ...] = ()
+    shapes: dict[str, int] = {}
+    low: float | None = None
+    high: float | None = None
+    rising: int = 0
+    last: float | None = None
+    longest: int = 0
+    hashes: bytes = b""
+
+    @property
+    def values(self) -> int:
+        """Sampled values that are not null."""
+        return self.rows - self.nulls
+
+    @property
+    def distinct(self) -> int:
+        """Distinct sampled values."""
+        return len(self.hashes) // 8
+
+    @property
+    def unique(self) -> bool:
+        """Whether every sampled row has a value and no two are equal."""
+        return self.rows > 0 and self.distinct == self.rows
+
+
+class Evidence(msgspec.Struct, kw_only=True, frozen=True):
+    """Statistics of one table, fields in order of first appearance.
+
+    Attributes:
+        table: name of the table; it hints at what a bare ``name`` is.
+        rows: inserted or snapshot rows sampled, at most the limit.
+    """
+
+    table: str = ""
+    rows: int = 0
+    fields: tuple[FieldEvidence, ...] = ()
+
+    def to_bytes(self) -> bytes:
+        """A portable form, for the store."""
+        return msgspec.msgpack.encode(self)
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Evidence:
+        """What `to_bytes` made."""
+        return msgspec.msgpack.decode(data, type=cls)
+
+
+def observe(evidence: Evidence | None, batch: TableBatch, limit: int) -> Evidence:
+    """Add a batch to the evidence; batches come in order of sequence number.
+
+    Args:
+        evidence: so far; None for a new table.
+        batch: the next batch of the table.
+        limit: rows to sample per field (``Settings.role_sample``).
+
+    Returns:
+        The evidence with the batch in it; the very same object when it taught nothing.
+    """
+    before = evidence or Evidence(table=batch.table.table)
+    known = {each.name: each for each in before.fields}
+    sampled = _sampled_images(batch)
+    fields: dict[str, FieldEvidence] = {}
+    for frame, is_after in ((batch.after, True), (batch.before, False)):
+        for column in frame.columns.iter_columns():
+            name = column.name
+            field = fields.get(name) or known.get(name) or FieldEvidence(name=name)
+            field = _with_kind(field, column, frame)
+            if is_after and field.rows < limit:
+                field = _observe(field, _present(frame, column, sampled), limit)
+            fields[name] = field
+    rows = min(limit, before.rows + len(sampled))
+    merged = {**known, **fields}
+    changed = rows != before.rows or any(merged[key] is not known.get(key) for key in merged)
+    if evidence is not None and not changed:
+        return evidence
+    return Evidence(table=before.table, rows=rows, fields=tuple(merged.values()))
+
+
+def _sampled_images(batch: TableBatch) -> np.ndarray:
+    """Positions of the after images of inserted and snapshot rows, in order of sequence number."""
+    if not len(batch.after.rows):
+        return np.empty(0, dtype=np.int64)
+    op = batch.events["op"].gather(batch.after.rows)
+    return op.is_in(["c", "r"]).arg_true().cast(pl.Int64).to_numpy()
+
+
+def _with_kind(field: FieldEvidence, column: pl.Series, frame: RowFrame) -> FieldEvidence:
+    kind = _kind(column, is_json=column.name in frame.json)
+    if not kind or kind in field.kinds:
+        return field
+    return msgspec.structs.replace(field, kinds=tuple(sorted({*field.kinds, kind})))
+
+
+def _kind(column: pl.Series, *, is_json: bool) -> str:
+    if column.null_count() == len(column):
+        return ""
+    if is_json:
+        return "json"
+    if column.dtype == pl.Boolean:
+        return "boolean"
+    if column.dtype == pl.Float64:
+        return "number"
+    return "integer" if column.dtype.is_integer() else "text"
+
+
+def _present(frame: RowFrame, column: pl.Series, sampled: np.ndarray) -> pl.Series:
+    """The field in the sampled images that have it."""
+    absent = frame.absent.get(column.name)
+    if absent is None:
+        return column.gather(sampled)
+    return column.gather(sampled[~absent.to_numpy()[sampled]])
+
+
+def _observe(field: FieldEvidence, column: pl.Series, limit: int) -> FieldEvidence:
+    """The field with the next values that its sample has room for."""
+    column = column.head(limit - field.rows)
+    if not len(column):
+        return field
+    values = label_texts(column.drop_nulls())
+    texts = values.to_list()  # a sample: at most `limit` values of a field, ever
+    shapes = {text: shape_of(text[:_SHAPED_LENGTH]) for text in set(texts)}
+    numbers = [float(text) for text in texts if shapes[text] in (INTEGER, DECIMAL)]
+    known = np.frombuffer(field.hashes, dtype="<u8")
+    hashes = np.union1d(known, hash_column(values)) if texts else known
+    earlier = [] if field.last is None else [field.last]
+    steps = [*earlier, *numbers]
+    return msgspec.structs.replace(
+        field,
+        rows=field.rows + len(column),
+        nulls=field.nulls + column.null_count(),
+        shapes=dict(sorted((Counter(field.shapes) + Counter(shapes[t] for t in texts)).items())),
+        low=min([*numbers, *([] if field.low is None else [field.low])], default=None),
+        high=max([*numbers, *([] if field.high is None else [field.high])], default=None),
+        rising=field.rising + sum(b > a for a, b in zip(steps, steps[1:], strict=False)),
+        last=steps[-1] if steps else None,
+        longest=max([field.longest, *(len(text) for text in texts)]),
+        hashes=hashes.astype("<u8").tobytes(),
+    )

@@ -1,0 +1,215 @@
+"""One batch laid out for reduction: events in order of time, and the columns of their images."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from datawatch_lab.core.batches import RowFrame, TableBatch
+from datawatch_lab.metrics.book import MISSING, NULL
+from datawatch_lab.metrics.numbers import Bools, Floats, Numbers, moments_of, numbers_of
+
+Ints = NDArray[np.int64]
+Codes = NDArray[np.int32]
+
+NOWHERE = -1
+"""Position of an image that an event does not have; code of a field that an image does not have."""
+
+
+@dataclass(frozen=True)
+class Frame:
+    """The images of one side (before or after), with what was worked out about their columns."""
+
+    rows: RowFrame
+    _numbers: dict[str, Numbers] = field(default_factory=dict)
+    _moments: dict[str, tuple[Floats, Bools]] = field(default_factory=dict)
+
+    @property
+    def height(self) -> int:
+        """Images."""
+        return len(self.rows.rows)
+
+    def present(self, name: str) -> Bools:
+        """Where an image has the field at all, null or not."""
+        if name not in self.rows.columns.columns:
+            return np.zeros(self.height, dtype=np.bool_)
+        absent = self.rows.absent.get(name)
+        if absent is None:
+            return np.ones(self.height, dtype=np.bool_)
+        return ~absent.to_numpy()
+
+    def filled(self, name: str) -> Bools:
+        """Where an image has the field with a value that is not null."""
+        present = self.present(name)
+        if not present.any():
+            return present
+        return present & self.rows.columns[name].is_not_null().to_numpy()
+
+    def whole(self, key: Sequence[str]) -> Bools:
+        """Where an image has more than its key; one longer, so that `NOWHERE` finds False."""
+        result = np.zeros(self.height + 1, dtype=np.bool_)
+        for name in self.rows.columns.columns:
+            if name not in key:
+                result[:-1] |= self.present(name)
+                if result[:-1].all():
+                    break
+        return result
+
+    def column(self, name: str) -> pl.Series:
+        """The column; of nulls when no image has it."""
+        if name in self.rows.columns.columns:
+            return self.rows.columns[name]
+        return pl.Series(name, [None], dtype=pl.String).new_from_index(0, self.height)
+
+    def numbers(self, name: str) -> Numbers:
+        """The column as numbers."""
+        if name not in self._numbers:
+            self._numbers[name] = numbers_of(self.column(name))
+        return self._numbers[name]
+
+    def moments(self, name: str) -> tuple[Floats, Bools]:
+        """The column as epoch seconds, and where there is one."""
+        if name not in self._moments:
+            self._moments[name] = moments_of(self.column(name))
+        return self._moments[name]
+
+
+@dataclass(frozen=True)
+class LabelCodes:
+    """A label field over a batch.
+
+    Attributes:
+        values: label values by code.
+        after, before: code of each event's image; `NOWHERE` where there is no image or no field.
+    """
+
+    values: list[str]
+    after: Codes
+    before: Codes
+
+    def of_events(self) -> tuple[list[str], Codes]:
+        """Label of each event: from its after image, else its before image, else ``(missing)``."""
+        codes = np.where(self.after == NOWHERE, self.before, self.after)
+        return [*self.values, MISSING], np.where(codes == NOWHERE, len(self.values), codes)
+
+
+@dataclass(frozen=True)
+class Events:
+    """Events of one table in order of (event time, sequence number); arrays are parallel.
+
+    Attributes:
+        op: first byte of the operation.
+        at: event time, epoch µs.
+        second: epoch second that it falls into.
+        seq: sequence number.
+        lag: received minus event time, µs.
+        after_at, before_at: position of the event's image in ``after`` and ``before``, or `NOWHERE`.
+    """
+
+    op: NDArray[np.uint8]
+    at: Ints
+    second: Ints
+    seq: Ints
+    lag: Ints
+    after: Frame
+    before: Frame
+    after_at: Ints
+    before_at: Ints
+    _labels: dict[str, LabelCodes] = field(default_factory=dict)
+
+    def having(self, *ops: str) -> Ints:
+        """Positions of events with one of these operations."""
+        wanted = np.isin(self.op, np.array([ord(op) for op in ops], dtype=np.uint8))
+        return np.flatnonzero(wanted)
+
+    def labels(self, name: str) -> LabelCodes:
+        """The field as label codes."""
+        if name not in self._labels:
+            self._labels[name] = _label_codes(self, name)
+        return self._labels[name]
+
+
+    def states(self, name: str, key: Sequence[str]) -> tuple[list[str], Codes, Codes]:
+        """Label values, and the code of each event's before and after image by them.
+
+        `NOWHERE` where there is no image, or one of the key alone that lacks the field.
+        """
+        labels = self.labels(name)
+        missing = len(labels.values)
+        sides = (
+            (self.before, self.before_at, labels.before),
+            (self.after, self.after_at, labels.after),
+        )
+        old, new = (
+            np.where((codes == NOWHERE) & frame.whole(key)[places], missing, codes)
+            for frame, places, codes in sides
+        )
+        return [*labels.values, MISSING], old, new
+
+
+def lay_out(batch: TableBatch) -> Events:
+    """Put a batch in order of time; images stay where they are."""
+    events = batch.events
+    at = events["ts"].dt.epoch("us").to_numpy()
+    seq = events["seq"].cast(pl.Int64).to_numpy()
+    received = events["received"].dt.epoch("us").to_numpy()
+    op = events["op"].replace_strict(
+        {name: ord(name) for name in "crudt"}, return_dtype=pl.UInt8
+    ).to_numpy()
+    after_at = _places(batch.after, len(at))
+    before_at = _places(batch.before, len(at))
+    if not bool(np.all((at[1:] > at[:-1]) | ((at[1:] == at[:-1]) & (seq[1:] > seq[:-1])))):
+        order = np.lexsort((seq, at))
+        at, seq, received, op = at[order], seq[order], received[order], op[order]
+        after_at, before_at = after_at[order], before_at[order]
+    return Events(
+        op=op,
+        at=at,
+        second=at // 1_000_000,
+        seq=seq,
+        lag=received - at,
+        after=Frame(batch.after),
+        before=Frame(batch.before),
+        after_at=after_at,
+        before_at=before_at,
+    )
+
+
+def _places(frame: RowFrame, events: int) -> Ints:
+    places = np.full(events, NOWHERE, dtype=np.int64)
+    places[frame.rows] = np.arange(len(frame.rows))
+    return places
+
+
+def _label_codes(events: Events, name: str) -> LabelCodes:
+    sides = (events.after, events.before)
+    texts = [label_texts(side.column(name)) for side in sides]
+    joined = pl.concat([text.rename("label") for text in texts]).fill_null(NULL)
+    encoded = joined.rechunk().to_arrow().dictionary_encode()
+    codes = np.asarray(encoded.indices).astype(np.int32)
+    codes[~np.concatenate([side.present(name) for side in sides])] = NOWHERE
+    split = events.after.height
+    return LabelCodes(
+        values=encoded.dictionary.to_pylist(),
+        after=_at(codes[:split], events.after_at),
+        before=_at(codes[split:], events.before_at),
+    )
+
+
+def _at(codes: Codes, places: Ints) -> Codes:
+    """Code of the image at each place; `NOWHERE` for no image."""
+    return np.append(codes, np.int32(NOWHERE))[places]
+
+
+def label_texts(column: pl.Series) -> pl.Series:
+    """Values as label texts: whole floats as integers, booleans as true and false; null stays."""
+    if column.dtype != pl.Float64:
+        return column.cast(pl.String)
+    whole = (column == column.floor()) & (column.abs() < 1e15)
+    texts = column.cast(pl.String)
+    return texts.str.replace(r"\.0$", "") if whole.any() else texts
+

@@ -1,0 +1,210 @@
+"""Columns as numbers and moments: what a cell of any stored type is worth."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+from numpy.typing import NDArray
+
+Bools = NDArray[np.bool_]
+Floats = NDArray[np.float64]
+Words = NDArray[np.uint32]
+
+SCALE = 9
+EXACT = pl.Decimal(38, SCALE)
+EXACT_BELOW = 1e20
+"""Values at least this large have no exact form, so that sums of 10^9 of them still fit 38 digits."""
+
+_MORE_DECIMALS = r"\.[0-9]{9}[0-9]*[1-9]"
+_EXPONENT = r"[eE]"
+_DAY_SECONDS = 86_400
+_EPOCH_DAYS_BELOW = 100_000.0  # days since 1970 up to the year 2243 (Debezium's Date)
+_CALENDAR_FROM, _CALENDAR_TO = 19_000_101.0, 21_001_231.0  # 20240131 written as a number
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """A column as numbers.
+
+    Attributes:
+        values: float64; 0.0 where there is no number.
+        valid: where there is a finite number; null, text, NaN and infinities are none.
+        words: the exact value times 10^9 as a 128-bit integer in four little-endian uint32 words,
+            shape (n, 4).
+        exact: where ``words`` is exactly the value.
+    """
+
+    values: Floats
+    valid: Bools
+    words: Words
+    exact: Bools
+
+
+def numbers_of(column: pl.Series) -> Numbers:
+    """The column as numbers; decimal text counts as a number, booleans as 0 and 1."""
+    if column.dtype == pl.Boolean:
+        column = column.cast(pl.Int64)
+    floats = column.cast(pl.Float64, strict=False)
+    valid = floats.is_finite().fill_null(value=False)
+    floats = floats.set(~valid, None) if not valid.all() else floats
+    small = (floats.abs() < EXACT_BELOW).fill_null(value=False)
+    source = column if small.all() else column.set(~small, None)
+    decimals = source.cast(EXACT, strict=False)
+    exact = decimals.is_not_null() & _is_exact(source, floats, decimals)
+    return Numbers(
+        values=floats.fill_null(0.0).to_numpy(),
+        valid=valid.to_numpy(),
+        words=_words(decimals.fill_null(0)),
+        exact=exact.to_numpy(),
+    )
+
+
+def _is_exact(column: pl.Series, floats: pl.Series, decimals: pl.Series) -> pl.Series:
+    """Where the cast to nine decimals lost nothing; only called with what could be cast."""
+    if column.dtype.is_integer():
+        return pl.repeat(value=True, n=len(column), dtype=pl.Boolean, eager=True)
+    same = (decimals.cast(pl.Float64) == floats).fill_null(value=False)
+    if column.dtype != pl.String:
+        return same
+    longest = column.str.len_bytes().max()
+    if longest is None or not isinstance(longest, int) or longest <= SCALE + 1:
+        return same
+    lossy = column.str.contains(_MORE_DECIMALS) | (
+        column.str.contains(_EXPONENT) & (floats.abs() < 1).fill_null(value=True)
+    )
+    return same & ~lossy.fill_null(value=True)
+
+
+def _words(decimals: pl.Series) -> Words:
+    array = decimals.rechunk().to_arrow()
+    buffer = array.buffers()[1]
+    if buffer is None:
+        return np.empty((0, 4), dtype=np.uint32)
+    flat = np.frombuffer(buffer, dtype="<u4")
+    start = 4 * array.offset
+    return flat[start : start + 4 * len(array)].reshape(-1, 4)
+
+
+def sum_words(words: Words, starts: NDArray[np.int64]) -> Words:
+    """Exact sums of consecutive runs that begin at ``starts``; shape (runs, 4), modulo 2^128."""
+    if not len(starts):
+        return np.empty((0, 4), dtype=np.uint32)
+    sums = np.add.reduceat(words.astype(np.uint64), starts, axis=0)
+    carry = np.zeros(len(starts), dtype=np.uint64)
+    result = np.empty((len(starts), 4), dtype=np.uint32)
+    for word in range(4):
+        total = sums[:, word] + carry
+        result[:, word] = total.astype(np.uint32)
+        carry = total >> np.uint64(32)
+    return result
+
+
+def negate_words(words: Words) -> Words:
+    """Two's complement of each 128-bit integer."""
+    pairs = np.stack([~words, np.tile(np.array([1, 0, 0, 0], dtype=np.uint32), (len(words), 1))], 1)
+    return sum_words(pairs.reshape(-1, 4), np.arange(0, 2 * len(words), 2))
+
+
+def integer_words(values: NDArray[np.int64]) -> Words:
+    """Integers below 10^9 in size as exact values."""
+    return scaled_words(values * 10**SCALE)
+
+
+def scaled_words(scaled: NDArray[np.int64]) -> Words:
+    """Exact values from 64-bit integers that are the values times 10^9."""
+    words = np.empty((len(scaled), 4), dtype=np.uint32)
+    words[:, :2] = np.ascontiguousarray(scaled, dtype="<i8").view("<u4").reshape(-1, 2)
+    words[:, 2:] = np.where(scaled < 0, 0xFFFFFFFF, 0)[:, None]
+    return words
+
+
+def decimal_array(words: Words, valid: Bools) -> pa.Array:
+    """decimal128(38, 9) from 128-bit integers; null where not ``valid``."""
+    mask = pa.py_buffer(np.packbits(valid, bitorder="little").tobytes())
+    data = pa.py_buffer(np.ascontiguousarray(words, dtype="<u4").tobytes())
+    return pa.Array.from_buffers(pa.decimal128(38, SCALE), len(words), [mask, data])
+
+
+def moments_of(column: pl.Series) -> tuple[Floats, Bools]:
+    """The column as moments: epoch seconds with µs, and where there is one.
+
+    Text is ISO 8601 (a day counts from its midnight UTC, no offset means UTC). Numbers are epoch
+    seconds, ms, µs or ns by their size, a calendar day written as 20240131, or, below 100,000, days
+    since 1970.
+    """
+    if column.dtype == pl.String:
+        return _text_moments(column)
+    if column.dtype == pl.Boolean:
+        return np.zeros(len(column)), np.zeros(len(column), dtype=np.bool_)
+    floats = column.cast(pl.Float64, strict=False)
+    return _number_moments(floats)
+
+
+def _number_moments(column: pl.Series) -> tuple[Floats, Bools]:
+    valid = column.is_finite().fill_null(value=False).to_numpy()
+    values = column.fill_nan(None).fill_null(0.0).to_numpy()
+    values = np.where(valid, values, 0.0)
+    size = np.abs(values)
+    divisor = np.select([size < 1e11, size < 1e14, size < 1e17], [1.0, 1e3, 1e6], 1e9)
+    seconds = np.where(size < _EPOCH_DAYS_BELOW, values * _DAY_SECONDS, values / divisor)
+    calendar = (values >= _CALENDAR_FROM) & (values <= _CALENDAR_TO) & (values == np.floor(values))
+    if calendar.any():
+        text = pl.Series(values[calendar].astype(np.int64)).cast(pl.String)
+        days = text.str.to_date("%Y%m%d", strict=False).cast(pl.Datetime("us"))
+        from_days = days.dt.epoch("us").cast(pl.Float64).to_numpy() / 1e6
+        seconds[calendar] = np.where(np.isnan(from_days), seconds[calendar], from_days)
+    return seconds, valid
+
+
+def _text_moments(column: pl.Series) -> tuple[Floats, Bools]:
+    moments = _parse_texts(column)
+    micros = moments.dt.epoch("us")
+    valid = micros.is_not_null().to_numpy()
+    seconds = micros.fill_null(0).to_numpy() / 1e6
+    digits = column.str.contains(r"^-?[0-9]+(\.[0-9]+)?$").fill_null(value=False).to_numpy() & ~valid
+    if digits.any():
+        numbers = column.filter(pl.Series(digits)).cast(pl.Float64, strict=False)
+        seconds[digits], valid[digits] = _number_moments(numbers)
+    return seconds, valid
+
+
+def _parse_texts(column: pl.Series) -> pl.Series:
+    """ISO 8601 texts as Datetime[us, UTC]; null where none.
+
+    The usual spelling is read first and alone; only what it does not fit is looked at again.
+    """
+    text = column
+    parsed = _read(text, "%Y-%m-%dT%H:%M:%S%.f%#z")
+    for spelled, pattern in (
+        (lambda rest: rest, "%Y-%m-%dT%H:%M:%S%.f"),
+        (_normalised, "%Y-%m-%dT%H:%M:%S%.f%#z"),
+    ):
+        missing = parsed.is_null() & text.is_not_null()
+        if not missing.any():
+            break
+        found = _read(spelled(text.filter(missing)), pattern)
+        parsed = parsed.scatter(missing.arg_true(), found)
+    return parsed
+
+
+def _read(text: pl.Series, pattern: str) -> pl.Series:
+    moments = text.str.to_datetime(pattern, time_unit="us", strict=False)
+    return moments if "z" in pattern else moments.dt.replace_time_zone("UTC")
+
+
+def _normalised(text: pl.Series) -> pl.Series:
+    """Days, blanks instead of ``T``, ``UTC``, no seconds, no offset: as the usual spelling."""
+    text = text.str.strip_chars().str.to_uppercase()
+    for found, put in (
+        (r"^([0-9]{4}-[0-9]{2}-[0-9]{2})$", "${1}T00:00:00Z"),
+        (r"^([0-9]{4}-[0-9]{2}-[0-9]{2}) +", "${1}T"),
+        (r" ", ""),
+        (r"UTC$", "Z"),
+        (r"T([0-9]{2}:[0-9]{2})([+\-Z]|$)", "T${1}:00$2"),
+        (r"(T[0-9:.]+)$", "${1}Z"),
+    ):
+        text = text.str.replace(found, put)
+    return text

@@ -1,0 +1,273 @@
+"""Questions about a metric become reads of stored states; see `finalise` for the way back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from datawatch_lab.core.errors import InputError, not_found
+from datawatch_lab.core.storage import MeasureRead, Span
+from datawatch_lab.core.values import (
+    Aggregation,
+    MeasureDef,
+    MeasureKind,
+    MetricDef,
+    SeriesDef,
+    TableInfo,
+)
+from datawatch_lab.metrics.spans import BEGINNING, EPOCH, ceil_to, cover, floor_to, level_of_step
+
+A = Aggregation
+
+MAX_POINTS = 50_000
+"""Buckets a series may have in one answer."""
+
+RUNNING = (MeasureKind.ROWS, MeasureKind.STATE)
+"""Kinds whose value is a running total over all time."""
+
+QUANTILES = {A.P50: 0.5, A.P90: 0.9, A.P95: 0.95, A.P99: 0.99}
+
+_SPREAD = (A.AVG, A.COUNT, A.MIN, A.MAX, A.P50, A.P90, A.P95, A.P99, A.RATE, A.LAST)
+_POSSIBLE: Mapping[MeasureKind, tuple[Aggregation, ...]] = {
+    MeasureKind.CHANGES: (A.SUM, A.COUNT, A.RATE),
+    MeasureKind.VALUE: (A.SUM, *_SPREAD),
+    MeasureKind.DISTINCT: (A.DISTINCT, A.COUNT, A.RATE),
+    MeasureKind.NEWEST: (A.LAST, A.COUNT, A.RATE),
+    MeasureKind.NULLS: (A.AVG, A.SUM, A.COUNT),
+    MeasureKind.LAG: _SPREAD,
+    MeasureKind.ROWS: (A.LAST, A.SUM, A.COUNT, A.RATE),
+    MeasureKind.STATE: (A.LAST, A.SUM, A.COUNT, A.RATE),
+    MeasureKind.NET: (A.SUM, A.AVG, A.COUNT, A.MIN, A.MAX, A.RATE, A.LAST),
+}
+
+
+def aggregations(metric: MetricDef) -> tuple[Aggregation, ...]:
+    """The aggregations that make sense for a metric, its own first.
+
+    For current-state metrics ``last`` is the rows now, ``sum`` the change of that number, ``count``
+    and ``rate`` the rows that came or went.
+    """
+    possible = _POSSIBLE[metric.measure]
+    return (metric.aggregation, *(each for each in possible if each != metric.aggregation))
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to read, and all that `finalise` needs to make values of it.
+
+    Attributes:
+        metric, aggregation: what is asked.
+        groups: labels of each group, by group number.
+        start, end: the range, widened to whole steps (or seconds).
+        step: width of a bucket; None for one value over the range.
+        origin: where buckets are aligned.
+        now: the moment of asking.
+        read: states of the range.
+        base: states of everything before ``start``, for running values; else None.
+        presence: series whose span says over which time the table has data.
+    """
+
+    metric: MetricDef
+    aggregation: Aggregation
+    groups: tuple[Mapping[str, str], ...]
+    start: datetime
+    end: datetime
+    step: timedelta | None
+    origin: datetime
+    now: datetime
+    read: MeasureRead
+    base: MeasureRead | None
+    presence: tuple[int, ...]
+
+    @property
+    def buckets(self) -> int:
+        """Buckets of a series; 1 without a step."""
+        return 1 if self.step is None else (self.end - self.start) // self.step
+
+
+def plan(
+    metric: MetricDef,
+    tables: Iterable[TableInfo],
+    measures: Sequence[MeasureDef],
+    series_of: Callable[[int], Sequence[SeriesDef]],
+    *,
+    start: datetime,
+    end: datetime,
+    now: datetime,
+    step: timedelta | None = None,
+    aggregation: Aggregation | None = None,
+    group_by: Sequence[str] = (),
+    filters: Iterable[tuple[str, str]] = (),
+    origin: datetime = EPOCH,
+) -> Plan:
+    """Lay out the reads for a question.
+
+    Args:
+        metric: what is asked about.
+        tables, measures: those of the workspace.
+        series_of: the series of a measure by its id, e.g. `SeriesBook.of`.
+        start, end: the range [start, end), UTC.
+        now: the moment of asking; the age of the open bucket is taken at it.
+        step: width of a bucket, whole seconds; None for one value over the exact range.
+        aggregation: None for the metric's own.
+        group_by: labels; one series per combination of values. A state metric without any is
+            grouped by its own field.
+        filters: (label, value) pairs; several values of one label mean any of them.
+        origin: buckets begin here plus whole steps; for days by wall clock.
+
+    Raises:
+        InputError: the aggregation, the labels, the range or the step cannot be had; says what can.
+    """
+    chosen = _aggregation(metric, aggregation)
+    labels, wanted = _labels(metric, group_by, filters)
+    start, end = _range(start, end, step, origin)
+    mine = _measures(metric, tuple(tables), measures)
+    groups, members = _groups(metric, mine, series_of, labels, wanted)
+    spans = cover(start, end) if step is None else (Span(level_of_step(step, origin), start, end),)
+    read = MeasureRead(
+        groups=members,
+        spans=spans,
+        step=step,
+        origin=origin,
+        bins=chosen in QUANTILES,
+        registers=chosen is A.DISTINCT,
+    )
+    return Plan(
+        metric=metric,
+        aggregation=chosen,
+        groups=groups,
+        start=start,
+        end=end,
+        step=step,
+        origin=origin,
+        now=now,
+        read=read,
+        base=MeasureRead(members, cover(BEGINNING, start)) if _needs_base(metric, chosen) else None,
+        presence=_presence(mine, measures, series_of),
+    )
+
+
+def _needs_base(metric: MetricDef, aggregation: Aggregation) -> bool:
+    return metric.measure in (*RUNNING, MeasureKind.NEWEST) and aggregation is A.LAST
+
+
+def _aggregation(metric: MetricDef, asked: Aggregation | None) -> Aggregation:
+    if asked is None:
+        return metric.aggregation
+    possible = aggregations(metric)
+    if asked in possible:
+        return asked
+    names = ", ".join(each.value for each in possible)
+    raise InputError(
+        f"{metric.name}: aggregation {asked.value!r} has no meaning for it; possible: {names}.",
+        details={"metric": metric.name, "possible": [each.value for each in possible]},
+    )
+
+
+def _labels(
+    metric: MetricDef, group_by: Sequence[str], filters: Iterable[tuple[str, str]]
+) -> tuple[tuple[str, ...], dict[str, set[str]]]:
+    """Labels to group by, and the values allowed of each filtered label."""
+    wanted: dict[str, set[str]] = {}
+    for name, value in filters:
+        wanted.setdefault(name, set()).add(value)
+    for name in (*group_by, *wanted):
+        if name not in metric.labels:
+            raise not_found("label", name, metric.labels, where=metric.name)
+    labels = tuple(dict.fromkeys(group_by))
+    if metric.measure is MeasureKind.STATE and not labels:
+        labels = metric.labels
+    fields = [name for name in dict.fromkeys((*labels, *wanted)) if name not in _own(metric)]
+    if len(fields) > 1:
+        raise InputError(
+            f"{metric.name}: automatic metrics are split by one label at a time; "
+            f"asked for {' and '.join(repr(name) for name in fields)}.",
+            hint=f"Use one of {', '.join(fields)}, or define a custom metric with both labels.",
+        )
+    return labels, wanted
+
+
+def _own(metric: MetricDef) -> tuple[str, ...]:
+    """Labels that every series of the metric carries, so that they go with any other."""
+    if metric.measure is not MeasureKind.CHANGES:
+        return ()
+    return ("op", "table") if not metric.table else ("op",)
+
+
+def _range(
+    start: datetime, end: datetime, step: timedelta | None, origin: datetime
+) -> tuple[datetime, datetime]:
+    if end <= start:
+        raise InputError(
+            f"the range ends ({end.isoformat()}) before it starts ({start.isoformat()}).",
+            hint="Give a 'to' after 'from'.",
+        )
+    width = step or timedelta(seconds=1)
+    if step is not None:
+        level_of_step(step, origin)
+        points = (end - start) // width
+        if points > MAX_POINTS:
+            raise InputError(
+                f"the range has {points:,} steps of {width}; the limit is {MAX_POINTS:,}.",
+                hint="Take a longer step or a shorter range.",
+            )
+    edge = origin if step is not None else EPOCH
+    return floor_to(start, width, edge), ceil_to(end, width, edge)
+
+
+def _measures(
+    metric: MetricDef, tables: Sequence[TableInfo], measures: Iterable[MeasureDef]
+) -> dict[int, str]:
+    """Ids of the measures that a metric reads, and the workspace name of the table of each."""
+    names = {each.id: each.name for each in tables if metric.table in ("", each.name)}
+    return {
+        each.id: names[each.table_id]
+        for each in measures
+        if each.table_id in names and (each.kind, each.field) == (metric.measure, metric.field)
+    }
+
+
+def _groups(
+    metric: MetricDef,
+    measures: Mapping[int, str],
+    series_of: Callable[[int], Sequence[SeriesDef]],
+    labels: tuple[str, ...],
+    wanted: Mapping[str, set[str]],
+) -> tuple[tuple[Mapping[str, str], ...], dict[int, int]]:
+    """Labels of each group, and the group of each series that belongs to one."""
+    own = _own(metric)
+    needed = {name for name in (*labels, *wanted) if name not in own}
+    numbers: dict[tuple[str, ...], int] = {} if labels else {(): 0}
+    members: dict[int, int] = {}
+    for measure_id, table in sorted(measures.items()):
+        for series in series_of(measure_id):
+            found = dict(series.labels)
+            if {name for name in found if name not in own} != needed:
+                continue
+            if not metric.table:
+                found["table"] = table
+            if metric.op and found.get("op") != metric.op:
+                continue
+            if any(found.get(name) not in values for name, values in wanted.items()):
+                continue
+            key = tuple(found.get(name, "") for name in labels)
+            members[series.id] = numbers.setdefault(key, len(numbers))
+    groups = tuple(dict(zip(labels, key, strict=True)) for key in numbers)
+    return groups, members
+
+
+def _presence(
+    mine: Mapping[int, str],
+    measures: Sequence[MeasureDef],
+    series_of: Callable[[int], Sequence[SeriesDef]],
+) -> tuple[int, ...]:
+    """The totals by operation of the tables that the measures belong to."""
+    tables = {each.table_id for each in measures if each.id in mine}
+    return tuple(
+        series.id
+        for each in measures
+        if each.table_id in tables and each.kind is MeasureKind.CHANGES
+        for series in series_of(each.id)
+        if len(series.labels) == 1
+    )

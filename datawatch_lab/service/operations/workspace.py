@@ -1,0 +1,107 @@
+"""The workspace at a glance: health, status, tables."""
+
+from __future__ import annotations
+
+import msgspec
+
+from datawatch_lab.core.values import LedgerCounts, TableInfo
+from datawatch_lab.engine import Engine
+from datawatch_lab.service.answers import (
+    ColumnAnswer,
+    HealthAnswer,
+    SourceAnswer,
+    StatusAnswer,
+    TableAnswer,
+)
+from datawatch_lab.service.freshness import freshness, iso
+from datawatch_lab.service.operation import API, Nothing, operation
+
+
+@operation("GET", f"{API}/health", also=("/health",))
+def health(engine: Engine, ask: Nothing) -> HealthAnswer:
+    """Whether the engine takes events and answers."""
+    del ask
+    return HealthAnswer(
+        status="ok" if engine.healthy else "degraded",
+        release=engine.release,
+        uptime_seconds=(engine.clock.now() - engine.started).total_seconds(),
+        backlog=engine.backlog,
+    )
+
+
+@operation("GET", f"{API}/stats", also=("/stats",))
+def status(engine: Engine, ask: Nothing) -> StatusAnswer:
+    """The workspace at a glance: what it holds, from where, and whether data still comes."""
+    del ask
+    now = engine.clock.now()
+    cells = engine.store.ledger()
+    counts = sum(cells.values(), LedgerCounts())
+    sources = [
+        SourceAnswer(
+            each.name,
+            sum(count.received for (source, _), count in cells.items() if source == each.name),
+            iso(each.last_received),
+            iso(each.last_ts),
+            *freshness(each.last_received, each.last_ts, now, engine.settings.stale_after),
+        )
+        for each in engine.store.sources()
+    ]
+    newest = engine.last_event()
+    heard = max((s.last_received for s in engine.store.sources() if s.last_received), default=None)
+    return StatusAnswer(
+        str(engine.path),
+        engine.version,
+        engine.release,
+        iso(engine.started) or "",
+        engine.address,
+        len(engine.tables()),
+        len(engine.metrics()),
+        counts.applied,
+        counts.quarantined,
+        engine.backlog,
+        engine.size_bytes(),
+        iso(engine.first_event()),
+        iso(newest),
+        sources,
+        *freshness(heard, newest, now, engine.settings.stale_after),
+    )
+
+
+class TablesAsk(msgspec.Struct, frozen=True, kw_only=True):
+    """Which tables.
+
+    Attributes:
+        name: only this table.
+    """
+
+    name: str | None = None
+
+
+@operation("GET", f"{API}/tables")
+def tables(engine: Engine, ask: TablesAsk) -> list[TableAnswer]:
+    """The tables found so far, with their columns, roles and whether data still comes."""
+    wanted = engine.tables() if ask.name is None else [engine.table(ask.name)]
+    return [_table(engine, each) for each in wanted]
+
+
+def _table(engine: Engine, table: TableInfo) -> TableAnswer:
+    seen = engine.table_counts(table)
+    state, message = freshness(
+        seen.last_received, seen.last_ts, engine.clock.now(), engine.settings.stale_after
+    )
+    return TableAnswer(
+        name=table.name,
+        rows=engine.row_count(table),
+        key=list(table.key),
+        columns=[
+            ColumnAnswer(c.name, c.type, c.role.value, c.confidence, c.reason, c.sensitive)
+            for c in table.columns
+        ],
+        schema=table.schema,
+        events=seen.events,
+        first_event=iso(seen.first_ts),
+        last_event=iso(seen.last_ts),
+        last_received=iso(seen.last_received),
+        status=state,
+        message=message,
+    )

@@ -1,0 +1,106 @@
+"""Compaction: merges appended states and moves buckets that no longer change to their place.
+
+A commit only appends to ``measures.new_…``. Compaction merges those rows by key. A key that got
+new rows since the last compaction stays there, merged; one that did not is taken as settled and
+moves to the main table, which holds one row a key. A bucket that changes after all (late data)
+starts again among the new rows and is merged with its settled row when it moves. This needs no
+idea of what time it is, so old files and live data are treated alike.
+"""
+
+from __future__ import annotations
+
+import duckdb
+
+from datawatch_lab.store.measures import KINDS, StateKind
+from datawatch_lab.store.sql import fetch_row
+
+COMPACT_ROWS = 250_000
+"""Appended rows of each kind that one call merges at most, oldest first."""
+
+
+def compact_states(con: duckdb.DuckDBPyConnection, limit: int = COMPACT_ROWS) -> int:
+    """Merge states within the caller's transaction; returns rows saved."""
+    return sum(_compact_kind(con, kind, limit) for kind in KINDS)
+
+
+def _compact_kind(con: duckdb.DuckDBPyConnection, kind: StateKind, limit: int) -> int:
+    source = f"measures.new_{kind.table}"
+    first, last, count = _number(con, f"SELECT min(rowid), max(rowid), count(*) FROM {source}")
+    if not count:
+        return 0
+    # deleted rows leave gaps in the row numbers, so this takes at most ``limit`` rows
+    last = min(last, first + limit - 1)
+    con.execute(
+        f"""
+CREATE OR REPLACE TEMP TABLE merged AS
+SELECT p.level, p.series, p.bucket{kind.key}, {kind.merged}, bool_or(p.fresh) AS hot,
+    count(*) AS parts
+FROM {source} p WHERE p.rowid <= ? GROUP BY p.level, p.series, p.bucket{kind.key}""",
+        [last],
+    )
+    taken, kept, hot = _number(
+        con, "SELECT coalesce(sum(parts), 0)::BIGINT, count(*), count(*) FILTER (hot) FROM merged"
+    )
+    saved = taken - kept
+    if kept > hot:
+        saved += _settle(con, kind)
+    columns = f"level, series, bucket, {kind.columns}"
+    con.execute(f"DELETE FROM {source} WHERE rowid <= ?", [last])
+    con.execute(
+        f"INSERT INTO {source} ({columns}, fresh) SELECT {columns}, FALSE FROM merged WHERE hot"
+    )
+    con.execute("DROP TABLE merged")
+    return saved
+
+
+def _settle(con: duckdb.DuckDBPyConnection, kind: StateKind) -> int:
+    """Move the settled keys of ``merged`` to the main table; returns rows saved there."""
+    target = f"measures.{kind.table}"
+    columns = f"level, series, bucket, {kind.columns}"
+    key = "level, series, bucket" + (kind.key.replace("p.", ""))
+    con.execute(
+        f"CREATE OR REPLACE TEMP TABLE earlier AS SELECT {columns} FROM {target} p "
+        f"SEMI JOIN (SELECT * FROM merged WHERE NOT hot) m USING ({key})"
+    )
+    (again,) = _number(con, "SELECT count(*) FROM earlier")
+    settled = f"SELECT {columns} FROM merged WHERE NOT hot"
+    if again:
+        on = " AND ".join(f"t.{name} = e.{name}" for name in key.split(", "))
+        con.execute(f"DELETE FROM {target} t USING earlier e WHERE {on}")
+        settled = (
+            f"SELECT p.level, p.series, p.bucket{kind.key}, {kind.merged} "
+            f"FROM ({settled} UNION ALL SELECT {columns} FROM earlier) p "
+            f"GROUP BY p.level, p.series, p.bucket{kind.key}"
+        )
+    con.execute(f"INSERT INTO {target} ({columns}) {settled} ORDER BY {key}")
+    con.execute("DROP TABLE earlier")
+    return again
+
+
+def compact_meta(con: duckdb.DuckDBPyConnection) -> int:
+    """Sum ledger increments and keep only the newest progress; returns rows saved."""
+    ledger = _rewrite(
+        con,
+        "meta.ledger",
+        'SELECT source, "table", sum(received), sum(applied), sum(duplicate), sum(late), '
+        'sum(quarantined) FROM meta.ledger GROUP BY source, "table"',
+    )
+    progress = _rewrite(
+        con,
+        "meta.progress",
+        "SELECT version, kind, name, table_id, value FROM meta.progress_now",
+    )
+    return ledger + progress
+
+
+def _rewrite(con: duckdb.DuckDBPyConnection, table: str, select: str) -> int:
+    """Put the rows of ``select`` in the place of all rows of ``table``."""
+    count, last = _number(con, f"SELECT count(*), coalesce(max(rowid), -1) FROM {table}")
+    con.execute(f"INSERT INTO {table} {select}")
+    con.execute(f"DELETE FROM {table} WHERE rowid <= ?", [last])
+    (after,) = _number(con, f"SELECT count(*) FROM {table}")
+    return count - after
+
+
+def _number(con: duckdb.DuckDBPyConnection, sql: str) -> tuple[int, ...]:
+    return tuple(int(value or 0) for value in fetch_row(con, sql))

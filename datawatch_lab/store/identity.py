@@ -1,0 +1,109 @@
+"""Identities of events, and the set of those that were seen, held in memory as sorted arrays."""
+
+from __future__ import annotations
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+
+_HASH = """
+SELECT (h >> 64)::UBIGINT AS hi, (h & 18446744073709551615::UHUGEINT)::UBIGINT AS lo
+FROM (
+    SELECT md5_number(
+        coalesce(origin, '') || chr(31) || coalesce("table", '')
+        || chr(31) || coalesce(event_id, '')
+    ) AS h FROM hashed
+)
+"""
+_CONFIRM = """
+SELECT i FROM candidates SEMI JOIN changes.log ON identity_lo = lo AND identity_hi = hi
+UNION
+SELECT i FROM candidates SEMI JOIN meta.quarantine ON identity_lo = lo AND identity_hi = hi
+"""
+_LOAD = """
+SELECT identity_lo FROM changes.log WHERE identity_lo IS NOT NULL
+UNION ALL
+SELECT identity_lo FROM meta.quarantine WHERE identity_lo IS NOT NULL
+"""
+_GROWTH = 4  # a run is merged into the one before it when that is less than this times longer
+
+
+class SeenSet:
+    """The lower halves of all known identities, as sorted runs that merge as they grow.
+
+    A hit only makes a candidate: two identities may share a half. Costs 8 bytes an identity.
+    Reading is safe from any thread while one adds.
+    """
+
+    def __init__(self, known: np.ndarray | None = None) -> None:
+        first = np.sort(known) if known is not None and known.size else None
+        self._runs: tuple[np.ndarray, ...] = () if first is None else (first,)
+
+    def __len__(self) -> int:
+        return sum(run.size for run in self._runs)
+
+    def add(self, lo: np.ndarray) -> None:
+        """Add halves (uint64, any order, may repeat)."""
+        if lo.size == 0:
+            return
+        runs = [*self._runs, np.sort(lo)]
+        while len(runs) > 1 and runs[-2].size < _GROWTH * runs[-1].size:
+            last = runs.pop()
+            # a stable sort merges two sorted runs in linear time
+            runs[-1] = np.sort(np.concatenate([runs[-1], last]), kind="stable")
+        self._runs = tuple(runs)
+
+    def contains(self, lo: np.ndarray) -> np.ndarray:
+        """Whether each half is known, as booleans."""
+        order = np.argsort(lo)  # sorted questions walk a run from left to right: six times faster
+        asked = lo[order]
+        hits = np.zeros(lo.size, dtype=bool)
+        for run in self._runs:
+            at = np.searchsorted(run, asked)
+            at[at == run.size] = 0
+            hits |= run[at] == asked
+        found = np.empty_like(hits)
+        found[order] = hits
+        return found
+
+
+def load_seen(con: duckdb.DuckDBPyConnection) -> SeenSet:
+    """The set of what log and quarantine hold."""
+    return SeenSet(con.execute(_LOAD).fetchnumpy()["identity_lo"])
+
+
+def hash_identities(
+    con: duckdb.DuckDBPyConnection, origin: pa.Array, table: pa.Array, event_id: pa.Array
+) -> tuple[np.ndarray, np.ndarray]:
+    """(hi, lo) of the MD5 of ``origin ␟ table ␟ event_id``; null reads as ''."""
+    con.register("hashed", pa.table({"origin": origin, "table": table, "event_id": event_id}))
+    try:
+        halves = con.execute(_HASH).fetchnumpy()
+    finally:
+        con.unregister("hashed")
+    return np.asarray(halves["hi"]), np.asarray(halves["lo"])
+
+
+def confirm(con: duckdb.DuckDBPyConnection, hi: np.ndarray, lo: np.ndarray) -> np.ndarray:
+    """Whether log or quarantine hold exactly these identities, as booleans."""
+    table = pa.table({"i": np.arange(lo.size), "hi": hi, "lo": lo})
+    con.register("candidates", table)
+    try:
+        found = con.execute(_CONFIRM).fetchnumpy()["i"]
+    finally:
+        con.unregister("candidates")
+    known = np.zeros(lo.size, dtype=bool)
+    known[found] = True
+    return known
+
+
+def repeated(hi: np.ndarray, lo: np.ndarray) -> np.ndarray:
+    """Whether the same identity stands earlier in the arrays, as booleans."""
+    again = np.zeros(lo.size, dtype=bool)
+    ordered = np.sort(lo)
+    if lo.size < 2 or not (ordered[1:] == ordered[:-1]).any():
+        return again
+    order = np.lexsort((hi, lo))  # stable: among equals the first of the call stays first
+    same = (lo[order][1:] == lo[order][:-1]) & (hi[order][1:] == hi[order][:-1])
+    again[order[1:][same]] = True
+    return again

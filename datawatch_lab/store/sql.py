@@ -1,0 +1,82 @@
+"""How names and Arrow tables enter SQL; the only place where text is put into a statement."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+
+def quote_identifier(name: str) -> str:
+    """A name as a quoted SQL identifier; quotes inside are doubled.
+
+    >>> print(quote_identifier('a "b" c'))
+    "a ""b"" c"
+    """
+    if "\0" in name:
+        raise ValueError(f"{name!r} holds a NUL character, which no SQL name can.")
+    return '"' + name.replace('"', '""') + '"'
+
+
+def quote_text(text: str) -> str:
+    """A text literal, for view definitions, where nothing can be bound.
+
+    >>> quote_text("it's")
+    "'it''s'"
+    """
+    return "'" + text.replace("'", "''") + "'"
+
+
+def column_list(names: Sequence[str]) -> str:
+    """Names as a comma-separated list of quoted identifiers."""
+    return ", ".join(quote_identifier(name) for name in names)
+
+
+def naive(table: pa.Table) -> pa.Table:
+    """The table with zoned timestamps as plain UTC ones, which is how the store keeps time."""
+    for index, field in enumerate(table.schema):
+        if pa.types.is_timestamp(field.type) and field.type.tz is not None:
+            table = table.set_column(
+                index, field.name, table.column(index).cast(pa.timestamp(field.type.unit))
+            )
+    return table
+
+
+def run_with(con: duckdb.DuckDBPyConnection, table: pa.Table, sql: str) -> None:
+    """Execute ``sql``, in which ``table`` can be read as ``given``.
+
+    DuckDB finds the table by the name of this function's variable, which takes half the time of
+    registering it: 0.4 ms a statement, felt when a commit holds a single event.
+    """
+    given = naive(table)
+    con.execute(sql)
+    del given
+
+
+def append(con: duckdb.DuckDBPyConnection, target: str, table: pa.Table) -> None:
+    """Append all rows to ``target`` by column name; nothing is run for an empty table."""
+    if table.num_rows == 0:
+        return
+    names = column_list(table.column_names)
+    run_with(con, table, f"INSERT INTO {target} ({names}) SELECT {names} FROM given")
+
+
+def fetch_row(
+    con: duckdb.DuckDBPyConnection, sql: str, parameters: Sequence[object] | None = None
+) -> tuple[Any, ...]:
+    """The one row of a query that always has one.
+
+    All of the result is fetched: one that is left open keeps its transaction open, and with it
+    the check-point of the file from running.
+    """
+    (row,) = con.execute(sql, list(parameters or ())).fetchall()
+    return tuple(row)
+
+
+def fetch_arrow(
+    con: duckdb.DuckDBPyConnection, sql: str, parameters: Sequence[object] | None = None
+) -> pa.Table:
+    """Run a query and fetch all of it as Arrow."""
+    return con.sql(sql, params=list(parameters or ())).to_arrow_table()

@@ -1,0 +1,63 @@
+"""Fixtures and switches that every folder of tests shares."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, NoReturn
+
+import pytest
+
+from tools import chromium as chromium_tool
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add ``--soak``, without which tests marked so are skipped."""
+    parser.addoption("--soak", action="store_true", help="run the tests that take minutes")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark tests that ask for Chromium; skip soak tests unless they are asked for."""
+    skip = pytest.mark.skip(reason="takes minutes; run with --soak")
+    for item in items:
+        if "chromium" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.browser)
+        if item.get_closest_marker("soak") and not config.getoption("--soak"):
+            item.add_marker(skip)
+
+
+def missing(part: str, remedy: str) -> NoReturn:
+    """Skip the test for want of a part; fail it when DATAWATCH_REQUIRE_SERVICES=1."""
+    sentence = f"no {part} here; {remedy}"
+    if os.environ.get("DATAWATCH_REQUIRE_SERVICES") == "1":
+        pytest.fail(f"{sentence} (DATAWATCH_REQUIRE_SERVICES=1 makes this a failure)")
+    pytest.skip(sentence)
+
+
+@pytest.fixture(scope="session")
+def _found_chromium() -> str | None:
+    """Path of a Chromium that starts, looked for once a session."""
+    return chromium_tool.find()
+
+
+@pytest.fixture
+def chromium(_found_chromium: str | None) -> str:
+    """Path of a Chromium that starts; the test is skipped, or fails, where there is none."""
+    return _found_chromium or missing("Chromium", chromium_tool.HOW_TO_GET_ONE)
+
+
+@pytest.fixture
+def page(chromium: str) -> Iterator[Page]:
+    """An empty page of 1280 by 800 in a private Chromium that ends with the test."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        # Chromium has no sandbox for root, and containers have a small /dev/shm.
+        browser = playwright.chromium.launch(
+            executable_path=chromium, args=["--no-sandbox", "--disable-dev-shm-usage"]
+        )
+        yield browser.new_page(viewport={"width": 1280, "height": 800})
+        browser.close()

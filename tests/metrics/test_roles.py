@@ -1,0 +1,174 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from datawatch_lab.core.values import Column, Role
+from datawatch_lab.metrics.evidence import Evidence, observe
+from datawatch_lab.metrics.roles import infer, infer_key
+from tests.metrics.changes import START, Change, batch_of, table_of
+from tests.metrics.schemas import SCHEMAS, fields_of, rows_of
+
+LIMIT = 1_000
+
+
+def evidence_of(table: str, rows: Sequence[dict[str, Any]], size: int = 1_000) -> Evidence:
+    """Evidence of inserted rows that come in batches of ``size``."""
+    info = table_of({}, name=table)
+    evidence: Evidence | None = None
+    for at in range(0, len(rows), size):
+        part = rows[at : at + size]
+        changes = [Change(at + n + 1, "c", START + at + n, row) for n, row in enumerate(part)]
+        evidence = observe(evidence, batch_of(info, changes), LIMIT)
+    assert evidence is not None
+    return evidence
+
+
+def wrong_roles(table: str, count: int) -> list[str]:
+    """Fields of a schema whose role is not the golden one, as sentences."""
+    fields = fields_of(SCHEMAS[table])
+    columns = infer(evidence_of(table, rows_of(SCHEMAS[table], count)))
+    by_name = {column.name: column for column in columns}
+    return [
+        f"{table}.{name}: {by_name[name].role} ({by_name[name].reason}), not {sorted(roles)}"
+        for name, roles, _, _ in fields
+        if by_name[name].role not in roles
+    ]
+
+
+@pytest.mark.parametrize(("count", "goal"), [(400, 0.99), (30, 0.95), (3, 0.9)])
+def test_roles_of_real_schemas(count: int, goal: float) -> None:
+    """Roles are those that an analyst gives, nearly all from many rows and most from three."""
+    wrong = [sentence for table in SCHEMAS for sentence in wrong_roles(table, count)]
+    total = sum(len(fields_of(schema)) for schema in SCHEMAS.values())
+    assert 1 - len(wrong) / total >= goal, "\n".join(wrong)
+
+
+def test_personal_and_secret_fields_are_marked() -> None:
+    """Every sensitive field is marked, and nothing else is."""
+    wrong = []
+    for table, schema in SCHEMAS.items():
+        columns = {c.name: c for c in infer(evidence_of(table, rows_of(schema, 300)))}
+        wrong += [
+            f"{table}.{name}: {columns[name]}"
+            for name, _, sensitive, _ in fields_of(schema)
+            if columns[name].sensitive != sensitive
+        ]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_every_answer_has_a_confidence_and_a_reason() -> None:
+    """Confidence lies in [0, 1] and the reason is one sentence."""
+    for table, schema in SCHEMAS.items():
+        for column in infer(evidence_of(table, rows_of(schema, 40))):
+            assert 0 <= column.confidence <= 1
+            assert column.reason.endswith(".")
+            assert column.reason[0].isupper()
+
+
+values = st.one_of(
+    st.none(),
+    st.integers(-5, 50),
+    st.floats(-5, 5).map(lambda value: round(value, 2)),
+    st.booleans(),
+    st.sampled_from(["a", "b", "2026-01-01", "1.5", "7"]),
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.dictionaries(st.sampled_from("abc"), values), min_size=1, max_size=30),
+    st.integers(1, 7),
+    st.integers(1, 12),
+)
+def test_roles_do_not_depend_on_batching(
+    rows: list[dict[str, Any]], size: int, limit: int
+) -> None:
+    """The same rows in any batches give the same columns, though a batch may blur JSON types."""
+    info = table_of({}, name="t")
+    changes = [Change(n + 1, "c", START + n, {"k": n, **row}) for n, row in enumerate(rows)]
+    whole = observe(None, batch_of(info, changes), limit)
+    parts: Evidence | None = None
+    for at in range(0, len(changes), size):
+        parts = observe(parts, batch_of(info, changes[at : at + size]), limit)
+    assert parts is not None
+    left, right = (
+        {column.name: column for column in infer(each)} for each in (whole, parts)
+    )
+    assert left == right
+
+
+def test_the_sample_is_the_first_rows_and_updates_do_not_count() -> None:
+    """Rows beyond the limit and updates change nothing; then the very same object comes back."""
+    info = table_of({}, name="t")
+    first = [Change(n, "c", START + n, {"a": n}) for n in range(1, 11)]
+    evidence = observe(None, batch_of(info, first), 10)
+    later = [Change(n, "cu"[n % 2], START + n, {"a": n * 1_000}) for n in range(11, 20)]
+    assert observe(evidence, batch_of(info, later), 10) is evidence
+    assert (evidence.rows, evidence.fields[0].high) == (10, 10)
+
+
+def test_a_late_field_gets_a_sample_of_its_own() -> None:
+    """A field that appears when the sample is full is judged by its own first rows."""
+    info = table_of({}, name="t")
+    first = [Change(n, "c", START + n, {"a": n}) for n in range(1, 6)]
+    evidence = observe(None, batch_of(info, first), 5)
+    later = [Change(n, "c", START + n, {"a": n, "shipped_at": "2026-01-01"}) for n in range(6, 30)]
+    evidence = observe(evidence, batch_of(info, later), 5)
+    assert {field.name: field.rows for field in evidence.fields} == {"a": 5, "shipped_at": 5}
+    assert infer(evidence)[1].role is Role.TIMESTAMP
+
+
+def test_types_widen_beyond_the_sample() -> None:
+    """A price that was whole for the whole sample and is not later is a number, not an integer."""
+    info = table_of({}, name="t")
+    evidence = observe(None, batch_of(info, [Change(1, "c", START, {"price": 5})]), 1)
+    assert infer(evidence)[0].type == "integer"
+    evidence = observe(evidence, batch_of(info, [Change(2, "c", START, {"price": 5.5})]), 1)
+    assert infer(evidence)[0].type == "number"
+
+
+def test_evidence_survives_storage() -> None:
+    """Evidence read back from bytes is the same and goes on the same way."""
+    rows = rows_of(SCHEMAS["orders"], 60)
+    evidence = evidence_of("orders", rows)
+    assert Evidence.from_bytes(evidence.to_bytes()) == evidence
+
+
+def test_a_correction_holds() -> None:
+    """A role that a user set stays, with its sensitivity, whatever the values say."""
+    evidence = evidence_of("orders", rows_of(SCHEMAS["orders"], 60))
+    fixed = Column(name="total_amount", role=Role.TEXT, sensitive=True, corrected=True)
+    column = next(c for c in infer(evidence, {"total_amount": fixed}) if c.name == "total_amount")
+    assert (column.role, column.sensitive, column.corrected) == (Role.TEXT, True, True)
+    assert column.confidence == 1
+
+
+def test_a_field_without_values_is_judged_by_its_name() -> None:
+    """Before any value the name speaks, with low confidence."""
+    columns = infer(evidence_of("t", [{"paid_at": None, "xyz": None}]))
+    assert [column.role for column in columns] == [Role.TIMESTAMP, Role.TEXT]
+    assert all(column.confidence <= 0.5 for column in columns)
+
+
+@pytest.mark.parametrize(
+    ("table", "rows", "key"),
+    [
+        ("orders", [{"customer_id": n, "id": n} for n in range(3)], ("id",)),
+        ("film", [{"film_id": n, "title": f"t {n}"} for n in range(3)], ("film_id",)),
+        ("order_items", [{"order_id": n, "product_id": n} for n in range(3)], ()),
+        ("logins", [{"session_id": n} for n in range(250)], ("session_id",)),
+        ("orders", [{"id": 1}, {"id": 1}], ()),
+        ("orders", [{"id": 1}], ()),
+        ("readings", [{"value": n} for n in range(300)], ()),
+    ],
+)
+def test_a_key_is_inferred_from_a_unique_id(
+    table: str, rows: list[dict[str, Any]], key: tuple[str, ...]
+) -> None:
+    """The table's own id needs two rows, another id many; a repeated one is no key."""
+    assert infer_key(evidence_of(table, rows)) == key

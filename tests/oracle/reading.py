@@ -1,0 +1,163 @@
+"""Reads change events one by one, with the standard library only, and says what becomes of each.
+
+Slow and plain on purpose: it is what the real reader is held against.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+OPERATIONS = ("INSERT", "UPDATE", "DELETE", "DDL", "BEGIN", "COMMIT")
+DAY = 86_400 * 1_000_000
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Malformed(Exception):  # noqa: N818 - a finding, not a failure
+    """The text is no event."""
+
+
+@dataclass(frozen=True)
+class Applied:
+    """An event that counts; ``order`` is its place in the file, ``at`` event time in µs."""
+
+    order: int
+    at: int
+    table: str
+    op: str
+    before: Mapping[str, Any] | None
+    after: Mapping[str, Any] | None
+
+
+@dataclass
+class Reading:
+    """What a file holds.
+
+    Attributes:
+        applied: in order of the file.
+        counts: received, applied, duplicate, late, quarantined.
+        bad: line numbers of malformed events.
+        future: line numbers of events dated ahead of ``now``.
+        late: line numbers of events too far behind.
+    """
+
+    applied: list[Applied] = field(default_factory=list)
+    counts: Counter[str] = field(default_factory=Counter)
+    bad: list[int] = field(default_factory=list)
+    future: list[int] = field(default_factory=list)
+    late: list[int] = field(default_factory=list)
+
+
+def read(
+    path: Path,
+    *,
+    now: datetime | None = None,
+    fixed: Mapping[int, str] | None = None,
+    lateness: int = DAY,
+) -> Reading:
+    """Read a file of one event (or batch, or array) a line.
+
+    Args:
+        path: the file.
+        now: the present, for events from the future; None for the clock's.
+        fixed: line number -> text that stands in for it, as after a replay of the quarantine.
+        lateness: µs that an event may be behind the newest of its source and table before it.
+    """
+    ahead = micros(now or datetime.now(UTC)) + 300 * 1_000_000
+    reading, seen, marks = Reading(), set[tuple[object, ...]](), dict[tuple[str, str], int]()
+    for line, text in _lines(path, fixed or {}):
+        for place, item in enumerate(_items(text)):
+            reading.counts["received"] += 1
+            try:
+                identity, event = _event(item, reading.counts["received"])
+            except Malformed:
+                reading.bad.append(line)
+                reading.counts["quarantined"] += 1
+                continue
+            if identity is None:
+                identity = (line, place)
+            source = str(identity[0])
+            mark = marks.get((source, event.table), event.at)
+            if identity in seen:
+                reading.counts["duplicate"] += 1
+            elif event.at > ahead:
+                reading.future.append(line)
+                reading.counts["quarantined"] += 1
+            elif mark - event.at > lateness:
+                reading.late.append(line)
+                reading.counts["late"] += 1
+            else:
+                reading.applied.append(event)
+                reading.counts["applied"] += 1
+                marks[source, event.table] = max(mark, event.at)
+            seen.add(identity)
+    return reading
+
+
+def micros(moment: datetime) -> int:
+    """µs since the epoch; a moment without offset is UTC."""
+    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return (aware - _EPOCH) // timedelta(microseconds=1)
+
+
+def parse_time(text: object) -> int:
+    """ISO 8601 text to µs since the epoch.
+
+    Raises:
+        Malformed: it is none.
+    """
+    try:
+        return micros(datetime.fromisoformat(str(text)))
+    except ValueError as error:
+        raise Malformed(f"no time: {text!r}") from error
+
+
+def _lines(path: Path, fixed: Mapping[int, str]) -> Iterator[tuple[int, bytes]]:
+    with path.open("rb") as file:
+        for number, raw in enumerate(file, 1):
+            text = fixed[number].encode() if number in fixed else raw
+            if text.strip():
+                yield number, text
+
+
+def _items(text: bytes) -> list[object]:
+    """The events of a line; a line that is no JSON is one malformed event."""
+    try:
+        value = json.loads(text.decode(), parse_float=Decimal, parse_constant=_refuse)
+    except (ValueError, Malformed):
+        return [None]
+    if isinstance(value, dict) and isinstance(value.get("events"), list):
+        return list(value["events"])
+    return list(value) if isinstance(value, list) else [value]
+
+
+def _refuse(name: str) -> object:
+    raise Malformed(name)
+
+
+def _event(item: object, order: int) -> tuple[tuple[object, ...] | None, Applied]:
+    """Identity (None for an event without id) and event of a JSON value."""
+    if not isinstance(item, dict):
+        raise Malformed("no object")
+    op = item.get("operation", item.get("type"))
+    if op not in OPERATIONS:
+        raise Malformed(f"operation {op!r}")
+    table = item.get("table", "")
+    mark = op in ("BEGIN", "COMMIT")
+    if not isinstance(table, str) or not (table or mark):
+        raise Malformed("no table")
+    images = {name: item.get(name) for name in ("before", "after")}
+    if any(image is not None and not isinstance(image, dict) for image in images.values()):
+        raise Malformed("an image is no object")
+    if op in ("INSERT", "UPDATE", "DELETE") and not any(images.values()):
+        raise Malformed("no image")
+    at = parse_time(item.get("timestamp"))
+    name = f"{item.get('schema', '')}.{table}"
+    identity = (item.get("source", ""), name, str(item["id"])) if "id" in item else None
+    return identity, Applied(order, at, table, op, images["before"], images["after"])
