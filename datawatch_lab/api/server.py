@@ -12,7 +12,6 @@ from typing import Any
 
 from tornado.httpserver import HTTPServer
 from tornado.ioloop import IOLoop
-from tornado.netutil import bind_sockets
 from tornado.web import Application, RequestHandler
 
 from datawatch_lab.api.routes import Pattern
@@ -79,7 +78,7 @@ class Server:
     async def _serve(self) -> None:
         application = Application(list[Any](self.patterns), log_function=_log)
         try:
-            sockets = bind_sockets(self.port, self.host)
+            listening = socket.create_server((self.host, self.port), family=_family(self.host))
         except OSError as error:
             self._fault = error
             self._ready.set()
@@ -87,7 +86,8 @@ class Server:
         self._loop = IOLoop.current()
         self._stopping = asyncio.Event()
         self._http = HTTPServer(application)
-        self._http.add_sockets(sockets)
+        listening.setblocking(False)
+        self._http.add_socket(listening)
         self._ready.set()
         await self._stopping.wait()
         self._http.stop()
@@ -132,9 +132,12 @@ def free_port(host: str, port: int, *, search: bool = False) -> int:
     raise bind_error(fault, host, port) from fault
 
 
+def _family(host: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in host else socket.AF_INET
+
+
 def _bindable(host: str, port: int) -> int:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
+    with socket.socket(_family(host), socket.SOCK_STREAM) as probe:
         # As servers do: a port whose last connections are still closing is free.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         probe.bind((host, port))

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 _ALL = 2**31 - 1
 _ROWS_A_REQUEST = 5_000
-_RAW_SHOWN = 60
+_RAW_SHOWN = 48
 
 
 @click.group(
@@ -65,7 +65,8 @@ def _show(answer: QuarantineAnswer, state: str) -> None:
     out.print(_rows(answer.items))
     shown = len(answer.items)
     out.print()
-    out.print(f"{shown:,} of {answer.total:,} shown; --limit 0 shows all, --json their whole text.")
+    more = "" if shown == answer.total else "--limit 0 shows all, "
+    out.print(f"{shown:,} of {answer.total:,} shown; {more}--json shows their whole text.")
     if state == "waiting":
         out.print("Correct them: datawatch quarantine --json > rows.json, edit `raw`, then")
         out.print("datawatch quarantine replay --from rows.json")

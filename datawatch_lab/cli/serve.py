@@ -81,6 +81,7 @@ def _serve(config: Config, *, opens: bool) -> None:
             interruption.wait()
             say("Stopping …")
     say(f"Stopped; everything taken in is stored in {path}.")
+    click.get_current_context().exit(interruption.server_status)
 
 
 def refuse_served(workspace: Workspace, path: Path) -> None:

@@ -59,6 +59,11 @@ class Interruption:
         """The exit status that shells expect: 130 for Ctrl-C, 143 for SIGTERM."""
         return 128 + self.signal if self.signal else 0
 
+    @property
+    def server_status(self) -> int:
+        """The exit status of a server: SIGTERM is its normal end, Ctrl-C gives 130."""
+        return 0 if self.signal == signal.SIGTERM else self.status
+
     def _handle(self, number: int, frame: FrameType | None) -> None:
         del frame
         if self.signal:

@@ -21,6 +21,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         role_sample: rows of a table that field roles are inferred from.
         max_label_sets: label sets a metric keeps; the rest fall into ``__other__``.
         query_timeout: a query is ended after this long.
+        seconds_kept: how long the 1s level is kept, counted from the newest event of a table.
         stale_after: a source that sent nothing for this long is shown as silent.
     """
 
@@ -34,4 +35,5 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     role_sample: int = 1_000
     max_label_sets: int = 1_000
     query_timeout: timedelta = timedelta(seconds=30)
+    seconds_kept: timedelta = timedelta(hours=6)
     stale_after: timedelta = timedelta(seconds=60)

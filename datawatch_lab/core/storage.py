@@ -238,6 +238,10 @@ class Store(Protocol):
         """
         ...
 
+    def drop_before(self, level: LevelName, cutoffs: Mapping[int, datetime]) -> None:
+        """Delete states of a level older than the cut-off of their table (by table id)."""
+        ...
+
     def close(self) -> None:
         """Check-point and release the file."""
         ...

@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from importlib.metadata import version as release_of
 from pathlib import Path
 from typing import Any, Self
@@ -17,6 +17,7 @@ from datawatch_lab.core.clock import Clock, SystemClock
 from datawatch_lab.core.errors import WorkspaceError, not_found
 from datawatch_lab.core.settings import Settings
 from datawatch_lab.core.sources import Source
+from datawatch_lab.core.storage import Commit
 from datawatch_lab.core.values import Aggregation, LedgerCounts, MetricDef, TableInfo
 from datawatch_lab.engine import queries, transfer
 from datawatch_lab.engine.measures import Measures
@@ -33,7 +34,9 @@ from datawatch_lab.store.summaries import TableCounts
 
 log = logging.getLogger(__name__)
 
-_COMPACT_EVERY = 100
+_COMPACT_EVERY = 100  # commits; a large one counts for several
+_ROWS_PER_COMMIT = 10_000
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
 _WAIT_SECONDS = 30.0
 _IN_FLIGHT = 2  # batches of a source between its decoder and the store
 
@@ -58,6 +61,7 @@ class Engine:
         self.measures = Measures(store, known, settings)
         self._listeners: list[Callable[[int], None]] = []
         self._since_compaction = 0
+        self._seconds_since: dict[int, datetime] = {}
         self._writer = Writer(self._commit, self._upkeep, settings)
 
     @classmethod
@@ -193,17 +197,29 @@ class Engine:
         self._watermarks = plan.watermarks
         self._last_seq = last_seq
         self._offsets |= {each.source: each.position for each in commit.offsets}
-        self._since_compaction += 1
-        if self._since_compaction >= _COMPACT_EVERY:
-            self._upkeep()
+        self._since_compaction += 1 + _weight(commit)
         for listener in tuple(self._listeners):
             listener(version)
         return version
 
-    def _upkeep(self) -> None:
-        if self._since_compaction:
+    def _upkeep(self, idle: bool) -> None:  # noqa: FBT001 — the writer says which
+        """Compact when there is enough to, or something and nothing else to do."""
+        if self._since_compaction >= (1 if idle else _COMPACT_EVERY):
             self._since_compaction = 0
+            self._forget_seconds()
             self.store.compact()
+
+    def _forget_seconds(self) -> None:
+        """Drop the 1s level where it is older than it is kept, an hour at a time."""
+        since = {
+            table_id: cutoff
+            for table_id, counts in self.store.table_counts().items()
+            if (cutoff := seconds_since(self.settings, counts.last_ts))
+            and cutoff > self._seconds_since.get(table_id, _LONG_AGO)
+        }
+        if since:
+            self.store.drop_before("1s", since)
+            self._seconds_since |= since
 
     # ------------------------------------------------------------------ asking
 
@@ -288,3 +304,19 @@ def _changed(old: TableRegistry, new: TableRegistry) -> list[TableInfo]:
     """Tables that are new or look different."""
     before = {each.id: each for each in old}
     return [each for each in new if before.get(each.id) != each]
+
+
+def _weight(commit: Commit) -> int:
+    """How many small commits one is worth, by the states that it appends."""
+    if commit.appends is None:
+        return 0
+    each = (commit.appends.partials, commit.appends.bins, commit.appends.registers)
+    return sum(table.num_rows for table in each) // _ROWS_PER_COMMIT
+
+
+def seconds_since(settings: Settings, newest: datetime | None) -> datetime | None:
+    """From when on a table has the 1s level, given its newest event; a whole hour."""
+    if newest is None:
+        return None
+    edge = newest - settings.seconds_kept
+    return edge.replace(minute=0, second=0, microsecond=0)

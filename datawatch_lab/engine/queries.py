@@ -177,7 +177,7 @@ def _range(
     first, last = _span(engine, table)
     if last is None or first is None or _is_current(engine, table, now):
         return (end or now) - _DEFAULT_RANGE, end or now
-    newest = last + _SECOND
+    newest = last + timedelta(microseconds=1)
     return min(first, (end or newest) - _SECOND), end or newest
 
 

@@ -45,11 +45,11 @@ class Writer:
     def __init__(
         self,
         commit: Callable[[Sequence[Submission]], Sequence[Receipt]],
-        idle: Callable[[], None],
+        upkeep: Callable[[bool], None],
         settings: Settings,
     ) -> None:
         self._commit = commit
-        self._idle = idle
+        self._upkeep = upkeep
         self._settings = settings
         self._waiting: deque[_Waiting] = deque()
         self._events = 0
@@ -123,11 +123,12 @@ class Writer:
                     return
                 taken = self._take()
             if not ready:
-                self._guarded_idle()
+                self._tidy(idle=True)
             elif taken[0].job is not None:
                 self._finish_job(taken[0].job, taken[0].done)
             else:
                 self._finish_batches(taken)
+                self._tidy(idle=False)
 
     def _take(self) -> list[_Waiting]:
         """The next job alone, or as many batches as make one commit."""
@@ -171,8 +172,8 @@ class Writer:
             self._events -= sum(each.size for each in taken)
             self._changed.notify_all()
 
-    def _guarded_idle(self) -> None:
+    def _tidy(self, *, idle: bool) -> None:
         try:
-            self._idle()
+            self._upkeep(idle)
         except Exception:
             log.exception("upkeep failed; it is tried again")

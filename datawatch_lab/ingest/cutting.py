@@ -96,7 +96,7 @@ class Cutter:
             pass
         if self._broken and final:
             self._refuse_rest(cut, self._broken)
-        elif len(self._rest) > MAX_ITEM:
+        elif len(self._rest) > (KEPT_OF_LONG if self._broken else MAX_ITEM):
             self._shorten()
         return cut
 
@@ -191,7 +191,13 @@ class Cutter:
         found = split_values(self._rest, b"," if self.mode == "array" else b"\n")
         for start, end in zip(found.starts.tolist(), found.ends.tolist(), strict=True):
             self._add_value(cut, start, end, last=end == found.closed)
-        self._drop(found.rest)
+        stray = found.closed >= 0 and (
+            self.mode == "values" or self._rest[found.closed : found.closed + 1] != b"]"
+        )
+        self._drop(found.closed if stray else found.rest)
+        if stray:
+            self._broken = "a bracket closes here that was not opened"
+            return False
         # A value of many pieces would be searched again with each of them.
         self._look_again = 2 * len(self._rest) if len(self._rest) > _LONG_VALUE else 0
         if found.closed >= 0:

@@ -74,7 +74,7 @@ def decode_images(images: Sequence[bytes]) -> Images:
     misfits = _unfit(images, joined)
     kept = np.delete(np.arange(len(images)), [at for at, _ in misfits])
     if misfits:
-        images = [images[at] for at in kept]
+        images = [images[at] for at in kept.tolist()]
         joined = b",".join(images)
     columns = _parse(len(images), joined) if images else pl.DataFrame()
     if columns is None:

@@ -18,10 +18,10 @@ MISSING = "(missing)"
 class SeriesBook:
     """Ids of series by (measure, labels).
 
-    New series get ids at once and stay *pending* until `commit`; `rollback` forgets them, so that a
-    commit that failed leaves no trace. A limit applies to each label of a measure: values after the
-    first ``max_label_sets`` share the series `OTHER`. Which values came first is decided by sequence
-    number, never by batching.
+    New series get ids at once and stay *pending* until `commit`; `rollback` forgets them, so that
+    a commit that failed leaves no trace. A limit applies to each label of a measure: values after
+    the first ``max_label_sets`` share the series `OTHER`. Which values came first is decided by
+    sequence number, never by batching.
 
     One thread writes; others may call `of`.
     """
@@ -73,9 +73,7 @@ class SeriesBook:
         """The id of a split series, or None when it does not exist yet."""
         return self._ids.get((measure_id, tuple(sorted((*fixed, (label, value))))))
 
-    def split(
-        self, measure_id: int, fixed: Labels, label: str, values: Sequence[str]
-    ) -> list[int]:
+    def split(self, measure_id: int, fixed: Labels, label: str, values: Sequence[str]) -> list[int]:
         """Ids of the series ``fixed`` + (label, value), value by value.
 
         Args:

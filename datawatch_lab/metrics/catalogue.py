@@ -91,9 +91,9 @@ def reconcile(
 def metrics_of(tables: Iterable[TableInfo]) -> tuple[MetricDef, ...]:
     """Every automatic metric, with unique names, in order of table id and column.
 
-    Where two would have one name, the first keeps it: workspace metrics, then tables in order of id.
-    The other is spelled with two underscores between table and field (``a__b_c_sum``), then with a
-    number. Names that differ by case are different names.
+    Where two would have one name, the first keeps it: workspace metrics, then tables in order of
+    id. The other is spelled with two underscores between table and field (``a__b_c_sum``), then
+    with a number. Names that differ by case are different names.
     """
     taken: dict[str, MetricDef] = {}
     ordered = sorted(tables, key=lambda table: table.id)
@@ -145,7 +145,7 @@ def _all(tables: Sequence[TableInfo]) -> Iterator[tuple[str, str, MetricDef]]:
                 yield prefix, rest, metric
 
 
-def _metric(
+def _metric(  # noqa: PLR0913 — the attributes of a metric, by keyword
     table: str,
     field: str,
     measure: MeasureKind,
@@ -186,8 +186,9 @@ def _of_table(table: TableInfo) -> Iterator[tuple[str, MetricDef]]:
     for rest in ("total", "events_total"):
         text = f"Changes of {name}: inserts, updates and deletes.{note}"
         every = ("op", *labels)
-        yield rest, _metric(
-            name, "", MeasureKind.CHANGES, text, kind="counter", unit="1", labels=every
+        yield (
+            rest,
+            _metric(name, "", MeasureKind.CHANGES, text, kind="counter", unit="1", labels=every),
         )
     for op, plural, done, _ in _OPS:
         text = f"{plural.capitalize()} of {name}.{note}"
@@ -287,9 +288,7 @@ def _of_number(table: TableInfo, column: Column) -> Iterator[tuple[str, MetricDe
         text = f"Change of the total of {column.name} over the rows of {table.name}."
         yield (
             "net_sum",
-            _metric(
-                table.name, column.name, MeasureKind.NET, text, kind="gauge", unit=unit
-            ),
+            _metric(table.name, column.name, MeasureKind.NET, text, kind="gauge", unit=unit),
         )
 
 

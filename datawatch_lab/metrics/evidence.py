@@ -8,6 +8,7 @@ noted beyond the sample too, since it decides the type of the column and not its
 from __future__ import annotations
 
 from collections import Counter
+from itertools import pairwise
 
 import msgspec
 import numpy as np
@@ -18,6 +19,7 @@ from datawatch_lab.metrics.hashing import hash_column
 from datawatch_lab.metrics.images import label_texts
 from datawatch_lab.metrics.shapes import DECIMAL, INTEGER, shape_of
 
+_WHOLE_FLOAT = r"^(-?[0-9]+)\.0$"  # how a whole float looks in a batch where it stands beside text
 _SHAPED_LENGTH = 200  # characters of a value that its shape is read from
 
 
@@ -157,7 +159,7 @@ def _observe(field: FieldEvidence, column: pl.Series, limit: int) -> FieldEviden
     column = column.head(limit - field.rows)
     if not len(column):
         return field
-    values = label_texts(column.drop_nulls())
+    values = label_texts(column.drop_nulls()).str.replace(_WHOLE_FLOAT, "$1")
     texts = values.to_list()  # a sample: at most `limit` values of a field, ever
     shapes = {text: shape_of(text[:_SHAPED_LENGTH]) for text in set(texts)}
     numbers = [float(text) for text in texts if shapes[text] in (INTEGER, DECIMAL)]
@@ -172,7 +174,7 @@ def _observe(field: FieldEvidence, column: pl.Series, limit: int) -> FieldEviden
         shapes=dict(sorted((Counter(field.shapes) + Counter(shapes[t] for t in texts)).items())),
         low=min([*numbers, *([] if field.low is None else [field.low])], default=None),
         high=max([*numbers, *([] if field.high is None else [field.high])], default=None),
-        rising=field.rising + sum(b > a for a, b in zip(steps, steps[1:], strict=False)),
+        rising=field.rising + sum(b > a for a, b in pairwise(steps)),
         last=steps[-1] if steps else None,
         longest=max([field.longest, *(len(text) for text in texts)]),
         hashes=hashes.astype("<u8").tobytes(),

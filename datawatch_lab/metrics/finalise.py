@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from datawatch_lab.core.storage import MeasureStates
 from datawatch_lab.core.values import Aggregation, MeasureKind
+from datawatch_lab.metrics.numbers import decimal_floats
 from datawatch_lab.metrics.query import QUANTILES, RUNNING, Plan
 from datawatch_lab.metrics.sketch import estimate, quantile
 from datawatch_lab.metrics.spans import EPOCH
@@ -94,7 +95,7 @@ def finalise(
         base: what ``plan.base`` gave, when that is not None.
         present: first and last moment that the table has data for (the store's span of
             ``plan.presence``; a caller may extend its end to now while the source is alive).
-            Within it an empty bucket counts 0; outside it, it has no value. Without it nothing is 0.
+            Within it an empty bucket counts 0, outside it has no value; without it nothing is 0.
 
     Returns:
         A grid of values. Sums are made from the exact decimals where there are some.
@@ -134,7 +135,7 @@ class _Cells:
     def sums(self, empty: float = np.nan) -> Grid:
         """Sums, from the exact ones where there are some."""
         grid = np.full(self.size, empty)
-        exact = self.partials["exact"].cast(pl.Float64)
+        exact = decimal_floats(self.partials["exact"])
         grid[self.at] = exact.fill_null(self.partials["sum"]).fill_null(np.nan).to_numpy()
         return grid
 
@@ -220,15 +221,18 @@ def _ages(plan: Plan, cells: _Cells, base: MeasureStates | None) -> Grid:
         before = _Cells(plan, base.partials, buckets=1).spread("max", empty=-np.inf)
         newest[:, 0] = np.fmax(newest[:, 0], before)
     newest = np.fmax.accumulate(newest, axis=1)
-    ends = np.minimum(_ends(plan), (plan.now - EPOCH) / _SECOND)
+    ends: Grid = np.minimum(_ends(plan), (plan.now - EPOCH) / _SECOND)
     with np.errstate(invalid="ignore"):
         ages = ends[None, :] - newest
-    return np.where(np.isfinite(newest) & ~_future(plan), ages, np.nan)
+    known: NDArray[np.bool_] = np.isfinite(newest) & ~_future(plan)
+    return np.where(known, ages, np.nan)
 
 
 def _starts(plan: Plan) -> Grid:
     first = (plan.start - EPOCH) / _SECOND
-    return first + np.arange(plan.buckets) * ((plan.step or timedelta()) / _SECOND)
+    return first + np.arange(plan.buckets, dtype=np.float64) * (
+        (plan.step or timedelta()) / _SECOND
+    )
 
 
 def _ends(plan: Plan) -> Grid:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from datawatch_lab.core.values import Role
@@ -95,28 +96,91 @@ def _unglue(word: str) -> tuple[str, ...]:
     return (word,)
 
 
-def _role(words: tuple[str, ...]) -> tuple[Role | None, bool]:
-    head, first = words[-1], words[0]
-    several = len(words) > 1
-    if several and first in lexicon.BOOLEAN_STARTS and head not in lexicon.ID_HEADS:
-        return Role.BOOLEAN, True
-    special = _special(words)
-    if special is not None:
-        return special
-    if head in lexicon.TIME_HEADS and _is_time(words):
-        return Role.TIMESTAMP, several or head in ("timestamp", "ts", "date", "datetime", "datum")
-    if head in lexicon.ID_HEADS:
-        return Role.ID, True
-    if several and first in lexicon.TIME_STARTS and not lexicon.NOT_TIMES & set(words):
-        return Role.TIMESTAMP, True
-    if several and first in lexicon.NUMERIC_STARTS and first not in ("total", "amount", "units"):
+Reading = tuple[Role | None, bool]
+"""A role and whether the name alone nearly decides."""
+
+
+def _role(words: tuple[str, ...]) -> Reading:
+    """The reading of the first rule that has one."""
+    found = (rule(words) for rule in _RULES)
+    return next((reading for reading in found if reading is not None), (None, False))
+
+
+def _as_boolean(words: tuple[str, ...]) -> Reading | None:
+    asks = len(words) > 1 and words[0] in lexicon.BOOLEAN_STARTS
+    return (Role.BOOLEAN, True) if asks and words[-1] not in lexicon.ID_HEADS else None
+
+
+def _as_foreign_key(words: tuple[str, ...]) -> Reading | None:
+    return (Role.ID, True) if len(words) > 1 and words[0] in ("id", "fk", "pk") else None
+
+
+def _as_numbered(words: tuple[str, ...]) -> Reading | None:
+    """``order_number`` is an id, ``line_number`` an ordinal, ``phone_number`` neither."""
+    rest = set(words[:-1])
+    if words[-1] not in lexicon.NUMBER_HEADS or not rest:
+        return None
+    if rest & lexicon.NOT_ID_NUMBERS:
+        return Role.TEXT, True
+    return (Role.NUMERIC if rest & lexicon.ORDINALS else Role.ID), True
+
+
+def _as_counted(words: tuple[str, ...]) -> Reading | None:
+    """``number_of_items``, ``num_items``, ``avg_latency``."""
+    if len(words) > 2 and words[0] in ("number", "no", "nombre") and words[1] in ("of", "de"):
         return Role.NUMERIC, True
-    for role, heads in _BY_HEAD:
-        if head in heads:
-            return role, True
-    if several and first in lexicon.NUMERIC_STARTS:
-        return Role.NUMERIC, True
-    return _by_singular(head)
+    return (Role.NUMERIC, True) if len(words) > 1 and words[0] in lexicon.COUNT_STARTS else None
+
+
+def _as_key_or_code(words: tuple[str, ...]) -> Reading | None:
+    head, rest = words[-1], set(words[:-1])
+    if head in ("key", "keys") and rest & lexicon.SECRET_KEYS:
+        return Role.TEXT, True
+    if head == "by" and rest:
+        return Role.ID, False
+    if head not in ("code", "codes", "codigo", "cd"):
+        return None
+    if rest & lexicon.ZIP:
+        return Role.TEXT, True
+    return (Role.STATUS if rest & lexicon.CODE_STATUS else Role.ID), False
+
+
+def _as_time(words: tuple[str, ...]) -> Reading | None:
+    """A head like ``time`` or ``on`` may mean a span or a flag instead of a moment."""
+    head, rest = words[-1], set(words[:-1])
+    if head not in lexicon.TIME_HEADS or (head == "time" and rest & lexicon.NOT_TIMES):
+        return None
+    if not rest and head in ("due", "seen", "deleted", "login", "on", "am", "um", "at"):
+        return None
+    return Role.TIMESTAMP, bool(rest) or head in ("timestamp", "ts", "date", "datetime", "datum")
+
+
+def _as_id(words: tuple[str, ...]) -> Reading | None:
+    return (Role.ID, True) if words[-1] in lexicon.ID_HEADS else None
+
+
+def _as_time_by_start(words: tuple[str, ...]) -> Reading | None:
+    starts = len(words) > 1 and words[0] in lexicon.TIME_STARTS
+    return (Role.TIMESTAMP, True) if starts and not lexicon.NOT_TIMES & set(words) else None
+
+
+def _by_head(words: tuple[str, ...]) -> Reading | None:
+    role = next((role for role, heads in _BY_HEAD if words[-1] in heads), None)
+    return None if role is None else (role, True)
+
+
+def _as_total(words: tuple[str, ...]) -> Reading | None:
+    """``total_orders``, ``amount_refunded``."""
+    starts = len(words) > 1 and words[0] in lexicon.NUMERIC_STARTS
+    return (Role.NUMERIC, True) if starts else None
+
+
+def _by_singular(words: tuple[str, ...]) -> Reading | None:
+    head = words[-1]
+    if not head.endswith("s") or len(head) <= 3:
+        return None
+    role = next((role for role, heads in _BY_HEAD if head[:-1] in heads), None)
+    return None if role is None else (role, False)
 
 
 _BY_HEAD = (
@@ -127,38 +191,16 @@ _BY_HEAD = (
     (Role.JSON, lexicon.JSON_WORDS),
 )
 
-
-def _by_singular(head: str) -> tuple[Role | None, bool]:
-    if head.endswith("s") and len(head) > 3:
-        for role, heads in _BY_HEAD:
-            if head[:-1] in heads:
-                return role, False
-    return None, False
-
-
-def _special(words: tuple[str, ...]) -> tuple[Role | None, bool] | None:
-    """Names whose head means different things in different company."""
-    head, rest = words[-1], set(words[:-1])
-    if head in lexicon.NUMBER_HEADS and rest:
-        if rest & lexicon.NOT_ID_NUMBERS:
-            return Role.TEXT, True
-        return (Role.NUMERIC if rest & lexicon.ORDINALS else Role.ID), True
-    if words[0] in ("number", "num", "no", "count", "anzahl") and len(words) > 2 and words[1] == "of":
-        return Role.NUMERIC, True
-    if head in ("key", "keys") and rest & lexicon.SECRET_KEYS:
-        return Role.TEXT, True
-    if head in ("code", "codes", "codigo", "cd"):
-        if rest & lexicon.ZIP:
-            return Role.TEXT, True
-        return (Role.STATUS if rest & (lexicon.CODE_STATUS | lexicon.HTTP_CODES) else Role.ID), False
-    if head == "by" and rest:
-        return Role.ID, False
-    return None
-
-
-def _is_time(words: tuple[str, ...]) -> bool:
-    """Whether a head like ``time`` or ``on`` means a moment and not a span or a flag."""
-    head, rest = words[-1], set(words[:-1])
-    if head == "time" and rest & lexicon.NOT_TIMES:
-        return False
-    return bool(rest) or head not in ("due", "seen", "deleted", "login", "on", "am", "um", "at")
+_RULES: tuple[Callable[[tuple[str, ...]], Reading | None], ...] = (
+    _as_boolean,
+    _as_foreign_key,
+    _as_numbered,
+    _as_key_or_code,
+    _as_time,
+    _as_id,
+    _as_time_by_start,
+    _as_counted,
+    _by_head,
+    _as_total,
+    _by_singular,
+)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import polars as pl
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from datawatch_lab.core.batches import RowFrame, TableBatch
@@ -15,6 +16,8 @@ from datawatch_lab.metrics.numbers import Bools, Floats, Numbers, moments_of, nu
 
 Ints = NDArray[np.int64]
 Codes = NDArray[np.int32]
+
+_MOMENT = pl.Datetime("us", "UTC")
 
 NOWHERE = -1
 """Position of an image that an event does not have; code of a field that an image does not have."""
@@ -45,9 +48,10 @@ class Frame:
     def filled(self, name: str) -> Bools:
         """Where an image has the field with a value that is not null."""
         present = self.present(name)
-        if not present.any():
+        if not present.any() or not self.rows.columns[name].null_count():
             return present
-        return present & self.rows.columns[name].is_not_null().to_numpy()
+        not_null: Bools = self.rows.columns[name].is_not_null().to_numpy()
+        return present & not_null
 
     def whole(self, key: Sequence[str]) -> Bools:
         """Where an image has more than its key; one longer, so that `NOWHERE` finds False."""
@@ -107,7 +111,8 @@ class Events:
         second: epoch second that it falls into.
         seq: sequence number.
         lag: received minus event time, µs.
-        after_at, before_at: position of the event's image in ``after`` and ``before``, or `NOWHERE`.
+        after_at, before_at: where the event's image stands in ``after`` and ``before``, or
+            `NOWHERE`.
     """
 
     op: NDArray[np.uint8]
@@ -120,18 +125,22 @@ class Events:
     after_at: Ints
     before_at: Ints
     _labels: dict[str, LabelCodes] = field(default_factory=dict)
+    _having: dict[tuple[str, ...], Ints] = field(default_factory=dict)
 
     def having(self, *ops: str) -> Ints:
         """Positions of events with one of these operations."""
-        wanted = np.isin(self.op, np.array([ord(op) for op in ops], dtype=np.uint8))
-        return np.flatnonzero(wanted)
+        if ops not in self._having:
+            wanted = np.zeros(len(self.op), dtype=np.bool_)
+            for op in ops:
+                wanted |= self.op == ord(op)
+            self._having[ops] = np.flatnonzero(wanted)
+        return self._having[ops]
 
     def labels(self, name: str) -> LabelCodes:
         """The field as label codes."""
         if name not in self._labels:
             self._labels[name] = _label_codes(self, name)
         return self._labels[name]
-
 
     def states(self, name: str, key: Sequence[str]) -> tuple[list[str], Codes, Codes]:
         """Label values, and the code of each event's before and after image by them.
@@ -157,9 +166,11 @@ def lay_out(batch: TableBatch) -> Events:
     at = events["ts"].dt.epoch("us").to_numpy()
     seq = events["seq"].cast(pl.Int64).to_numpy()
     received = events["received"].dt.epoch("us").to_numpy()
-    op = events["op"].replace_strict(
-        {name: ord(name) for name in "crudt"}, return_dtype=pl.UInt8
-    ).to_numpy()
+    op = (
+        events["op"]
+        .replace_strict({name: ord(name) for name in "crudt"}, return_dtype=pl.UInt8)
+        .to_numpy()
+    )
     after_at = _places(batch.after, len(at))
     before_at = _places(batch.before, len(at))
     if not bool(np.all((at[1:] > at[:-1]) | ((at[1:] == at[:-1]) & (seq[1:] > seq[:-1])))):
@@ -179,6 +190,13 @@ def lay_out(batch: TableBatch) -> Events:
     )
 
 
+def _first_bytes(column: pl.Series) -> NDArray[np.uint8]:
+    """First byte of each operation; there are five, so it is looked up."""
+    encoded = column.rechunk().to_arrow().dictionary_encode()
+    letters = np.array([ord(text[0]) for text in encoded.dictionary.to_pylist()], dtype=np.uint8)
+    return np.asarray(letters[np.asarray(encoded.indices)]) if len(column) else letters
+
+
 def _places(frame: RowFrame, events: int) -> Ints:
     places = np.full(events, NOWHERE, dtype=np.int64)
     places[frame.rows] = np.arange(len(frame.rows))
@@ -187,14 +205,14 @@ def _places(frame: RowFrame, events: int) -> Ints:
 
 def _label_codes(events: Events, name: str) -> LabelCodes:
     sides = (events.after, events.before)
-    texts = [label_texts(side.column(name)) for side in sides]
-    joined = pl.concat([text.rename("label") for text in texts]).fill_null(NULL)
-    encoded = joined.rechunk().to_arrow().dictionary_encode()
+    texts = [label_texts(side.column(name)).rechunk().to_arrow() for side in sides]
+    encoded = pa.concat_arrays(texts).dictionary_encode(null_encoding="encode")
     codes = np.asarray(encoded.indices).astype(np.int32)
     codes[~np.concatenate([side.present(name) for side in sides])] = NOWHERE
+    values = [NULL if text is None else text for text in encoded.dictionary.to_pylist()]
     split = events.after.height
     return LabelCodes(
-        values=encoded.dictionary.to_pylist(),
+        values=values,
         after=_at(codes[:split], events.after_at),
         before=_at(codes[split:], events.before_at),
     )
@@ -208,8 +226,7 @@ def _at(codes: Codes, places: Ints) -> Codes:
 def label_texts(column: pl.Series) -> pl.Series:
     """Values as label texts: whole floats as integers, booleans as true and false; null stays."""
     if column.dtype != pl.Float64:
-        return column.cast(pl.String)
+        return column if column.dtype == pl.String else column.cast(pl.String)
     whole = (column == column.floor()) & (column.abs() < 1e15)
     texts = column.cast(pl.String)
     return texts.str.replace(r"\.0$", "") if whole.any() else texts
-

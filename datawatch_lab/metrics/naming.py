@@ -6,8 +6,12 @@ import re
 import unicodedata
 
 _BOUNDARY = re.compile(r"[^A-Za-z0-9]+|(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
-_HUNGARIAN = frozenset({"str", "int", "dbl", "dec", "dt", "bln", "bool", "txt", "lng", "chr", "fld"})
-_TRANSLITERATE = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "Ä": "Ae", "Ö": "Oe", "Ü": "Ue"})
+_HUNGARIAN = frozenset(
+    {"str", "int", "dbl", "dec", "dt", "bln", "bool", "txt", "lng", "chr", "fld"}
+)
+_TRANSLITERATE = str.maketrans(
+    {"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "Ä": "Ae", "Ö": "Oe", "Ü": "Ue"}
+)
 
 
 def tokens(name: str) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 Bools = NDArray[np.bool_]
@@ -16,10 +17,10 @@ Words = NDArray[np.uint32]
 SCALE = 9
 EXACT = pl.Decimal(38, SCALE)
 EXACT_BELOW = 1e20
-"""Values at least this large have no exact form, so that sums of 10^9 of them still fit 38 digits."""
+"""Values from here on have no exact form, so that sums of 10^9 others still fit 38 digits."""
 
 _MORE_DECIMALS = r"\.[0-9]{9}[0-9]*[1-9]"
-_EXPONENT = r"[eE]"
+_SMALL_EXPONENT = r"[eE]-"
 _DAY_SECONDS = 86_400
 _EPOCH_DAYS_BELOW = 100_000.0  # days since 1970 up to the year 2243 (Debezium's Date)
 _CALENDAR_FROM, _CALENDAR_TO = 19_000_101.0, 21_001_231.0  # 20240131 written as a number
@@ -47,65 +48,79 @@ def numbers_of(column: pl.Series) -> Numbers:
     """The column as numbers; decimal text counts as a number, booleans as 0 and 1."""
     if column.dtype == pl.Boolean:
         column = column.cast(pl.Int64)
-    floats = column.cast(pl.Float64, strict=False)
-    valid = floats.is_finite().fill_null(value=False)
-    floats = floats.set(~valid, None) if not valid.all() else floats
-    small = (floats.abs() < EXACT_BELOW).fill_null(value=False)
-    source = column if small.all() else column.set(~small, None)
-    decimals = source.cast(EXACT, strict=False)
-    exact = decimals.is_not_null() & _is_exact(source, floats, decimals)
-    return Numbers(
-        values=floats.fill_null(0.0).to_numpy(),
-        valid=valid.to_numpy(),
-        words=_words(decimals.fill_null(0)),
-        exact=exact.to_numpy(),
-    )
+    floats = column.cast(pl.Float64, strict=False).to_numpy()  # null becomes NaN
+    valid = np.isfinite(floats)
+    small = np.abs(floats) < EXACT_BELOW
+    source = column if small.all() else column.set(pl.Series(~small), None)
+    if source.dtype == pl.Float64:
+        source = source.cast(pl.String)  # the shortest digits, which are those of the JSON
+    array = source.cast(EXACT, strict=False).rechunk().to_arrow()
+    known = _validity(array)
+    values = floats if valid.all() else np.where(valid, floats, 0.0)
+    return Numbers(values, valid, _words(array, known), known & ~_is_rounded(source))
 
 
-def _is_exact(column: pl.Series, floats: pl.Series, decimals: pl.Series) -> pl.Series:
-    """Where the cast to nine decimals lost nothing; only called with what could be cast."""
-    if column.dtype.is_integer():
-        return pl.repeat(value=True, n=len(column), dtype=pl.Boolean, eager=True)
-    same = (decimals.cast(pl.Float64) == floats).fill_null(value=False)
-    if column.dtype != pl.String:
-        return same
-    longest = column.str.len_bytes().max()
-    if longest is None or not isinstance(longest, int) or longest <= SCALE + 1:
-        return same
-    lossy = column.str.contains(_MORE_DECIMALS) | (
-        column.str.contains(_EXPONENT) & (floats.abs() < 1).fill_null(value=True)
-    )
-    return same & ~lossy.fill_null(value=True)
+def _validity(array: pa.Array) -> Bools:
+    if not array.null_count:
+        return np.ones(len(array), dtype=np.bool_)
+    return np.asarray(array.is_valid())
 
 
-def _words(decimals: pl.Series) -> Words:
-    array = decimals.rechunk().to_arrow()
+def _is_rounded(column: pl.Series) -> Bools:
+    """Where nine decimals do not hold a text's digits; negative exponents are taken to be so."""
+    rounded = np.zeros(len(column), dtype=np.bool_)
+    if column.dtype != pl.String or not len(column):
+        return rounded
+    array = column.to_arrow()
+    longest = pc.max(pc.binary_length(array)).as_py()
+    if longest is not None and longest > SCALE + 1:
+        rounded |= np.asarray(pc.match_substring_regex(array, _MORE_DECIMALS).fill_null(False))
+    if pc.any(pc.match_substring(array, "-")).as_py():
+        rounded |= np.asarray(pc.match_substring_regex(array, _SMALL_EXPONENT).fill_null(False))
+    return rounded
+
+
+def decimal_floats(column: pl.Series) -> pl.Series:
+    """Decimals as the nearest doubles; null stays.
+
+    A plain cast divides a double by 10^9, which is off by a last digit once the scaled value needs
+    more than 53 bits, so those go by their text.
+    """
+    floats = column.cast(pl.Float64)
+    large = (floats.abs() >= 2**53 / 10**SCALE).fill_null(value=False)
+    if not large.any():
+        return floats
+    return floats.scatter(large.arg_true(), column.filter(large).cast(pl.String).cast(pl.Float64))
+
+
+def _words(array: pa.Array, known: Bools) -> Words:
+    """Limbs of a decimal array; zero where null."""
     buffer = array.buffers()[1]
     if buffer is None:
         return np.empty((0, 4), dtype=np.uint32)
     flat = np.frombuffer(buffer, dtype="<u4")
     start = 4 * array.offset
-    return flat[start : start + 4 * len(array)].reshape(-1, 4)
+    words = flat[start : start + 4 * len(array)].reshape(-1, 4)
+    return words if known.all() else np.where(known[:, None], words, np.uint32(0))
 
 
 def sum_words(words: Words, starts: NDArray[np.int64]) -> Words:
     """Exact sums of consecutive runs that begin at ``starts``; shape (runs, 4), modulo 2^128."""
-    if not len(starts):
-        return np.empty((0, 4), dtype=np.uint32)
+    if len(starts) == len(words):
+        return words
     sums = np.add.reduceat(words.astype(np.uint64), starts, axis=0)
-    carry = np.zeros(len(starts), dtype=np.uint64)
-    result = np.empty((len(starts), 4), dtype=np.uint32)
-    for word in range(4):
-        total = sums[:, word] + carry
-        result[:, word] = total.astype(np.uint32)
-        carry = total >> np.uint64(32)
-    return result
+    for word in range(3):
+        sums[:, word + 1] += sums[:, word] >> np.uint64(32)
+    return sums.astype(np.uint32)
 
 
 def negate_words(words: Words) -> Words:
     """Two's complement of each 128-bit integer."""
-    pairs = np.stack([~words, np.tile(np.array([1, 0, 0, 0], dtype=np.uint32), (len(words), 1))], 1)
-    return sum_words(pairs.reshape(-1, 4), np.arange(0, 2 * len(words), 2))
+    sums = (~words).astype(np.uint64)
+    sums[:, 0] += np.uint64(1)
+    for word in range(3):
+        sums[:, word + 1] += sums[:, word] >> np.uint64(32)
+    return sums.astype(np.uint32)
 
 
 def integer_words(values: NDArray[np.int64]) -> Words:
@@ -144,8 +159,8 @@ def moments_of(column: pl.Series) -> tuple[Floats, Bools]:
 
 
 def _number_moments(column: pl.Series) -> tuple[Floats, Bools]:
-    valid = column.is_finite().fill_null(value=False).to_numpy()
-    values = column.fill_nan(None).fill_null(0.0).to_numpy()
+    values = column.to_numpy()  # null becomes NaN
+    valid = np.isfinite(values)
     values = np.where(valid, values, 0.0)
     size = np.abs(values)
     divisor = np.select([size < 1e11, size < 1e14, size < 1e17], [1.0, 1e3, 1e6], 1e9)
@@ -161,10 +176,13 @@ def _number_moments(column: pl.Series) -> tuple[Floats, Bools]:
 
 def _text_moments(column: pl.Series) -> tuple[Floats, Bools]:
     moments = _parse_texts(column)
-    micros = moments.dt.epoch("us")
-    valid = micros.is_not_null().to_numpy()
-    seconds = micros.fill_null(0).to_numpy() / 1e6
-    digits = column.str.contains(r"^-?[0-9]+(\.[0-9]+)?$").fill_null(value=False).to_numpy() & ~valid
+    micros = moments.to_physical().to_numpy()  # float64 with NaN where there is a null
+    if not moments.null_count():
+        return micros / 1e6, np.ones(len(column), dtype=np.bool_)
+    valid = ~np.isnan(micros)
+    seconds = np.where(valid, micros, 0.0) / 1e6
+    pattern = r"^-?[0-9]+(\.[0-9]+)?$"
+    digits = column.str.contains(pattern).fill_null(value=False).to_numpy() & ~valid
     if digits.any():
         numbers = column.filter(pl.Series(digits)).cast(pl.Float64, strict=False)
         seconds[digits], valid[digits] = _number_moments(numbers)
@@ -182,9 +200,9 @@ def _parse_texts(column: pl.Series) -> pl.Series:
         (lambda rest: rest, "%Y-%m-%dT%H:%M:%S%.f"),
         (_normalised, "%Y-%m-%dT%H:%M:%S%.f%#z"),
     ):
-        missing = parsed.is_null() & text.is_not_null()
-        if not missing.any():
+        if parsed.null_count() == text.null_count():
             break
+        missing = parsed.is_null() & text.is_not_null()
         found = _read(spelled(text.filter(missing)), pattern)
         parsed = parsed.scatter(missing.arg_true(), found)
     return parsed

@@ -86,7 +86,7 @@ class Plan:
         return 1 if self.step is None else (self.end - self.start) // self.step
 
 
-def plan(
+def plan(  # noqa: PLR0913 — the parts of a question, by keyword
     metric: MetricDef,
     tables: Iterable[TableInfo],
     measures: Sequence[MeasureDef],
@@ -105,9 +105,11 @@ def plan(
 
     Args:
         metric: what is asked about.
-        tables, measures: those of the workspace.
+        tables: tables of the workspace.
+        measures: measures of the workspace.
         series_of: the series of a measure by its id, e.g. `SeriesBook.of`.
-        start, end: the range [start, end), UTC.
+        start: the range begins here, UTC.
+        end: the range ends before this, UTC.
         now: the moment of asking; the age of the open bucket is taken at it.
         step: width of a bucket, whole seconds; None for one value over the exact range.
         aggregation: None for the metric's own.

@@ -52,121 +52,153 @@ class Rows:
         )
 
 
+@dataclass(frozen=True)
+class Runs:
+    """Where each (series, second) begins and ends among the rows of a measure."""
+
+    starts: Ints
+    ends: Ints
+    series: Series
+    second: Ints
+
+
 @dataclass
 class Sink:
-    """Collects what the measures of a batch come to, as columns."""
+    """Collects what the measures of a batch come to: tuples of columns, made into tables once."""
 
-    partials: list[pa.RecordBatch] = field(default_factory=list)
-    bins: list[pa.RecordBatch] = field(default_factory=list)
-    registers: list[pa.RecordBatch] = field(default_factory=list)
+    partials: list[tuple[np.ndarray, ...]] = field(default_factory=list)
+    bins: list[tuple[np.ndarray, ...]] = field(default_factory=list)
+    registers: list[tuple[np.ndarray, ...]] = field(default_factory=list)
 
     def appends(self) -> MeasureAppends:
-        """Everything collected."""
+        """Everything collected, as the schemas of `core.batches` say."""
         return MeasureAppends(
-            partials=pa.Table.from_batches(self.partials, PARTIAL_SCHEMA),
-            bins=pa.Table.from_batches(self.bins, BIN_SCHEMA),
-            registers=pa.Table.from_batches(self.registers, REGISTER_SCHEMA),
+            partials=_partial_table(self.partials),
+            bins=_sketch_table(self.bins, BIN_SCHEMA),
+            registers=_sketch_table(self.registers, REGISTER_SCHEMA),
         )
 
 
-def reduce(events: Events, rows: Rows, sink: Sink, *, sketch: bool = False) -> Ints:
+def _partial_table(parts: list[tuple[np.ndarray, ...]]) -> pa.Table:
+    if not parts:
+        return PARTIAL_SCHEMA.empty_table()
+    columns = [np.concatenate(column) for column in zip(*parts, strict=True)]
+    series, second, n, total, words, exact, low, high, last, at, seq, valued = columns
+    nothing = None if valued.all() else ~valued
+    return pa.Table.from_arrays(
+        [
+            pa.array(series, pa.int32()),
+            _seconds(second),
+            pa.array(n, pa.int64()),
+            pa.array(total, mask=nothing),
+            decimal_array(words, exact),
+            *(pa.array(values, mask=nothing) for values in (low, high, last)),
+            pa.array(at).view(pa.timestamp("us")),
+            pa.array(seq, pa.int64()),
+        ],
+        schema=PARTIAL_SCHEMA,
+    )
+
+
+def _sketch_table(parts: list[tuple[np.ndarray, ...]], schema: pa.Schema) -> pa.Table:
+    if not parts:
+        return schema.empty_table()
+    series, second, place, count = (np.concatenate(column) for column in zip(*parts, strict=True))
+    types = schema.types
+    return pa.Table.from_arrays(
+        [
+            pa.array(series, types[0]),
+            _seconds(second),
+            pa.array(place.astype(types[2].to_pandas_dtype()), types[2]),
+            pa.array(count.astype(types[3].to_pandas_dtype()), types[3]),
+        ],
+        schema=schema,
+    )
+
+
+def _seconds(second: Ints) -> pa.Array:
+    return pa.array(second * 1_000_000).view(pa.timestamp("us"))
+
+
+def reduce(events: Events, rows: Rows, sink: Sink, *, sketch: bool = False) -> Runs | None:
     """Add the partial states of ``rows`` to ``sink``, with quantile bins if asked.
 
     Returns:
-        Where each (series, second) begins among the rows.
+        The runs, for further sketches; None when there are no rows.
     """
     size = len(rows.event)
     if not size:
-        return np.empty(0, dtype=np.int64)
+        return None
     second = events.second[rows.event]
-    change = (second[1:] != second[:-1]) | (rows.series[1:] != rows.series[:-1])
-    starts = np.flatnonzero(np.r_[True, change])
-    ends = np.r_[starts[1:], size]
+    first = np.ones(size, dtype=np.bool_)
+    np.not_equal(second[1:], second[:-1], out=first[1:])
+    first[1:] |= rows.series[1:] != rows.series[:-1]
+    starts = first.nonzero()[0]
+    ends = np.append(starts[1:], size)
+    runs = Runs(starts, ends, rows.series[starts], second[starts])
     last = rows.event[ends - 1]
-    series, bucket = rows.series[starts], second[starts]
     sink.partials.append(
-        pa.record_batch(
-            [
-                pa.array(series, pa.int32()),
-                _seconds(bucket),
-                pa.array(ends - starts, pa.int64()),
-                *_states(rows, starts, ends),
-                pa.array(events.at[last]).cast(pa.timestamp("us")),
-                pa.array(events.seq[last], pa.int64()),
-            ],
-            schema=PARTIAL_SCHEMA,
+        (
+            runs.series,
+            runs.second,
+            ends - starts,
+            *_states(rows, runs),
+            events.at[last],
+            events.seq[last],
+            np.full(len(starts), rows.values is not None),
         )
     )
     if sketch and rows.values is not None:
-        sink.bins.append(_bins(rows.values, starts, ends, series, bucket))
-    return starts
+        sink.bins.append(_bins(rows.values, runs))
+    return runs
 
 
-def _states(rows: Rows, starts: Ints, ends: Ints) -> list[pa.Array]:
-    """sum, exact, min, max, last of each run."""
-    runs, values = len(starts), rows.values
+def _states(rows: Rows, runs: Runs) -> tuple[np.ndarray, ...]:
+    """sum, words and validity of the exact sum, min, max, last of each run; zeros for no values."""
+    starts, values, size = runs.starts, rows.values, len(runs.starts)
+    words, exact = np.zeros((size, 4), dtype=np.uint32), np.zeros(size, dtype=np.bool_)
     if values is None:
-        nothing = pa.nulls(runs, pa.float64())
-        return [nothing, pa.nulls(runs, pa.decimal128(38, 9)), nothing, nothing, nothing]
-    exact = pa.nulls(runs, pa.decimal128(38, 9))
+        zeros = np.zeros(size)
+        return zeros, words, exact, zeros, zeros, zeros
     if rows.words is not None and rows.exact is not None:
-        valid = np.logical_and.reduceat(rows.exact, starts)
-        exact = decimal_array(sum_words(rows.words, starts), valid)
-    return [
-        pa.array(np.add.reduceat(values, starts)),
+        words = sum_words(rows.words, starts)
+        exact = np.logical_and.reduceat(rows.exact, starts)
+    return (
+        np.add.reduceat(values, starts),
+        words,
         exact,
-        pa.array(np.minimum.reduceat(values, starts)),
-        pa.array(np.maximum.reduceat(values, starts)),
-        pa.array(values[ends - 1]),
-    ]
-
-
-def _seconds(bucket: Ints) -> pa.Array:
-    return pa.array(bucket * 1_000_000).cast(pa.timestamp("us"))
-
-
-def _run_of(starts: Ints, ends: Ints) -> Ints:
-    return np.repeat(np.arange(len(starts)), ends - starts)
-
-
-def _bins(values: Floats, starts: Ints, ends: Ints, series: Series, bucket: Ints) -> pa.RecordBatch:
-    keys = (_run_of(starts, ends) << _BIN_BITS) + (bins_of(values).astype(np.int64) + _BIN_SHIFT)
-    keys, counts = np.unique(keys, return_counts=True)
-    run = keys >> _BIN_BITS
-    codes = (keys & ((1 << _BIN_BITS) - 1)) - _BIN_SHIFT
-    return pa.record_batch(
-        [
-            pa.array(series[run], pa.int32()),
-            _seconds(bucket[run]),
-            pa.array(codes.astype(np.int32)),
-            pa.array(counts.astype(np.int64)),
-        ],
-        schema=BIN_SCHEMA,
+        np.minimum.reduceat(values, starts),
+        np.maximum.reduceat(values, starts),
+        values[runs.ends - 1],
     )
 
 
-def add_registers(
-    events: Events, rows: Rows, starts: Ints, hashes: NDArray[np.uint64], sink: Sink
-) -> None:
-    """Add the distinct sketches of ``rows``; ``starts`` is what `reduce` gave for them."""
-    if not len(starts):
-        return
-    ends = np.r_[starts[1:], len(rows.event)]
+def _run_of_rows(runs: Runs) -> Ints:
+    return np.repeat(np.arange(len(runs.starts)), runs.ends - runs.starts)
+
+
+def _bins(values: Floats, runs: Runs) -> tuple[np.ndarray, ...]:
+    keys = (_run_of_rows(runs) << _BIN_BITS) + (bins_of(values).astype(np.int64) + _BIN_SHIFT)
+    keys, counts = np.unique(keys, return_counts=True)
+    run = keys >> _BIN_BITS
+    codes = (keys & ((1 << _BIN_BITS) - 1)) - _BIN_SHIFT
+    return runs.series[run], runs.second[run], codes, counts
+
+
+def add_registers(runs: Runs, hashes: NDArray[np.uint64], sink: Sink) -> None:
+    """Add the distinct sketches of rows, given the runs that `reduce` found and a hash a row."""
     register, rank = registers_of(hashes)
-    keys = (_run_of(starts, ends) << _REGISTER_BITS) + register
+    keys = (_run_of_rows(runs) << _REGISTER_BITS) + register
     keys = np.sort((keys << _RANK_BITS) + rank)
-    top = np.flatnonzero(np.r_[(keys[1:] >> _RANK_BITS) != (keys[:-1] >> _RANK_BITS), True])
-    keys = keys[top]
     place = keys >> _RANK_BITS
+    top = np.append(place[1:] != place[:-1], True)  # the highest rank of each register is last
+    keys, place = keys[top], place[top]
     run = place >> _REGISTER_BITS
     sink.registers.append(
-        pa.record_batch(
-            [
-                pa.array(rows.series[starts][run], pa.int32()),
-                _seconds(events.second[rows.event[starts]][run]),
-                pa.array((place & ((1 << _REGISTER_BITS) - 1)).astype(np.int16)),
-                pa.array((keys & ((1 << _RANK_BITS) - 1)).astype(np.int8)),
-            ],
-            schema=REGISTER_SCHEMA,
+        (
+            runs.series[run],
+            runs.second[run],
+            place & ((1 << _REGISTER_BITS) - 1),
+            keys & ((1 << _RANK_BITS) - 1),
         )
     )

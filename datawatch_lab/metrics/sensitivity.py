@@ -33,7 +33,9 @@ def is_sensitive(field: FieldEvidence, hint: Hint, role: Role, table: str) -> bo
 def _text(field: FieldEvidence, hint: Hint, table: str) -> bool:
     if any(shapes.share(field.shapes, shape) >= _SOME for shape in _SHOWS):
         return True
-    if hint.is_secret or hint.has(lexicon.IDENTITY_NUMBERS - {"license", "tax", "social", "insurance"}):
+    if hint.is_secret or hint.has(
+        lexicon.IDENTITY_NUMBERS - {"license", "tax", "social", "insurance"}
+    ):
         return True
     if _is_person_name(hint, table) or _is_card(field, hint):
         return True
@@ -67,7 +69,9 @@ def _is_card(field: FieldEvidence, hint: Hint) -> bool:
 def _identity(field: FieldEvidence, hint: Hint) -> bool:
     """Ids that mean a person outside of this database."""
     papers = hint.has(lexicon.IDENTITY_NUMBERS)
-    account = hint.has(frozenset({"account", "routing", "konto"})) and hint.head in lexicon.NUMBER_HEADS
+    account = (
+        hint.has(frozenset({"account", "routing", "konto"})) and hint.head in lexicon.NUMBER_HEADS
+    )
     device = hint.head in ("imei", "imsi", "msisdn", "mac", "iban")
     shown = any(shapes.share(field.shapes, shape) >= _SOME for shape in _SHOWS)
     return papers or account or device or shown or hint.is_secret

@@ -26,6 +26,20 @@ _DAY = r"[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])"
 _CLOCK = r"(?:[01][0-9]|2[0-4]):[0-5][0-9](?::[0-5][0-9](?:\.[0-9]+)?|:60)?"
 _OFFSET = r" ?(?:Z|z|UTC|[+-][0-9]{2}(?::?[0-9]{2})?)?"
 
+_DAY_FIRST = r"[0-9]{1,2}([./-])[0-9]{1,2}\1(?:[0-9]{2}|[0-9]{4})(?:,? [0-9]{1,2}:[0-9]{2}.{0,9})?"
+_SLASHED = r"[0-9]{4}/[0-9]{1,2}/[0-9]{1,2}(?: [0-9:. APM]+)?"
+_NETWORK_4 = r"(?:[0-9]{1,3}\.){3}[0-9]{1,3}(?:/[0-9]{1,2})?"
+_NETWORK_6 = r"(?=.*:.*:)[0-9a-f:]{3,39}"
+_CARD_GROUPS = r"[0-9]{4}[ -][0-9*xX]{4}[ -][0-9*xX]{4}[ -][0-9]{1,7}"
+_CARD_MASKED = r"[0-9*xX]{11,12}[0-9]{4}"
+_PHONE_ABROAD = r"\+[0-9][0-9 ().-]{6,18}"
+_PHONE_HOME = r"\(?[0-9]{2,5}\)?[ ./-][0-9]{2,4}[ ./-]?[0-9 -]{3,9}(?: ?x[0-9]+)?"
+_JWT = r"eyJ[\w-]+\.[\w-]+\.[\w-]*"
+_KEY = r"(?:sk|pk|rk|tok|ghp|xox[bp])[_-]\w{12,}"
+_BCRYPT = r"\$2[aby]\$.{50,}"
+_HEX = r"[0-9a-f]{20,128}|[0-9A-F]{20,128}"
+_ULID = r"[0-9A-HJKMNP-TV-Z]{26}"
+
 _PATTERNS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
     (shape, re.compile(pattern, flags))
     for shape, pattern, flags in (
@@ -34,22 +48,17 @@ _PATTERNS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         (UUID, r"\{?[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\}?", re.IGNORECASE),
         (DATETIME, rf"{_DAY}[T ]{_CLOCK}{_OFFSET}", 0),
         (DATE, _DAY, 0),
-        (
-            OTHER_DATE,
-            r"[0-9]{1,2}([./-])[0-9]{1,2}\1(?:[0-9]{2}|[0-9]{4})(?:,? [0-9]{1,2}:[0-9]{2}.{0,9})?"
-            r"|[0-9]{4}/[0-9]{1,2}/[0-9]{1,2}(?: [0-9:. APM]+)?",
-            0,
-        ),
+        (OTHER_DATE, rf"{_DAY_FIRST}|{_SLASHED}", 0),
         (TIME, rf"{_CLOCK}", 0),
         (EMAIL, r"[^@\s]{1,64}@[^@\s.]+(?:\.[^@\s.]+)+", 0),
         (URL, r"(?:[a-z][a-z0-9+.-]{1,10}:)?//\S+|www\.\S+", re.IGNORECASE),
-        (IP, r"(?:[0-9]{1,3}\.){3}[0-9]{1,3}(?:/[0-9]{1,2})?|(?=.*:.*:)[0-9a-f:]{3,39}", re.IGNORECASE),
+        (IP, rf"{_NETWORK_4}|{_NETWORK_6}", re.IGNORECASE),
         (JSON, r"\{.*\}|\[.*\]", re.DOTALL),
         (BOOLEAN, r"true|false|t|f|yes|no|y|n|ja|nein|si|sí", re.IGNORECASE),
-        (CARD, r"[0-9]{4}[ -][0-9*xX]{4}[ -][0-9*xX]{4}[ -][0-9]{1,7}|[0-9*xX]{11,12}[0-9]{4}", 0),
-        (PHONE, r"\+[0-9][0-9 ().-]{6,18}|\(?[0-9]{2,5}\)?[ ./-][0-9]{2,4}[ ./-]?[0-9 -]{3,9}(?: ?x[0-9]+)?", 0),
-        (TOKEN, r"eyJ[\w-]+\.[\w-]+\.[\w-]*|(?:sk|pk|rk|tok|ghp|xox[bp])[_-]\w{12,}|\$2[aby]\$.{50,}", 0),
-        (HASH, r"(?:[0-9a-f]{20,128}|[0-9A-F]{20,128}|[0-9A-HJKMNP-TV-Z]{26})", 0),
+        (CARD, rf"{_CARD_GROUPS}|{_CARD_MASKED}", 0),
+        (PHONE, rf"{_PHONE_ABROAD}|{_PHONE_HOME}", 0),
+        (TOKEN, rf"{_JWT}|{_KEY}|{_BCRYPT}", 0),
+        (HASH, rf"{_HEX}|{_ULID}", 0),
         (CODE, r"(?=.*[0-9])[A-Za-z0-9]+(?:[_./#:-][A-Za-z0-9]+)*", 0),
         (WORD, r"[^\W\d][^\s\d]{0,39}", 0),
         (WORDS, r"\S+(?:\s+\S+)+\s*", re.DOTALL),

@@ -66,7 +66,8 @@ def quantile(
         bins: bin of each row, see `bins_of`; one row a (cell, bin).
         counts: values in the bin, > 0.
         q: in [0, 1].
-        low, high: smallest and largest value of each sketch; results are clamped to them.
+        low: smallest value of each sketch; results are clamped to it.
+        high: largest value of each sketch; likewise.
 
     Returns:
         One float64 per sketch; NaN for a sketch without rows.

@@ -47,7 +47,7 @@ def level_of_step(step: timedelta, origin: datetime = EPOCH) -> LevelName:
 def cover(start: datetime, end: datetime) -> tuple[Span, ...]:
     """Disjoint spans, in order, whose union is [start, end) widened to whole seconds.
 
-    Coarse levels fill the inside and finer ones the edges. Empty when ``end`` is not after ``start``.
+    Coarse levels fill the inside, finer ones the edges. Empty when ``end`` is not after ``start``.
     """
     start, end = floor_to(start, _SECOND), ceil_to(end, _SECOND)
     return tuple(_cover(start, end, _COARSE_FIRST)) if start < end else ()

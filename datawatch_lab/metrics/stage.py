@@ -105,10 +105,9 @@ def _distinct(job: Job, measure: MeasureDef) -> None:
     keep = frame.filled(measure.field)[at]
     event, at = event[keep], at[keep]
     rows = Rows(_total(job, measure, event), event, None)
-    starts = reduce(job.events, rows, job.sink)
-    if len(at):
-        hashes = hash_column(frame.column(measure.field).gather(at))
-        add_registers(job.events, rows, starts, hashes, job.sink)
+    runs = reduce(job.events, rows, job.sink)
+    if runs is not None:
+        add_registers(runs, hash_column(frame.column(measure.field)[at]), job.sink)
 
 
 def _newest(job: Job, measure: MeasureDef) -> None:
@@ -295,7 +294,9 @@ def _series_of(
     """Series id of each row; new label values enter the book in order of sequence number."""
     used = np.flatnonzero(np.bincount(codes, minlength=len(values)))
     new = [
-        code for code in used.tolist() if job.book.known(measure.id, fixed, label, values[code]) is None
+        code
+        for code in used.tolist()
+        if job.book.known(measure.id, fixed, label, values[code]) is None
     ]
     if len(new) > 1:
         first = np.full(len(values), np.iinfo(np.int64).max)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 
 from datawatch_lab.core.sources import Source
 from datawatch_lab.core.values import LedgerCounts
@@ -48,3 +49,33 @@ def file_source(path: str, **how: object) -> Source:
     from datawatch_lab.engine.sources import open_file
 
     return open_file(path, **how)
+
+
+def demo_source(
+    *,
+    seed: int = 7,
+    orders_per_minute: float = 8.0,
+    history: timedelta = timedelta(days=7),
+    live: bool = True,
+    progress: Callable[[float, float, int], None] | None = None,
+) -> Source:
+    """The simulated shop of ``datawatch demo`` as a source.
+
+    Args:
+        seed: the same seed is the same shop.
+        orders_per_minute: on average over a week, at its opening.
+        history: how much of its past a new shop brings along.
+        live: go on with events as they fall due, until `Source.stop`; otherwise end at the present.
+        progress: told of history as it is made: seconds done, seconds in all, events so far.
+    """
+    from datawatch_lab.core.clock import SystemClock
+    from datawatch_lab.engine.sources import open_demo
+
+    return open_demo(
+        SystemClock(),
+        seed=seed,
+        orders_per_minute=orders_per_minute,
+        history=history,
+        live=live,
+        progress=progress,
+    )

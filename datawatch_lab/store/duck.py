@@ -25,7 +25,7 @@ from datawatch_lab.core.storage import (
     MeasureStates,
     QuarantineRow,
 )
-from datawatch_lab.core.values import LedgerCounts
+from datawatch_lab.core.values import LedgerCounts, LevelName
 from datawatch_lab.store import lock as locks
 from datawatch_lab.store.catalogue import load_catalogue, load_tables, load_version
 from datawatch_lab.store.commits import write_commit
@@ -37,6 +37,7 @@ from datawatch_lab.store.migrations import migrate
 from datawatch_lab.store.opening import check_path, connect
 from datawatch_lab.store.readers import Readers
 from datawatch_lab.store.sql import fetch_row
+from datawatch_lab.store.retention import drop_before
 from datawatch_lab.store.summaries import (
     LogSummary,
     SourceSummary,
@@ -230,6 +231,11 @@ class DuckStore:
             if not self._closed and self._wal_bytes() > CHECKPOINT_BYTES:
                 self._checkpoint()
         return saved
+
+    def drop_before(self, level: LevelName, cutoffs: Mapping[int, datetime]) -> None:
+        """Delete states of a level older than the cut-off of their table (by table id)."""
+        with self._write() as con:
+            drop_before(con, level, cutoffs)
 
     def close(self) -> None:
         """Check-point and release the file; running questions are ended. Harmless when repeated."""

@@ -77,7 +77,9 @@ def _values(
         case "rows" if change.op in "crd":
             yield (), -1 if change.op == "d" else 1
         case "net":
-            yield from (((), value) for value in _net(change, number(after.get(field)), before, field))
+            yield from (
+                ((), value) for value in _net(change, number(after.get(field)), before, field)
+            )
         case "state":
             yield from (((((field, value),)), sign) for value, sign in _moves(field, change))
 

@@ -412,7 +412,7 @@ SCHEMAS = {
 """Table name -> its fields."""
 
 _FIRST = ("Ana", "José", "Zoë", "Omar", "Nina", "Li", "Eva", "Tom", "Kim", "Raj")
-_WORDS = "lorem ipsum dolor sit amet consetetur sadipscing elitr sed diam nonumy".split()
+_WORDS = ("lorem", "ipsum", "dolor", "sit", "amet", "elitr", "sed", "diam", "nonumy", "eirmod")
 _START = datetime(2025, 6, 1, tzinfo=UTC)
 
 Maker = Callable[[random.Random, int], Any]
@@ -488,7 +488,9 @@ _MAKERS: dict[str, Maker] = {
     "hash": lambda rng, _: f"{rng.getrandbits(160):040x}",
     "ip": lambda rng, _: ".".join(str(rng.randint(1, 254)) for _ in range(4)),
     "mac": lambda rng, _: ":".join(f"{rng.randrange(256):02x}" for _ in range(6)),
-    "ssn": lambda rng, _: f"{rng.randint(100, 899)}-{rng.randint(10, 99)}-{rng.randint(1000, 9999)}",
+    "ssn": lambda rng, _: (
+        f"{rng.randint(100, 899)}-{rng.randint(10, 99)}-{rng.randint(1000, 9999)}"
+    ),
     "iban": lambda rng, _: f"DE{rng.randint(10, 99)}{rng.randrange(10**18):018d}",
     "card": lambda rng, _: f"4{rng.randrange(10**15):015d}",
     "slug": lambda rng, n: f"{rng.choice(_WORDS)}-{rng.choice(_WORDS)}{n}",

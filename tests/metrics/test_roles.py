@@ -85,9 +85,7 @@ values = st.one_of(
     st.integers(1, 7),
     st.integers(1, 12),
 )
-def test_roles_do_not_depend_on_batching(
-    rows: list[dict[str, Any]], size: int, limit: int
-) -> None:
+def test_roles_do_not_depend_on_batching(rows: list[dict[str, Any]], size: int, limit: int) -> None:
     """The same rows in any batches give the same columns, though a batch may blur JSON types."""
     info = table_of({}, name="t")
     changes = [Change(n + 1, "c", START + n, {"k": n, **row}) for n, row in enumerate(rows)]
@@ -96,9 +94,7 @@ def test_roles_do_not_depend_on_batching(
     for at in range(0, len(changes), size):
         parts = observe(parts, batch_of(info, changes[at : at + size]), limit)
     assert parts is not None
-    left, right = (
-        {column.name: column for column in infer(each)} for each in (whole, parts)
-    )
+    left, right = ({column.name: column for column in infer(each)} for each in (whole, parts))
     assert left == right
 
 

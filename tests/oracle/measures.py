@@ -89,10 +89,14 @@ def _row(event: Applied, _field: str) -> _Pairs:
 
 
 def _state(event: Applied, field: str) -> _Pairs:
-    if event.before is not None:
-        yield label_of(event.before, field), Decimal(-1)
-    if event.after is not None:
-        yield label_of(event.after, field), Decimal(1)
+    """Transitions only: an update that keeps the state moves nothing."""
+    images = (event.before, event.after)
+    old, new = (None if image is None else label_of(image, field) for image in images)
+    if old != new:
+        if old is not None:
+            yield old, Decimal(-1)
+        if new is not None:
+            yield new, Decimal(1)
 
 
 KINDS: dict[str, Callable[[Applied, str], _Pairs]] = {
@@ -116,7 +120,9 @@ def specs(
     for table, kinds in fields.items():
         yield f"{table}_total", Spec(table, "changes")
         yield f"{table}_events_total", Spec(table, "changes")
-        yield f"{table}_rows", Spec(table, "rows", aggregation="last")
+        keyed = "key" in kinds
+        if keyed:
+            yield f"{table}_rows", Spec(table, "rows", aggregation="last")
         for op, plural, past in (
             ("INSERT", "inserts", "created"),
             ("UPDATE", "updates", "updated"),
@@ -125,8 +131,10 @@ def specs(
             yield f"{table}_{plural}_total", Spec(table, "changes", ops=(op,))
             yield f"{table}_{past}_rate", Spec(table, "changes", ops=(op,), aggregation="rate")
         for kind, names in kinds.items():
-            for name in names:
-                yield from _field_specs(table, kind, name)
+            for name in names if kind != "key" else ():
+                for metric, spec in _field_specs(table, kind, name):
+                    if keyed or spec.kind not in ("net", "state"):
+                        yield metric, spec
 
 
 def _field_specs(table: str, kind: str, name: str) -> Iterator[tuple[str, Spec]]:

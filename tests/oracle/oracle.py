@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -52,16 +53,15 @@ class Oracle:
         """Values by label value ("" without ``by``) and bucket of ``step`` seconds.
 
         Buckets without rows are left out: 0 for counts and rates, nothing for values. Running
-        metrics (``T_rows``, ``T_by_F``, freshness) have every bucket from the first to the last of
-        their table, with the value at its end.
+        metrics (``T_rows``, ``T_by_F``, freshness) asked for their last value have every bucket
+        from the first to the last of their table, with the value at its end.
         """
         spec, width = self.specs[name], step * SECOND
-        rows = self._measure(name, by)
-        if spec.kind in _RUNNING:
+        rows, how = self._measure(name, by), aggregation or spec.aggregation
+        if _runs(spec, how):
             span = self._span(spec.table)
             ends = np.arange(span[0] // width, span[1] // width + 1) * width + width
             return {label: running(spec.kind, r, ends, width) for label, r in rows.items()}
-        how = aggregation or spec.aggregation
         return {label: by_bucket(r, r.at // width * width, how, step) for label, r in rows.items()}
 
     def value(
@@ -72,14 +72,15 @@ class Oracle:
         Labels without rows are left out.
         """
         spec, found = self.specs[name], {}
+        how = aggregation or spec.aggregation
         for label, rows in self._measure(name, by).items():
-            if spec.kind in _RUNNING:
+            if _runs(spec, how):
                 found[label] = running(spec.kind, rows, np.array([end]), 0)[end]
                 continue
             inside = np.flatnonzero((rows.at >= start) & (rows.at < end))
             part = Rows(rows.at[inside], [rows.values[i] for i in inside])
             whole, seconds = np.full(len(part), start), (end - start) / SECOND
-            points = by_bucket(part, whole, aggregation or spec.aggregation, seconds)
+            points = by_bucket(part, whole, how, seconds)
             if points:
                 found[label] = points[start]
         return found
@@ -90,32 +91,49 @@ class Oracle:
         return sums(rows, rows.at // (step * SECOND) * (step * SECOND))
 
     def differences(
-        self, answer: Mapping[str, Any], tolerance: float | None = None, limit: int = 5
+        self,
+        answer: Mapping[str, Any],
+        *,
+        tolerance: float | None = None,
+        slack: float = 0.0,
+        limit: int = 5,
     ) -> list[str]:
         """Where an answer of ``query --json`` differs, as sentences; empty when it agrees.
 
-        Points outside [from, to) do not count. Tolerance is relative; by default 1 % for
-        quantiles, 3 % for distinct counts, 1e-9 for all else.
+        An answer without a step has one point a series, for the whole of [from, to). Points outside
+        of that do not count, nor do running values carried on after the last event. Tolerance is
+        relative; by default 1 % for quantiles, 3 % for distinct counts, 1e-9 for all else. A
+        difference of up to ``slack`` is none (a sketch may lose one of ten distinct values).
         """
         name, how = str(answer["metric"]), str(answer["aggregation"])
         loose = 0.01 if how in QUANTILES else 0.03 if how == "distinct" else 1e-9
         by = next((key for series in answer["series"] for key in series["labels"]), "")
-        step = LEVELS.get(answer["step"]) or int(answer["step"].rstrip("s"))
-        expected = self.points(name, step, how, by)
         start, end = (parse_time(answer[key]) for key in ("from", "to"))
+        expected = self._expected(name, answer["step"], how, by, (start, end))
         given = {
             "".join(map(str, series["labels"].values())): {
-                parse_time(at): value for at, value in series["points"]
+                start if answer["step"] is None else parse_time(at): value
+                for at, value in series["points"]
             }
             for series in answer["series"]
         }
+        if _runs(self.specs[name], how):
+            end = min(end, self._span(self.specs[name].table)[1] + 1)
         found = (
             f"{name} {how} {label!r} at {_iso(at)}: {value!r}, expected {right!r}"
             for label in sorted(expected.keys() | given.keys())
             for at, value, right in _paired(given.get(label, {}), expected.get(label, {}))
-            if start <= at < end and not _close(value, right, tolerance or loose)
+            if start <= at < end and not _close(value, right, tolerance or loose, slack)
         )
-        return [sentence for sentence, _ in zip(found, range(limit), strict=False)]
+        return list(islice(found, limit))
+
+    def _expected(
+        self, name: str, step: str | None, how: str, by: str, span: tuple[int, int]
+    ) -> dict[str, Points]:
+        if step is None:
+            values = self.value(name, *span, how, by)
+            return {label: {span[0]: value} for label, value in values.items()}
+        return self.points(name, LEVELS.get(step) or int(step.rstrip("s")), how, by)
 
     def _span(self, table: str) -> tuple[int, int]:
         events = self._events[table]
@@ -150,16 +168,25 @@ class Oracle:
                     yield event.at, own if own is not None else label, value
 
 
+def _runs(spec: Spec, how: str) -> bool:
+    """Whether it is a value that lasts until it changes, and not one of a bucket's own rows."""
+    return spec.kind in _RUNNING and how == "last"
+
+
 def _paired(given: Mapping[int, Any], expected: Points) -> Iterator[tuple[int, Any, float | None]]:
     for at in sorted(given.keys() | expected.keys()):
         yield at, given.get(at), expected.get(at)
 
 
-def _close(value: Any, right: float | None, tolerance: float) -> bool:
-    """Whether they agree; where nothing is expected, nothing or 0 is right."""
+def _close(value: Any, right: float | None, tolerance: float, slack: float) -> bool:
+    """Whether they agree; where nothing is expected, nothing or 0 is right.
+
+    One µs is granted to times, which a double holds no better.
+    """
     found = 0.0 if value is None else float(value)
     wanted = right or 0.0
-    return abs(found - wanted) <= tolerance * max(abs(wanted), abs(found)) + 1e-12
+    granted = max(slack, 1e-6 * (wanted != 0))
+    return abs(found - wanted) <= tolerance * max(abs(wanted), abs(found)) + granted
 
 
 def _iso(at: int) -> str:

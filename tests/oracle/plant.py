@@ -35,7 +35,7 @@ class Options:
         late: share that comes 10 min to 8 h behind its neighbours, within the allowed 24 h.
         too_late: share that is 25 to 48 h behind all that its table had ``settle`` lines before.
         future: share dated 2099.
-        without_id: share of events that have no id; some of them repeat an earlier text, and are
+        without_id: share of events (clicks) that have no id; some repeat an earlier text, and are
             still events of their own.
         batches: share of lines that hold several events, as a batch object or an array.
         blank_lines: empty lines strewn in; they count as lines but nothing is received.
@@ -135,7 +135,7 @@ class Planter:
         """An insert without an id; one in four says the same as the one before."""
         if previous is not None and self.rng.random() < 0.25:
             return previous
-        event = self.event(self.shop.insert("orders", at))
+        event = self.event(self.shop.insert("clicks", at))
         return {k: v for k, v in event.items() if k != "id"}
 
     def event(self, change: Change) -> dict[str, Any]:

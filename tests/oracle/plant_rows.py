@@ -1,7 +1,7 @@
 """A small shop whose rows change: the content of the planted file, in plain Python.
 
-Four tables cover what is hard about real rows: decimals as text, integers beyond 2^53 and 2^64,
-decimals of 25 digits, fields that are null or missing, unicode, and a column added half-way.
+Five tables cover what is hard about real rows: decimals as text, integers beyond 2^53 and 2^64,
+decimals of 25 digits, fields that are null or missing, unicode, a column added half-way, no key.
 """
 
 from __future__ import annotations
@@ -15,11 +15,18 @@ from typing import Any
 
 Row = dict[str, Any]
 
-SCHEMAS = {"orders": "public", "payments": "billing", "customers": "public", "entries": "public"}
+SCHEMAS = {
+    "orders": "public",
+    "payments": "billing",
+    "customers": "public",
+    "entries": "public",
+    "clicks": "web",
+}
 """Table name -> schema name."""
 
 FIELDS: dict[str, dict[str, tuple[str, ...]]] = {
     "orders": {
+        "key": ("id",),
         "numeric": ("amount", "quantity", "discount"),
         "id": ("id", "customer_id"),
         "status": ("status", "channel"),
@@ -27,12 +34,14 @@ FIELDS: dict[str, dict[str, tuple[str, ...]]] = {
         "text": ("note", "gift_note"),
     },
     "payments": {
+        "key": ("id",),
         "numeric": ("amount", "fee"),
         "id": ("id", "order_id"),
         "status": ("status", "provider"),
         "timestamp": ("paid_at",),
     },
     "customers": {
+        "key": ("id",),
         "numeric": ("balance",),
         "id": ("id",),
         "status": ("country", "tier"),
@@ -41,13 +50,19 @@ FIELDS: dict[str, dict[str, tuple[str, ...]]] = {
         "text": ("email", "name"),
     },
     "entries": {
+        "key": ("id",),
         "numeric": ("units", "price"),
         "id": ("id", "account_id"),
         "timestamp": ("booked_at",),
         "json": ("tags",),
     },
+    "clicks": {
+        "numeric": ("duration_ms",),
+        "id": ("session_id",),
+        "status": ("page",),
+    },
 }
-"""What each field of a table is for, by kind."""
+"""What each field of a table is for, by kind; a table without ``key`` is append-only."""
 
 _NAMES = ("Ana", "José", "Zoë", "李雷", "Ömer", "Нина", "Siân", "O'Neil", "Łukasz", "🙂 Smile")
 _ZONES = (0, 0, 0, 120, -330, 60)
@@ -78,9 +93,11 @@ class Shop:
 
     def change(self, at: int) -> Change:
         """The next change of some row: 60 % inserts, 30 % updates, 10 % deletes (less at first)."""
-        table = self.rng.choices(tuple(SCHEMAS), (45, 30, 10, 15))[0]
+        table = self.rng.choices(tuple(SCHEMAS), (43, 29, 10, 13, 5))[0]
         known = self.rows[table]
         choice = self.rng.random()
+        if table == "clicks":
+            return self.insert(table, at)
         if table == "entries" or choice < 0.6 or len(known) < 20:
             change = self.insert(table, at)
             assert change.after is not None
@@ -101,6 +118,7 @@ class Shop:
             "payments": self._payment,
             "customers": self._customer,
             "entries": self._entry,
+            "clicks": self._click,
         }
         return Change(table, "INSERT", at, None, makers[table](self.counter, at), txid=self._txid())
 
@@ -173,6 +191,14 @@ class Shop:
             "price": _NUMBER.format(f"{rng.randrange(1, 100)}.{rng.randrange(10**24):024d}"),
             "tags": {"batch": number % 7, "labels": ["a", "b"][: rng.randrange(3)]},
             "booked_at": stamp(at, rng),
+        }
+
+    def _click(self, _number: int, _at: int) -> Row:
+        rng = self.rng
+        return {
+            "session_id": f"s{rng.randrange(400):06d}",
+            "page": rng.choice(("home", "search", "product", "cart")),
+            "duration_ms": rng.randrange(5, 20_000),
         }
 
     def _moved(self, table: str, row: Row) -> Row:

@@ -18,6 +18,7 @@ MINUTE = 60_000_000
 T0 = micros(datetime(2024, 5, 1, 12, tzinfo=UTC))
 FIELDS = {
     "orders": {
+        "key": ("id",),
         "numeric": ("amount",),
         "id": ("customer",),
         "status": ("status",),
@@ -136,8 +137,8 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Oracle:
 
 def test_every_metric_answers_at_every_level(whole: Oracle) -> None:
     """All metrics have points at all levels, but for changes that a table never has."""
-    never = {f"entries_{x}" for x in ("updates_total", "deletes_total")}
-    never |= {f"entries_{x}" for x in ("updated_rate", "deleted_rate")}
+    changes = ("updates_total", "deletes_total", "updated_rate", "deleted_rate")
+    never = {f"{table}_{change}" for table in ("entries", "clicks") for change in changes}
     for name in whole.names():
         for step in LEVELS.values():
             points = whole.points(name, step)
@@ -207,3 +208,23 @@ def test_empty_buckets_may_be_null_or_zero(whole: Oracle) -> None:
     right = _answer(whole, "orders_inserts_total", "sum")
     right["series"][0]["points"] += [["2024-05-02T00:00:00Z", 0], ["2024-05-02T00:05:00Z", None]]
     assert whole.differences(right) == []
+
+
+def test_a_table_without_key_has_no_current_state(whole: Oracle) -> None:
+    """An append-only table has counts and values, but no rows now, states or net sums."""
+    clicks = {name for name in whole.names() if name.startswith("clicks_")}
+    assert {"clicks_inserts_total", "clicks_duration_ms_p95"} <= clicks
+    assert not clicks & {"clicks_rows", "clicks_by_page", "clicks_duration_ms_net_sum"}
+
+
+def test_one_value_is_compared_too(whole: Oracle) -> None:
+    """An answer without a step is held against the value of its whole range."""
+    right = _answer(whole, "orders_amount_sum", "p95")
+    start, end = (micros(datetime.fromisoformat(right[key])) for key in ("from", "to"))
+    value = whole.value("orders_amount_sum", start, end, "p95")[""]
+    point = [right["to"], value]
+    single = {**right, "step": None, "series": [{"labels": {}, "points": [point]}]}
+    assert whole.differences(single) == []
+    point[1] *= 1.02
+    assert len(whole.differences(single)) == 1
+    assert whole.differences(single, tolerance=0.05) == []

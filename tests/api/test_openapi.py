@@ -1,0 +1,100 @@
+"""The OpenAPI document says what the server does."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+import pytest
+
+from datawatch_lab.api.openapi import document
+from datawatch_lab.api.routes import OPENAPI_PATH
+from datawatch_lab.service.operations import OPERATIONS
+from tests.api.conftest import API
+
+
+@pytest.fixture(scope="module")
+def described() -> dict[str, Any]:
+    """The document of all operations."""
+    return document(OPERATIONS)
+
+
+def references(value: object) -> set[str]:
+    """Every ``$ref`` within a value."""
+    if isinstance(value, dict):
+        own = {value["$ref"]} if "$ref" in value else set()
+        return own.union(*(references(each) for each in value.values()))
+    if isinstance(value, list):
+        return set[str]().union(*(references(each) for each in value))
+    return set()
+
+
+def test_it_is_served(client: httpx.Client, described: dict[str, Any]) -> None:
+    """The server answers with the document of its operations."""
+    assert client.get(OPENAPI_PATH).json() == described
+
+
+def test_every_operation_is_there(described: dict[str, Any]) -> None:
+    """Each operation stands at each of its paths, with its name, summary and good status."""
+    for each in OPERATIONS:
+        for path in each.paths:
+            found = described["paths"][path][each.method.lower()]
+            assert found["operationId"].startswith(each.name)
+            assert found["summary"] == each.summary
+            assert str(each.status) in found["responses"]
+
+
+def test_operation_ids_are_unique(described: dict[str, Any]) -> None:
+    """No two routes have one operationId, as the standard demands."""
+    names = [each["operationId"] for path in described["paths"].values() for each in path.values()]
+    assert len(names) == len(set(names))
+
+
+def test_every_reference_leads_somewhere(described: dict[str, Any]) -> None:
+    """Each $ref names a component, and each schema of the components is used."""
+    found = references(described)
+    components = described["components"]
+    there = {
+        f"#/components/{kind}/{name}"
+        for kind in ("schemas", "responses")
+        for name in components[kind]
+    }
+    assert found == there
+
+
+def test_parameters_say_what_they_mean(described: dict[str, Any]) -> None:
+    """Query parameters carry the names of the wire, and the words of the input's docstring."""
+    path = described["paths"][f"{API}/metrics/{{name}}/range"]["get"]
+    by_name = {each["name"]: each for each in path["parameters"]}
+    assert set(by_name) == {"name", "from", "to", "step", "aggregation", "group_by", "filters"}
+    assert by_name["name"]["in"] == "path"
+    assert by_name["name"]["required"]
+    assert by_name["step"]["description"].startswith("width of a bucket")
+    assert "relative" in by_name["from"]["description"]
+    assert all(each["description"] for each in path["parameters"])
+
+
+def test_events_have_a_body_and_no_parameter_of_it(described: dict[str, Any]) -> None:
+    """A binary operation describes its body's types, and only the rest as parameters."""
+    path = described["paths"][f"{API}/events"]["post"]
+    assert set(path["requestBody"]["content"]) == {"application/json", "application/x-ndjson"}
+    assert [each["name"] for each in path["parameters"]] == ["wait"]
+
+
+def test_a_json_body_is_described(described: dict[str, Any]) -> None:
+    """An operation with a JSON body lists its fields."""
+    path = described["paths"][f"{API}/quarantine/replay"]["post"]
+    schema = path["requestBody"]["content"]["application/json"]["schema"]
+    assert set(schema["properties"]) == {"ids", "fixed"}
+
+
+def test_signing_in_is_described(described: dict[str, Any]) -> None:
+    """All routes ask for the token, but health, which may be asked without."""
+    assert described["security"]
+    open_paths = {
+        path
+        for path, methods in described["paths"].items()
+        for each in methods.values()
+        if {} in each.get("security", described["security"])
+    }
+    assert open_paths == {"/health", f"{API}/health"}

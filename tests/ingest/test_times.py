@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from datawatch_lab.ingest.times import Stamp, parse_times
+
+
+@pytest.mark.parametrize(
+    ("stamp", "expected"),
+    [
+        ("2026-01-02T03:04:05Z", "2026-01-02T03:04:05+00:00"),
+        ("2026-01-02T03:04:05.123456Z", "2026-01-02T03:04:05.123456+00:00"),
+        ("2026-01-02T03:04:05.1234569Z", "2026-01-02T03:04:05.123456+00:00"),
+        ("2026-01-02T03:04:05.123456789012Z", "2026-01-02T03:04:05.123456+00:00"),
+        ("2026-01-02T03:04:05,5Z", "2026-01-02T03:04:05.500000+00:00"),
+        ("2026-01-02T03:04:05+02:00", "2026-01-02T01:04:05+00:00"),
+        ("2026-01-02T03:04:05-0530", "2026-01-02T08:34:05+00:00"),
+        ("2026-01-02 03:04:05+02", "2026-01-02T01:04:05+00:00"),
+        ("2026-01-02 03:04:05", "2026-01-02T03:04:05+00:00"),
+        ("2026-01-02T03:04", "2026-01-02T03:04:00+00:00"),
+        ("2026-01-02", "2026-01-02T00:00:00+00:00"),
+        ("2026-01-02t03:04:05z", "2026-01-02T03:04:05+00:00"),
+        ("2026-01-02 03:04:05 UTC", "2026-01-02T03:04:05+00:00"),
+        ("1969-12-31T23:59:59.9Z", "1969-12-31T23:59:59.900000+00:00"),
+        (1_767_323_045, "2026-01-02T03:04:05+00:00"),
+        (1_767_323_045_123, "2026-01-02T03:04:05.123000+00:00"),
+        (1_767_323_045_123_456, "2026-01-02T03:04:05.123456+00:00"),
+        (1_767_323_045_123_456_789, "2026-01-02T03:04:05.123456+00:00"),
+        (1_767_323_045.123456, "2026-01-02T03:04:05.123456+00:00"),
+        (1_767_323_045_123.456, "2026-01-02T03:04:05.123456+00:00"),
+        ("1767323045123", "2026-01-02T03:04:05.123000+00:00"),
+        ("1767323045.25", "2026-01-02T03:04:05.250000+00:00"),
+        (0, "1970-01-01T00:00:00+00:00"),
+    ],
+)
+def test_forms(stamp: Stamp, expected: str) -> None:
+    """Each form that a timestamp may have is read, alone and beside others."""
+    assert parse_times([stamp])[0].isoformat() == expected
+    mixed = parse_times([None, "2020-01-01T00:00:00Z", stamp, 5, 1.5])
+    assert mixed[0] is None
+    assert mixed[2].isoformat() == expected
+
+
+@pytest.mark.parametrize(
+    "stamp",
+    ["", "soon", "2026-02-30T00:00:00Z", "2026-01-02T25:00:00Z", "12", 2**64, 1e30, "02/01/2026"],
+)
+def test_what_is_no_time(stamp: Stamp) -> None:
+    """What cannot be read is null and leaves the others alone."""
+    assert parse_times([stamp, "2020-01-01T00:00:00Z"]).is_null().to_list() == [True, False]
+
+
+def test_nothing() -> None:
+    """No stamps, or none but None, give a column of the right type."""
+    assert str(parse_times([]).dtype) == "Datetime(time_unit='us', time_zone='UTC')"
+    assert parse_times([None]).null_count() == 1
+
+
+MOMENTS = st.integers(-62_135_400_000 * 10**6, 253_402_000_000 * 10**6).map(
+    lambda micros: datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=micros)
+)
+OFFSETS = st.integers(-1_439, 1_439).map(lambda minutes: timezone(timedelta(minutes=minutes)))
+
+
+@given(st.lists(st.tuples(MOMENTS, OFFSETS), min_size=1))
+def test_iso_text_comes_back(moments: list[tuple[datetime, timezone]]) -> None:
+    """Any moment written with any offset is the same moment, to the microsecond."""
+    texts: list[Stamp] = [moment.astimezone(zone).isoformat() for moment, zone in moments]
+    assert parse_times(texts).to_list() == [moment for moment, _ in moments]
