@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 DEFAULT_FILE = "demo.duckdb"
 _HOST = "127.0.0.1"
 _SOURCE = "demo"
+_POLL_SECONDS = 0.1
 
 
 @click.command(short_help="Show a live page on simulated shop data.")
@@ -125,6 +126,7 @@ def _run(
                 click.launch(place.link)
             with history.shown():
                 simulation.wait(interruption, until=history.done)
+                simulation.settle(interruption)
             if not interruption.signal and simulation.is_alive():
                 say(f"{history.sentence()} The shop is live; Ctrl-C stops it.")
             simulation.wait(interruption)
@@ -160,9 +162,14 @@ class Simulation(threading.Thread):
         while self.is_alive() and not interruption.signal:
             if until is not None and until.is_set():
                 break
-            time.sleep(0.1)
+            time.sleep(_POLL_SECONDS)
         if self.fault is not None:
             raise self.fault
+
+    def settle(self, interruption: Interruption) -> None:
+        """Until what was made so far is stored."""
+        while self.is_alive() and not interruption.signal and self.handle.health().backlog:
+            time.sleep(_POLL_SECONDS)
 
     def end(self) -> None:
         """Stop the source and wait for what it has in hand."""

@@ -118,9 +118,10 @@ def replay(
     either, all that wait are tried.
     """
     above, above_json = ctx.obj or (None, False)
-    fixed = read_corrected(corrected.read(), corrected.name) if corrected is not None else []
+    name = getattr(corrected, "name", "standard input")
+    fixed = read_corrected(corrected.read(), name) if corrected is not None else []
     if corrected is not None and not fixed and not ids:
-        raise click.UsageError(f"{corrected.name} holds no rows.")
+        raise click.UsageError(f"{name} holds no rows.")
     with opened(workspace or above, "quarantine replay") as handle:
         answer = _replay(handle, list(ids), fixed)
     if as_json or above_json:

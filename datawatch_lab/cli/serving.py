@@ -116,7 +116,7 @@ def _server(
         host=host,
         port=port,
         extra_patterns=urls,
-        user_of=gate.user if gate.token else None,
+        user_of=gate.user,  # without a token it still refuses foreign hosts
         origins=[f"{name}:{port}" for name in (host, "localhost", "127.0.0.1")],
     )
     return built

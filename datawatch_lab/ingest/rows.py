@@ -175,6 +175,8 @@ def _exact(
 ) -> tuple[pl.DataFrame, frozenset[str]]:
     """Replace the columns that the column parser did not keep as they came; name those of JSON."""
     doubtful = [
+        # Beyond 128 bits the column parser gives null and says nothing.
+        *(c.name for c in columns if c.dtype == pl.Int128),
         *_nested(columns, joined),
         *_rounded(columns, images, joined),
         *_with_booleans(columns, images, joined),

@@ -65,23 +65,28 @@ NUMERIC = _words(
     horsepower hp mpg calories num number_of
     """
 )
-COUNT_STARTS = _words("num number count nb n anzahl cantidad avg sum min max mean")
+COUNT_STARTS = _words(
+    """
+    num number count nb n anzahl cantidad avg sum min max mean
+    """
+)
 NUMERIC_STARTS = _words("total amount units")
 STATUS = _words(
     """
-    status statuses state states stat type types typ kind category categories class stage
-    phase tier plan mode method methods channel channels currency currencies ccy language lang
-    locale country countries gender sex priority severity role roles platform device os
-    browser source medium region segment grade brand provider gateway environment env action
-    operation op outcome result carrier visibility scope protocol format department dept
-    division team flag reason event level direction side unit uom shift resolution strategy
-    policy genre frequency interval cycle color colour zustand art kategorie klasse stufe
-    waehrung sprache land geschlecht prioritaet abteilung kanal zahlungsart versandart anrede
-    salutation honorific title_of_courtesy courtesy estado tipo categoria clase moneda divisa
-    idioma pais genero sexo prioridad departamento canal metodo statut devise langue pays
-    theme group model_type datatype tag trend condition quality rating_code mpaa topic
-    tipo_pago service operator fulfillment risk mktsegment orderpriority orderstatus
-    linestatus returnflag shipmode shipinstruct continent
+    style contract origin disposition association status statuses state states stat type types
+    typ kind category categories class stage phase tier plan mode method methods channel
+    channels currency currencies ccy language lang locale country countries gender sex
+    priority severity role roles platform device os browser source medium region segment grade
+    brand provider gateway environment env action operation op outcome result carrier
+    visibility scope protocol format department dept division team flag reason event level
+    direction side unit uom shift resolution strategy policy genre frequency interval cycle
+    color colour zustand art kategorie klasse stufe waehrung sprache land geschlecht
+    prioritaet abteilung kanal zahlungsart versandart anrede salutation honorific
+    title_of_courtesy courtesy estado tipo categoria clase moneda divisa idioma pais genero
+    sexo prioridad departamento canal metodo statut devise langue pays theme group model_type
+    datatype tag trend condition quality rating_code mpaa topic tipo_pago service operator
+    fulfillment risk mktsegment orderpriority orderstatus linestatus returnflag shipmode
+    shipinstruct continent
     """
 )
 INTEGER_STATUS = _words(
@@ -259,7 +264,9 @@ HTTP_CODES = _words(
     """
 )
 CODE_STATUS = HTTP_CODES | _words(
-    "country currency language lang state region locale type category unit"
+    """
+    country currency language lang state region locale type category unit
+    """
 )
 NOT_TIMES = _words(
     """
@@ -277,3 +284,10 @@ NAMES_OF_THINGS = _words(
     """
 )
 """Heads of text whose values are states after all where a dozen of them repeat."""
+
+MEASURED_STATES = _words(
+    """
+    level resolution interval frequency cycle quality risk shift unit grade size trend
+    """
+)
+"""Words of states that, given as integers, are measures after all."""

@@ -24,6 +24,7 @@ ENUM_LIMIT = 50
 _PLAIN_ENUM_LIMIT = 30
 _ENUM_LENGTH = 60
 _FEW_ROWS = 20
+_FEWEST_ROWS = 12
 
 
 @dataclass(frozen=True)
@@ -245,6 +246,8 @@ def _status(case: Case) -> Verdict | None:
     distinct, head = case.field.distinct, case.hint.head
     if case.whole:
         coded = case.hint.has(lexicon.INTEGER_STATUS | lexicon.HTTP_CODES)
+        small = distinct <= 10 and (case.field.high or 0) < 1_000
+        coded |= small and case.hint.strong and head not in lexicon.MEASURED_STATES
         words = f"Its name says {head!r} and it has few values."
         return Verdict(Role.STATUS, 0.85, words) if coded and distinct <= ENUM_LIMIT else None
     if distinct <= 8 or (distinct <= ENUM_LIMIT and (case.seen < _FEW_ROWS or case.few)):
@@ -282,6 +285,8 @@ def _bare_integer(case: Case) -> Verdict:
     unnamed = case.hint.role is None
     if unnamed and case.seen >= 100 and field.distinct <= 12 and (field.low or 0) >= 100:
         return Verdict(Role.STATUS, 0.6, f"Integers like codes: only {field.distinct} values.")
+    if case.hint.words in (("number",), ("nr",), ("no",)) and field.distinct >= 0.9 * field.values:
+        return Verdict(Role.ID, 0.6, "A number that hardly ever repeats.")
     climbing = (
         field.unique and field.rows >= _FEW_ROWS and field.rising >= 0.95 * (field.values - 1)
     )
@@ -301,7 +306,8 @@ def _text(case: Case) -> Verdict:
     wordy = (
         case.share(shapes.WORD, shapes.CODE, shapes.BOOLEAN, shapes.WORDS, shapes.DIGITS) >= MOST
     )
-    repeated = case.seen >= _FEW_ROWS and field.distinct <= min(_PLAIN_ENUM_LIMIT, case.seen * 0.15)
+    limit = min(_PLAIN_ENUM_LIMIT, max(3, case.seen * 0.15))
+    repeated = case.seen >= _FEWEST_ROWS and field.distinct <= limit
     if wordy and repeated and field.longest <= 40 and not sentence:
         return Verdict(Role.STATUS, 0.8, f"Only {field.distinct} values in {case.seen} rows.")
     sure = 0.8 if case.seen >= _FEW_ROWS else 0.4

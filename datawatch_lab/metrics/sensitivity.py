@@ -50,7 +50,7 @@ def _is_person_name(hint: Hint, table: str) -> bool:
     if hint.head not in ("name", "names", "nombre"):
         return False
     if len(hint.words) > 1:
-        return hint.has(lexicon.NAME_OF_PERSON)
+        return hint.words[-2] in lexicon.NAME_OF_PERSON
     return is_person_table(table)
 
 

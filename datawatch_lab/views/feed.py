@@ -1,0 +1,287 @@
+"""One feed per workspace: its snapshots are computed once and shared by all who look.
+
+A thread of the feed works only while somebody looks. Each second it asks for the status (cheap);
+numbers are asked for again only when the data version or the time bucket has changed, and never
+more often than a tenth of the time that they cost.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from itertools import count
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from datawatch_lab.core.clock import Clock, SystemClock
+from datawatch_lab.core.errors import DataWatchError, WorkspaceLockedError
+from datawatch_lab.service.answers import LedgerAnswer, StatusAnswer, TableAnswer
+from datawatch_lab.service.handle import Workspace
+from datawatch_lab.views.choose import OverviewSpec, choose
+from datawatch_lab.views.format import parse_iso
+from datawatch_lab.views.ranges import KEYS, default_key, window
+from datawatch_lab.views.snapshot import Data, Snapshot, read_data, silent_since
+
+log = logging.getLogger(__name__)
+
+AUTO = "auto"
+"""The range that suits the data."""
+
+_LINGER_SECONDS = 5.0
+_RETRY_SECONDS = 3.0
+_TABLES_SECONDS = 2.0
+_COST_FACTOR = 10.0
+
+
+class Watch:
+    """Somebody who looks at one range. Close it when they are gone."""
+
+    def __init__(self, feed: Feed, key: str) -> None:
+        self.feed = feed
+        self.key = key
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @property
+    def latest(self) -> Snapshot | None:
+        """The newest snapshot; None until the first is made."""
+        return self.feed.latest(self.key)
+
+    def close(self) -> None:
+        """Look no more."""
+        self.feed.forget(self)
+
+
+@dataclass
+class _Common:
+    """What all ranges share, and when it was read (monotonic seconds)."""
+
+    status: StatusAnswer
+    spec: OverviewSpec = field(default_factory=OverviewSpec)
+    tables: tuple[TableAnswer, ...] = ()
+    ledger: LedgerAnswer | None = None
+    shape: tuple[int, int] = (-1, -1)
+    due: float = 0.0
+
+
+@dataclass
+class _Range:
+    """The numbers of one range, what they were made from, and when they may be made again."""
+
+    data: Data
+    mark: tuple[object, ...]
+    due: float
+
+
+class Feed:
+    """Makes the snapshots of one workspace.
+
+    Args:
+        reach: gives the workspace; called again after it was lost.
+        name: of the workspace, for people.
+        owned: close the workspace when nobody has looked for a while, so that others can have it.
+        clock: tells the present.
+        every: seconds between looks at the workspace.
+    """
+
+    def __init__(
+        self,
+        reach: Callable[[], Workspace],
+        *,
+        name: str = "",
+        owned: bool = False,
+        clock: Clock | None = None,
+        every: float = 1.0,
+    ) -> None:
+        self.name = name
+        self.computed = 0
+        self._reach = reach
+        self._owned = owned
+        self._clock = clock or SystemClock()
+        self._every = every
+        self._lock = threading.Lock()
+        self._wake = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._watches: list[Watch] = []
+        self._latest: dict[str, Snapshot] = {}
+        self._serials = count(1)
+        self._workspace: Workspace | None = None
+        self._common: _Common | None = None
+        self._ranges: dict[str, _Range] = {}
+
+    def watch(self, key: str = AUTO) -> Watch:
+        """Look at a range: `ranges.KEYS` or `AUTO`; an unknown key is taken for `AUTO`."""
+        watch = Watch(self, key if key in KEYS else AUTO)
+        with self._lock:
+            self._watches.append(watch)
+            if self._thread is None:
+                self._thread = threading.Thread(
+                    target=self._run, name="datawatch-feed", daemon=True
+                )
+                self._thread.start()
+        self._wake.set()
+        return watch
+
+    def latest(self, key: str) -> Snapshot | None:
+        """The newest snapshot of a range; None until the first is made."""
+        return self._latest.get(key)
+
+    def forget(self, watch: Watch) -> None:
+        """Somebody looks no more; harmless when said twice."""
+        with self._lock:
+            if watch in self._watches:
+                self._watches.remove(watch)
+
+    @property
+    def watched(self) -> int:
+        """How many look."""
+        return len(self._watches)
+
+    # ------------------------------------------------------------------ the feed's thread
+
+    def _run(self) -> None:
+        idle = 0.0
+        while True:
+            self._wake.clear()
+            keys = {each.key for each in tuple(self._watches)}
+            pause = self._turn(keys) if keys else self._every
+            idle = 0.0 if keys else idle + self._every
+            if idle > _LINGER_SECONDS and self._retire():
+                return
+            self._wake.wait(pause)
+
+    def _retire(self) -> bool:
+        """End the thread, unless somebody has come in the meantime."""
+        with self._lock:
+            if self._watches:
+                return False
+            self._thread = None
+            self._latest.clear()
+            self._drop(close=self._owned)
+            return True
+
+    def _drop(self, *, close: bool) -> None:
+        workspace, self._workspace = self._workspace, None
+        self._common = None
+        self._ranges.clear()
+        if close and workspace is not None:
+            workspace.close()
+
+    def _turn(self, keys: set[str]) -> float:
+        """Bring the snapshots of these ranges up to date; gives the seconds until the next turn."""
+        try:
+            if self._workspace is None:
+                self._workspace = self._reach()
+            common = self._read_common(self._workspace)
+            for key in keys:
+                self._publish(key, self._snapshot(self._workspace, common, key))
+        except DataWatchError as error:
+            self._fail(keys, error)
+            return _RETRY_SECONDS
+        except Exception:
+            log.exception("%s: the overview could not be brought up to date", self.name)
+            self._fail(keys, DataWatchError("The page could not be brought up to date; see the log."))
+            return _RETRY_SECONDS
+        return self._every
+
+    def _publish(self, key: str, snapshot: Snapshot) -> None:
+        self._latest[key] = snapshot
+
+    def _fail(self, keys: set[str], error: DataWatchError) -> None:
+        now = self._clock.now()
+        state = "locked" if isinstance(error, WorkspaceLockedError) else "missing"
+        seen = self._common is not None
+        for key in keys:
+            old = self._latest.get(key)
+            said = {"serial": next(self._serials), "now": now, "message": str(error)}
+            if old is not None and old.data is not None:
+                self._publish(key, replace(old, state="lost", fresh=False, **said))
+            else:
+                # A fault after a good start is no missing workspace.
+                chosen = "lost" if seen else state
+                self._publish(key, Snapshot(key=key, state=chosen, name=self.name, **said))
+        self._drop(close=self._owned)
+
+    def _read_common(self, workspace: Workspace) -> _Common:
+        status = workspace.status()
+        common = self._common or _Common(status)
+        changed = status.version != common.status.version or common.shape[0] < 0
+        common.status = status
+        began = self._monotonic()
+        if changed or began >= common.due:
+            if began >= common.due:
+                common.tables = tuple(workspace.tables())
+                shape = (status.tables, status.metrics)
+                if shape != common.shape:
+                    common.spec = choose(common.tables, workspace.metrics())
+                    common.shape = shape
+                cost = self._monotonic() - began
+                common.due = began + max(_TABLES_SECONDS, _COST_FACTOR * cost)
+            common.ledger = workspace.ledger()
+        self._common = common
+        return common
+
+    def _snapshot(self, workspace: Workspace, common: _Common, key: str) -> Snapshot:
+        now, status = self._clock.now(), common.status
+        first, last = parse_iso(status.first_event), parse_iso(status.last_event)
+        chosen = default_key(status.status, first, last, now) if key == AUTO else key
+        data = None
+        if status.status != "empty":
+            data = self._data(workspace, common, chosen, now)
+        return Snapshot(
+            serial=next(self._serials),
+            key=chosen,
+            now=now,
+            state=status.status,
+            message=status.message,
+            name=self.name or Path(status.workspace).stem,
+            status=status,
+            data=data,
+            tables=common.tables,
+            ledger=common.ledger,
+        )
+
+    def _data(self, workspace: Workspace, common: _Common, key: str, now: datetime) -> Data:
+        status = common.status
+        first, last = parse_iso(status.first_event), parse_iso(status.last_event)
+        where = window(key, status.status, first, last, now)
+        # A range that ends now moves on with its finest bucket even when no data comes.
+        bucket = int(where.end.timestamp() // min(where.line.total_seconds(), 60))
+        mark = (status.version, status.status, common.spec, bucket)
+        known, began = self._ranges.get(key), self._monotonic()
+        if known is not None and (known.mark == mark or began < known.due):
+            return replace(known.data, window=replace(known.data.window, **_moved(known.data, now, status)))
+        data = read_data(workspace, common.spec, where, silent_since(status))
+        self.computed += 1
+        cost = self._monotonic() - began
+        self._ranges[key] = _Range(data, mark, began + _COST_FACTOR * cost)
+        return data
+
+    @staticmethod
+    def _monotonic() -> float:
+        from time import monotonic
+
+        return monotonic()
+
+
+def _moved(data: Data, now: datetime, status: StatusAnswer) -> dict[str, datetime]:
+    """The axis goes on to now between two computations; history stays where it is."""
+    if status.status == "history":
+        return {}
+    return {"start": data.window.start, "end": now} if data.window.previous == "" else {
+        "start": now - data.window.span,
+        "end": now,
+    }

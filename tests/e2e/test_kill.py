@@ -1,0 +1,67 @@
+"""An ingest that is killed again and again ends as one that never was."""
+
+from __future__ import annotations
+
+import random
+import time
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from datawatch_lab.service.handle import open_workspace
+from tests.e2e.conftest import run_cli, start_cli
+from tests.oracle import plant
+
+KILLS = 20
+
+
+def everything(workspace: Path) -> dict[str, Any]:
+    """All that a workspace answers, apart from when and how things came."""
+    with open_workspace(workspace) as lab:
+        ledger = msgspec.to_builtins(lab.ledger())
+        items = lab.quarantine(limit=100_000).items
+        return {
+            "counts": {key: ledger[key] for key in ("received", "applied", "duplicate", "late")},
+            "tables": ledger["tables"],
+            "quarantine": sorted((item.line, item.reason, item.raw) for item in items),
+            "metrics": {
+                metric.name: msgspec.to_builtins(lab.range(metric.name, step="1m"))["series"]
+                for metric in lab.metrics()
+                if "lag_seconds" not in metric.name
+            },
+            "rows": [(table.name, table.rows, table.events, table.key) for table in lab.tables()],
+        }
+
+
+def killed_until_through(file: Path, workspace: Path, chance: random.Random, whole: float) -> int:
+    """Ingest with kills at random moments until a run gets through; gives the kills."""
+    kills = 0
+    while True:
+        run = start_cli(["ingest", file, "--workspace", workspace])
+        time.sleep(chance.uniform(0.15, 0.75) * whole)
+        if run.poll() is None:
+            run.kill()
+            kills += 1
+        if run.wait() == 0:
+            return kills
+
+
+def test_twenty_kills_leave_no_trace(tmp_path: Path) -> None:
+    """kill -9 at random moments, restart, until it is through: equal to an uninterrupted run."""
+    file = tmp_path / "events.ndjson"
+    plant.write(file, plant.Options(events=80_000, seed=11, too_late=0.001))
+    calm = tmp_path / "calm.duckdb"
+    started = time.monotonic()
+    run_cli("ingest", file, "--workspace", calm)
+    whole = time.monotonic() - started
+    expected = everything(calm)
+
+    chance, kills, runs = random.Random(20), 0, 0
+    while kills < KILLS:
+        rough = tmp_path / f"rough{runs}.duckdb"
+        kills += killed_until_through(file, rough, chance, whole)
+        runs += 1
+        assert everything(rough) == expected, f"run {runs} after {kills} kills"
+        assert runs < KILLS, "the runs are too short to be killed; plant more events"
+    print(f"{kills} kills over {runs} runs")
