@@ -26,6 +26,12 @@ _FAULTS = {
     "500": "A fault of the server; its log has the reason under X-Request-ID.",
     "503": "The workspace cannot be used at the moment.",
 }
+_REMARKS = {
+    "health": "Without a token only the status is told.",
+    "post_event": "An event that is posted alone and is malformed answers 400 with its reason; it "
+    "waits in the quarantine all the same. Several in one body answer 202 with each outcome.",
+    "post_events": "Answers 202 with the outcome of each event, also when all are malformed.",
+}
 _BODY_TYPES = ("application/json", "application/x-ndjson")
 
 Json = dict[str, Any]
@@ -87,7 +93,8 @@ def _operation(operation: Operation[Any, Any], asked: Json, answer: Json, path: 
         described["requestBody"] = body
     if operation.answer is HealthAnswer:
         described["security"] = [{}, {"bearer": []}]
-        described["description"] = "Without a token only the status is told."
+    if operation.name in _REMARKS:
+        described["description"] = _REMARKS[operation.name]
     return described
 
 

@@ -69,10 +69,16 @@ def _version(ctx: click.Context, param: click.Parameter, value: bool) -> None:
     ctx.exit()
 
 
+_EPILOG = """\b
+Exit status: 0 well, 1 it failed, 2 wrong usage. `datawatch VERB --help` says more.
+Completion:  eval "$(_DATAWATCH_COMPLETE=bash_source datawatch)"
+             (or zsh_source; for fish: _DATAWATCH_COMPLETE=fish_source datawatch | source)"""
+
+
 @click.group(
     cls=Program,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Exit status: 0 well, 1 it failed, 2 wrong usage. `datawatch VERB --help` says more.",
+    epilog=_EPILOG,
 )
 @click.option(
     "--version",

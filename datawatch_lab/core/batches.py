@@ -176,7 +176,7 @@ REGISTER_SCHEMA = pa.schema(
     [
         ("series", pa.int32()),
         ("bucket", pa.timestamp("us")),
-        ("register", pa.int16()),
+        ("register", pa.int32()),  # see metrics.registers: fine from 0, coarse below
         ("rank", pa.int8()),
     ]
 )

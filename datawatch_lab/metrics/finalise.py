@@ -15,7 +15,8 @@ from datawatch_lab.core.storage import MeasureStates
 from datawatch_lab.core.values import Aggregation, MeasureKind
 from datawatch_lab.metrics.numbers import decimal_floats
 from datawatch_lab.metrics.query import QUANTILES, RUNNING, Plan
-from datawatch_lab.metrics.sketch import estimate, quantile
+from datawatch_lab.metrics.registers import estimate
+from datawatch_lab.metrics.sketch import quantile
 from datawatch_lab.metrics.spans import EPOCH
 
 A = Aggregation
@@ -193,7 +194,12 @@ def _distincts(plan: Plan, states: MeasureStates, cells: _Cells) -> Grid:
     registers = states.registers
     at = _cell_numbers(plan, registers, plan.buckets)
     known, short = np.unique(at, return_inverse=True)
-    counts = estimate(short.astype(np.int64), registers["rank"].to_numpy(), len(known))
+    counts = estimate(
+        short.astype(np.int64),
+        registers["register"].to_numpy(),
+        registers["rank"].to_numpy(),
+        len(known),
+    )
     grid = np.full(cells.size, np.nan)
     grid[known] = np.minimum(np.rint(counts), cells.spread("n")[known])
     return _shaped(plan, grid)

@@ -114,6 +114,12 @@ def sum_words(words: Words, starts: NDArray[np.int64]) -> Words:
     return sums.astype(np.uint32)
 
 
+def words_as_floats(words: Words) -> Floats:
+    """The nearest doubles of exact values (128-bit integers of 10^-9)."""
+    array = decimal_array(words, np.ones(len(words), dtype=np.bool_))
+    return decimal_floats(pl.Series(array)).to_numpy()
+
+
 def negate_words(words: Words) -> Words:
     """Two's complement of each 128-bit integer."""
     sums = (~words).astype(np.uint64)

@@ -31,7 +31,7 @@ QUANTILES = {A.P50: 0.5, A.P90: 0.9, A.P95: 0.95, A.P99: 0.99}
 _SPREAD = (A.AVG, A.COUNT, A.MIN, A.MAX, A.P50, A.P90, A.P95, A.P99, A.RATE, A.LAST)
 _POSSIBLE: Mapping[MeasureKind, tuple[Aggregation, ...]] = {
     MeasureKind.CHANGES: (A.SUM, A.COUNT, A.RATE),
-    MeasureKind.VALUE: (A.SUM, *_SPREAD),
+    MeasureKind.VALUE: (A.SUM, *_SPREAD, A.DISTINCT),
     MeasureKind.DISTINCT: (A.DISTINCT, A.COUNT, A.RATE),
     MeasureKind.NEWEST: (A.LAST, A.COUNT, A.RATE),
     MeasureKind.NULLS: (A.AVG, A.SUM, A.COUNT),

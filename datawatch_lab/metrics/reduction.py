@@ -16,12 +16,13 @@ from datawatch_lab.core.batches import (
 )
 from datawatch_lab.metrics.images import Events, Ints
 from datawatch_lab.metrics.numbers import Bools, Floats, Words, decimal_array, sum_words
-from datawatch_lab.metrics.sketch import bins_of, registers_of
+from datawatch_lab.metrics.registers import FINE_BITS, registers_of
+from datawatch_lab.metrics.sketch import bins_of
 
 Series = NDArray[np.int32]
 
 _BIN_BITS, _BIN_SHIFT = 20, 1 << 19  # bins lie within ±171,000
-_REGISTER_BITS, _RANK_BITS = 14, 6
+_RANK_BITS = 6
 
 
 @dataclass(frozen=True)
@@ -188,17 +189,17 @@ def _bins(values: Floats, runs: Runs) -> tuple[np.ndarray, ...]:
 def add_registers(runs: Runs, hashes: NDArray[np.uint64], sink: Sink) -> None:
     """Add the distinct sketches of rows, given the runs that `reduce` found and a hash a row."""
     register, rank = registers_of(hashes)
-    keys = (_run_of_rows(runs) << _REGISTER_BITS) + register
+    keys = (_run_of_rows(runs) << FINE_BITS) + register
     keys = np.sort((keys << _RANK_BITS) + rank)
     place = keys >> _RANK_BITS
     top = np.append(place[1:] != place[:-1], True)  # the highest rank of each register is last
     keys, place = keys[top], place[top]
-    run = place >> _REGISTER_BITS
+    run = place >> FINE_BITS
     sink.registers.append(
         (
             runs.series[run],
             runs.second[run],
-            place & ((1 << _REGISTER_BITS) - 1),
+            place & ((1 << FINE_BITS) - 1),
             keys & ((1 << _RANK_BITS) - 1),
         )
     )

@@ -1,11 +1,8 @@
-"""Sketches as rows: quantiles from logarithmic bins, distinct counts from HyperLogLog registers.
+"""Quantile sketches as rows: counts of logarithmic bins.
 
-Both merge by key without regard to order or batching (bins with SUM, registers with MAX), so a
-sketch built in any number of steps equals the sketch of the whole. All functions are column-wise.
-
-Sources: DDSketch (Masson, Rim, Lee; VLDB 2019); HyperLogLog (Flajolet et al. 2007) with the
-improved estimator of Ertl 2017, "New cardinality estimation algorithms for HyperLogLog sketches",
-which needs no bias tables.
+They merge by key with SUM, without regard to order or batching, so a sketch built in any number of
+steps equals the sketch of the whole. All functions are column-wise. Source: DDSketch (Masson, Rim,
+Lee; VLDB 2019). Distinct counts: see `registers`.
 """
 
 from __future__ import annotations
@@ -19,17 +16,11 @@ Ints = NDArray[np.int64]
 ACCURACY = 0.005
 """Relative error of a quantile: each value is known to within this share of itself."""
 
-PRECISION = 14
-"""Bits of the hash that choose the register: 2^14 registers, standard error 0.81 %."""
-
-REGISTERS = 1 << PRECISION
 _GAMMA = (1 + ACCURACY) / (1 - ACCURACY)
 _LOG_GAMMA = float(np.log(_GAMMA))
 _MIDDLE = 2 / (1 + _GAMMA)
 _ZERO_BELOW = 1e-12
 _SHIFT = 100_000  # larger than any |log_gamma(x)| of a float64, so that positive bins stay positive
-_RANK_BITS = 64 - PRECISION
-_ALPHA = 1 / (2 * np.log(2))
 
 
 def bins_of(values: Floats) -> NDArray[np.int32]:
@@ -97,63 +88,3 @@ def quantile(
     share = rank - lower
     result[known] = np.clip(left * (1 - share) + right * share, bottom, top)
     return result
-
-
-def registers_of(hashes: NDArray[np.uint64]) -> tuple[NDArray[np.int16], NDArray[np.int8]]:
-    """Register and rank (1..51) of each 64-bit hash."""
-    register = (hashes >> np.uint64(_RANK_BITS)).astype(np.int16)
-    rest = hashes & np.uint64((1 << _RANK_BITS) - 1)
-    # 50 bits fit a float64 exactly, so its exponent is the bit length
-    _, length = np.frexp(rest.astype(np.float64))
-    return register, (_RANK_BITS + 1 - length).astype(np.int8)
-
-
-def estimate(cells: Ints, ranks: NDArray[np.int8], size: int) -> Floats:
-    """Distinct counts of many sketches at once.
-
-    Args:
-        cells: number of the sketch that each register row belongs to, in [0, size).
-        ranks: rank of the register; one row a (cell, register).
-        size: number of sketches.
-
-    Returns:
-        One float64 per sketch; 0.0 for a sketch without rows.
-    """
-    width = _RANK_BITS + 2
-    flat = np.bincount(cells * width + ranks, minlength=size * width)
-    counts = flat.reshape(size, width).astype(np.float64)
-    counts[:, 0] = REGISTERS - counts.sum(axis=1)
-    z = REGISTERS * _tau(1 - counts[:, -1] / REGISTERS)
-    for rank in range(_RANK_BITS, 0, -1):
-        z = 0.5 * (z + counts[:, rank])
-    z = z + REGISTERS * _sigma(counts[:, 0] / REGISTERS)
-    with np.errstate(divide="ignore"):
-        return np.asarray(_ALPHA * REGISTERS**2 / z, dtype=np.float64)
-
-
-def _sigma(x: Floats) -> Floats:
-    """Ertl 2017, algorithm 5: x + sum over k of x^(2^k) 2^(k-1); infinite at 1."""
-    full = x == 1
-    x = np.where(full, 0.0, x)
-    weight, total = 1.0, x.copy()
-    while True:
-        x = x * x
-        last = total
-        total = total + x * weight
-        weight += weight
-        if np.array_equal(last, total):
-            return np.where(full, np.inf, total)
-
-
-def _tau(x: Floats) -> Floats:
-    """Ertl 2017, algorithm 6: (1 - x - sum over k of (1 - x^(2^-k))^2 2^-k) / 3; 0 at 0 and 1."""
-    edge = (x == 0) | (x == 1)
-    x = np.where(edge, 1.0, x)
-    weight, total = 1.0, 1 - x
-    while True:
-        x = np.sqrt(x)
-        last = total
-        weight *= 0.5
-        total = total - (1 - x) ** 2 * weight
-        if np.array_equal(last, total):
-            return np.where(edge, 0.0, total / 3)

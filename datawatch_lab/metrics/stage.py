@@ -17,8 +17,14 @@ from datawatch_lab.core.values import MeasureDef, MeasureKind, Role, TableInfo
 from datawatch_lab.metrics.book import Labels, SeriesBook, label_name
 from datawatch_lab.metrics.hashing import hash_column
 from datawatch_lab.metrics.images import NOWHERE, Codes, Events, Frame, Ints, lay_out
-from datawatch_lab.metrics.numbers import integer_words, negate_words, scaled_words, sum_words
-from datawatch_lab.metrics.reduction import Rows, Sink, add_registers, reduce
+from datawatch_lab.metrics.numbers import (
+    integer_words,
+    negate_words,
+    scaled_words,
+    sum_words,
+    words_as_floats,
+)
+from datawatch_lab.metrics.reduction import Rows, Runs, Sink, add_registers, reduce
 
 CHANGES = ("c", "u", "d")
 
@@ -96,7 +102,9 @@ def _value(job: Job, measure: MeasureDef) -> None:
     keep = numbers.valid[at] & frame.present(measure.field)[at]
     event, at = event[keep], at[keep]
     rows = Rows(_empty(), event, numbers.values[at], numbers.words[at], numbers.exact[at])
-    _reduce_split(job, measure, (), rows, sketch=True)
+    runs = _reduce_split(job, measure, (), rows, sketch=True)
+    if runs is not None:
+        add_registers(runs, hash_column(frame.column(measure.field)[at]), job.sink)
 
 
 def _distinct(job: Job, measure: MeasureDef) -> None:
@@ -187,8 +195,9 @@ def _net(job: Job, measure: MeasureDef) -> None:
     words = np.concatenate([part.words for part in parts if part.words is not None])[order]
     exact = np.concatenate([part.exact for part in parts if part.exact is not None])[order]
     starts = np.flatnonzero(np.r_[True, event[1:] != event[:-1]])
-    total, words = np.add.reduceat(values, starts), sum_words(words, starts)
-    exact = np.logical_and.reduceat(exact, starts)
+    words, exact = sum_words(words, starts), np.logical_and.reduceat(exact, starts)
+    # after - before of large numbers loses digits as doubles, so it is taken exactly where it can be
+    total = np.where(exact, words_as_floats(words), np.add.reduceat(values, starts))
     event = event[starts]
     reduce(events, Rows(_total(job, measure, event), event, total, words, exact), job.sink)
 
@@ -248,17 +257,19 @@ def _reduce_whole(job: Job, measure: MeasureDef, event: Ints, values: np.ndarray
 
 def _reduce_split(
     job: Job, measure: MeasureDef, fixed: Labels, rows: Rows, *, sketch: bool = False
-) -> None:
-    """Reduce rows as a total and split by one label field at a time."""
+) -> Runs | None:
+    """Reduce rows as a total and split by one label field at a time; gives the total's runs."""
     if not len(rows.event):
-        return
+        return None
+    runs = None
     if job.totals:
         series = _total(job, measure, rows.event, fixed)
         whole = Rows(series, rows.event, rows.values, rows.words, rows.exact)
-        reduce(job.events, whole, job.sink, sketch=sketch)
+        runs = reduce(job.events, whole, job.sink, sketch=sketch)
     for name in job.fields:
         values, codes = job.events.labels(name).of_events()
         _reduce_by(job, measure, fixed, name, values, codes[rows.event], rows, sketch=sketch)
+    return runs
 
 
 def _reduce_by(

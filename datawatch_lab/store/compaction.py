@@ -11,11 +11,14 @@ from __future__ import annotations
 
 import duckdb
 
-from datawatch_lab.store.measures import KINDS, StateKind
+from datawatch_lab.store.measures import KINDS, REGISTERS, StateKind
 from datawatch_lab.store.sql import fetch_row
 
 COMPACT_ROWS = 250_000
 """Appended rows of each kind that one call merges at most, oldest first."""
+
+FINE_REGISTERS = 4_096
+"""A distinct sketch with more fine registers than this is folded to 2^14 coarse ones."""
 
 
 def compact_states(con: duckdb.DuckDBPyConnection, limit: int = COMPACT_ROWS) -> int:
@@ -38,6 +41,8 @@ SELECT p.level, p.series, p.bucket{kind.key}, {kind.merged}, bool_or(p.fresh) AS
 FROM {source} p WHERE p.rowid <= ? GROUP BY p.level, p.series, p.bucket{kind.key}""",
         [last],
     )
+    if kind is REGISTERS:
+        _fold_registers(con)
     taken, kept, hot = _number(
         con, "SELECT coalesce(sum(parts), 0)::BIGINT, count(*), count(*) FILTER (hot) FROM merged"
     )
@@ -51,6 +56,33 @@ FROM {source} p WHERE p.rowid <= ? GROUP BY p.level, p.series, p.bucket{kind.key
     )
     con.execute("DROP TABLE merged")
     return saved
+
+
+def _fold_registers(con: duckdb.DuckDBPyConnection) -> None:
+    """Fold the sketches of ``merged`` that have too many fine registers; see `metrics.registers`."""
+    (large,) = _number(
+        con,
+        f"""
+SELECT count(*) FROM (
+    SELECT 1 FROM merged WHERE register >= 0
+    GROUP BY level, series, bucket HAVING count(*) > {FINE_REGISTERS})""",
+    )
+    if not large:
+        return
+    con.execute(f"""
+CREATE OR REPLACE TEMP TABLE merged AS
+WITH folded AS (
+    SELECT level, series, bucket,
+        CASE WHEN register < 0 OR count(*) OVER sketch <= {FINE_REGISTERS} THEN register
+            ELSE -1 - (register >> 12) END AS register,
+        CASE WHEN register < 0 OR count(*) OVER sketch <= {FINE_REGISTERS} THEN rank
+            WHEN register & 4095 = 0 THEN 12 + rank
+            ELSE 12 - floor(log2(register & 4095))::INTEGER END AS rank,
+        hot, parts
+    FROM merged WINDOW sketch AS (PARTITION BY level, series, bucket))
+SELECT level, series, bucket, register, max(rank)::TINYINT AS rank, bool_or(hot) AS hot,
+    sum(parts)::BIGINT AS parts
+FROM folded GROUP BY level, series, bucket, register""")
 
 
 def _settle(con: duckdb.DuckDBPyConnection, kind: StateKind) -> int:

@@ -85,7 +85,7 @@ REGISTERS = StateKind(
     table="registers",
     key=", p.register",
     merged="max(p.rank) AS rank",
-    schema={"register": pl.Int16(), "rank": pl.Int8()},
+    schema={"register": pl.Int32(), "rank": pl.Int8()},
 )
 KINDS = (PARTIALS, BINS, REGISTERS)
 

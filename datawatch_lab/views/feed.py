@@ -1,17 +1,17 @@
 """One feed per workspace: its snapshots are computed once and shared by all who look.
 
 A thread of the feed works only while somebody looks. Each second it asks for the status (cheap);
-numbers are asked for again only when the data version or the time bucket has changed, and never
-more often than a tenth of the time that they cost.
+numbers are asked for again only when the data version or the time bucket has changed, and with
+pauses of twice the time that they cost.
 """
 
 from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from itertools import count
 from pathlib import Path
 from types import TracebackType
@@ -23,7 +23,7 @@ from datawatch_lab.service.answers import LedgerAnswer, StatusAnswer, TableAnswe
 from datawatch_lab.service.handle import Workspace
 from datawatch_lab.views.choose import OverviewSpec, choose
 from datawatch_lab.views.format import parse_iso
-from datawatch_lab.views.ranges import KEYS, default_key, window
+from datawatch_lab.views.ranges import KEYS, Window, default_key, window
 from datawatch_lab.views.snapshot import Data, Snapshot, read_data, silent_since
 
 log = logging.getLogger(__name__)
@@ -34,7 +34,7 @@ AUTO = "auto"
 _LINGER_SECONDS = 5.0
 _RETRY_SECONDS = 3.0
 _TABLES_SECONDS = 2.0
-_COST_FACTOR = 10.0
+_COST_FACTOR = 2.0
 
 
 class Watch:
@@ -238,9 +238,10 @@ class Feed:
         now, status = self._clock.now(), common.status
         first, last = parse_iso(status.first_event), parse_iso(status.last_event)
         chosen = default_key(status.status, first, last, now) if key == AUTO else key
+        where = window(chosen, status.status, first, last, now)
         data = None
         if status.status != "empty":
-            data = self._data(workspace, common, chosen, now)
+            data = self._data(workspace, common, chosen, where)
         return Snapshot(
             serial=next(self._serials),
             key=chosen,
@@ -249,21 +250,20 @@ class Feed:
             message=status.message,
             name=self.name or Path(status.workspace).stem,
             status=status,
+            window=where,
             data=data,
             tables=common.tables,
             ledger=common.ledger,
         )
 
-    def _data(self, workspace: Workspace, common: _Common, key: str, now: datetime) -> Data:
+    def _data(self, workspace: Workspace, common: _Common, key: str, where: Window) -> Data:
         status = common.status
-        first, last = parse_iso(status.first_event), parse_iso(status.last_event)
-        where = window(key, status.status, first, last, now)
         # A range that ends now moves on with its finest bucket even when no data comes.
         bucket = int(where.end.timestamp() // min(where.line.total_seconds(), 60))
         mark = (status.version, status.status, common.spec, bucket)
         known, began = self._ranges.get(key), self._monotonic()
         if known is not None and (known.mark == mark or began < known.due):
-            return replace(known.data, window=replace(known.data.window, **_moved(known.data, now, status)))
+            return known.data
         data = read_data(workspace, common.spec, where, silent_since(status))
         self.computed += 1
         cost = self._monotonic() - began
@@ -272,16 +272,4 @@ class Feed:
 
     @staticmethod
     def _monotonic() -> float:
-        from time import monotonic
-
-        return monotonic()
-
-
-def _moved(data: Data, now: datetime, status: StatusAnswer) -> dict[str, datetime]:
-    """The axis goes on to now between two computations; history stays where it is."""
-    if status.status == "history":
-        return {}
-    return {"start": data.window.start, "end": now} if data.window.previous == "" else {
-        "start": now - data.window.span,
-        "end": now,
-    }
+        return time.monotonic()

@@ -84,6 +84,7 @@ class Snapshot:
             it), ``lost`` (it answered before and does not now).
         message: the state in words.
         name: of the workspace, for people.
+        window: what the axes span; `Data.window` is what the numbers were asked for.
         fresh: False when the numbers could not be brought up to date.
     """
 
@@ -94,6 +95,7 @@ class Snapshot:
     message: str
     name: str = ""
     status: StatusAnswer | None = None
+    window: Window | None = None
     data: Data | None = None
     tables: tuple[TableAnswer, ...] = ()
     ledger: LedgerAnswer | None = None

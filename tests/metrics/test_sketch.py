@@ -11,9 +11,7 @@ from datawatch_lab.metrics.sketch import (
     ACCURACY,
     bin_values,
     bins_of,
-    estimate,
     quantile,
-    registers_of,
 )
 
 reals = st.floats(allow_nan=False, allow_infinity=False)
@@ -78,31 +76,6 @@ def test_a_sketch_without_rows_has_no_quantile() -> None:
     nothing = np.empty(0, dtype=np.int64)
     got = quantile(nothing, nothing.astype(np.int32), nothing, 0.5, np.zeros(2), np.zeros(2))
     assert np.isnan(got).all()
-
-
-def _distinct(column: pl.Series) -> float:
-    register, rank = registers_of(hash_column(column))
-    top = np.zeros(1 << 14, dtype=np.int8)
-    np.maximum.at(top, register.astype(np.int64), rank)
-    used = top[top > 0]
-    return float(estimate(np.zeros(len(used), dtype=np.int64), used, 1)[0])
-
-
-@pytest.mark.parametrize("size", [1, 2, 10, 100, 1_000, 10_000, 40_000, 100_000, 1_000_000])
-def test_distinct_counts_are_within_two_and_a_half_percent(size: int) -> None:
-    """From one to a million, for running integers and for texts."""
-    for start in (0, 7_000_000):
-        numbers = pl.Series(np.arange(start, start + size))
-        assert _distinct(numbers) == pytest.approx(size, rel=0.025)
-        assert _distinct("u-" + numbers.cast(pl.String)) == pytest.approx(size, rel=0.025)
-
-
-def test_distinct_of_nothing_is_zero() -> None:
-    """Sketches without rows count 0, side by side with others."""
-    ranks = np.array([1], dtype=np.int8)
-    got = estimate(np.array([1]), ranks, 3)
-    assert got[[0, 2]].tolist() == [0.0, 0.0]
-    assert got[1] == pytest.approx(1, rel=0.01)
 
 
 def test_hashes_never_change() -> None:

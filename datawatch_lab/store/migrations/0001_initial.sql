@@ -129,11 +129,11 @@ SELECT * FROM measures.bins UNION ALL SELECT * EXCLUDE (fresh) FROM measures.new
 
 CREATE TABLE measures.registers (
     level UTINYINT NOT NULL, series INTEGER NOT NULL, bucket TIMESTAMP NOT NULL,
-    register SMALLINT NOT NULL, rank TINYINT NOT NULL
+    register INTEGER NOT NULL, rank TINYINT NOT NULL
 );
 CREATE TABLE measures.new_registers (
     level UTINYINT NOT NULL, series INTEGER NOT NULL, bucket TIMESTAMP NOT NULL,
-    register SMALLINT NOT NULL, rank TINYINT NOT NULL, fresh BOOLEAN NOT NULL
+    register INTEGER NOT NULL, rank TINYINT NOT NULL, fresh BOOLEAN NOT NULL
 );
 CREATE VIEW measures.all_registers AS
 SELECT * FROM measures.registers

@@ -1,0 +1,124 @@
+"""The live overview of a workspace as a Panel app: one page per session, one feed for all."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any
+
+import panel as pn
+from bokeh.models import Spacer
+
+from datawatch_lab.views import theme
+from datawatch_lab.views.charts import KINDS, Chart
+from datawatch_lab.views.feed import AUTO, Feed
+from datawatch_lab.views.fragments import page as make_slots
+from datawatch_lab.views.ranges import KEYS, RANGES
+from datawatch_lab.views.snapshot import Snapshot, silent_since
+
+_TICK_MS = 250
+_TITLE = "DataWatch"
+
+
+def app(feed: Feed) -> Callable[[], pn.template.Template]:
+    """The function that makes a page for each session."""
+    return lambda: Page(feed).template
+
+
+@dataclass(frozen=True)
+class _Said:
+    """What the browser was last told beside the charts."""
+
+    serial: int = 0
+    slots: tuple[tuple[str, str], ...] = ()
+
+
+class Page:
+    """One page in one browser. It polls the feed's newest snapshot and sends what has changed."""
+
+    def __init__(self, feed: Feed) -> None:
+        self.feed = feed
+        self.watch = feed.watch(_asked_range())
+        self.charts = tuple(Chart(kind) for kind in KINDS)
+        self.down = Spacer(name="dw-page", visible=False, tags=["{}"])
+        self.up = Spacer(name="dw-choice", visible=False, tags=[""])
+        self.up.on_change("tags", self._chosen)
+        self._said = _Said()
+        self.template = self._template()
+        pn.state.add_periodic_callback(self.tick, period=_TICK_MS)
+        pn.state.on_session_destroyed(self._gone)
+
+    def _template(self) -> pn.template.Template:
+        template = pn.template.Template(page_html(), title=_TITLE)
+        for chart in self.charts:
+            template.add_panel(chart.kind.name, pn.pane.Bokeh(chart.figure))
+        template.add_panel("down", pn.pane.Bokeh(self.down))
+        template.add_panel("up", pn.pane.Bokeh(self.up))
+        return template
+
+    def _gone(self, _: Any) -> None:
+        self.watch.close()
+
+    def _chosen(self, _attr: str, _old: Any, new: list[str]) -> None:
+        """The range selector was used."""
+        if new and new[0] in KEYS and new[0] != self.watch.key:
+            self.watch.close()
+            self.watch = self.feed.watch(new[0])
+
+    def tick(self) -> None:
+        """Show the newest snapshot, if it is not shown already; runs under the document's lock."""
+        snapshot = self.watch.latest
+        if snapshot is None or snapshot.serial == self._said.serial:
+            return
+        slots = tuple(make_slots(snapshot).items())
+        message: dict[str, Any] = {"range": snapshot.key, "shown": _shown(snapshot)}
+        message["slots"] = dict(set(slots) - set(self._said.slots))
+        self._said = _Said(snapshot.serial, slots)
+        if snapshot.data is not None and snapshot.window is not None:
+            for chart in self.charts:
+                chart.show(snapshot.data, snapshot.window, silent_since(snapshot.status))
+        self.down.tags = [json.dumps(message)]
+
+
+def _asked_range() -> str:
+    """The range in the page's address."""
+    asked = pn.state.session_args.get("range", [b""]) if pn.state.session_args else [b""]
+    return asked[0].decode("ascii", "replace") or AUTO
+
+
+def _shown(snapshot: Snapshot) -> list[str]:
+    """Names of the parts that this workspace has something for."""
+    if snapshot.data is None:
+        return ["empty"]
+    spec = snapshot.data.spec
+    parts = {
+        "created": spec.created,
+        "amount": spec.amount,
+        "statuses": spec.by_status,
+        "lag": spec.lag,
+    }
+    return ["main", *(name for name, metric in parts.items() if metric)]
+
+
+def _asset(name: str) -> str:
+    return (files("datawatch_lab.views") / "assets" / name).read_text("utf-8")
+
+
+def page_html() -> str:
+    """The page's template: everything in it comes from this server."""
+    buttons = "".join(
+        f'<button type="button" data-range="{each.key}" aria-pressed="false">{each.label}</button>'
+        for each in RANGES
+    )
+    parts = {
+        "@@CSS@@": theme.tokens_css() + _asset("overview.css"),
+        "@@JS@@": _asset("overview.js"),
+        "@@LOGO@@": _asset("logo.svg"),
+        "@@RANGES@@": buttons,
+    }
+    text = _asset("overview.html")
+    for mark, part in parts.items():
+        text = text.replace(mark, part)
+    return text

@@ -1,0 +1,210 @@
+"""The server of the pages: Bokeh's, with the REST interface mounted beside them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from bokeh.server.auth_provider import AuthProvider
+from bokeh.server.server import Server as BokehServer
+from bokeh.server.views.auth_request_handler import AuthRequestHandler
+from panel.io.server import get_server
+
+from datawatch_lab.core.errors import DataWatchError
+from datawatch_lab.service.handle import Workspace
+from datawatch_lab.views.feed import Feed
+from datawatch_lab.views.overview import app
+from datawatch_lab.views.refused import REFUSED_HTML
+
+log = logging.getLogger(__name__)
+
+PATH = "/datawatch"
+_REFUSED = "/datawatch/refused"
+_STOP_SECONDS = 10.0
+
+UserOf = Callable[[Any], str | None]
+"""Says who sends a request, from its tornado handler; None for a stranger."""
+
+
+class _Refused(AuthRequestHandler):
+    """The page that strangers get: how to come in."""
+
+    async def prepare(self) -> None:
+        """Everybody may see this page."""
+
+    def get(self) -> None:
+        """Explain the link with the token."""
+        self.set_status(403)
+        self.set_header("Cache-Control", "no-store")
+        self.finish(REFUSED_HTML)
+
+
+class _Auth(AuthProvider):
+    """Lets in whom ``user_of`` knows: to pages, sessions and WebSockets."""
+
+    def __init__(self, user_of: UserOf) -> None:
+        self._user_of = user_of
+        super().__init__()
+
+    @property
+    def get_user(self) -> UserOf:
+        """Called by Bokeh for each request."""
+        return self._user_of
+
+    @property
+    def get_user_async(self) -> None:
+        """There is no asynchronous way."""
+        return
+
+    @property
+    def login_url(self) -> str:
+        """Where strangers are sent."""
+        return _REFUSED
+
+    @property
+    def get_login_url(self) -> None:
+        """The address is always the same."""
+        return
+
+    @property
+    def login_handler(self) -> type[_Refused]:
+        """Serves that address."""
+        return _Refused
+
+    @property
+    def logout_url(self) -> None:
+        """Nobody signs out of a link."""
+        return
+
+    @property
+    def logout_handler(self) -> None:
+        """Nobody signs out of a link."""
+        return
+
+
+class Server:
+    """Pages and REST at one address, in a thread of its own.
+
+    Args:
+        feed: of the workspace whose pages are served.
+        host, port: to bind to.
+        extra_patterns: tornado URL patterns to serve beside the pages.
+        user_of: who may see pages; None lets everybody.
+        origins: ``host:port`` of pages that may open a WebSocket.
+    """
+
+    def __init__(
+        self,
+        feed: Feed,
+        *,
+        host: str,
+        port: int,
+        extra_patterns: Sequence[Any],
+        user_of: UserOf | None,
+        origins: Sequence[str],
+    ) -> None:
+        self.feed = feed
+        self.host = host
+        self.port = port
+        self.extra_patterns = extra_patterns
+        self.user_of = user_of
+        self.origins = origins
+        self._server: BokehServer | None = None
+        self._fault: BaseException | None = None
+        self._ready = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="datawatch-pages", daemon=True)
+
+    def start(self) -> None:
+        """Serve; returns once requests are taken.
+
+        Raises:
+            DataWatchError: the address cannot be bound.
+        """
+        self._thread.start()
+        self._ready.wait()
+        if isinstance(self._fault, OSError):
+            raise DataWatchError(
+                f"{self.host}:{self.port} cannot be served: {self._fault}.",
+                hint="Choose another port with --port N.",
+            ) from self._fault
+        if self._fault is not None:
+            raise self._fault
+
+    def stop(self) -> None:
+        """Take no more requests, close the sessions, end the thread; harmless when said twice."""
+        server = self._server
+        if server is None or not self._thread.is_alive():
+            return
+        server.io_loop.add_callback(self._stop)
+        self._thread.join(_STOP_SECONDS)
+
+    def _stop(self) -> None:
+        if self._server is not None:
+            self._server.stop()
+            self._server.io_loop.stop()
+
+    def _run(self) -> None:
+        loop = asyncio.new_event_loop()
+        asyncio.set_event_loop(loop)
+        try:
+            self._server = self._build()
+            self._server.start()
+        except BaseException as error:  # noqa: BLE001 — handed to the thread that starts us
+            self._fault = error
+            self._ready.set()
+            return
+        self._ready.set()
+        self._server.io_loop.start()
+        loop.close()
+
+    def _build(self) -> BokehServer:
+        return get_server(
+            {PATH: app(self.feed)},
+            port=self.port,
+            address=self.host,
+            websocket_origin=list(self.origins),
+            title="DataWatch",
+            extra_patterns=list(self.extra_patterns),
+            use_index=False,
+            check_unused_sessions_milliseconds=5_000,
+            unused_session_lifetime_milliseconds=5_000,
+            **({"auth_provider": _Auth(self.user_of)} if self.user_of else {}),
+        )
+
+
+def build_server(
+    workspace: Workspace,
+    *,
+    host: str,
+    port: int,
+    extra_patterns: Sequence[Any] = (),
+    user_of: UserOf | None = None,
+    origins: Sequence[str] = (),
+) -> Server:
+    """A server of the workspace's pages at ``/datawatch`` and of further URL patterns.
+
+    Args:
+        workspace: stays open as long as the server runs; the caller closes it.
+        host, port: to bind to.
+        extra_patterns: tornado URL patterns, such as those of the REST interface.
+        user_of: who sends a request, from its tornado handler; None lets everybody in.
+        origins: ``host:port`` of pages that may open a WebSocket; never ``*``.
+
+    Raises:
+        ValueError: a wildcard among the origins.
+    """
+    if any("*" in each for each in origins):
+        raise ValueError(f"origins are {list(origins)}; a wildcard would let any page in.")
+    known = origins or (f"{host}:{port}",)
+    feed = Feed(lambda: workspace)
+    return Server(
+        feed,
+        host=host,
+        port=port,
+        extra_patterns=extra_patterns,
+        user_of=user_of,
+        origins=known,
+    )
