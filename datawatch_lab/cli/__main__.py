@@ -1,6 +1,6 @@
-"""``python -m datawatch_lab.cli`` is `datawatch`."""
+"""`python -m datawatch_lab.cli`: the same as the command `datawatch`."""
 
-from datawatch_lab.cli import main
+from datawatch_lab.cli.program import run
 
 if __name__ == "__main__":
-    main(prog_name="datawatch")
+    run()

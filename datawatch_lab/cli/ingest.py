@@ -57,7 +57,7 @@ class WatchedSource:
 
     def batches(self, resume: Mapping[str, object] | None) -> Iterator[DecodedBatch]:
         """The source's batches."""
-        goes_on = bool(resume) and not (resume or {}).get("done")
+        goes_on = bool(resume) and not (resume or {}).get("closed")
         for number, batch in enumerate(self.source.batches(resume)):
             if number == 0 and goes_on:
                 line = _first_line(batch)

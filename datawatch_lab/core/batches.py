@@ -127,6 +127,11 @@ class DecodedBatch:
         return int(self.events.num_rows + self.bad.num_rows)
 
 
+def nothing(source: str, offset: Offset | None = None) -> DecodedBatch:
+    """A batch without events, for an offset that changed."""
+    return DecodedBatch(source, EVENT_SCHEMA.empty_table(), {}, BAD_SCHEMA.empty_table(), offset)
+
+
 @dataclass(frozen=True)
 class TableBatch:
     """New (applied) row changes of one table, in order of sequence number.

@@ -12,7 +12,7 @@ from importlib.metadata import version as release_of
 from pathlib import Path
 from typing import Any, Self
 
-from datawatch_lab.core.batches import DecodedBatch
+from datawatch_lab.core.batches import DecodedBatch, Offset, nothing
 from datawatch_lab.core.clock import Clock, SystemClock
 from datawatch_lab.core.errors import WorkspaceError, not_found
 from datawatch_lab.core.settings import Settings
@@ -144,7 +144,20 @@ class Engine:
                 total += each.result().counts
                 if progress:
                     progress(total)
+        self._writer.run(self.store.checkpoint)
+        self.take_ending(source.name)
         return total
+
+    def take_ending(self, source: str) -> None:
+        """Note that the run which read a source to its end is over.
+
+        Without the note, a run that was interrupted after its last batch is gone on with, and does
+        not read everything once more.
+        """
+        position = self.offset(source)
+        if position is not None and position.get("done"):
+            ending = Offset(source, {**position, "closed": True})
+            self.submit(nothing(source, ending)).result()
 
     def replay(self, ids: Sequence[int], corrected: Mapping[int, bytes]) -> ReplayResult:
         """Take quarantined events in again; see `engine.replay`."""
@@ -214,7 +227,7 @@ class Engine:
         since = {
             table_id: cutoff
             for table_id, counts in self.store.table_counts().items()
-            if (cutoff := seconds_since(self.settings, counts.last_ts))
+            if (cutoff := self.seconds_since(counts.last_ts))
             and cutoff > self._seconds_since.get(table_id, _LONG_AGO)
         }
         if since:
@@ -284,6 +297,13 @@ class Engine:
         """Answer a question about a metric."""
         return queries.run(self, request)
 
+    def seconds_since(self, newest: datetime | None) -> datetime | None:
+        """From when on a table with this newest event has the 1s level; a whole hour."""
+        if newest is None:
+            return None
+        edge = newest - self.settings.seconds_kept
+        return edge.replace(minute=0, second=0, microsecond=0)
+
     def first_event(self) -> datetime | None:
         """Oldest event time of all tables."""
         times = (each.first_ts for each in self.store.table_counts().values())
@@ -312,11 +332,3 @@ def _weight(commit: Commit) -> int:
         return 0
     each = (commit.appends.partials, commit.appends.bins, commit.appends.registers)
     return sum(table.num_rows for table in each) // _ROWS_PER_COMMIT
-
-
-def seconds_since(settings: Settings, newest: datetime | None) -> datetime | None:
-    """From when on a table has the 1s level, given its newest event; a whole hour."""
-    if newest is None:
-        return None
-    edge = newest - settings.seconds_kept
-    return edge.replace(minute=0, second=0, microsecond=0)

@@ -127,6 +127,7 @@ class Measures:
     def keep(self, derived: Derived) -> None:
         """The commit is stored."""
         self.book.commit()
+        self.book.drop(derived.dropped)
         self._evidence |= derived.evidence_of
         for measure_id in derived.dropped:
             self._defs.pop(measure_id, None)
@@ -149,7 +150,7 @@ class Measures:
         if seen is None or seen == evidence:
             return table
         derived.evidence_of[table.id] = seen
-        corrections = {each.name: each.role for each in table.columns if each.corrected}
+        corrections = {each.name: each for each in table.columns if each.corrected}
         key = infer_key(seen)
         columns = infer(seen, corrections, key)
         return msgspec.structs.replace(table, columns=columns, key=key, sampled=seen.rows)

@@ -80,7 +80,7 @@ def run(engine: Engine, request: QueryRequest) -> QueryResult:
     metric = engine.metric(request.metric)
     now = engine.clock.now()
     start, end = _range(engine, request, metric.table, now)
-    step = _step(request, start, end)
+    step = _step(engine, request, metric.table, start, end)
     asked = plan(
         metric,
         engine.tables(),
@@ -93,6 +93,7 @@ def run(engine: Engine, request: QueryRequest) -> QueryResult:
         aggregation=_aggregation(request.aggregation),
         group_by=request.group_by,
         filters=request.filters,
+        seconds_since=_seconds_since(engine, metric.table),
     )
     version = engine.version
     result = finalise(
@@ -134,6 +135,7 @@ def row_count(engine: Engine, table: TableInfo) -> int | None:
         start=last - _SECOND,
         end=now,
         now=now,
+        seconds_since=engine.seconds_since(last),
     )
     series = finalise(asked, *_read(engine, asked)).series
     value = series[0].value if series else None
@@ -181,7 +183,14 @@ def _range(
     return min(first, (end or newest) - _SECOND), end or newest
 
 
-def _step(request: QueryRequest, start: datetime, end: datetime) -> timedelta | None:
+def _seconds_since(engine: Engine, table: str) -> datetime | None:
+    """From when on the 1s level is there."""
+    return engine.seconds_since(_span(engine, table)[1])
+
+
+def _step(
+    engine: Engine, request: QueryRequest, table: str, start: datetime, end: datetime
+) -> timedelta | None:
     if not request.stepped:
         return None
     if request.step is not None:
@@ -192,7 +201,10 @@ def _step(request: QueryRequest, start: datetime, end: datetime) -> timedelta | 
                 hint="The finest step is 1s.",
             )
         return step
-    return next((each for each in _STEPS if (end - start) / each <= _GOOD_POINTS), _STEPS[-1])
+    since = _seconds_since(engine, table)
+    least = timedelta(minutes=1) if since is not None and start < since else _SECOND
+    fitting = (each for each in _STEPS if each >= least and (end - start) / each <= _GOOD_POINTS)
+    return next(fitting, _STEPS[-1])
 
 
 def _aggregation(name: str | None) -> Aggregation | None:

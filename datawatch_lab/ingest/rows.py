@@ -182,10 +182,10 @@ def _exact(
         *_with_booleans(columns, images, joined),
     ]
     wanted = list(dict.fromkeys(doubtful))
-    made: dict[str, TokenColumn] = {}
-    if wanted:
-        tokens = field_tokens(images, wanted)
-        made = {name: token_column(name, t) for name, t in zip(wanted, tokens, strict=True)}
+    if not wanted and pl.Null not in columns.dtypes:
+        return columns, frozenset()
+    tokens = field_tokens(images, wanted) if wanted else []
+    made = {name: token_column(name, t) for name, t in zip(wanted, tokens, strict=True)}
     series = [made[c.name].values if c.name in made else _scalar(c) for c in columns]
     return _frame(series, columns.height), _json_names(made)
 

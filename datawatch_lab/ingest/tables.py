@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-import polars as pl
 
 from datawatch_lab.core.batches import RowFrame, TableRows
 from datawatch_lab.ingest.assemble import Events, TableKey
@@ -22,7 +21,8 @@ def table_rows(events: Events) -> tuple[dict[TableKey, TableRows], dict[int, str
     parsed: dict[TableKey, tuple[Images, np.ndarray, int]] = {}
     misfits: dict[int, str] = {}
     for key, after, before in _groups(events):
-        texts = [events.after[at] for at in after] + [events.before[at] for at in before]
+        texts = [events.after[at] for at in after.tolist()]
+        texts += [events.before[at] for at in before.tolist()]
         images = decode_images(texts)
         rows = np.concatenate((after, before))
         parsed[key] = images, rows, len(after)
@@ -36,18 +36,25 @@ def table_rows(events: Events) -> tuple[dict[TableKey, TableRows], dict[int, str
 
 def _groups(events: Events) -> Iterator[tuple[TableKey, np.ndarray, np.ndarray]]:
     """Per table: indices of the events with an after image, and of those with a before image."""
-    frame = pl.DataFrame(pl.from_arrow(events.table.select(["schema", "table"])))
-    sides = frame.with_columns(
-        at=pl.int_range(pl.len(), dtype=pl.Int64),
-        after=pl.Series(events.has_after),
-        before=pl.Series(events.has_before),
-    ).filter(pl.col("after") | pl.col("before"))
-    groups = sides.group_by("schema", "table", maintain_order=True).agg(
-        pl.col("at").filter(pl.col("after")).alias("after"),
-        pl.col("at").filter(pl.col("before")).alias("before"),
+    known: dict[TableKey, int] = {}
+    codes = np.fromiter(
+        (known.setdefault(key, len(known)) for key in events.keys), np.int64, len(events.keys)
     )
-    for schema, table, after, before in groups.iter_rows():
-        yield (schema, table), np.asarray(after, np.int64), np.asarray(before, np.int64)
+    after, before = (
+        np.split(rows, np.searchsorted(codes[rows], np.arange(1, len(known))))
+        for rows in (
+            _by_code(codes, events.has_after),
+            _by_code(codes, events.has_before),
+        )
+    )
+    for key, code in known.items():
+        if len(after[code]) or len(before[code]):
+            yield key, after[code], before[code]
+
+
+def _by_code(codes: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    rows = np.flatnonzero(wanted)
+    return np.asarray(rows[np.argsort(codes[rows], kind="stable")])
 
 
 def _positions(count: int, misfits: dict[int, str]) -> np.ndarray:
@@ -78,9 +85,10 @@ def _frame(images: Images, rows: np.ndarray, part: np.ndarray, position: np.ndar
     take = slice(start, start + len(part)) if whole else part
     absent = {name: mask[take] for name, mask in images.absent.items()}
     gone = {name for name, mask in absent.items() if mask.all()}
+    columns = images.columns if len(part) == images.columns.height else images.columns[take]
     return RowFrame(
         at,
-        images.columns[take].drop(gone),
+        columns.drop(gone) if gone else columns,
         {name: mask for name, mask in absent.items() if name not in gone and mask.any()},
         images.json - gone,
     )

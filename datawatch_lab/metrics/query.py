@@ -20,6 +20,8 @@ from datawatch_lab.metrics.spans import BEGINNING, EPOCH, ceil_to, cover, floor_
 
 A = Aggregation
 
+_MINUTE = timedelta(minutes=1)
+
 MAX_POINTS = 50_000
 """Buckets a series may have in one answer."""
 
@@ -100,6 +102,7 @@ def plan(  # noqa: PLR0913 — the parts of a question, by keyword
     group_by: Sequence[str] = (),
     filters: Iterable[tuple[str, str]] = (),
     origin: datetime = EPOCH,
+    seconds_since: datetime | None = None,
 ) -> Plan:
     """Lay out the reads for a question.
 
@@ -117,13 +120,20 @@ def plan(  # noqa: PLR0913 — the parts of a question, by keyword
             grouped by its own field.
         filters: (label, value) pairs; several values of one label mean any of them.
         origin: buckets begin here plus whole steps; for days by wall clock.
+        seconds_since: the 1s level is kept from here on; None when all of it is there. Edges of a
+            range before it are widened to the minute.
 
     Raises:
         InputError: the aggregation, the labels, the range or the step cannot be had; says what can.
     """
     chosen = _aggregation(metric, aggregation)
     labels, wanted = _labels(metric, group_by, filters)
-    start, end = _range(start, end, step, origin)
+    start, end = _range(start, end, step, origin, seconds_since)
+    if chosen is A.DISTINCT and metric.measure is MeasureKind.VALUE and (labels or wanted):
+        raise InputError(
+            f"{metric.name}: distinct values are counted in total, not by label.",
+            hint="Leave out the labels, or take another aggregation.",
+        )
     mine = _measures(metric, tuple(tables), measures)
     groups, members = _groups(metric, mine, series_of, labels, wanted)
     spans = cover(start, end) if step is None else (Span(level_of_step(step, origin), start, end),)
@@ -198,7 +208,11 @@ def _own(metric: MetricDef) -> tuple[str, ...]:
 
 
 def _range(
-    start: datetime, end: datetime, step: timedelta | None, origin: datetime
+    start: datetime,
+    end: datetime,
+    step: timedelta | None,
+    origin: datetime,
+    seconds_since: datetime | None,
 ) -> tuple[datetime, datetime]:
     if end <= start:
         raise InputError(
@@ -214,8 +228,21 @@ def _range(
                 f"the range has {points:,} steps of {width}; the limit is {MAX_POINTS:,}.",
                 hint="Take a longer step or a shorter range.",
             )
-    edge = origin if step is not None else EPOCH
-    return floor_to(start, width, edge), ceil_to(end, width, edge)
+    if step is None:
+        widths = [_MINUTE if _is_old(each, seconds_since) else width for each in (start, end)]
+        return floor_to(start, widths[0]), ceil_to(end, widths[1])
+    start, end = floor_to(start, width, origin), ceil_to(end, width, origin)
+    if level_of_step(step, origin) == "1s" and _is_old(start, seconds_since):
+        raise InputError(
+            f"steps below a minute are kept from {seconds_since:%Y-%m-%dT%H:%M:%SZ} on; "
+            f"the range starts at {start:%Y-%m-%dT%H:%M:%SZ}.",
+            hint="Take a step of whole minutes, or a later 'from'.",
+        )
+    return start, end
+
+
+def _is_old(moment: datetime, seconds_since: datetime | None) -> bool:
+    return seconds_since is not None and moment < seconds_since
 
 
 def _measures(

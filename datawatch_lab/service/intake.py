@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
+from datawatch_lab.core.batches import Offset, nothing
 from datawatch_lab.core.sources import Source
 from datawatch_lab.core.values import LedgerCounts
 from datawatch_lab.engine import transfer
@@ -41,6 +42,10 @@ def ingest_source(
         )
         if progress:
             progress(total)
+    ending = workspace.offset(source.name).position
+    if ending is not None and ending.get("done"):
+        offset = Offset(source.name, {**ending, "closed": True})
+        workspace.submit_packed(transfer.pack(nothing(source.name, offset)))
     return total
 
 

@@ -232,6 +232,11 @@ class DuckStore:
                 self._checkpoint()
         return saved
 
+    def checkpoint(self) -> None:
+        """Write everything into the file itself; what comes after starts a new write-ahead log."""
+        with self._writing:
+            self._writer.execute("CHECKPOINT")
+
     def drop_before(self, level: LevelName, cutoffs: Mapping[int, datetime]) -> None:
         """Delete states of a level older than the cut-off of their table (by table id)."""
         with self._write() as con:

@@ -79,9 +79,7 @@ def times(start: datetime, end: datetime) -> Ticks:
     ['12:00\\n1 Jan', '12:15', '12:30', '12:45', '13:00']
     """
     span = end - start
-    step = next(
-        (each for each in _TIME_STEPS if span / each <= _MOST_TIMES - 1), _TIME_STEPS[-1]
-    )
+    step = next((each for each in _TIME_STEPS if span / each <= _MOST_TIMES - 1), _TIME_STEPS[-1])
     width = step.total_seconds()
     at = math.ceil(start.timestamp() / width) * width
     labels: dict[float, str] = {}

@@ -63,26 +63,37 @@ class Chart:
 
     def _add(self, name: str, label: str, place: int) -> None:
         colour = theme.colour(place)
-        source = ColumnDataSource({column: [] for column in ("x", "y", "alpha", "width", "at", "said")})
+        source = ColumnDataSource(
+            {column: [] for column in ("x", "y", "alpha", "width", "at", "said")}
+        )
         self.sources[name] = source
         if self.kind.bars:
-            glyph = self.figure.vbar(
-                "x", "width", "y", source=source, color=colour, alpha="alpha", line_color=None
-            )
+            glyphs = [
+                self.figure.vbar(
+                    "x", "width", "y", source=source, color=colour, alpha="alpha", line_color=None
+                )
+            ]
         else:
-            growing = ColumnDataSource({"x": [], "y": []})
+            growing = ColumnDataSource({column: [] for column in ("x", "y", "at", "said")})
             self.sources[f"{name}/open"] = growing
             if len(self.kind.lines) == 1:
                 self.figure.varea("x", 0, "y", source=source, color=colour, alpha=0.1)
-            glyph = self.figure.line("x", "y", source=source, color=colour, line_width=2)
-            self.figure.line(
-                "x", "y", source=growing, color=colour, alpha=0.6, line_width=2, line_dash=(3, 3)
+            glyphs = [self.figure.line("x", "y", source=source, color=colour, line_width=2)]
+            glyphs.append(
+                self.figure.line(
+                    "x",
+                    "y",
+                    source=growing,
+                    color=colour,
+                    alpha=0.6,
+                    line_width=2,
+                    line_dash=(3, 3),
+                )
             )
-            _label_end(self.figure, growing, label, colour)
         prefix = f"{label}: " if label else ""
         self.figure.add_tools(
             HoverTool(
-                renderers=[glyph],
+                renderers=glyphs,
                 tooltips=f"<div class='dw-tip'>{prefix}<b>@said</b><br>@at</div>",
                 mode="vline",
                 attachment="vertical",
@@ -101,6 +112,7 @@ class Chart:
         self.move(window, silent)
         ticks = self._ticks(top, data)
         self.figure.y_range.end = ticks.end * 1.04
+        self.figure.yaxis[0].axis_label = self._unit(data)
         self._set_ticks("y", ticks)
 
     def move(self, window: Window, silent: datetime | None) -> None:
@@ -121,6 +133,14 @@ class Chart:
             unit, currency = data.spec.amount_unit, known_currency(data)
             return axes.amounts(top, lambda v: words.value(v, unit, currency=currency, short=True))
         return axes.amounts(top, words.compact)
+
+    def _unit(self, data: Data) -> str | None:
+        if self.kind.name == "lag":
+            return None  # each tick has its own unit
+        if self.kind.name == "created":
+            return "Rows/min"
+        unit = known_currency(data) or words.unit_mark(data.spec.amount_unit)
+        return unit or data.spec.amount_field
 
     def _set_ticks(self, axis: str, ticks: axes.Ticks) -> None:
         if self._labels.get(axis) == ticks.labels:
@@ -149,23 +169,28 @@ class Chart:
             elif step.rollover < len(source.data["x"]):
                 source.data = {key: column.copy() for key, column in columns.items()}
         if not self.kind.bars:
-            self.sources[f"{name}/open"].data = _growing(series)
+            self.sources[f"{name}/open"].data = _growing(self._all(series, data), series)
 
     def _columns(self, series: Series, data: Data) -> Columns:
+        """Rows of the main glyph: of a line only the buckets that are over."""
+        columns = self._all(series, data)
+        if self.kind.bars:
+            return columns
+        known = np.flatnonzero(np.isfinite(series.values[: series.open]))
+        end = int(known[-1]) + 1 if len(known) else 0
+        return {name: column[:end] for name, column in columns.items()}
+
+    def _all(self, series: Series, data: Data) -> Columns:
         size = len(series.times)
-        alpha = np.full(size, 0.9)
-        values, x = series.values, series.times
+        alpha, x = np.full(size, 0.9), series.times
         if self.kind.bars:
             x = series.times + series.step / 2
             if series.open is not None:
                 alpha[series.open] = _OPEN_ALPHA
-        elif series.open is not None:
-            values = values.copy()
-            values[series.open] = np.nan
-        said = np.array([self._say(value, data) for value in values], dtype=object)
+        said = np.array([self._say(value, data) for value in series.values], dtype=object)
         at = np.array([_when(start, series, data.window) for start in series.times], dtype=object)
         width = np.full(size, series.step * 0.82)
-        return {"x": x, "y": values, "alpha": alpha, "width": width, "at": at, "said": said}
+        return {"x": x, "y": series.values, "alpha": alpha, "width": width, "at": at, "said": said}
 
     def _say(self, value: float, data: Data) -> str:
         if self.kind.name == "lag":
@@ -180,36 +205,24 @@ def known_currency(data: Data) -> str:
     return "" if data.currency == "mixed" else data.currency
 
 
+def amount_unit(data: Data) -> str:
+    """What the amounts are in: a currency or a unit where it is known, else what is summed."""
+    if data.currency == "mixed":
+        return f"Sum of {data.spec.amount_field}, mixed currencies"
+    unit = data.currency or words.unit_mark(data.spec.amount_unit)
+    return unit or f"Sum of {data.spec.amount_field}"
+
+
 def _when(start: float, series: Series, window: Window) -> str:
     at = datetime.fromtimestamp(start / 1e3, window.start.tzinfo)
     until = at + timedelta(milliseconds=series.step)
     return f"{words.moment(at, window.span)} – {until:%H:%M} UTC"
 
 
-def _growing(series: Series) -> dict[str, list[float]]:
-    """The last closed point and the open one, which is drawn apart."""
-    at = series.open
-    if at is None:
-        known = np.flatnonzero(np.isfinite(series.values))
-        end = known[-1:] if len(known) else known
-        return {"x": series.times[end].tolist(), "y": series.values[end].tolist()}
-    first = max(0, at - 1)
-    return {"x": series.times[first : at + 1].tolist(), "y": series.values[first : at + 1].tolist()}
-
-
-def _label_end(plot: figure, source: ColumnDataSource, label: str, colour: str) -> None:
-    """A direct label at the end of a line, in place of a legend."""
-    if label:
-        plot.line([], [], color=colour, line_width=2, legend_label=label)
-        legend = plot.legend[0]
-        legend.location = "top_left"
-        legend.orientation = "horizontal"
-        legend.background_fill_alpha = 0
-        legend.border_line_alpha = 0
-        legend.label_text_font = theme.FONT
-        legend.label_text_font_size = "12px"
-        legend.padding = 0
-        legend.margin = 2
+def _growing(columns: Columns, series: Series) -> dict[str, list[object]]:
+    """The last closed point and the open one, which is drawn apart; nothing when none is open."""
+    rows = slice(0, 0) if series.open is None else slice(max(0, series.open - 1), series.open + 1)
+    return {name: columns[name][rows].tolist() for name in ("x", "y", "at", "said")}
 
 
 def _figure(kind: Kind) -> figure:
@@ -240,5 +253,5 @@ def _figure(kind: Kind) -> figure:
         axis.axis_label_text_font_style = "normal"
         axis.axis_label_standoff = 6
     plot.xaxis[0].axis_label = _UTC_LABEL
-    plot.xgrid[0].grid_line_color = None
+    plot.xgrid[0].visible = False
     return plot

@@ -131,7 +131,9 @@ def _status(table: TableAnswer, own: Sequence[MetricAnswer]) -> MetricAnswer | N
         and each.labels == [each.field]
         and _snake(each.field) not in ("currency", "country")
     ]
-    return min(states, key=lambda each: (_place(_STATUS_RANK, each.field), each.field), default=None)
+    return min(
+        states, key=lambda each: (_place(_STATUS_RANK, each.field), each.field), default=None
+    )
 
 
 def _currency(labels: Sequence[str]) -> str | None:

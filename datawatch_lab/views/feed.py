@@ -193,7 +193,9 @@ class Feed:
             return _RETRY_SECONDS
         except Exception:
             log.exception("%s: the overview could not be brought up to date", self.name)
-            self._fail(keys, DataWatchError("The page could not be brought up to date; see the log."))
+            self._fail(
+                keys, DataWatchError("The page could not be brought up to date; see the log.")
+            )
             return _RETRY_SECONDS
         return self._every
 

@@ -9,7 +9,8 @@ import numpy as np
 
 from datawatch_lab.service.answers import LedgerAnswer, TableAnswer
 from datawatch_lab.views import format as words
-from datawatch_lab.views.charts import known_currency
+from datawatch_lab.views import theme
+from datawatch_lab.views.charts import KINDS, amount_unit, known_currency
 from datawatch_lab.views.format import escape
 from datawatch_lab.views.snapshot import EMPTY, Data, Series, Snapshot
 
@@ -50,7 +51,9 @@ def badge(snapshot: Snapshot) -> str:
     """State of the workspace: an icon and a word, in the colour of the state."""
     kind, icon, word = _BADGES[snapshot.state]
     text = word or _sentence(snapshot.message)
-    return f'<span class="badge {kind}"><span aria-hidden="true">{icon}</span> {escape(text)}</span>'
+    return (
+        f'<span class="badge {kind}"><span aria-hidden="true">{icon}</span> {escape(text)}</span>'
+    )
 
 
 def _sentence(text: str) -> str:
@@ -77,14 +80,23 @@ def titles(data: Data) -> dict[str, str]:
     amount = escape(f"{_amount_name(data)} per {step}")
     return {
         "title-created": _title(f"{table} created per minute", f"rows/min, by {escape(lines)}"),
-        "title-amount": _title(amount, escape(_amount_unit(data))),
-        "title-lag": _title(f"Lag of {table}", "event to receipt, median and p95"),
+        "title-amount": _title(amount, escape(amount_unit(data))),
+        "title-lag": _title(f"Lag of {table}", "event to receipt") + _keys("lag"),
         "title-statuses": _title(f"{table} by {escape(spec.status_field)}", "rows now"),
     }
 
 
 def _title(text: str, unit: str) -> str:
     return f'<h2>{text}</h2><span class="unit">{unit}</span>'
+
+
+def _keys(chart: str) -> str:
+    """Colour and name of each line of a chart."""
+    (kind,) = (each for each in KINDS if each.name == chart)
+    return "".join(
+        f'<span class="key"><i style="background:{theme.colour(place)}"></i>{label}</span>'
+        for place, (_, label) in enumerate(kind.lines)
+    )
 
 
 def _amount_name(data: Data) -> str:
@@ -94,12 +106,6 @@ def _amount_name(data: Data) -> str:
     ):
         return "Revenue"
     return f"{spec.table} {spec.amount_field}"
-
-
-def _amount_unit(data: Data) -> str:
-    if data.currency == "mixed":
-        return f"sum of {data.spec.amount_field}, several currencies"
-    return data.currency or words.unit_mark(data.spec.amount_unit) or f"sum of {data.spec.amount_field}"
 
 
 def cards(data: Data) -> str:
@@ -130,18 +136,27 @@ def _no_trend(data: Data) -> str:
 
 
 def _note(name: str, data: Data) -> str:
-    return _amount_unit(data) if name == "amount" and data.currency == "mixed" else ""
+    return amount_unit(data) if name == "amount" and data.currency == "mixed" else ""
 
 
 def _card(name: str, label: str, shown: str, trend: str, note: str, series: Series) -> str:
-    number, _, unit = shown.partition(words.NBSP)
-    small = f' <span class="small">{escape(unit)}</span>' if unit else ""
     extra = f'<div class="note">{escape(note)}</div>' if note else ""
     return (
         f'<section class="card counter" data-card="{name}" aria-label="{escape(label)}">'
         f'<div class="label">{escape(label)}</div>'
-        f'<div class="value">{escape(number)}{small}</div>'
+        f'<div class="value">{_small_units(shown)}</div>'
         f'<div class="trend">{escape(trend)}</div>{extra}{sparkline(series)}</section>'
+    )
+
+
+def _small_units(shown: str) -> str:
+    """A value whose units are set smaller than its numbers."""
+    parts = [each.partition(words.NBSP) for each in shown.split(" ")]
+    return " ".join(
+        f'{escape(number)}{words.NBSP}<span class="small">{escape(unit)}</span>'
+        if unit
+        else escape(number)
+        for number, _, unit in parts
     )
 
 
@@ -279,7 +294,7 @@ def empty(snapshot: Snapshot) -> str:
         ),
     )
     steps = "".join(
-        f"<li><h3>{text}</h3><pre tabindex=\"0\"><code>{command if url in command else escape(command)}"
+        f'<li><h3>{text}</h3><pre tabindex="0"><code>{command if url in command else escape(command)}'
         "</code></pre></li>"
         for text, command in ways
     )

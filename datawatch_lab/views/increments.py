@@ -47,6 +47,6 @@ def increment(old: Columns, new: Columns, key: str = "x") -> Increment | None:
             same |= np.isnan(was) & np.isnan(now)  # type: ignore[arg-type]
         places = np.flatnonzero(~same)
         if len(places):
-            patches[name] = [(int(at) + gone, now[at].item()) for at in places]
+            patches[name] = list(zip((places + gone).tolist(), now[places].tolist(), strict=True))
     added = {name: column[kept:] for name, column in new.items()}
     return Increment(patches, added, len(after))

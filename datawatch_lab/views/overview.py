@@ -19,7 +19,6 @@ from datawatch_lab.views.ranges import KEYS, RANGES
 from datawatch_lab.views.snapshot import Snapshot, silent_since
 
 _TICK_MS = 250
-_TITLE = "DataWatch"
 
 
 def app(feed: Feed) -> Callable[[], pn.template.Template]:
@@ -51,7 +50,7 @@ class Page:
         pn.state.on_session_destroyed(self._gone)
 
     def _template(self) -> pn.template.Template:
-        template = pn.template.Template(page_html(), title=_TITLE)
+        template = pn.template.Template(page_html())
         for chart in self.charts:
             template.add_panel(chart.kind.name, pn.pane.Bokeh(chart.figure))
         template.add_panel("down", pn.pane.Bokeh(self.down))

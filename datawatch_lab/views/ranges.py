@@ -71,9 +71,7 @@ class Window:
         return self.end - self.start
 
 
-def default_key(
-    state: str, first: datetime | None, last: datetime | None, now: datetime
-) -> str:
+def default_key(state: str, first: datetime | None, last: datetime | None, now: datetime) -> str:
     """The range that a page opens on: one in which the data is.
 
     Args:

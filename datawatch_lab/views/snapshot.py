@@ -169,16 +169,17 @@ def series_of(answer: QueryAnswer, silent: datetime | None = None) -> Series:
     times = np.array([at.removesuffix("Z") for at, _ in points], dtype="datetime64[ms]")
     starts = times.astype(np.float64)
     values = np.array([np.nan if value is None else value for _, value in points], dtype=np.float64)
+    last = None if answer.open is None else len(points) - 1
     if silent is not None:
-        values[starts > silent.timestamp() * 1e3] = np.nan
-    last = None if answer.open is None or silent is not None else len(points) - 1
+        heard = starts <= silent.timestamp() * 1e3
+        values[~heard] = np.nan
+        # The bucket in which the source fell silent is as unfinished as an open one.
+        last = int(heard.sum()) - 1 if heard.any() else None
     step = starts[1] - starts[0] if len(starts) > 1 else 60_000.0
     return Series(starts, values, float(step), last)
 
 
-def _figure(
-    workspace: Workspace, metric: str, aggregation: str | None, window: Window
-) -> Figure:
+def _figure(workspace: Workspace, metric: str, aggregation: str | None, window: Window) -> Figure:
     now = _value(workspace, metric, aggregation, window.start, window.end)
     if window.before is None:
         return Figure(now)

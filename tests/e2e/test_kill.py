@@ -26,12 +26,26 @@ def everything(workspace: Path) -> dict[str, Any]:
             "tables": ledger["tables"],
             "quarantine": sorted((item.line, item.reason, item.raw) for item in items),
             "metrics": {
-                metric.name: msgspec.to_builtins(lab.range(metric.name, step="1m"))["series"]
+                metric.name: _rounded(msgspec.to_builtins(lab.range(metric.name, step="1m")))
                 for metric in lab.metrics()
                 if "lag_seconds" not in metric.name
             },
             "rows": [(table.name, table.rows, table.events, table.key) for table in lab.tables()],
         }
+
+
+def _rounded(answer: dict[str, Any]) -> list[Any]:
+    """Points to 12 digits: doubles without an exact decimal form add up in any order."""
+    return [
+        (
+            sorted(series["labels"].items()),
+            [
+                (at, None if value is None else float(f"{value:.12g}"))
+                for at, value in series["points"]
+            ],
+        )
+        for series in answer["series"]
+    ]
 
 
 def killed_until_through(file: Path, workspace: Path, chance: random.Random, whole: float) -> int:

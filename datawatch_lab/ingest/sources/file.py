@@ -14,6 +14,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from datawatch_lab.core.batches import DecodedBatch, Offset
@@ -160,7 +161,7 @@ class FileSource:
             offset=Offset(self._name, position),
             refused=cut.refused,
         )
-        yield batch
+        yield replace(batch, fresh=place.began_anew and not self._events)
         self._events += batch.received
         if self.progress is not None:
             self.progress(place.stream.taken, place.stream.total, self._events)

@@ -23,17 +23,20 @@ class Place:
         self.stream = stream
         self._head = b""
         self._cutter = Cutter()
+        self.began_anew = True
 
     def go_to(self, resume: Mapping[str, object] | None, *, finished_counts: bool) -> bool:
         """Go where ``resume`` says if it is about this input, else stay at the start.
 
-        With ``finished_counts``, an input that was read to its end is gone on with as well.
+        An input that was read to its end starts over, unless the run that read it was interrupted
+        before it could say so (``closed``). With ``finished_counts`` it is always gone on with.
 
         Returns:
             Whether the stream can be read from here. If not, the input turned out to be a new one
             only when it ended too early, and it must be opened again.
         """
-        if not resume or (resume.get("done") and not finished_counts):
+        is_over = resume and resume.get("done") and resume.get("closed")
+        if not resume or (is_over and not finished_counts):
             return True
         offset, size = _whole(resume.get("offset")), _whole(resume.get("head"))
         head = self._read_head(size)
@@ -42,6 +45,7 @@ class Place:
             return True
         there = self._skip(head, offset)
         if there:
+            self.began_anew = False
             self._head = head
             mode = _MODES.get(resume.get("mode"), "")
             self._cutter = Cutter(offset, _whole(resume.get("line"), 1), mode)

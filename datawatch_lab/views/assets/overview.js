@@ -49,7 +49,7 @@
       const stack = [view];
       while (stack.length) {
         const each = stack.pop();
-        if (each?.request_paint) each.request_paint("everything");
+        if (each?.model?.type === "Figure") each.request_repaint();
         if (each?.child_views) stack.push(...each.child_views);
       }
     }
