@@ -12,7 +12,6 @@ The folders, in the order in which data flows::
     views/      Panel and HoloViews: the live overview page, plots
     notebook/   the IPython extension and objects that show themselves
     cli         the command `datawatch`
-    testing/    helpers for tests of programs that use this package
 
 `core` imports nothing of ours, stages import `core` only, `engine` wires the stages, `service`
 calls the engine, and the edges know `service` and `core`; ``tests/test_imports.py`` enforces it.
@@ -20,7 +19,7 @@ The public names below load on first use, so ``import datawatch_lab`` itself loa
 
 >>> import datawatch_lab as dw
 >>> sorted(dw.__all__)
-['__version__', 'connect', 'load_ipython_extension', 'open']
+['__version__', 'connect', 'load_ipython_extension', 'open', 'unload_ipython_extension']
 """
 
 from __future__ import annotations
@@ -29,18 +28,27 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from datawatch_lab.notebook.extension import load_ipython_extension
-    from datawatch_lab.service.handle import connect
-    from datawatch_lab.service.handle import open_workspace as open
+    from datawatch_lab.notebook.extension import (
+        load_ipython_extension,
+        unload_ipython_extension,
+    )
+    from datawatch_lab.notebook.objects import connect, open
 
     __version__: str
 
-__all__ = ["__version__", "connect", "load_ipython_extension", "open"]
+__all__ = [
+    "__version__",
+    "connect",
+    "load_ipython_extension",
+    "open",
+    "unload_ipython_extension",
+]
 
 _HOMES = {
-    "connect": ("datawatch_lab.service.handle", "connect"),
+    "connect": ("datawatch_lab.notebook.objects", "connect"),
     "load_ipython_extension": ("datawatch_lab.notebook.extension", "load_ipython_extension"),
-    "open": ("datawatch_lab.service.handle", "open_workspace"),
+    "open": ("datawatch_lab.notebook.objects", "open"),
+    "unload_ipython_extension": ("datawatch_lab.notebook.extension", "unload_ipython_extension"),
 }
 """Public name → the module that it lives in and its name there."""
 

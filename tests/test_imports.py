@@ -27,10 +27,12 @@ ALLOWED: dict[str, frozenset[str]] = {
     "service": frozenset({"core", "engine"}),
     **{
         edge: frozenset({"core", "service"})
-        for edge in ("api", "client", "views", "notebook", "jupyter")
+        for edge in ("api", "client", "views", "jupyter")
     },
     # The command line puts one server together from the HTTP edge and the pages.
     "cli": frozenset({"core", "service", "api", "views"}),
+    # A plot in a cell is drawn as a tile is.
+    "notebook": frozenset({"core", "service", "views"}),
     "__main__": frozenset({"cli"}),
     # The public names load from their homes.
     "__init__": frozenset({"service", "notebook"}),

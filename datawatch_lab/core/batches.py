@@ -111,6 +111,7 @@ class DecodedBatch:
         offset: where the source may resume once this batch is stored, or None.
         size: bytes of input.
         fresh: the input starts over with this batch, so its watermarks begin anew.
+        backfill: it brings the past on purpose, so how long its events took says nothing.
     """
 
     source: str
@@ -120,6 +121,7 @@ class DecodedBatch:
     offset: Offset | None = None
     size: int = 0
     fresh: bool = False
+    backfill: bool = False
 
     @property
     def received(self) -> int:
@@ -143,12 +145,14 @@ class TableBatch:
         ts: Datetime[us, UTC], event time.
         received: Datetime[us, UTC].
         after, before: images; ``rows`` index this batch's events.
+        backfill: see `DecodedBatch`.
     """
 
     table: TableInfo
     events: pl.DataFrame
     after: RowFrame
     before: RowFrame
+    backfill: bool = False
 
 
 PARTIAL_SCHEMA = pa.schema(

@@ -330,5 +330,6 @@ def _weight(commit: Commit) -> int:
     """How many small commits one is worth, by the states that it appends."""
     if commit.appends is None:
         return 0
-    each = (commit.appends.partials, commit.appends.bins, commit.appends.registers)
-    return sum(table.num_rows for table in each) // _ROWS_PER_COMMIT
+    appends = (commit.appends.partials, commit.appends.bins, commit.appends.registers)
+    rows: int = sum(table.num_rows for table in appends)
+    return rows // _ROWS_PER_COMMIT

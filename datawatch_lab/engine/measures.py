@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import msgspec
 import polars as pl
@@ -118,7 +118,7 @@ class Measures:
             parts += self._reconciled(before, table, derived, last_seq)
             wanted = [m for m in self._present(derived) if m.table_id == table_id]
             for each in mine:
-                current = TableBatch(table, each.events, each.after, each.before)
+                current = replace(each, table=table)
                 parts.append(derive(current, wanted, self.book, self._settings))
         derived.appends = _joined(parts)
         derived.new_series = self.book.pending

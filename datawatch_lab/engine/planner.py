@@ -382,6 +382,7 @@ def _table_batch(
         events=part.filter(pl.Series(mine)).select("seq", "op", "ts", "received"),
         after=pick(images.after, positions) if images else RowFrame.empty(),
         before=pick(images.before, positions) if images else RowFrame.empty(),
+        backfill=batch.backfill,
     )
 
 

@@ -18,6 +18,7 @@ class _Header(msgspec.Struct, frozen=True):
     source: str
     size: int
     fresh: bool
+    backfill: bool
     position: dict[str, Any] | None
     events: int  # bytes of the events' IPC stream
 
@@ -30,6 +31,7 @@ def pack(batch: DecodedBatch) -> bytes:
             source=batch.source,
             size=batch.size,
             fresh=batch.fresh,
+            backfill=batch.backfill,
             position=None if batch.offset is None else dict(batch.offset.position),
             events=len(events),
         )
@@ -53,7 +55,16 @@ def unpack(body: bytes) -> DecodedBatch:
         raise InputError(f"the body is not a packed batch: {error}.") from error
     rows = parse_events(events)
     offset = None if header.position is None else Offset(header.source, header.position)
-    return DecodedBatch(header.source, events, rows, bad, offset, header.size, header.fresh)
+    return DecodedBatch(
+        source=header.source,
+        events=events,
+        rows=rows,
+        bad=bad,
+        offset=offset,
+        size=header.size,
+        fresh=header.fresh,
+        backfill=header.backfill,
+    )
 
 
 def _ipc(table: pa.Table) -> bytes:

@@ -56,7 +56,8 @@ def estimate(
 
     Args:
         cells: number of the sketch that each row belongs to, in [0, size).
-        registers, ranks: one row a (cell, register).
+        registers: one row a (cell, register).
+        ranks: of the registers.
         size: number of sketches.
 
     Returns:

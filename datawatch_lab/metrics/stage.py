@@ -37,6 +37,7 @@ class Job:
         key: key columns of the table.
         fields: label fields that `changes` and `value` measures are split by.
         totals: whether series that are not split are wanted.
+        backfill: whether the batch brings the past on purpose, which is no lag.
     """
 
     events: Events
@@ -46,6 +47,7 @@ class Job:
     key: tuple[str, ...]
     fields: tuple[str, ...]
     totals: bool
+    backfill: bool
 
 
 def derive(
@@ -73,7 +75,8 @@ def derive(
         in the partial states.
     """
     fields = split_fields(batch.table) if split_by is None else tuple(split_by)
-    job = Job(lay_out(batch), book, settings, Sink(), batch.table.key, fields, totals)
+    events, key = lay_out(batch), batch.table.key
+    job = Job(events, book, settings, Sink(), key, fields, totals, batch.backfill)
     for measure in measures:
         if measure.table_id == batch.table.id and (totals or measure.kind in _SPLIT_KINDS):
             _DERIVE[measure.kind](job, measure)
@@ -136,6 +139,8 @@ def _nulls(job: Job, measure: MeasureDef) -> None:
 
 
 def _lag(job: Job, measure: MeasureDef) -> None:
+    if job.backfill:
+        return
     """History (older than the allowed lateness when received) says nothing about lag."""
     event = job.events.having(*CHANGES)
     limit = job.settings.allowed_lateness.total_seconds() * 1e6
@@ -196,7 +201,7 @@ def _net(job: Job, measure: MeasureDef) -> None:
     exact = np.concatenate([part.exact for part in parts if part.exact is not None])[order]
     starts = np.flatnonzero(np.r_[True, event[1:] != event[:-1]])
     words, exact = sum_words(words, starts), np.logical_and.reduceat(exact, starts)
-    # after - before of large numbers loses digits as doubles, so it is taken exactly where it can be
+    # after - before of large numbers loses digits as doubles, so it is taken exactly if it can be
     total = np.where(exact, words_as_floats(words), np.add.reduceat(values, starts))
     event = event[starts]
     reduce(events, Rows(_total(job, measure, event), event, total, words, exact), job.sink)

@@ -1,0 +1,1 @@
+"""The notebook: objects that show themselves, the IPython extension and its magic."""

@@ -41,20 +41,26 @@ def freshness(
     last_event: datetime | None,
     now: datetime,
     stale_after: timedelta,
+    others: datetime | None = None,
 ) -> tuple[Status, str]:
     """The status of what last arrived, and a sentence.
+
+    A table that had nothing for a while is *quiet* as long as others still receive.
 
     Args:
         last_received: when something last arrived.
         last_event: newest event time.
         now: the present.
         stale_after: silence longer than this is said.
+        others: when anything last arrived in the workspace.
     """
     if last_received is None or last_event is None:
         return "empty", "no data yet"
     if last_received - last_event > _HISTORY_AGE:
         return "history", f"history up to {last_event:%Y-%m-%d %H:%M} UTC"
     silence = now - last_received
+    if silence > stale_after and others is not None and now - others <= stale_after:
+        return "quiet", f"quiet for {ago(silence)}"
     if silence > stale_after:
         since = (
             f"{last_received:%H:%M:%S}"

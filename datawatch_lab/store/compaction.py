@@ -59,7 +59,7 @@ FROM {source} p WHERE p.rowid <= ? GROUP BY p.level, p.series, p.bucket{kind.key
 
 
 def _fold_registers(con: duckdb.DuckDBPyConnection) -> None:
-    """Fold the sketches of ``merged`` that have too many fine registers; see `metrics.registers`."""
+    """Fold sketches of ``merged`` with too many fine registers; see `metrics.registers`."""
     (large,) = _number(
         con,
         f"""

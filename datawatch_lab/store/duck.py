@@ -36,8 +36,8 @@ from datawatch_lab.store.measures import read_states, span_of
 from datawatch_lab.store.migrations import migrate
 from datawatch_lab.store.opening import check_path, connect
 from datawatch_lab.store.readers import Readers
-from datawatch_lab.store.sql import fetch_row
 from datawatch_lab.store.retention import drop_before
+from datawatch_lab.store.sql import fetch_row
 from datawatch_lab.store.summaries import (
     LogSummary,
     SourceSummary,

@@ -51,7 +51,7 @@ def amounts(top: float, say: Callable[[float], str], *, most: int = 5) -> Ticks:
 def durations(top: float, *, most: int = 5) -> Ticks:
     """Ticks of seconds at round clock values.
 
-    >>> list(durations(95.0).labels.values())
+    >>> [words.plain(label) for label in durations(95.0).labels.values()]
     ['0', '30 s', '1 min', '1 min 30 s', '2 min']
     """
     if not math.isfinite(top) or top <= 0:
@@ -72,11 +72,11 @@ def _from_zero(step: float, top: float, say: Callable[[float], str]) -> Ticks:
 
 
 def times(start: datetime, end: datetime) -> Ticks:
-    """Ticks of a time axis in ms since 1970 UTC; the date stands below the first and each midnight.
+    r"""Ticks of a time axis, ms since 1970 UTC; the date is below the first and each midnight.
 
     >>> noon = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
     >>> list(times(noon, noon + timedelta(hours=1)).labels.values())
-    ['12:00\\n1 Jan', '12:15', '12:30', '12:45', '13:00']
+    ['12:00\n1 Jan', '12:15', '12:30', '12:45', '13:00']
     """
     span = end - start
     step = next((each for each in _TIME_STEPS if span / each <= _MOST_TIMES - 1), _TIME_STEPS[-1])

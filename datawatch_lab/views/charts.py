@@ -11,7 +11,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import numpy as np
-from bokeh.models import BoxAnnotation, ColumnDataSource, FixedTicker, HoverTool, Range1d
+from bokeh.models import ColumnDataSource, FixedTicker, HoverTool, Range1d
+from bokeh.models.annotations import BoxAnnotation
+from bokeh.models.renderers import DataRenderer
+from bokeh.models.text import BaseText
 from bokeh.plotting import figure
 
 from datawatch_lab.views import axes, theme
@@ -62,35 +65,8 @@ class Chart:
             self._add(name, label, place)
 
     def _add(self, name: str, label: str, place: int) -> None:
-        colour = theme.colour(place)
-        source = ColumnDataSource(
-            {column: [] for column in ("x", "y", "alpha", "width", "at", "said")}
-        )
-        self.sources[name] = source
-        if self.kind.bars:
-            glyphs = [
-                self.figure.vbar(
-                    "x", "width", "y", source=source, color=colour, alpha="alpha", line_color=None
-                )
-            ]
-        else:
-            growing = ColumnDataSource({column: [] for column in ("x", "y", "at", "said")})
-            self.sources[f"{name}/open"] = growing
-            if len(self.kind.lines) == 1:
-                self.figure.varea("x", 0, "y", source=source, color=colour, alpha=0.1)
-            glyphs = [self.figure.line("x", "y", source=source, color=colour, line_width=2)]
-            glyphs.append(
-                self.figure.line(
-                    "x",
-                    "y",
-                    source=growing,
-                    color=colour,
-                    alpha=0.6,
-                    line_width=2,
-                    line_dash=(3, 3),
-                )
-            )
         prefix = f"{label}: " if label else ""
+        glyphs = self._bars(name) if self.kind.bars else self._line(name, theme.colour(place))
         self.figure.add_tools(
             HoverTool(
                 renderers=glyphs,
@@ -100,6 +76,28 @@ class Chart:
                 line_policy="nearest",
             )
         )
+
+    def _source(self, name: str) -> ColumnDataSource:
+        columns = ("x", "y", "alpha", "width", "at", "said")
+        self.sources[name] = ColumnDataSource({column: [] for column in columns})
+        return self.sources[name]
+
+    def _bars(self, name: str) -> list[DataRenderer]:
+        source = self._source(name)
+        bars = self.figure.vbar(
+            "x", "width", "y", source=source, color=theme.ACCENT, alpha="alpha", line_color=None
+        )
+        return [bars]
+
+    def _line(self, name: str, colour: str) -> list[DataRenderer]:
+        source, growing = self._source(name), self._source(f"{name}/open")
+        if len(self.kind.lines) == 1:
+            self.figure.varea("x", 0, "y", source=source, color=colour, alpha=0.1)
+        line = self.figure.line("x", "y", source=source, color=colour, line_width=2)
+        dashed = self.figure.line(
+            "x", "y", source=growing, color=colour, alpha=0.6, line_width=2, line_dash=(3, 3)
+        )
+        return [line, dashed]
 
     def show(self, data: Data, window: Window, silent: datetime | None) -> None:
         """Bring the chart up to date with as little as possible sent."""
@@ -111,7 +109,7 @@ class Chart:
             top = max(top, float(known.max()) if len(known) else 0.0)
         self.move(window, silent)
         ticks = self._ticks(top, data)
-        self.figure.y_range.end = ticks.end * 1.04
+        self.figure.y_range.update(end=ticks.end * 1.04)
         self.figure.yaxis[0].axis_label = self._unit(data)
         self._set_ticks("y", ticks)
 
@@ -149,8 +147,9 @@ class Chart:
         target = self.figure.xaxis[0] if axis == "x" else self.figure.yaxis[0]
         grid = self.figure.xgrid[0] if axis == "x" else self.figure.ygrid[0]
         ticker = FixedTicker(ticks=ticks.places)
+        labels: dict[float | str, str | BaseText] = dict(ticks.labels.items())
         # Labels before ticks: a tick without its label would show a bare number for a moment.
-        target.major_label_overrides = dict(ticks.labels)
+        target.major_label_overrides = labels
         target.ticker = ticker
         grid.ticker = ticker
 
@@ -222,7 +221,7 @@ def _when(start: float, series: Series, window: Window) -> str:
 def _growing(columns: Columns, series: Series) -> dict[str, list[object]]:
     """The last closed point and the open one, which is drawn apart; nothing when none is open."""
     rows = slice(0, 0) if series.open is None else slice(max(0, series.open - 1), series.open + 1)
-    return {name: columns[name][rows].tolist() for name in ("x", "y", "at", "said")}
+    return {name: column[rows].tolist() for name, column in columns.items()}
 
 
 def _figure(kind: Kind) -> figure:
@@ -231,8 +230,8 @@ def _figure(kind: Kind) -> figure:
         height=_HEIGHT,
         sizing_mode="stretch_width",
         x_axis_type="datetime",
-        x_range=Range1d(0, 1),
-        y_range=Range1d(0, 1),
+        x_range=Range1d(start=0, end=1),
+        y_range=Range1d(start=0, end=1),
         tools="",
         toolbar_location=None,
         output_backend="canvas",

@@ -1,4 +1,4 @@
-"""What an overview of any workspace shows: its main table, amount, status; decided once, in one place."""
+"""What an overview of any workspace shows: its main table, amount and status."""
 
 from __future__ import annotations
 

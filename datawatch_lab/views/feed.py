@@ -187,7 +187,7 @@ class Feed:
                 self._workspace = self._reach()
             common = self._read_common(self._workspace)
             for key in keys:
-                self._publish(key, self._snapshot(self._workspace, common, key))
+                self._latest[key] = self._snapshot(self._workspace, common, key)
         except DataWatchError as error:
             self._fail(keys, error)
             return _RETRY_SECONDS
@@ -199,22 +199,21 @@ class Feed:
             return _RETRY_SECONDS
         return self._every
 
-    def _publish(self, key: str, snapshot: Snapshot) -> None:
-        self._latest[key] = snapshot
-
     def _fail(self, keys: set[str], error: DataWatchError) -> None:
-        now = self._clock.now()
+        now, message = self._clock.now(), str(error)
         state = "locked" if isinstance(error, WorkspaceLockedError) else "missing"
         seen = self._common is not None
         for key in keys:
-            old = self._latest.get(key)
-            said = {"serial": next(self._serials), "now": now, "message": str(error)}
+            serial, old = next(self._serials), self._latest.get(key)
             if old is not None and old.data is not None:
-                self._publish(key, replace(old, state="lost", fresh=False, **said))
+                lost = replace(
+                    old, serial=serial, now=now, state="lost", message=message, fresh=False
+                )
             else:
                 # A fault after a good start is no missing workspace.
                 chosen = "lost" if seen else state
-                self._publish(key, Snapshot(key=key, state=chosen, name=self.name, **said))
+                lost = Snapshot(serial, key, now, chosen, message, self.name, fresh=False)
+            self._latest[key] = lost
         self._drop(close=self._owned)
 
     def _read_common(self, workspace: Workspace) -> _Common:

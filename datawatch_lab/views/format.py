@@ -9,6 +9,7 @@ from __future__ import annotations
 import html
 import math
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 NOTHING = "–"
 """Stands for a value that is not known."""
@@ -29,6 +30,11 @@ def escape(text: object) -> str:
     '&lt;img onerror=&quot;x&quot;&gt;'
     """
     return html.escape(str(text), quote=True)
+
+
+def plain(text: str) -> str:
+    """Text with ordinary spaces, for places that do not know the other kind."""
+    return text.replace(NBSP, " ")
 
 
 def _missing(value: float | None) -> bool:
@@ -73,8 +79,14 @@ def count(value: float | None) -> str:
 def compact(value: float | None) -> str:
     """A number in at most four digits and a letter, for axes and narrow places.
 
-    >>> compact(950), compact(12_300), compact(4_570_000), compact(-2_000_000_000)
-    ('950', '12.3 K', '4.57 M', '−2 B')
+    >>> plain(compact(950))
+    '950'
+    >>> plain(compact(12_300))
+    '12.3 K'
+    >>> plain(compact(4_570_000))
+    '4.57 M'
+    >>> plain(compact(-2_000_000_000))
+    '−2 B'
     """
     if value is None or _missing(value):
         return NOTHING
@@ -88,8 +100,14 @@ def compact(value: float | None) -> str:
 def money(value: float | None, currency: str = "", *, short: bool = False) -> str:
     """An amount; with its currency only where that is known.
 
-    >>> money(48291.4, "EUR"), money(12.5, "CHF"), money(1_234_567, "USD", short=True), money(3.5)
-    ('€48,291', 'CHF 12.50', '$1.23 M', '3.50')
+    >>> plain(money(48291.4, "EUR"))
+    '€48,291'
+    >>> plain(money(12.5, "CHF"))
+    'CHF 12.50'
+    >>> plain(money(1_234_567, "USD", short=True))
+    '$1.23 M'
+    >>> plain(money(3.5))
+    '3.50'
     """
     if value is None or _missing(value):
         return NOTHING
@@ -105,8 +123,12 @@ def money(value: float | None, currency: str = "", *, short: bool = False) -> st
 def percent(fraction: float | None) -> str:
     """A fraction as a percentage.
 
-    >>> percent(0.124), percent(0.00123), percent(3.12)
-    ('12.4 %', '0.12 %', '312 %')
+    >>> plain(percent(0.124))
+    '12.4 %'
+    >>> plain(percent(0.00123))
+    '0.12 %'
+    >>> plain(percent(3.12))
+    '312 %'
     """
     if fraction is None or _missing(fraction):
         return NOTHING
@@ -117,8 +139,16 @@ def percent(fraction: float | None) -> str:
 def duration(seconds: float | None) -> str:
     """A span of time in its largest unit or two.
 
-    >>> duration(0.0124), duration(1.239), duration(75), duration(12_000), duration(200_000)
-    ('12 ms', '1.24 s', '1 min 15 s', '3 h 20 min', '2 d 8 h')
+    >>> plain(duration(0.0124))
+    '12 ms'
+    >>> plain(duration(1.239))
+    '1.24 s'
+    >>> plain(duration(75))
+    '1 min 15 s'
+    >>> plain(duration(12_000))
+    '3 h 20 min'
+    >>> plain(duration(200_000))
+    '2 d 7 h'
     """
     if seconds is None or _missing(seconds):
         return NOTHING
@@ -134,7 +164,7 @@ def duration(seconds: float | None) -> str:
 
 def _two_units(seconds: int) -> str:
     units = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
-    for (name, size), (lesser, part) in zip(units, units[1:], strict=False):
+    for (name, size), (lesser, part) in pairwise(units):
         if seconds >= size:
             whole, rest = divmod(seconds, size)
             less = rest // part
@@ -145,8 +175,10 @@ def _two_units(seconds: int) -> str:
 def size(octets: float | None) -> str:
     """Bytes in decimal units.
 
-    >>> size(512), size(95_064_201)
-    ('512 B', '95.1 MB')
+    >>> plain(size(512))
+    '512 B'
+    >>> plain(size(95_064_201))
+    '95.1 MB'
     """
     if octets is None or _missing(octets):
         return NOTHING
@@ -165,8 +197,10 @@ def ago(moment: datetime | None, now: datetime) -> str:
     """How long ago, in one unit.
 
     >>> now = datetime(2026, 1, 1, 12, tzinfo=UTC)
-    >>> ago(now - timedelta(seconds=3), now), ago(now - timedelta(minutes=90), now), ago(None, now)
-    ('just now', '1 h ago', 'never')
+    >>> plain(ago(now - timedelta(seconds=3), now))
+    'just now'
+    >>> plain(ago(now - timedelta(minutes=90), now))
+    '1 h ago'
     """
     if moment is None:
         return "never"
@@ -182,8 +216,14 @@ def ago(moment: datetime | None, now: datetime) -> str:
 def step_name(seconds: float) -> str:
     """The width of a bucket as a title says it.
 
-    >>> step_name(60), step_name(300), step_name(86_400), step_name(21_600)
-    ('minute', '5 min', 'day', '6 h')
+    >>> plain(step_name(60))
+    'minute'
+    >>> plain(step_name(300))
+    '5 min'
+    >>> plain(step_name(86_400))
+    'day'
+    >>> plain(step_name(21_600))
+    '6 h'
     """
     words = {1: "second", 60: "minute", 3_600: "hour", 86_400: "day", 604_800: "week"}
     whole = int(seconds)
@@ -199,8 +239,14 @@ def step_name(seconds: float) -> str:
 def value(amount: float | None, unit: str, *, currency: str = "", short: bool = False) -> str:
     """A metric's value with its unit, as the unit wants it.
 
-    >>> value(0.25, "ratio"), value(1.2, "s"), value(8.271, "1/min"), value(1842, "1")
-    ('25 %', '1.2 s', '8.27 /min', '1,842')
+    >>> plain(value(0.25, "ratio"))
+    '25 %'
+    >>> plain(value(1.2, "s"))
+    '1.2 s'
+    >>> plain(value(8.271, "1/min"))
+    '8.27 /min'
+    >>> plain(value(1842, "1"))
+    '1,842'
     """
     if unit == "ratio":
         return percent(amount)
@@ -228,10 +274,12 @@ def unit_mark(unit: str) -> str:
 def trend(now: float | None, before: float | None, previous: str) -> str:
     """How a value compares with the period before, in words.
 
-    >>> trend(112.0, 100.0, "hour")
+    >>> plain(trend(112.0, 100.0, "hour"))
     '▲ 12 % vs previous hour'
-    >>> trend(1.0, 0.0, "hour"), trend(5.0, 5.0, "day")
-    ('▲ from 0 in the previous hour', '= same as previous day')
+    >>> plain(trend(1.0, 0.0, "hour"))
+    '▲ from 0 in the previous hour'
+    >>> plain(trend(5.0, 5.0, "day"))
+    '= same as previous day'
     """
     if now is None or before is None or _missing(now) or _missing(before):
         return ""

@@ -50,7 +50,10 @@ def page(snapshot: Snapshot) -> dict[str, str]:
 def badge(snapshot: Snapshot) -> str:
     """State of the workspace: an icon and a word, in the colour of the state."""
     kind, icon, word = _BADGES[snapshot.state]
-    text = word or _sentence(snapshot.message)
+    return _badge(kind, icon, word or _sentence(snapshot.message))
+
+
+def _badge(kind: str, icon: str, text: str) -> str:
     return (
         f'<span class="badge {kind}"><span aria-hidden="true">{icon}</span> {escape(text)}</span>'
     )
@@ -242,19 +245,16 @@ def trust(ledger: LedgerAnswer) -> str:
     parts = [("applied", ledger.applied), ("duplicate", ledger.duplicate)]
     parts += [("late", ledger.late), ("quarantined", ledger.quarantined)]
     off = ledger.received - sum(count for _, count in parts)
-    verdict = (
-        '<span class="badge good"><span aria-hidden="true">✓</span> balanced</span>'
-        if off == 0
-        else f'<span class="badge bad"><span aria-hidden="true">✕</span> off by {words.count(off)}</span>'
-    )
+    verdict = _badge("good", "✓", "balanced")
+    if off:
+        verdict = _badge("bad", "✕", f"off by {words.count(off)}")
     sums = ' <span class="op">+</span> '.join(_term(*part) for part in parts)
-    hint = (
-        '<span class="quiet">`datawatch quarantine` shows what was set aside and why.</span>'.replace(
-            "`datawatch quarantine`", "<code>datawatch quarantine</code>"
+    hint = ""
+    if ledger.quarantined:
+        hint = (
+            '<span class="quiet"><code>datawatch quarantine</code> shows what was set aside '
+            "and why.</span>"
         )
-        if ledger.quarantined
-        else ""
-    )
     return (
         f'<div class="sum">{_term("received", ledger.received)} <span class="op">=</span> {sums}'
         f" {verdict}</div>{hint}"
@@ -280,25 +280,27 @@ def empty(snapshot: Snapshot) -> str:
             f'<div class="card hero"><h2>{head}</h2>{said}'
             "<p>This page goes on by itself as soon as it can.</p></div>"
         )
-    address = snapshot.status.address if snapshot.status else None
-    url = escape(f"{address or 'http://127.0.0.1:3002'}/api/v1/datawatch/events")
-    ways = (
-        ("See it at work on a simulated shop", "datawatch demo"),
-        ("Read a file of change events", "datawatch ingest events.ndjson"),
-        (
-            "Send events over HTTP",
-            f"curl -X POST {url} \\\n"
-            '  -H "Authorization: Bearer $(cat datawatch.duckdb.token)" \\\n'
-            '  -d \'{"operation": "INSERT", "table": "orders",\n'
-            '       "after": {"id": 1, "amount": "12.50", "status": "paid"}}\'',
-        ),
-    )
     steps = "".join(
-        f'<li><h3>{text}</h3><pre tabindex="0"><code>{command if url in command else escape(command)}'
-        "</code></pre></li>"
-        for text, command in ways
+        f'<li><h3>{text}</h3><pre tabindex="0"><code>{escape(command)}</code></pre></li>'
+        for text, command in _ways(snapshot)
     )
     return (
         f'<div class="card hero"><h2>{head}</h2>{said}<p>Connect some data; this page fills by '
         f'itself.</p><ol class="ways">{steps}</ol></div>'
+    )
+
+
+def _ways(snapshot: Snapshot) -> tuple[tuple[str, str], ...]:
+    """How to bring data in: what it does, and the command."""
+    address = snapshot.status.address if snapshot.status else None
+    curl = (
+        f"curl -X POST {address or 'http://127.0.0.1:3002'}/api/v1/datawatch/events \\\n"
+        '  -H "Authorization: Bearer $(cat datawatch.duckdb.token)" \\\n'
+        '  -d \'{"operation": "INSERT", "table": "orders",\n'
+        '       "after": {"id": 1, "amount": "12.50", "status": "paid"}}\''
+    )
+    return (
+        ("See it at work on a simulated shop", "datawatch demo"),
+        ("Read a file of change events", "datawatch ingest events.ndjson"),
+        ("Send events over HTTP", curl),
     )

@@ -44,7 +44,7 @@ def increment(old: Columns, new: Columns, key: str = "x") -> Increment | None:
         was, now = old[name][gone:], new[name][:kept]
         same = was == now
         if now.dtype.kind == "f":
-            same |= np.isnan(was) & np.isnan(now)  # type: ignore[arg-type]
+            same |= np.isnan(was) & np.isnan(now)
         places = np.flatnonzero(~same)
         if len(places):
             patches[name] = list(zip((places + gone).tolist(), now[places].tolist(), strict=True))

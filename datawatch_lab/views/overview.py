@@ -9,7 +9,7 @@ from importlib.resources import files
 from typing import Any
 
 import panel as pn
-from bokeh.models import Spacer
+from bokeh.models import LayoutDOM, Spacer
 
 from datawatch_lab.views import theme
 from datawatch_lab.views.charts import KINDS, Chart
@@ -52,9 +52,9 @@ class Page:
     def _template(self) -> pn.template.Template:
         template = pn.template.Template(page_html())
         for chart in self.charts:
-            template.add_panel(chart.kind.name, pn.pane.Bokeh(chart.figure))
-        template.add_panel("down", pn.pane.Bokeh(self.down))
-        template.add_panel("up", pn.pane.Bokeh(self.up))
+            template.add_panel(chart.kind.name, _pane(chart.figure))
+        template.add_panel("down", _pane(self.down))
+        template.add_panel("up", _pane(self.up))
         return template
 
     def _gone(self, _: Any) -> None:
@@ -79,6 +79,10 @@ class Page:
             for chart in self.charts:
                 chart.show(snapshot.data, snapshot.window, silent_since(snapshot.status))
         self.down.tags = [json.dumps(message)]
+
+
+def _pane(model: LayoutDOM) -> pn.pane.Bokeh:
+    return pn.pane.Bokeh(model)  # type: ignore[no-untyped-call]
 
 
 def _asked_range() -> str:

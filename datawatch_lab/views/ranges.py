@@ -76,7 +76,8 @@ def default_key(state: str, first: datetime | None, last: datetime | None, now: 
 
     Args:
         state: of the workspace; history opens on all of its own range.
-        first, last: oldest and newest event time.
+        first: oldest event time.
+        last: newest event time.
         now: the present.
     """
     if state == "history" or first is None or last is None:
@@ -98,7 +99,10 @@ def window(
 
     Args:
         key: of `KEYS`.
-        state, first, last, now: as in `default_key`.
+        state: of the workspace.
+        first: oldest event time.
+        last: newest event time.
+        now: the present.
     """
     chosen = KEYS[key]
     end = now

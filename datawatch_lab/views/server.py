@@ -50,7 +50,7 @@ class _Auth(AuthProvider):
         super().__init__()
 
     @property
-    def get_user(self) -> UserOf:
+    def get_user(self) -> Any:
         """Called by Bokeh for each request."""
         return self._user_of
 
@@ -161,18 +161,19 @@ class Server:
         loop.close()
 
     def _build(self) -> BokehServer:
-        return get_server(
-            {PATH: app(self.feed)},
-            port=self.port,
-            address=self.host,
-            websocket_origin=list(self.origins),
-            title="DataWatch",
-            extra_patterns=list(self.extra_patterns),
-            use_index=False,
-            check_unused_sessions_milliseconds=5_000,
-            unused_session_lifetime_milliseconds=5_000,
-            **({"auth_provider": _Auth(self.user_of)} if self.user_of else {}),
-        )
+        options: dict[str, Any] = {
+            "port": self.port,
+            "address": self.host,
+            "websocket_origin": list(self.origins),
+            "title": "DataWatch",
+            "extra_patterns": list(self.extra_patterns),
+            "use_index": False,
+            "check_unused_sessions_milliseconds": 5_000,
+            "unused_session_lifetime_milliseconds": 5_000,
+        }
+        if self.user_of is not None:
+            options["auth_provider"] = _Auth(self.user_of)
+        return get_server({PATH: app(self.feed)}, **options)
 
 
 def build_server(
@@ -188,7 +189,8 @@ def build_server(
 
     Args:
         workspace: stays open as long as the server runs; the caller closes it.
-        host, port: to bind to.
+        host: to bind to.
+        port: to bind to.
         extra_patterns: tornado URL patterns, such as those of the REST interface.
         user_of: who sends a request, from its tornado handler; None lets everybody in.
         origins: ``host:port`` of pages that may open a WebSocket; never ``*``.

@@ -116,6 +116,9 @@ def read_data(
     """Ask for the numbers of a page.
 
     Args:
+        workspace: asked.
+        spec: what the page shows.
+        window: over which time.
         silent: since when nothing has come; lines end there instead of going on at 0.
     """
     series: dict[str, Series] = {}

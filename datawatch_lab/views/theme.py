@@ -72,7 +72,7 @@ def _block(selector: str, tokens: Mapping[str, str], scheme: str) -> str:
 
 
 def tokens_css() -> str:
-    """CSS variables ``--dw-…`` of both themes: the system's choice, unless `data-theme` says one."""
+    """CSS variables of both themes: the system's choice, unless ``data-theme`` names one."""
     dark_system = _block(':root:not([data-theme="light"])', DARK, "dark")
     return "\n".join(
         (

@@ -108,12 +108,26 @@ def test_a_finished_file_starts_again_and_an_unfinished_one_goes_on(tmp_path: Pa
     """After its end a file is read from the start; one that was not ended continues when grown."""
     path = write(tmp_path / "a", NDJSON)
     batches = read(path, batch_bytes=5_000)
-    assert ids(read(path, position(batches[-1]))) == WANTED
+    closed = {**position(batches[-1]), "closed": True}
+    again = read(path, closed)
+    assert ids(again) == WANTED
+    assert [batch.fresh for batch in again] == [True, *[False] * (len(again) - 1)]
     middle = position(batches[3])
     with path.open("ab") as file:
         file.write(text(event(999)) + b"\n")
     assert ids(batches[:4]) + ids(read(path, middle)) == [*WANTED, "evt-999"]
-    assert ids(read(path, position(batches[-1]))) == [*WANTED, "evt-999"]
+    assert ids(read(path, closed)) == [*WANTED, "evt-999"]
+
+
+def test_a_run_killed_after_its_last_batch_is_gone_on_with(tmp_path: Path) -> None:
+    """A file read to its end by a run that could not say so any more is not read once more."""
+    path = write(tmp_path / "a", NDJSON)
+    last = position(read(path)[-1])
+    assert last["done"]
+    again = read(path, last)
+    assert ids(again) == []
+    assert position(again[-1]) == last
+    assert not any(batch.fresh for batch in again)
 
 
 @pytest.mark.parametrize("packing", ["plain", "gzip"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
@@ -132,7 +132,7 @@ class DemoSource:
             if self._stopped.is_set():
                 return
             events += len(stretch.lines)
-            yield self._batch(shop, stretch)
+            yield replace(self._batch(shop, stretch), backfill=True)
             if self.progress is not None:
                 self.progress((stretch.end - start).total_seconds(), total, events)
 

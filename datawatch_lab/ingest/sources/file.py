@@ -1,11 +1,12 @@
 """Files as a source: NDJSON and JSON arrays, plain, gzip or zstd; once, followed, or replayed.
 
 Where to resume is kept as a fingerprint of the head of the input (never its name), a byte offset
-and a line. A file that was read to its end starts again from the beginning, so all its events come
-as duplicates, unless it is followed. One that was not read to its end goes on where it stopped,
-even if it has grown. A file whose head is another, or that is shorter than what was read, is a new
-one. A file that is replaced while it is followed is read to its end, then the new one from its
-start; an event without an id that stands in both at the same offset is taken for the same.
+and a line. A file that was read to its end (``done``) by a run that came to its own end (it then
+adds ``closed``) starts again from the beginning, so all its events come as duplicates, unless it is
+followed. One of which either is missing goes on where it stopped, even if it has grown. A file
+whose head is another, or that is shorter than what was read, is a new one. A file that is replaced
+while it is followed is read to its end, then the new one from its start; an event without an id
+that stands in both at the same offset is taken for the same.
 """
 
 from __future__ import annotations

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import msgspec
 
 from datawatch_lab.core.values import LedgerCounts, TableInfo
@@ -47,7 +49,7 @@ def status(engine: Engine, ask: Nothing) -> StatusAnswer:
         for each in engine.store.sources()
     ]
     newest = engine.last_event()
-    heard = max((s.last_received for s in engine.store.sources() if s.last_received), default=None)
+    heard = _last_received(engine)
     return StatusAnswer(
         str(engine.path),
         engine.version,
@@ -81,13 +83,19 @@ class TablesAsk(msgspec.Struct, frozen=True, kw_only=True):
 def tables(engine: Engine, ask: TablesAsk) -> list[TableAnswer]:
     """The tables found so far, with their columns, roles and whether data still comes."""
     wanted = engine.tables() if ask.name is None else [engine.table(ask.name)]
-    return [_table(engine, each) for each in wanted]
+    heard = _last_received(engine)
+    return [_table(engine, each, heard) for each in wanted]
 
 
-def _table(engine: Engine, table: TableInfo) -> TableAnswer:
+def _last_received(engine: Engine) -> datetime | None:
+    times = (each.last_received for each in engine.store.sources())
+    return max((each for each in times if each), default=None)
+
+
+def _table(engine: Engine, table: TableInfo, heard: datetime | None) -> TableAnswer:
     seen = engine.table_counts(table)
     state, message = freshness(
-        seen.last_received, seen.last_ts, engine.clock.now(), engine.settings.stale_after
+        seen.last_received, seen.last_ts, engine.clock.now(), engine.settings.stale_after, heard
     )
     return TableAnswer(
         name=table.name,
