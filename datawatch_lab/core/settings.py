@@ -13,10 +13,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         timezone: IANA name; governs days and ``today``.
         allowed_lateness: an event older than its source's watermark by more than this is late.
-        close_delay: a bucket closes this long after the watermark passed its end.
         future_tolerance: an event further ahead of the clock than this is quarantined.
-        batch_time: the engine gathers events for at most this long before it stores them.
-        batch_events: and at most this many.
+        batch_events: events that the engine stores in one transaction at most.
         queue_events: events waiting for the engine before sources are told to slow down.
         role_sample: rows of a table that field roles are inferred from.
         max_label_sets: label sets a metric keeps; the rest fall into ``__other__``.
@@ -27,9 +25,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     timezone: str = "UTC"
     allowed_lateness: timedelta = timedelta(hours=24)
-    close_delay: timedelta = timedelta(seconds=10)
     future_tolerance: timedelta = timedelta(minutes=5)
-    batch_time: timedelta = timedelta(milliseconds=100)
     batch_events: int = 50_000
     queue_events: int = 200_000
     role_sample: int = 1_000

@@ -143,12 +143,14 @@ class Cutter:
         blank = len(self._rest) - len(self._rest.lstrip(_SPACES))
         self.line += self._rest.count(b"\n", 0, blank)
         self._drop(blank)
-        end = self._rest.find(b"\n")
-        if not self._rest or (end < 0 and not final and len(self._rest) < KEPT_OF_LONG):
-            return False  # the first line shows the layout
-        first = self._rest[: end if end >= 0 else None].rstrip(_SPACES)
-        alone = end < 0 or not self._rest[end:].strip(_SPACES)
-        if first[:1] == b"[" and (alone or not first.endswith(b"]")):
+        seen = self._rest[:KEPT_OF_LONG]  # no more than this decides, however it is read
+        first, ended, behind = seen.partition(b"\n")
+        first = first.rstrip(_SPACES)
+        whole_array = first[:1] == b"[" and first.endswith(b"]")
+        decided = bool(ended) and not (whole_array and not behind.strip(_SPACES))
+        if not seen or not (decided or final or len(seen) == KEPT_OF_LONG):
+            return False
+        if first[:1] == b"[" and not (whole_array and behind.strip(_SPACES)):
             self.mode, self.line = "array", 1
             self._drop(1)
         else:

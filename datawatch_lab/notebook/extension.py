@@ -9,7 +9,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from IPython.core.magic import Magics, line_magic, magics_class
 
 from datawatch_lab.notebook.inline import prepare_output
-from datawatch_lab.notebook.listings import metric_search
+from datawatch_lab.notebook.listings import metric_listing
 from datawatch_lab.notebook.objects import Lab
 from datawatch_lab.notebook.objects import open as open_lab
 
@@ -47,7 +47,7 @@ class DataWatchMagics(Magics):
             return self.close()
         lab = self.current()
         if command == "metrics" and rest:
-            return metric_search(lab.workspace, rest)
+            return metric_listing(lab.workspace, search=rest)
         shown = getattr(lab, command)
         return shown() if command in ("ledger", "quarantine") else shown
 

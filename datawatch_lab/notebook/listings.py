@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import keyword
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Generic, Self, TypeVar
 
@@ -17,30 +18,46 @@ Item = TypeVar("Item")
 Shown = tuple[str, Sequence[str], Sequence[Sequence[object]]]
 """Title, heads and rows of a display."""
 
+_FRESH_SECONDS = 1.0
+
 
 class Listing(Mapping[str, Item], Generic[Item]):
-    """Things by name, as they were when it was asked for: ``all["name"]`` or ``all.name``.
+    """Things by name: ``all["name"]`` or ``all.name``.
+
+    It asks for the names when it is used, at most once a second, so that what came meanwhile is in
+    it and completion stays quick.
 
     Args:
         kind: ``table`` or ``metric``.
-        items: by name.
-        show: title, heads and rows of its display.
+        fetch: gives the things by name.
+        show: title, heads and rows of the display.
     """
 
     def __init__(
         self,
         kind: str,
-        items: Mapping[str, Item],
+        fetch: Callable[[], Mapping[str, Item]],
         show: Callable[[Mapping[str, Item]], Shown],
     ) -> None:
         self._kind = kind
-        self._items = dict(items)
+        self._fetch = fetch
         self._show = show
+        self._fetched: Mapping[str, Item] = {}
+        self._fetched_at = -_FRESH_SECONDS
+
+    @property
+    def _items(self) -> Mapping[str, Item]:
+        now = time.monotonic()
+        if now - self._fetched_at >= _FRESH_SECONDS:
+            self._fetched = self._fetch()
+            self._fetched_at = time.monotonic()
+        return self._fetched
 
     def __getitem__(self, name: str) -> Item:
-        if name not in self._items:
-            raise not_found(self._kind, name, self._items)
-        return self._items[name]
+        items = self._items
+        if name not in items:
+            raise not_found(self._kind, name, items)
+        return items[name]
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._items)
@@ -62,9 +79,10 @@ class Listing(Mapping[str, Item], Generic[Item]):
     def __getattr__(self, name: str) -> Item:
         if name.startswith("_"):
             raise AttributeError(name)
-        if name not in self._items:
-            raise AttributeError(str(not_found(self._kind, name, self._items)))
-        return self._items[name]
+        items = self._items
+        if name not in items:
+            raise AttributeError(str(not_found(self._kind, name, items)))
+        return items[name]
 
     def __dir__(self) -> list[str]:
         plain = [
@@ -131,20 +149,25 @@ class Table:
 
 def table_listing(workspace: Workspace) -> Listing[Table]:
     """The tables of a workspace."""
-    found = {each.name: Table(workspace, each) for each in workspace.tables()}
-    return Listing("table", found, _show_tables)
+    return Listing(
+        "table",
+        lambda: {each.name: Table(workspace, each) for each in workspace.tables()},
+        _show_tables,
+    )
 
 
-def metric_listing(workspace: Workspace, of: str | None = None) -> Listing[Metric]:
-    """The metrics of a workspace, or of one table."""
-    found = {each.name: Metric(workspace, each) for each in workspace.metrics(table=of)}
-    return Listing("metric", found, _show_metrics)
-
-
-def metric_search(workspace: Workspace, text: str) -> Listing[Metric]:
-    """The metrics whose name or description has a text in it."""
-    found = {each.name: Metric(workspace, each) for each in workspace.metrics(search=text)}
-    return Listing("metric", found, _show_metrics)
+def metric_listing(
+    workspace: Workspace, of: str | None = None, *, search: str | None = None
+) -> Listing[Metric]:
+    """The metrics of a workspace, of one table, or with a text in name or description."""
+    return Listing(
+        "metric",
+        lambda: {
+            each.name: Metric(workspace, each)
+            for each in workspace.metrics(table=of, search=search)
+        },
+        _show_metrics,
+    )
 
 
 def _show_tables(items: Mapping[str, Table]) -> Shown:

@@ -1,13 +1,17 @@
-"""A metric in a notebook: its value, its points as a DataFrame, its plot, its live plot."""
+"""A metric in a notebook: its value, its points, its plot, live in the cell."""
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from datawatch_lab.notebook.html import table, text_table
-from datawatch_lab.notebook.ranges import Moment, question
-from datawatch_lab.service.answers import MetricAnswer, QueryAnswer
+from datawatch_lab.core.durations import format_duration, parse_duration
+from datawatch_lab.core.errors import InputError
+from datawatch_lab.notebook import markup
+from datawatch_lab.notebook.answer import Answer
+from datawatch_lab.notebook.listing import Listing
+from datawatch_lab.service.answers import MetricAnswer
 from datawatch_lab.service.handle import Workspace
 from datawatch_lab.views.format import unit_mark
 
@@ -16,188 +20,304 @@ if TYPE_CHECKING:
 
     from datawatch_lab.notebook.live import Live
 
+Time = str | datetime
+Span = str | float | timedelta
+Where = str | Mapping[str, object]
+By = str | Sequence[str]
+
+_HEADS = ("metric", "unit", "default", "labels", "meaning")
+
+
+def time_range(
+    last: Span | None, start: Time | None, end: Time | None
+) -> tuple[str | None, str | None]:
+    """``from`` and ``to`` as the service takes them; None for what the data suggests.
+
+    Raises:
+        InputError: both ``last`` and ``start`` say where it begins, or ``last`` is no duration.
+
+    >>> time_range("1h", None, None)
+    ('now-1h', None)
+    """
+    if last is None:
+        return _moment(start), _moment(end)
+    if start is not None:
+        raise InputError(f"both last={last!r} and start={start!r} say where it begins; give one.")
+    span = parse_duration(last)
+    if span <= timedelta(0):
+        raise InputError(f"last={last!r} is not above 0.")
+    if end is None:
+        return f"now-{format_duration(span)}", None
+    if isinstance(end, datetime):
+        return _moment(end - span), _moment(end)
+    return _before(end, span), end
+
+
+def _before(end: str, span: timedelta) -> str:
+    """The moment a span before one that is given as text."""
+    bare = end.strip()
+    if bare[:1] in ("-", "+"):
+        bare = f"now{bare}"
+    if bare[:3].isalpha():
+        if not bare.isalpha():
+            raise InputError(f"last with end={end!r} is not clear.", hint="Give start and end.")
+        return f"{bare}-{format_duration(span)}"
+    try:
+        return _moment(datetime.fromisoformat(bare) - span) or ""
+    except ValueError:
+        raise InputError(
+            f"end={end!r} is not a time.", hint="Write ISO 8601, now, today, or give start and end."
+        ) from None
+
+
+def _moment(at: Time | None) -> str | None:
+    return at.isoformat() if isinstance(at, datetime) else at
+
+
+def filter_text(where: Where | None) -> str | None:
+    """Filters as the service takes them.
+
+    Raises:
+        InputError: a value has a comma, which the service cannot take.
+
+    >>> filter_text({"status": "paid", "country": "DE"})
+    'status=paid,country=DE'
+    """
+    if where is None or isinstance(where, str):
+        return where or None
+    for label, value in where.items():
+        if "," in f"{label}{value}" or "=" in label:
+            raise InputError(f"where: {label}={value!r} has a comma, which filters cannot hold.")
+    return ",".join(f"{label}={value}" for label, value in where.items()) or None
+
+
+def group_text(by: By | None) -> str | None:
+    """Labels to group by as the service takes them.
+
+    >>> group_text(["status", "country"])
+    'status,country'
+    """
+    return by if by is None or isinstance(by, str) else ",".join(by) or None
+
+
+def question(
+    *,
+    last: Span | None = None,
+    start: Time | None = None,
+    end: Time | None = None,
+    aggregation: str | None = None,
+    by: By | None = None,
+    where: Where | None = None,
+) -> dict[str, str | None]:
+    """The parts of a question in the service's words."""
+    begin, finish = time_range(last, start, end)
+    return {
+        "start": begin,
+        "end": finish,
+        "aggregation": aggregation,
+        "group_by": group_text(by),
+        "filters": filter_text(where),
+    }
+
 
 class Metric:
-    """A metric of a workspace.
+    """One metric of a workspace; what it is, as of when it was asked for.
 
-    Every question takes the same words: ``last="1h"``, or ``start`` and ``end`` (ISO 8601 or
-    relative, such as ``-1d``); with neither, the last hour, or all of the data when it is history.
-
-    Attributes:
-        info: name, meaning, unit, labels, aggregations.
+    Questions take the same words: ``last="1h"``, or ``start`` and ``end`` as ISO 8601, relative
+    (``-1h``, ``today``) or datetimes; ``by`` a label or several; ``where={"status": "paid"}``;
+    ``aggregation`` one of `aggregations`. Without a time it is the last hour, or the range that the
+    data has when that is history.
     """
 
-    def __init__(self, workspace: Workspace, info: MetricAnswer) -> None:
+    def __init__(self, workspace: Workspace, raw: MetricAnswer) -> None:
         self.workspace = workspace
-        self.info = info
+        self.raw = raw
+        self.name = raw.name
+        self.table = raw.table
+        self.field = raw.field
+        self.unit = raw.unit
+        self.labels = tuple(raw.labels)
+        self.aggregation = raw.aggregation
+        self.aggregations = tuple(raw.aggregations)
+        self.description = raw.description
 
-    @property
-    def name(self) -> str:
-        """Its name, unique in the workspace."""
-        return self.info.name
+    def value(self, last: Span | None = None, **how: Any) -> float | None | pd.Series[float]:
+        """The value over a range: a number, or a series by label where there are several.
 
-    @property
-    def unit(self) -> str:
-        """Its unit; ``1`` for counts, '' when not known."""
-        return self.info.unit
+        Args:
+            last: a duration back from now.
+            how: ``start``, ``end``, ``aggregation``, ``by``, ``where``; see the class.
+        """
+        return Answer(self.workspace.query(self.name, **question(last=last, **how))).value()
 
-    @property
-    def labels(self) -> list[str]:
-        """What it can be split by."""
-        return list(self.info.labels)
+    def range(self, last: Span | None = None, *, step: Span | None = None, **how: Any) -> Answer:
+        """The points over a range, as an answer that makes frames and plots.
 
-    def value(
+        Args:
+            last: a duration back from now.
+            step: width of a bucket; None for what suits the range.
+            how: ``start``, ``end``, ``aggregation``, ``by``, ``where``; see the class.
+        """
+        width = None if step is None else format_duration(parse_duration(step))
+        asked = question(last=last, **how)
+        return Answer(self.workspace.range(self.name, step=width, **asked))
+
+    def df(self, last: Span | None = None, *, step: Span | None = None, **how: Any) -> pd.DataFrame:
+        """The points as a frame: indexed by time (UTC), a column per series; see `Answer.df`."""
+        return self.range(last, step=step, **how).df()
+
+    def plot(
         self,
-        last: str | timedelta | None = None,
+        last: Span | None = None,
         *,
-        start: Moment = None,
-        end: Moment = None,
-        aggregation: str | None = None,
-        by: str | None = None,
-        where: dict[str, str] | None = None,
+        step: Span | None = None,
+        kind: str = "line",
+        title: str = "",
+        width: int | None = None,
+        **how: Any,
     ) -> Any:
-        """One value over the range; with ``by``, a pandas Series with a value per label value.
-
-        Returns:
-            A float, or None where nothing is known; a Series for several series.
-        """
-        how = question(
-            self.workspace,
-            last=last,
-            start=start,
-            end=end,
-            aggregation=aggregation,
-            by=by,
-            where=where,
-        )
-        answer = self.workspace.query(self.name, **how)
-        values = [each.points[0][1] if each.points else None for each in answer.series]
-        if len(answer.series) == 1 and not answer.series[0].labels:
-            return values[0]
-        if not answer.series:
-            return None
-        return _by_label(answer, values)
-
-    def range(
-        self,
-        last: str | timedelta | None = None,
-        *,
-        start: Moment = None,
-        end: Moment = None,
-        step: str | None = None,
-        by: str | None = None,
-        aggregation: str | None = None,
-        where: dict[str, str] | None = None,
-    ) -> QueryAnswer:
-        """The points as they are answered."""
-        how = question(
-            self.workspace,
-            last=last,
-            start=start,
-            end=end,
-            aggregation=aggregation,
-            by=by,
-            where=where,
-        )
-        return self.workspace.range(self.name, step=step, **how)
-
-    def df(self, last: str | timedelta | None = None, **how: Any) -> pd.DataFrame:
-        """The points as a pandas DataFrame.
+        """The points as a HoloViews object; the bucket that is not over yet is dashed.
 
         Args:
-            last: how far back.
-            how: start, end, step, by, aggregation, where, as in `range`.
-
-        Returns:
-            Index: start of each bucket, UTC. One column per series, named after the metric or after
-            the label's values. NaN where nothing is known.
+            last: a duration back from now.
+            step: width of a bucket; None for what suits the range.
+            kind: ``line``, or ``bar`` for the newest value of each series.
+            title: by default the metric and its aggregation.
+            width: in pixels; None fills the cell.
+            how: ``start``, ``end``, ``aggregation``, ``by``, ``where``; see the class.
         """
-        return frame(self.range(last, **how))
-
-    def plot(self, last: str | timedelta | None = None, *, kind: str = "line", **how: Any) -> Any:
-        """The points as a HoloViews object, with the unit on its axis.
-
-        Args:
-            last: how far back.
-            kind: ``line``, or ``bar`` for the last value of each series.
-            how: start, end, step, by, aggregation, where, as in `range`.
-        """
-        from datawatch_lab.views.hv import to_hv
-
-        return to_hv(self.range(last, **how), kind=kind)
+        return self.range(last, step=step, **how).plot(kind=kind, title=title, width=width)
 
     def live(
         self,
-        last: str | timedelta = "15m",
+        last: Span = "15m",
         *,
-        every: str | timedelta = "1s",
-        step: str | None = None,
-        by: str | None = None,
-        aggregation: str | None = None,
-        where: dict[str, str] | None = None,
+        every: Span = "1s",
+        step: Span | None = None,
+        width: int | None = None,
+        **how: Any,
     ) -> Live:
-        """A plot that moves in the cell, until its output goes away or ``.stop()``.
+        """A plot in the cell that goes on with the data until the cell is cleared or run again.
 
         Args:
-            last: how far back.
-            every: between looks at the workspace.
-            step: width of a bucket.
-            by: a label; one line per value.
-            aggregation: other than the metric's own.
-            where: only these label values.
+            last: how much of the past it shows.
+            every: how often it looks for new data; at least 0.1 s.
+            step: width of a bucket; None for what suits the range.
+            width: in pixels; None fills the cell.
+            how: ``aggregation``, ``by``, ``where``; see the class.
         """
         from datawatch_lab.notebook.live import Live
 
-        how = {"step": step, "by": by, "aggregation": aggregation, "where": where}
-        return Live(self, last=last, every=every, how=how)
-
-    def _rows(self) -> list[tuple[str, str]]:
-        info = self.info
-        return [
-            ("meaning", info.description),
-            ("table", info.table or "(workspace)"),
-            ("unit", unit_mark(info.unit) or ("count" if info.unit == "1" else "not known")),
-            ("labels", ", ".join(info.labels) or "none"),
-            ("aggregations", f"{', '.join(info.aggregations)} (default: {info.aggregation})"),
-        ]
-
-    def _usage(self) -> str:
-        by = f', by="{self.info.labels[0]}"' if self.info.labels else ""
-        return f'.value("1h"), .df("1h"{by}), .plot("6h"), .live("15m")'
+        if how.keys() & {"start", "end"}:
+            raise InputError(f"{self.name}: a live plot ends now; say with last how much it shows.")
+        parse_duration(last)
+        return Live(self, last=last, every=parse_duration(every), step=step, width=width, how=how)
 
     def __repr__(self) -> str:
-        return text_table(f"Metric {self.name}", ("", ""), [*self._rows(), ("use", self._usage())])
+        unit = f" [{self.unit}]" if self.unit not in ("", "1") else ""
+        return f"<Metric {self.name}{unit}: {self.description}>"
 
     def _repr_html_(self) -> str:
-        return table(f"Metric {self.name}", ("", ""), self._rows(), note=f"Use {self._usage()}")
+        rows = [
+            ("Meaning", self.description),
+            ("Unit", unit_words(self.unit)),
+            ("Aggregations", ", ".join(self.aggregations)),
+            ("Labels", ", ".join(self.labels) or "none"),
+        ]
+        return markup.block(
+            markup.paragraph(markup.name(self.name), markup.soft(self.table)),
+            markup.table(["", ""], [(markup.soft(key), said) for key, said in rows]),
+        )
 
 
-def frame(answer: QueryAnswer) -> pd.DataFrame:
-    """An answer with points as a DataFrame; see `Metric.df`."""
-    import pandas as pd
+def unit_words(unit: str) -> str:
+    """A unit for people.
 
-    from datawatch_lab.views.hv import columns, series_name
-
-    parts = {}
-    for each in answer.series:
-        times, values = columns(each)
-        name = series_name(each) if each.labels else answer.metric
-        parts[name] = pd.Series(values, index=pd.DatetimeIndex(times).tz_localize("UTC"))
-    found = pd.DataFrame(parts)
-    if not parts:
-        found.index = pd.DatetimeIndex([], tz="UTC")
-    found.index.name = "time"
-    names = {name for each in answer.series for name in each.labels}
-    found.columns.name = next(iter(names)) if len(names) == 1 else None
-    return found
+    >>> unit_words("1"), unit_words("1/min"), unit_words("")
+    ('count', 'per minute', 'not known')
+    """
+    known = {"1": "count", "": "not known", "1/min": "per minute", "ratio": "share, 0 to 1"}
+    return known.get(unit, unit_mark(unit))
 
 
-def _by_label(answer: QueryAnswer, values: list[float | None]) -> pd.Series[Any]:
-    import pandas as pd
+class Metrics(Listing[Metric]):
+    """The metrics of a workspace by name: ``lab.metrics["orders_amount_sum"]``."""
 
-    from datawatch_lab.views.hv import series_name
+    kind = "metric"
 
-    names = [series_name(each) for each in answer.series]
-    label = next(iter(answer.series[0].labels), None)
-    index = pd.Index(names, name=label)
-    return pd.Series(values, index=index, name=answer.metric, dtype="float64")
+    def of(self, table: str) -> Metrics:
+        """Those of one table.
+
+        Raises:
+            NotFoundError: no metric belongs to such a table; names the nearest.
+        """
+        from datawatch_lab.core.errors import not_found
+
+        tables = {each.table for each in self._items.values()}
+        if table not in tables:
+            raise not_found("table", table, tables - {""})
+        return Metrics({name: m for name, m in self._items.items() if m.table == table})
+
+    def search(self, text: str) -> Metrics:
+        """Those with the text in their name or meaning, whatever the case."""
+        wanted = text.lower()
+        return Metrics(
+            {
+                name: each
+                for name, each in self._items.items()
+                if wanted in f"{name} {each.description}".lower()
+            }
+        )
+
+    def df(self) -> pd.DataFrame:
+        """A row per metric, indexed by name."""
+        import pandas as pd
+
+        rows = [
+            (m.name, m.table, m.field, m.unit, m.aggregation, list(m.labels), m.description)
+            for m in self._items.values()
+        ]
+        heads = ["name", "table", "field", "unit", "aggregation", "labels", "description"]
+        return pd.DataFrame(rows, columns=heads).set_index("name")
+
+    def __repr__(self) -> str:
+        if not self:
+            return "<Metrics: none yet>"
+        rows = [_row(each) for each in self._items.values()]
+        return f"<Metrics: {len(self)}>\n" + markup.plain_table(_HEADS, rows)
+
+    def _repr_html_(self) -> str:
+        groups = self._groups()
+        share = max(1, markup.SHOWN // max(1, len(groups)))
+        shown = list(groups.items())[: markup.SHOWN]
+        parts = [_group(table, own, share, len(groups) == 1) for table, own in shown]
+        what = f"{len(self):,} metrics" if self else "No metrics yet: they come with the first data"
+        return markup.block(
+            markup.paragraph(markup.name(what), markup.soft("one by name: lab.metrics[…]")),
+            *parts,
+            markup.more(len(groups), len(shown), "lab.metrics.df()"),
+        )
+
+    def _groups(self) -> dict[str, list[Metric]]:
+        groups: dict[str, list[Metric]] = {}
+        for each in self._items.values():
+            groups.setdefault(each.table, []).append(each)
+        return groups
+
+
+def _row(metric: Metric) -> tuple[str, str, str, str, str]:
+    labels = ", ".join(metric.labels)
+    return metric.name, unit_words(metric.unit), metric.aggregation, labels, metric.description
+
+
+def _group(table: str, own: Sequence[Metric], share: int, is_open: bool) -> markup.Safe:
+    rows: Iterable[tuple[object, ...]] = (
+        (markup.code(row[0]), *row[1:]) for row in map(_row, own[:share])
+    )
+    where = f"lab.metrics.of({table!r})" if not is_open else "lab.metrics.df()"
+    summary = markup.Safe(
+        f"{markup.text(table or 'workspace')} {markup.soft(f'{len(own):,} metrics')}"
+    )
+    body = markup.table(_HEADS, list(rows), nowrap=(0, 1, 2))
+    rest = markup.more(len(own), share, where)
+    return markup.details(summary, markup.Safe(body + rest), is_open=is_open)

@@ -1,34 +1,75 @@
-"""`Lab`: a workspace in a notebook. ``open`` a file or ``connect`` to a server."""
+"""`Lab`: a workspace in a notebook. ``lab = dw.open()`` or ``dw.connect("http://…")``."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+import time
+import weakref
+from collections.abc import Callable, Iterable, Mapping
+from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
 
-from datawatch_lab.core.settings import Settings
-from datawatch_lab.core.values import LedgerCounts
-from datawatch_lab.notebook.listings import Listing, Table, metric_listing, table_listing
-from datawatch_lab.notebook.metric import Metric
-from datawatch_lab.notebook.trust import Ledger, Quarantine, Status
+import msgspec
+
+from datawatch_lab.core.durations import format_duration, parse_duration
+from datawatch_lab.core.errors import InputError
+from datawatch_lab.notebook import markup
+from datawatch_lab.notebook.answer import Answer
+from datawatch_lab.notebook.masking import Masking
+from datawatch_lab.notebook.metric import Metric, Metrics, Span, question
+from datawatch_lab.notebook.progress import Bar, face, shell
+from datawatch_lab.notebook.tables import Table, Tables
+from datawatch_lab.notebook.trust import Ledger, Quarantine, Replayed, Status, Taken
 from datawatch_lab.service import handle
-from datawatch_lab.service.answers import EventsAnswer, Fixed, QueryAnswer, ReplayAnswer
+from datawatch_lab.service.answers import EventsAnswer, Fixed
 from datawatch_lab.service.handle import Workspace
-from datawatch_lab.service.intake import Progress, file_source, ingest_source
+
+if TYPE_CHECKING:
+    from datawatch_lab.core.sources import Source
+
+_KEPT_SECONDS = 2.0
+"""How long names stay before they are asked for again: completion asks at every key."""
+
+Given = TypeVar("Given")
+
+
+class Fresh(Generic[Given]):
+    """An attribute that is asked for when it is used.
+
+    No ``property``, since IPython evaluates none when it completes ``lab.metrics["…``.
+
+    Args:
+        ask: gives it.
+    """
+
+    def __init__(self, ask: Callable[[Lab], Given]) -> None:
+        self._ask = ask
+        self.__doc__ = ask.__doc__
+
+    @overload
+    def __get__(self, lab: None, owner: type[Lab]) -> Fresh[Given]: ...
+    @overload
+    def __get__(self, lab: Lab, owner: type[Lab]) -> Given: ...
+    def __get__(self, lab: Lab | None, owner: type[Lab]) -> Fresh[Given] | Given:
+        """The thing itself, or this when asked of the class."""
+        return self if lab is None else self._ask(lab)
 
 
 class Lab:
-    """A workspace whose tables and metrics show themselves.
+    """A workspace: its tables, metrics and accounts as objects that show themselves.
 
-    Use it as a context manager or `close` it; a file that this kernel owns is free again then.
+    Use it as a context manager, or `close` it. What it gives is as of when it was asked for.
 
     Attributes:
-        workspace: the operations as plain methods.
+        workspace: the service's handle, for what has no object here.
     """
 
     def __init__(self, workspace: Workspace) -> None:
         self.workspace = workspace
+        self.closed = False
+        self._kept: dict[str, tuple[float, Any]] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -41,100 +82,254 @@ class Lab:
     ) -> None:
         self.close()
 
+    def close(self) -> None:
+        """Release the file, or the connection; a server goes on. Harmless when said twice."""
+        if not self.closed:
+            self.closed = True
+            self.workspace.close()
+
     @property
     def place(self) -> str:
-        """Path of the workspace, or address of its server."""
+        """Path of the workspace, or address of the server."""
         return self.workspace.place
 
-    @property
-    def tables(self) -> Listing[Table]:
-        """The tables: ``lab.tables.orders``, ``lab.tables["orders"]``."""
-        return table_listing(self.workspace)
+    # --------------------------------------------------------------------- what there is
 
-    @property
-    def metrics(self) -> Listing[Metric]:
-        """The metrics: ``lab.metrics["orders_amount_sum"]``."""
-        return metric_listing(self.workspace)
+    def _find_tables(self) -> Tables:
+        """The tables found so far, by name."""
+        return self._keep("tables", self._ask_tables)
+
+    def _find_metrics(self) -> Metrics:
+        """The metrics that can be queried, by name."""
+        return self._keep("metrics", self._ask_metrics)
+
+    tables = Fresh(_find_tables)
+    metrics = Fresh(_find_metrics)
+
+    def _ask_tables(self) -> Tables:
+        found = self.workspace.tables()
+        return Tables({each.name: Table(each, self._find_metrics) for each in found})
+
+    def _ask_metrics(self) -> Metrics:
+        found = self.workspace.metrics()
+        return Metrics({each.name: Metric(self.workspace, each) for each in found})
+
+    def _keep(self, name: str, ask: Callable[[], Given]) -> Given:
+        at, kept = self._kept.get(name, (-_KEPT_SECONDS, None))
+        if kept is None or time.monotonic() - at >= _KEPT_SECONDS:
+            kept = ask()
+            self._kept[name] = (time.monotonic(), kept)
+        found: Given = kept
+        return found
+
+    def table(self, name: str) -> Table:
+        """One table, as it is now; a `NotFoundError` names the nearest when there is none."""
+        return Table(self.workspace.table(name), self._find_metrics)
+
+    def metric(self, name: str) -> Metric:
+        """One metric; a `NotFoundError` names the nearest when there is none."""
+        return Metric(self.workspace, self.workspace.metric(name))
 
     @property
     def status(self) -> Status:
         """The workspace at a glance."""
         return Status(self.workspace.status())
 
-    def table(self, name: str) -> Table:
-        """One table; the error for an unknown name names the nearest."""
-        return Table(self.workspace, self.workspace.table(name))
+    # --------------------------------------------------------------------- questions
 
-    def metric(self, name: str) -> Metric:
-        """One metric; the error for an unknown name names the nearest."""
-        return Metric(self.workspace, self.workspace.metric(name))
+    def query(self, metric: str, last: Span | None = None, **how: Any) -> Answer:
+        """One value per series over a range.
+
+        Args:
+            metric: its name.
+            last: a duration back from now.
+            how: ``start``, ``end``, ``aggregation``, ``by``, ``where``; see `Metric`.
+        """
+        return Answer(self.workspace.query(metric, **question(last=last, **how)))
+
+    def range(
+        self, metric: str, last: Span | None = None, *, step: Span | None = None, **how: Any
+    ) -> Answer:
+        """Points over a range, one per step and series.
+
+        Args:
+            metric: its name.
+            last: a duration back from now.
+            step: width of a bucket; None for what suits the range.
+            how: ``start``, ``end``, ``aggregation``, ``by``, ``where``; see `Metric`.
+        """
+        width = None if step is None else format_duration(parse_duration(step))
+        return Answer(self.workspace.range(metric, step=width, **question(last=last, **how)))
+
+    # --------------------------------------------------------------------- trust
 
     def ledger(self) -> Ledger:
-        """What became of everything received."""
+        """What became of everything received: the counts always add up."""
         return Ledger(self.workspace.ledger())
 
     def quarantine(self, limit: int = 100, state: str = "waiting") -> Quarantine:
-        """Events that were set aside, oldest first."""
-        sensitive = {
-            column.name
-            for table in self.workspace.tables()
-            for column in table.columns
-            if column.sensitive
-        }
-        return Quarantine(self.workspace.quarantine(limit=limit, state=state), sensitive)
-
-    def replay(self, ids: Sequence[int] = (), fixed: Sequence[Fixed] = ()) -> ReplayAnswer:
-        """Take quarantined events in again, corrected or as they are."""
-        return self.workspace.replay(ids, fixed)
-
-    def query(self, name: str, **how: Any) -> QueryAnswer:
-        """The value of a metric, as the service answers it; see `Metric.value` for more comfort."""
-        return self.workspace.query(name, **how)
-
-    def range(self, name: str, **how: Any) -> QueryAnswer:
-        """The points of a metric, as the service answers them; see `Metric.df`."""
-        return self.workspace.range(name, **how)
-
-    def ingest(self, path: str | Path, progress: Progress | None = None) -> LedgerCounts:
-        """Read a file of change events to its end, exactly once; read again, it is all duplicates.
+        """Events that were set aside, oldest first.
 
         Args:
-            path: NDJSON or a JSON array, also gzip or zstd.
-            progress: called with the counts so far.
+            limit: at most this many.
+            state: ``waiting`` or ``replayed``.
         """
-        return ingest_source(self.workspace, file_source(str(path)), progress)
+        return Quarantine(self.workspace.quarantine(limit, state), self._masking())
 
-    def post(self, body: bytes, *, content_type: str = "", wait: bool = True) -> EventsAnswer:
-        """Take events in from JSON text: one object, an array, a batch object or NDJSON."""
-        return self.workspace.post(body, content_type=content_type, wait=wait)
+    def replay(
+        self,
+        ids: Iterable[int] = (),
+        fixed: Mapping[int, str | Mapping[str, Any]] | None = None,
+    ) -> Replayed:
+        """Try events of the quarantine again.
 
-    def close(self) -> None:
-        """Let go of the workspace."""
-        self.workspace.close()
+        Args:
+            ids: as they are; with no ``ids`` and no ``fixed``, all that wait.
+            fixed: corrected events by id, as JSON text or as a dictionary.
+        """
+        corrected = [_fixed(number, event) for number, event in (fixed or {}).items()]
+        answer = self.workspace.replay(list(ids), corrected)
+        self._kept.clear()
+        return Replayed(answer, self._masking())
+
+    def _masking(self) -> Masking:
+        columns = (each for table in self._find_tables().values() for each in table.raw.columns)
+        return Masking(each.name for each in columns if each.sensitive)
+
+    # --------------------------------------------------------------------- taking in
+
+    def ingest(
+        self, path: str | os.PathLike[str], *, speed: float | None = None, progress: bool = True
+    ) -> Taken:
+        """Read a file of change events, each event exactly once; a second time, all duplicates.
+
+        When interrupted it stops between two batches; the same call goes on from there.
+
+        Args:
+            path: NDJSON or a JSON array, plain, gzip or zstd.
+            speed: replay at this many times the pace of the events; None: as fast as possible.
+            progress: show a bar where somebody watches.
+        """
+        from datawatch_lab.service.intake import file_source
+
+        with Bar(os.path.basename(path), face() if progress else None) as bar:  # noqa: PTH119
+            return self._take(file_source(os.fspath(path), speed=speed, progress=bar.done))
+
+    def ingest_demo(self, days: float = 2.0, *, seed: int = 7, progress: bool = True) -> Taken:
+        """Read the past of a simulated shop, up to the present: customers, orders, payments.
+
+        Called again it brings what would have happened since.
+
+        Args:
+            days: of history that a new shop brings along.
+            seed: the same seed is the same shop.
+            progress: show a bar where somebody watches.
+        """
+        from datawatch_lab.service.intake import demo_source
+
+        if days <= 0:
+            raise InputError(f"ingest_demo: days is {days:g}; it must be above 0.")
+        with Bar("demo", face() if progress else None) as bar:
+            return self._take(
+                demo_source(
+                    seed=seed, history=timedelta(days=days), live=False, progress=bar.done
+                )
+            )
+
+    def _take(self, source: Source) -> Taken:
+        from datawatch_lab.service.intake import ingest_source
+
+        began = time.monotonic()
+        try:
+            counts = ingest_source(self.workspace, source)
+        except KeyboardInterrupt:
+            source.stop()
+            raise
+        finally:
+            self._kept.clear()
+        return Taken(source.name, counts, time.monotonic() - began)
+
+    def post(self, events: bytes | str | Mapping[str, Any] | list[Any]) -> EventsAnswer:
+        """Take events in; the answer comes once they are durable and in metrics.
+
+        Args:
+            events: JSON text (one object, an array or NDJSON), or the events themselves.
+        """
+        if isinstance(events, str):
+            body = events.encode()
+        else:
+            body = events if isinstance(events, bytes) else msgspec.json.encode(events)
+        self._kept.clear()
+        return self.workspace.post(body)
+
+    # --------------------------------------------------------------------- how it shows itself
 
     def __repr__(self) -> str:
-        return f"<Lab {self.place}>  try .status, .tables, .metrics, .ledger(), .quarantine()"
+        return f"<Lab {markup.short(self.place)}{' (closed)' if self.closed else ''}>"
+
+    def _repr_html_(self) -> str:
+        ways = ("lab.status", "lab.tables", "lab.metrics", "lab.ledger()", "lab.quarantine()")
+        served = "through its server" if self.workspace.is_remote else "in this process"
+        return markup.block(
+            markup.paragraph(
+                markup.name(self.place), markup.tag("closed") if self.closed else served
+            ),
+            markup.paragraph(*(markup.code(each) for each in ways)),
+        )
 
 
-def open(  # noqa: A001 — the name that users say: dw.open(path)
-    path: str | Path | None = None,
-    *,
-    settings: Settings | None = None,
-    create: bool = True,
-) -> Lab:
-    """Open a workspace file, or attach to the engine that has it open.
+def _fixed(number: int, event: str | Mapping[str, Any]) -> Fixed:
+    if isinstance(event, str):
+        return Fixed(number, raw=event)
+    return Fixed(number, event=dict(event))
+
+
+def open(path: str | os.PathLike[str] | None = None) -> Lab:  # noqa: A001 — the public name
+    """Open a workspace file, made when there is none, or reach the engine that owns it.
+
+    In a notebook that has the file open already, it gives that `Lab` again.
 
     Args:
         path: the file; by default ``DATAWATCH_WORKSPACE``, else ``./datawatch.duckdb``.
-        settings: for an engine of this process.
-        create: make the file when there is none.
 
     Raises:
+        WorkspaceLockedError: another process owns the file and cannot be reached.
         WorkspaceError: the file cannot be used; says why and what to do.
     """
-    return Lab(handle.open_workspace(path, settings=settings, what="notebook", create=create))
+    place = handle.default_path() if path is None else Path(path)
+    known = _open_here(place)
+    if known is not None:
+        return known
+    workspace = handle.open_workspace(place, what="a notebook")
+    # A workspace that nobody holds any more, and one still open at exit, releases its file.
+    weakref.finalize(workspace, workspace.caller.close)
+    return Lab(workspace)
 
 
-def connect(address: str, token: str | None = None) -> Lab:
-    """Reach a server by its address, such as ``http://127.0.0.1:3002``."""
-    return Lab(handle.connect(address, token))
+def _open_here(place: Path) -> Lab | None:
+    """The lab that has this file in the notebook's names: a cell that opens may run again."""
+    running = shell()
+    wanted = os.path.realpath(place)
+    for each in [] if running is None else list(running.user_ns.values()):
+        if isinstance(each, Lab) and not each.closed and os.path.realpath(each.place) == wanted:
+            return each
+    return None
+
+
+def connect(url: str, token: str | None = None) -> Lab:
+    """Reach a server by its address, such as ``http://127.0.0.1:3002``.
+
+    Args:
+        url: of the server's root; a ``?token=…`` in it, as in printed links, is used.
+        token: that its owner gave out.
+    """
+    from urllib.parse import parse_qs, urlsplit
+
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.netloc:
+        raise InputError(
+            f"{url!r} is not the address of a server.",
+            hint="It looks like http://127.0.0.1:3002; for a file use datawatch_lab.open(path).",
+        )
+    given = parse_qs(parts.query).get("token", [None])[0]
+    return Lab(handle.connect(f"{parts.scheme}://{parts.netloc}", token or given))

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from bokeh.models.axes import DatetimeAxis, LinearAxis
+from bokeh.models.formatters import NumeralTickFormatter
 
 from datawatch_lab.core.errors import InputError
 from datawatch_lab.service.answers import QueryAnswer, SeriesAnswer
@@ -104,6 +106,8 @@ def _lines(answer: QueryAnswer, heading: str, width: int | None) -> Any:
             legend_position="right",
             fontsize={"title": 12, "labels": 11, "ticks": 10},
             padding=(0.01, 0.08),
+            active_tools=[],
+            hooks=[_polish],
             **_size(width),
         )
     )
@@ -128,6 +132,23 @@ def _curve(answer: QueryAnswer, name: str, times: Any, values: Any) -> Any:
     )
 
 
+def _polish(plot: Any, _element: Any) -> None:
+    """Our fonts and quiet axes; the wheel scrolls the notebook, not the plot."""
+    figure = plot.state
+    figure.toolbar.logo = None
+    figure.toolbar.autohide = True
+    for axis in (*figure.xaxis, *figure.yaxis):
+        axis.minor_tick_line_color = None
+        axis.axis_line_alpha = 0.3
+        axis.major_tick_line_alpha = 0.3
+        axis.axis_label_text_font = axis.major_label_text_font = theme.FONT
+        axis.axis_label_text_font_style = "normal"
+        if isinstance(axis, LinearAxis) and not isinstance(axis, DatetimeAxis):
+            axis.update(formatter=NumeralTickFormatter(format="0.[00]a"))
+    if figure.title is not None:
+        figure.title.text_font = theme.FONT
+
+
 def _bars(answer: QueryAnswer, heading: str, width: int | None) -> Any:
     import holoviews as hv
 
@@ -135,6 +156,7 @@ def _bars(answer: QueryAnswer, heading: str, width: int | None) -> Any:
         (series_name(each), next((v for _, v in reversed(each.points) if v is not None), 0.0))
         for each in ranked(answer)
     ]
+    rows.sort(key=lambda row: row[1], reverse=True)
     label = next(iter(answer.series[0].labels), "series") if answer.series else "series"
     value = hv.Dimension(answer.metric, label=value_label(answer))
     bars = hv.Bars(rows[::-1], hv.Dimension(label), value)
@@ -146,6 +168,8 @@ def _bars(answer: QueryAnswer, heading: str, width: int | None) -> Any:
             line_color=None,
             height=80 + 34 * max(1, len(rows)),
             tools=["hover"],
+            active_tools=[],
+            hooks=[_polish],
             show_grid=False,
             **_size(width),
         )

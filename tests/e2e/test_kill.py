@@ -62,7 +62,7 @@ def killed_until_through(file: Path, workspace: Path, chance: random.Random, who
 
 
 def test_twenty_kills_leave_no_trace(tmp_path: Path) -> None:
-    """kill -9 at random moments, restart, until it is through: equal to an uninterrupted run."""
+    """Killed with -9 and restarted until it is through, a run equals an uninterrupted one."""
     file = tmp_path / "events.ndjson"
     plant.write(file, plant.Options(events=80_000, seed=11, too_late=0.001))
     calm = tmp_path / "calm.duckdb"

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -75,6 +76,15 @@ def test_any_bytes_are_cut_without_loss(text: bytes, size: int, start: bytes) ->
         assert whole[offset : offset + len(item)] == item
         left[offset : offset + len(item)] = b" " * len(item)
     assert bytes(left).removeprefix(b"\xef\xbb\xbf").strip(b" \t\r\n[],") == b""
+
+
+@pytest.mark.parametrize("size", [1, 2, 9, 10, 11, 100])
+@pytest.mark.parametrize("behind", [b"\n", b"\n\n", b"\n\x00", b'\n[{"a":2}]', b'\n\n{"a":2}\n'])
+def test_an_array_on_the_first_line(size: int, behind: bytes) -> None:
+    """Whether the first line is all there is decides the layout, not where the first piece ends."""
+    cut = fed(b'[{"a":1}]' + behind, size)
+    assert cut.items[0] == (b'{"a":1}' if not behind.strip() else b'[{"a":1}]')
+    assert cut == fed(b'[{"a":1}]' + behind, 1_000)
 
 
 def test_values_over_several_lines() -> None:

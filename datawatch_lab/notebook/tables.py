@@ -1,0 +1,176 @@
+"""The tables of a workspace in a notebook: their columns, roles and why, and how fresh they are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from datawatch_lab.notebook import markup
+from datawatch_lab.notebook.listing import Listing
+from datawatch_lab.notebook.metric import Metrics
+from datawatch_lab.service.answers import ColumnAnswer, TableAnswer
+from datawatch_lab.views import format as words
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_COLUMN_HEADS = ("column", "type", "role", "confidence", "why", "")
+_TABLE_HEADS = ("table", "rows", "changes", "key", "columns", "newest event (UTC)", "state")
+
+
+class Columns(Listing[ColumnAnswer]):
+    """The columns of a table by name, with type, role, confidence and reason."""
+
+    kind = "column"
+
+    def df(self) -> pd.DataFrame:
+        """A row per column, indexed by name; ``sensitive`` marks values that displays mask."""
+        import pandas as pd
+
+        rows = [
+            (each.name, each.type, each.role, each.confidence, each.sensitive, each.reason)
+            for each in self._items.values()
+        ]
+        heads = ["name", "type", "role", "confidence", "sensitive", "reason"]
+        return pd.DataFrame(rows, columns=heads).set_index("name")
+
+    def __repr__(self) -> str:
+        rows = [_plain_row(each) for each in self._items.values()]
+        return f"<Columns: {len(self)}>\n" + markup.plain_table(_COLUMN_HEADS, rows)
+
+    def _repr_html_(self) -> str:
+        return markup.block(_column_table(self, "columns.df()"))
+
+
+class Table:
+    """One table of a workspace, as of when it was asked for.
+
+    Attributes:
+        raw: as the service gave it.
+        columns: by name.
+        rows: rows now in the table; None where there is no key to tell them apart by.
+    """
+
+    def __init__(self, raw: TableAnswer, metrics: Callable[[], Metrics]) -> None:
+        self.raw = raw
+        self.name = raw.name
+        self.rows = raw.rows
+        self.key = tuple(raw.key)
+        self.events = raw.events
+        self.columns = Columns({each.name: each for each in raw.columns})
+        self._metrics = metrics
+
+    @property
+    def metrics(self) -> Metrics:
+        """The metrics of this table."""
+        every = self._metrics()
+        return Metrics({name: each for name, each in every.items() if each.table == self.name})
+
+    def __repr__(self) -> str:
+        rows = [_plain_row(each) for each in self.columns.values()]
+        return f"<Table {self._sentence()}>\n" + markup.plain_table(_COLUMN_HEADS, rows)
+
+    def _repr_html_(self) -> str:
+        raw = self.raw
+        return markup.block(
+            markup.paragraph(
+                markup.name(raw.name),
+                f"{words.count(raw.rows)} rows" if raw.rows is not None else "append-only, no key",
+                f"{words.count(raw.events)} changes",
+                f"key {', '.join(raw.key)}" if raw.key else "",
+                state(raw),
+            ),
+            _column_table(self.columns, f"lab.tables[{raw.name!r}].columns.df()"),
+        )
+
+    def _sentence(self) -> str:
+        rows = "append-only" if self.rows is None else f"{self.rows:,} rows"
+        return f"{self.name}: {rows}, {self.events:,} changes, {self.raw.message}"
+
+
+class Tables(Listing[Table]):
+    """The tables of a workspace by name: ``lab.tables.orders``."""
+
+    kind = "table"
+
+    def df(self) -> pd.DataFrame:
+        """A row per table, indexed by name; times are UTC."""
+        import pandas as pd
+
+        raws = [each.raw for each in self._items.values()]
+        frame = pd.DataFrame(
+            {
+                "rows": pd.array([raw.rows for raw in raws], dtype="Int64"),
+                "changes": [raw.events for raw in raws],
+                "key": [", ".join(raw.key) for raw in raws],
+                "columns": [len(raw.columns) for raw in raws],
+                "first_event": _moments([raw.first_event for raw in raws]),
+                "last_event": _moments([raw.last_event for raw in raws]),
+                "status": [raw.status for raw in raws],
+                "message": [raw.message for raw in raws],
+            },
+            index=pd.Index(list(self._items), name="name"),
+        )
+        return frame
+
+    def __repr__(self) -> str:
+        if not self:
+            return "<Tables: none yet>"
+        rows = [_table_row(each.raw) for each in self._items.values()]
+        return f"<Tables: {len(self)}>\n" + markup.plain_table(_TABLE_HEADS, rows)
+
+    def _repr_html_(self) -> str:
+        if not self:
+            return markup.block(markup.paragraph("No tables yet: they come with the first data."))
+        rows = [_table_row(each.raw) for each in list(self._items.values())[: markup.SHOWN]]
+        return markup.block(
+            markup.table(_TABLE_HEADS, rows, numbers=(1, 2, 4), nowrap=(0, 5)),
+            markup.more(len(self), markup.SHOWN, "lab.tables.df()"),
+        )
+
+
+def _moments(times: list[str | None]) -> pd.DatetimeIndex:
+    import pandas as pd
+
+    return pd.to_datetime(times, utc=True, format="ISO8601")
+
+
+def state(raw: TableAnswer) -> str:
+    """Whether data still comes, in a word or a sentence."""
+    return raw.message or raw.status
+
+
+def clock(at: str | None) -> str:
+    """A time of an answer for people, to the second, UTC.
+
+    >>> clock("2026-01-02T03:04:05.678Z"), clock(None)
+    ('2026-01-02 03:04:05', '–')
+    """
+    return words.NOTHING if at is None else at[:19].replace("T", " ")
+
+
+def _table_row(raw: TableAnswer) -> tuple[str, str, str, str, str, str, str]:
+    return (
+        raw.name,
+        "append-only" if raw.rows is None else words.count(raw.rows),
+        words.count(raw.events),
+        ", ".join(raw.key),
+        str(len(raw.columns)),
+        clock(raw.last_event),
+        state(raw),
+    )
+
+
+def _plain_row(column: ColumnAnswer) -> tuple[str, ...]:
+    sure = words.plain(words.percent(column.confidence))
+    mark = "masked" if column.sensitive else ""
+    return column.name, column.type, column.role, sure, column.reason, mark
+
+
+def _column_table(columns: Columns, where: str) -> markup.Safe:
+    rows: list[tuple[object, ...]] = []
+    for each in list(columns.values())[: markup.SHOWN]:
+        *cells, mark = _plain_row(each)
+        rows.append((*cells, markup.tag(f"sensitive, {mark}") if mark else ""))
+    body = markup.table(_COLUMN_HEADS, rows, numbers=(3,), nowrap=(0, 1, 2, 5))
+    return markup.Safe(body + markup.more(len(columns), markup.SHOWN, where))
