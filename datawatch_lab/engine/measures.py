@@ -175,12 +175,16 @@ class Measures:
         self._next_id = max([self._next_id, *(each.id + 1 for each in made)])
         derived.new_measures += made
         added = sorted(new - old)
-        if last_seq == 0 or not (made or added):
+        # a field that no row had before has no history; a label has: those rows are (missing)
+        known = {"", *(column.name for column in before.columns)}
+        past = [each for each in made if each.field in known]
+        if last_seq == 0 or not (past or added):
             return []
         kept = [m for m in present if m.table_id == table.id and m.id not in set(gone)]
         parts = []
         for batch in self._history(table, last_seq):
-            parts.append(derive(batch, made, self.book, self._settings))
+            if past:
+                parts.append(derive(batch, past, self.book, self._settings))
             if added:
                 parts.append(
                     derive(batch, kept, self.book, self._settings, split_by=added, totals=False)

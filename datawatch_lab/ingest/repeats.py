@@ -34,13 +34,7 @@ def without_repeats(
         nested: columns of objects or arrays, whose own keys do not count.
     """
     filled = width * len(images) - sum(int(mask.sum()) for mask in absent.values())
-    inside = sum(
-        bytes(token).count(b'":')
-        for tokens in (field_tokens(images, sorted(nested)) if nested else [])
-        for token in tokens
-        if isinstance(token, Raw)
-    )
-    if joined.count(b'":') == filled + inside:
+    if joined.count(b'":') == filled + _marks_inside(images, nested):
         return None
     cells = np.full(len(images), width, dtype=np.int64)
     for mask in absent.values():
@@ -54,6 +48,13 @@ def without_repeats(
     for at in repeated:
         cleaned[at] = msgspec.json.encode(msgspec.json.decode(images[at], type=dict[str, Raw]))
     return cleaned
+
+
+def _marks_inside(images: Sequence[bytes], nested: frozenset[str]) -> int:
+    """Key marks within the values of these columns."""
+    columns = field_tokens(images, sorted(nested)) if nested else []
+    tokens = [bytes(token) for column in columns for token in column if isinstance(token, Raw)]
+    return sum(token.count(b'":') for token in tokens)
 
 
 def _names_twice(image: bytes) -> bool:

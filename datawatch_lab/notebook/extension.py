@@ -1,110 +1,95 @@
-"""``%load_ext datawatch_lab``: the magic ``%datawatch``, its completion, inline plots."""
+"""The IPython extension: ``%load_ext datawatch_lab`` gives the magic ``%datawatch``."""
 
 from __future__ import annotations
 
-from typing import Any
+import re
+from typing import TYPE_CHECKING, Any
 
-from IPython.core.error import UsageError
-from IPython.core.interactiveshell import InteractiveShell
-from IPython.core.magic import Magics, line_magic, magics_class
+from IPython.core.completer import SimpleCompletion, context_matcher
 
-from datawatch_lab.notebook.inline import prepare_output
-from datawatch_lab.notebook.listings import metric_listing
-from datawatch_lab.notebook.objects import Lab
-from datawatch_lab.notebook.objects import open as open_lab
+from datawatch_lab.notebook.magics import MAGIC, Datawatch
+from datawatch_lab.notebook.plots import Found, restore, set_up
+from datawatch_lab.notebook.progress import in_kernel
 
-COMMANDS = ("status", "tables", "metrics", "ledger", "quarantine", "open", "close")
-_MAGIC = "datawatch"
-_VARIABLE = "lab"
+if TYPE_CHECKING:
+    from IPython.core.completer import CompletionContext, SimpleMatcherResult
+    from IPython.core.interactiveshell import InteractiveShell
+
+_KEPT = "_datawatch_extension"
+_LINE = re.compile(rf"\s*%?{MAGIC}\s(?:.*\s)?(\S*)$")
+"""The magic's line up to the cursor, with the sign and, under automagic, without."""
 
 
-@magics_class
-class DataWatchMagics(Magics):
-    """The line magic; it opens the workspace when it is first needed."""
+class Extension:
+    """What was added to one shell, and what stood there before.
 
-    def __init__(self, shell: InteractiveShell) -> None:
-        super().__init__(shell=shell)
-        self.kernel = shell
-        self.found = shell.find_line_magic(_MAGIC)  # type: ignore[no-untyped-call]
-        self.lab: Lab | None = None
+    Args:
+        ipython: the shell.
+    """
 
-    @line_magic
-    def datawatch(self, line: str) -> Any:
-        """``%datawatch [status|tables|metrics [TEXT]|ledger|quarantine|open PATH|close]``.
+    def __init__(self, ipython: InteractiveShell) -> None:
+        self.ipython = ipython
+        self.magics = Datawatch(ipython)
+        self.found = Found()
+        self._before: Any = None
 
-        Uses the variable ``lab`` if it is a workspace, else opens ``DATAWATCH_WORKSPACE`` or
-        ``./datawatch.duckdb`` and calls it ``lab``.
+        def matcher(context: CompletionContext) -> SimpleMatcherResult:
+            return self._match_line(context)
+
+        self.matcher = context_matcher(identifier=MAGIC)(matcher)  # it marks a function
+
+    def load(self) -> None:
+        """Add the magic and its completion; in a notebook, let plots show."""
+        ipython = self.ipython
+        self._before = ipython.magics_manager.magics["line"].get(MAGIC)
+        ipython.register_magics(self.magics)
+        completer = ipython.Completer
+        completer.custom_matchers = [*completer.custom_matchers, self.matcher]
+        if in_kernel():
+            self.found = set_up()
+
+    def unload(self) -> None:
+        """Take away what was added, and put back what stood there before.
+
+        The workspace that the magic opened is closed, unless somebody else holds it.
         """
-        command, _, rest = line.strip().partition(" ")
-        command, rest = command or "status", rest.strip()
-        if command not in COMMANDS:
-            raise UsageError(
-                f"%datawatch: no command {command!r}. Commands: {', '.join(COMMANDS)}."
-            )
-        if command == "open":
-            return self.open(rest or None)
-        if command == "close":
-            return self.close()
-        lab = self.current()
-        if command == "metrics" and rest:
-            return metric_listing(lab.workspace, search=rest)
-        shown = getattr(lab, command)
-        return shown() if command in ("ledger", "quarantine") else shown
+        lines = self.ipython.magics_manager.magics["line"]
+        lines.pop(MAGIC, None)
+        if self._before is not None:
+            lines[MAGIC] = self._before
+        self.ipython.magics_manager.registry.pop(type(self.magics).__name__, None)
+        completer = self.ipython.Completer
+        completer.custom_matchers = [
+            each for each in completer.custom_matchers if each is not self.matcher
+        ]
+        restore(self.found)
+        self.magics.release()
 
-    def current(self) -> Lab:
-        """The workspace in use, opened when there is none; looking creates no file."""
-        named = self.kernel.user_ns.get(_VARIABLE)
-        if isinstance(named, Lab):
-            return named
-        return self.lab or self.open(None, create=False)
-
-    def open(self, path: str | None, *, create: bool = True) -> Lab:
-        """Open a workspace and call it ``lab``, unless that name means something else."""
-        self.close()
-        self.lab = open_lab(path, create=create)
-        if not isinstance(self.kernel.user_ns.get(_VARIABLE), Lab | type(None)):
-            return self.lab
-        self.kernel.user_ns[_VARIABLE] = self.lab
-        return self.lab
-
-    def close(self) -> None:
-        """Let go of the workspace that the magic opened."""
-        if self.lab is not None:
-            self.lab.close()
-            if self.kernel.user_ns.get(_VARIABLE) is self.lab:
-                del self.kernel.user_ns[_VARIABLE]
-        self.lab = None
-
-    def complete(self, _shell: InteractiveShell, event: Any) -> list[str]:
-        """Words that may come next."""
-        words = event.line.split()[1:]
-        if len(words) > 1 or (words and event.line.endswith(" ")):
-            return []
-        return [each for each in COMMANDS if each.startswith(words[0] if words else "")]
+    def _match_line(self, context: CompletionContext) -> SimpleMatcherResult:
+        """Words that may stand at the cursor; on the magic's own line no Python is offered."""
+        line = context.text_until_cursor
+        found = _LINE.fullmatch(line)
+        if found is None:
+            return {"completions": []}
+        words = [each for each in self.magics.complete(line) if each.startswith(found[1])]
+        return {
+            "completions": [SimpleCompletion(each, type="magic") for each in words],
+            "matched_fragment": found[1],
+            "suppress": True,
+        }
 
 
-def load_ipython_extension(shell: InteractiveShell) -> None:
-    """Add the magic and its completion; make plots show inline."""
-    if isinstance(shell.magics_manager.registry.get(DataWatchMagics.__name__), DataWatchMagics):
-        return
-    magics = DataWatchMagics(shell)
-    shell.register_magics(magics)
-    shell.set_hook(  # type: ignore[no-untyped-call]
-        "complete_command", magics.complete, str_key=f"%{_MAGIC}"
-    )
-    prepare_output()
+def load_ipython_extension(ipython: InteractiveShell) -> None:
+    """Called by ``%load_ext datawatch_lab``."""
+    if getattr(ipython, _KEPT, None) is None:
+        extension = Extension(ipython)
+        extension.load()
+        setattr(ipython, _KEPT, extension)
 
 
-def unload_ipython_extension(shell: InteractiveShell) -> None:
-    """Take the magic and its completion away, restore what was there, close what was opened."""
-    magics = shell.magics_manager.registry.pop(DataWatchMagics.__name__, None)
-    if not isinstance(magics, DataWatchMagics):
-        return
-    magics.close()
-    lines = shell.magics_manager.magics["line"]
-    lines.pop(_MAGIC, None)
-    if magics.found is not None:
-        lines[_MAGIC] = magics.found
-    hooks = shell.strdispatchers.get("complete_command")
-    if hooks is not None:
-        hooks.strs.pop(f"%{_MAGIC}", None)
+def unload_ipython_extension(ipython: InteractiveShell) -> None:
+    """Called by ``%unload_ext datawatch_lab``."""
+    extension: Extension | None = getattr(ipython, _KEPT, None)
+    if extension is not None:
+        delattr(ipython, _KEPT)
+        extension.unload()

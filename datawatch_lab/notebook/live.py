@@ -1,110 +1,212 @@
-"""A plot that moves in its cell, and stops when nobody can see it any more."""
+"""A plot in the cell that goes on with the data while the kernel is idle."""
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from datawatch_lab.core.durations import format_duration, parse_duration
+import holoviews as hv
+import panel as pn
+from panel.viewable import Viewer
+
 from datawatch_lab.core.errors import DataWatchError, InputError
-from datawatch_lab.notebook.inline import prepare_output
+from datawatch_lab.notebook.plots import set_up, themed
+from datawatch_lab.notebook.pulse import Pulse, Verdict
+from datawatch_lab.service.answers import QueryAnswer
+from datawatch_lab.views.format import escape
+from datawatch_lab.views.hv import to_hv
 
 if TYPE_CHECKING:
     from datawatch_lab.notebook.metric import Metric
 
 log = logging.getLogger(__name__)
 
-_LEAST = timedelta(milliseconds=250)
+_LEAST_SECONDS = 0.1
+_STATE_SECONDS = 5.0
+_UNSEEN_SECONDS = 60.0
+_INK = "var(--jp-content-font-color2, #566073)"
 
 
-class Live:
-    """A live plot of a metric; show it by leaving it as the last thing of a cell.
+@dataclass(frozen=True)
+class Reading:
+    """One look at the workspace: the points, and whether data still comes in words."""
+
+    answer: QueryAnswer
+    state: str
+
+
+class Live(Viewer):
+    """A plot of a metric that goes on until `stop`, or until nobody can see it any more.
+
+    It starts when it is shown. It asks for data in a thread of its own, one question at a time, so
+    cells run as before; while a cell runs, it rests. It ends when its output is cleared or the cell
+    runs again, when the workspace is closed, and when no page has answered for ten minutes.
 
     Args:
-        metric: what is plotted.
-        last: how far back.
-        every: between looks at the workspace; at least 250 ms.
-        how: step, by, aggregation, where, as in `Metric.range`.
+        metric: what is shown.
+        last: how much of the past.
+        every: how often it looks for new data.
+        step: width of a bucket; None for what suits the range.
+        width: in pixels; None fills the cell.
+        how: further words of the question; see `Metric`.
 
     Raises:
-        InputError: ``every`` is too short.
+        InputError: ``every`` is below 0.1 s, or the question cannot be asked.
     """
 
     def __init__(
         self,
         metric: Metric,
         *,
-        last: str | timedelta,
-        every: str | timedelta,
-        how: dict[str, Any],
+        last: Any,
+        every: timedelta,
+        step: Any = None,
+        width: int | None = None,
+        how: Mapping[str, Any] | None = None,
     ) -> None:
+        if every.total_seconds() < _LEAST_SECONDS:
+            raise InputError(f"every={every} is too often; at most every {_LEAST_SECONDS:g} s.")
+        super().__init__()
+        set_up()
         self.metric = metric
-        self.last = parse_duration(last)
-        self.every = parse_duration(every)
-        self.how = how
-        if self.every < _LEAST:
-            raise InputError(
-                f"every is {format_duration(self.every)}; at least {format_duration(_LEAST)}."
-            )
+        self.every = every
         self.updates = 0
-        self._pane: Any = None
-        self._timer: Any = None
-        self._version = -1
+        self._question = {"last": last, "step": step, **(how or {})}
+        self._width = width
+        self._pulse = Pulse()
+        self._state, self._state_at = "", -_STATE_SECONDS
+        self._reading = self._read()
+        self._ticker: Any = None
+        self._seen = False
+        self._made = time.monotonic()
+        self._build()
+
+    def _build(self) -> None:
+        self._redraw = hv.streams.Counter()
+        drawn = hv.DynamicMap(self._draw, streams=[self._redraw])
+        self._line = pn.pane.HTML(self._words(), margin=(0, 10))
+        self._beat = pn.widgets.IntInput(value=0, visible=False)
+        self._echo = pn.widgets.IntInput(value=0, visible=False)
+        self._beat.jscallback(value="echo.value = cb_obj.value", args={"echo": self._echo})
+        self._echo.param.watch(lambda event: self._pulse.heard(event.new), "value")
+        sizing = {} if self._width else {"sizing_mode": "stretch_width"}
+        plot = pn.pane.HoloViews(drawn, **sizing)
+        self._layout = pn.Column(plot, self._line, self._beat, self._echo, **sizing)
+
+    # --------------------------------------------------------------------- for users
 
     @property
     def running(self) -> bool:
-        """Whether it still looks at the workspace."""
-        return self._timer is not None and bool(self._timer.running)
+        """Whether it goes on."""
+        return self._ticker is not None
 
-    def view(self) -> Any:
-        """The Panel object; it starts to move."""
-        import panel as pn
+    def stop(self, why: str = "stopped") -> None:
+        """Go on no more; the plot stays as it is. Harmless when said twice."""
+        if self._ticker is not None:
+            ticker, self._ticker = self._ticker, None
+            self._line.object = self._words(why)
+            ticker.stop()
 
-        if self._pane is None:
-            self._pane = pn.pane.HoloViews(  # type: ignore[no-untyped-call]
-                self._frame(), sizing_mode="stretch_width"
-            )
-        if self._timer is None:
-            period = round(self.every / timedelta(milliseconds=1))
-            self._timer = pn.state.add_periodic_callback(self.update, period=period)
-        return self._pane
+    def update(self) -> bool:
+        """Look for new data now; whether there was any."""
+        return self._show(self._read())
 
-    def update(self) -> None:
-        """Look at the workspace once; stop when no output shows the plot any more."""
-        if self.updates and not self._is_seen():
-            self.stop()
-            return
-        try:
-            self._pane.object = self._frame()
-        except DataWatchError as error:
-            # The plot stays as it is; the next look may succeed.
-            log.warning("%s: %s", self.metric.name, error)
-        self.updates += 1
-
-    def stop(self) -> None:
-        """Look no more; the plot stays as it is."""
-        if self._timer is not None and self._timer.running:
-            self._timer.stop()
-
-    def _is_seen(self) -> bool:
-        """Panel forgets the models of an output that was cleared or run again."""
-        return bool(self._pane is not None and self._pane._models)  # noqa: SLF001
-
-    def _frame(self) -> Any:
-        from datawatch_lab.views.hv import to_hv
-
-        answer = self.metric.range(self.last, **self.how)
-        title = f"{self.metric.name}, last {format_duration(self.last)}, live"
-        return to_hv(answer, title=title)
+    def __panel__(self) -> Any:
+        """What Panel shows; from now on it goes on by itself, where an event loop runs."""
+        self._start()
+        return self._layout
 
     def __repr__(self) -> str:
-        state = "running" if self.running else "stopped" if self._timer else "not shown yet"
-        return (
-            f"<Live {self.metric.name}, last {format_duration(self.last)}, "
-            f"every {format_duration(self.every)}: {state}>"
-        )
+        state = "running" if self.running else "not running"
+        return f"<Live {self.metric.name}: {state}, {self.updates} updates>"
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Any:
-        prepare_output()
-        return self.view()._repr_mimebundle_(include, exclude)
+    __str__ = __repr__
+
+    # --------------------------------------------------------------------- rounds
+
+    def _start(self) -> None:
+        if self._ticker is not None:
+            return
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            return  # a plain script: `update` moves it
+        period = int(self.every.total_seconds() * 1000)
+        self._ticker = pn.state.add_periodic_callback(self._tick, period=period)
+
+    async def _tick(self) -> None:
+        """One round; the periodic callback waits for its end before the next."""
+        if self._ticker is None or not self._visible():
+            return
+        verdict = self._pulse.verdict(time.monotonic())
+        if verdict is Verdict.END:
+            self.stop("stopped: no page answers")
+            return
+        self._beat.value = self._pulse.beat(time.monotonic())
+        if verdict is Verdict.SHOW:
+            await self._round()
+
+    async def _round(self) -> None:
+        try:
+            reading = await asyncio.to_thread(self._read)
+            if self._visible():
+                self._show(reading)
+        except DataWatchError as error:
+            self._fail(error)
+        except Exception:
+            self.stop("stopped by a fault; see the log")
+            log.exception("live plot of %s", self.metric.name)
+
+    def _visible(self) -> bool:
+        """Whether a document holds it; ends it when none does any more, or none ever did."""
+        if self._layout._models:  # noqa: SLF001 — Panel has no other way to ask
+            self._seen = True
+            return True
+        if self._seen or time.monotonic() - self._made > _UNSEEN_SECONDS:
+            self.stop()
+        return False
+
+    def _fail(self, error: DataWatchError) -> None:
+        """A server may come back; a workspace that was closed here does not."""
+        if self.metric.workspace.is_remote:
+            self._line.object = self._words(str(error))
+        else:
+            self.stop(f"stopped: {error}")
+
+    def _read(self) -> Reading:
+        answer = self.metric.range(**self._question).raw
+        if time.monotonic() - self._state_at >= _STATE_SECONDS:
+            self._state = self._freshness()
+            self._state_at = time.monotonic()
+        return Reading(answer, self._state)
+
+    def _freshness(self) -> str:
+        workspace, table = self.metric.workspace, self.metric.table
+        return workspace.table(table).message if table else workspace.status().message
+
+    # --------------------------------------------------------------------- what is shown
+
+    def _show(self, reading: Reading) -> bool:
+        before, self._reading = self._reading.answer, reading
+        now = reading.answer
+        changed = (before.start, before.open, before.series) != (now.start, now.open, now.series)
+        words = self._words()
+        if words != self._line.object:
+            self._line.object = words
+        if changed:
+            self.updates += 1
+            self._redraw.event()
+        return changed
+
+    def _draw(self, counter: int) -> Any:
+        del counter  # it only says that there is something new
+        return themed(to_hv(self._reading.answer, width=self._width))
+
+    def _words(self, state: str = "") -> str:
+        said = escape(state or self._reading.state)
+        return f'<span style="color:{_INK};font-size:12px">{said}</span>'

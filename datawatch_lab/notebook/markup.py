@@ -107,7 +107,7 @@ def table(
 
     def cells(row: Sequence[object], mark: str) -> str:
         return "".join(
-            f'<{mark}{_class(place, numbers, nowrap)}>{text(cell)}</{mark}>'
+            f"<{mark}{_class(place, numbers, nowrap)}>{text(cell)}</{mark}>"
             for place, cell in enumerate(row)
         )
 

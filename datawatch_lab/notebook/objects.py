@@ -231,9 +231,7 @@ class Lab:
             raise InputError(f"ingest_demo: days is {days:g}; it must be above 0.")
         with Bar("demo", face() if progress else None) as bar:
             return self._take(
-                demo_source(
-                    seed=seed, history=timedelta(days=days), live=False, progress=bar.done
-                )
+                demo_source(seed=seed, history=timedelta(days=days), live=False, progress=bar.done)
             )
 
     def _take(self, source: Source) -> Taken:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -14,10 +14,11 @@ _TIME_STEPS = tuple(
     timedelta(seconds=each)
     for each in (
         *(60, 120, 180, 300, 600, 900, 1_800, 3_600, 7_200, 10_800, 14_400, 21_600, 43_200),
-        *(86_400, 172_800, 345_600, 604_800, 1_209_600, 2_592_000, 7_776_000, 31_536_000),
+        *(86_400, 172_800, 345_600, 604_800, 1_209_600),
     )
 )
 _SECONDS_STEPS = (1e-4, 1e-3, 1e-2, 0.1, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800, 3_600)
+_MONTH_STEPS = (1, 2, 3, 6, 12, 24, 60, 120, 240, 600)
 _DAY = timedelta(days=1)
 
 
@@ -78,21 +79,43 @@ def times(start: datetime, end: datetime) -> Ticks:
     >>> list(times(noon, noon + timedelta(hours=1)).labels.values())
     ['12:00\n1 Jan', '12:15', '12:30', '12:45', '13:00']
     """
-    span = end - start
-    step = next((each for each in _TIME_STEPS if span / each <= _MOST_TIMES - 1), _TIME_STEPS[-1])
-    width = step.total_seconds()
-    at = math.ceil(start.timestamp() / width) * width
+    step = next((each for each in _TIME_STEPS if (end - start) / each <= _MOST_TIMES - 1), None)
+    found = _months(start, end) if step is None else _even(start, end, step)
     labels: dict[float, str] = {}
-    while at <= end.timestamp():
-        labels[at * 1e3] = _time_label(datetime.fromtimestamp(at, UTC), step, first=not labels)
-        at += width
+    for at in found:
+        labels[at.timestamp() * 1e3] = _time_label(at, step, first=not labels)
     return Ticks(labels, end.timestamp() * 1e3)
 
 
-def _time_label(at: datetime, step: timedelta, *, first: bool) -> str:
+def _even(start: datetime, end: datetime, step: timedelta) -> Iterator[datetime]:
+    """Moments at whole multiples of a step since 1970."""
+    width = step.total_seconds()
+    at = math.ceil(start.timestamp() / width) * width
+    while at <= end.timestamp():
+        yield datetime.fromtimestamp(at, UTC)
+        at += width
+
+
+def _months(start: datetime, end: datetime) -> Iterator[datetime]:
+    """First days of months, as many apart as are few enough."""
+    first, last = _month(start), _month(end)
+    step = next(
+        (each for each in _MONTH_STEPS if (last - first) / each < _MOST_TIMES - 1), _MONTH_STEPS[-1]
+    )
+    for month in range(-(-first // step) * step, last + 1, step):
+        at = datetime(month // 12, month % 12 + 1, 1, tzinfo=UTC)
+        if at >= start:
+            yield at
+
+
+def _month(at: datetime) -> int:
+    return at.year * 12 + at.month - 1
+
+
+def _time_label(at: datetime, step: timedelta | None, *, first: bool) -> str:
     day = f"{at.day} {at:%b}"
-    if step >= 200 * _DAY:
-        return f"{at:%b %Y}"
+    if step is None:
+        return f"{at:%b}\n{at:%Y}" if first or at.month == 1 else f"{at:%b}"
     if step >= _DAY:
         return f"{day}\n{at:%Y}" if first else day
     midnight = at.hour == 0 and at.minute == 0

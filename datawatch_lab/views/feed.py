@@ -200,9 +200,10 @@ class Feed:
         return self._every
 
     def _fail(self, keys: set[str], error: DataWatchError) -> None:
-        now, message = self._clock.now(), str(error)
+        now = self._clock.now()
         state = "locked" if isinstance(error, WorkspaceLockedError) else "missing"
         seen = self._common is not None
+        message = error.message if state == "missing" and not seen else str(error)
         for key in keys:
             serial, old = next(self._serials), self._latest.get(key)
             if old is not None and old.data is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from pathlib import Path
 
 import numpy as np
 
@@ -274,7 +275,7 @@ def empty(snapshot: Snapshot) -> str:
         "lost": "The workspace does not answer",
     }
     head = heads.get(snapshot.state, "Nothing to show yet")
-    said = "" if snapshot.state == "empty" else f"<p>{escape(snapshot.message)}</p>"
+    said = "" if snapshot.state == "empty" else f"<p>{escape(_sentence(snapshot.message))}</p>"
     if snapshot.state in ("locked", "lost"):
         return (
             f'<div class="card hero"><h2>{head}</h2>{said}'
@@ -292,10 +293,12 @@ def empty(snapshot: Snapshot) -> str:
 
 def _ways(snapshot: Snapshot) -> tuple[tuple[str, str], ...]:
     """How to bring data in: what it does, and the command."""
-    address = snapshot.status.address if snapshot.status else None
+    status = snapshot.status
+    address = status.address if status else None
+    token = Path(status.workspace).name if status else "datawatch.duckdb"
     curl = (
         f"curl -X POST {address or 'http://127.0.0.1:3002'}/api/v1/datawatch/events \\\n"
-        '  -H "Authorization: Bearer $(cat datawatch.duckdb.token)" \\\n'
+        f'  -H "Authorization: Bearer $(cat {token}.token)" \\\n'
         '  -d \'{"operation": "INSERT", "table": "orders",\n'
         '       "after": {"id": 1, "amount": "12.50", "status": "paid"}}\''
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import polars as pl
 from hypothesis import given
@@ -80,7 +81,7 @@ def test_outcomes_equal_those_of_one_event_at_a_time(events: list[Event], cuts: 
     edges = sorted({0, len(events), *(min(cut, len(events)) for cut in cuts)})
     marks: dict[tuple[str, int], datetime] = {}
     outcomes: list[str] = []
-    for start, end in zip(edges, edges[1:], strict=False):
+    for start, end in pairwise(edges):
         part, marks = judged(events[start:end], marks)
         outcomes += part
     assert outcomes == by_hand(events)

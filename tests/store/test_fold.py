@@ -9,8 +9,15 @@ import numpy as np
 import polars as pl
 
 from datawatch_lab.core.batches import BIN_SCHEMA, PARTIAL_SCHEMA, REGISTER_SCHEMA, MeasureAppends
-from datawatch_lab.core.storage import LEDGER_SCHEMA, LOG_SCHEMA, QUARANTINE_SCHEMA, Commit
-from datawatch_lab.core.storage import MeasureRead, Span, Store
+from datawatch_lab.core.storage import (
+    LEDGER_SCHEMA,
+    LOG_SCHEMA,
+    QUARANTINE_SCHEMA,
+    Commit,
+    MeasureRead,
+    Span,
+    Store,
+)
 from datawatch_lab.metrics.registers import fold
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)

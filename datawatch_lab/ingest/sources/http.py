@@ -59,9 +59,8 @@ def decode_body(
 
     Args:
         body: as received.
-        content_type: NDJSON types are read by line; for others the body itself shows what it is.
-        content_encoding: ``gzip``, ``zstd``, ``identity`` or empty; a compressed body is known by
-            its first bytes too.
+        content_type: NDJSON types are read by line; other bodies show what they are.
+        content_encoding: ``gzip``, ``zstd``, ``identity`` or empty; first bytes tell too.
         id_factory: gives ids to events without one, so that two equal posts are two events.
         source: name of the source.
         max_bytes: bound for the body, compressed or not.

@@ -1,0 +1,167 @@
+"""The magic ``%datawatch``: open a workspace and look at it without writing Python."""
+
+from __future__ import annotations
+
+import difflib
+import shlex
+from collections.abc import Callable
+from typing import Any
+
+from IPython.core.error import UsageError
+from IPython.core.magic import Magics, line_magic, magics_class
+
+from datawatch_lab.core.errors import DataWatchError
+from datawatch_lab.notebook.objects import Lab, connect
+from datawatch_lab.notebook.objects import open as open_lab
+
+MAGIC = "datawatch"
+_NAME = "lab"
+
+HELP = f"""%{MAGIC} open [PATH or URL]   open a workspace file, or reach a server
+%{MAGIC} status               the workspace at a glance
+%{MAGIC} tables [NAME]        tables, or the columns and roles of one
+%{MAGIC} metrics [TABLE]      metrics, or those of one table
+%{MAGIC} ledger               what became of everything received
+%{MAGIC} quarantine           events that were set aside, and why
+%{MAGIC} help                 this
+
+Without `open` it is ${{DATAWATCH_WORKSPACE}}, else ./datawatch.duckdb. In Python it is `{_NAME}`:
+{_NAME}.metrics["orders_amount_sum"].plot(), .df(), .live(); {_NAME}.tables.orders; {_NAME}.ledger()"""
+
+
+@magics_class
+class Datawatch(Magics):  # type: ignore[misc]  # traitlets has no types for it
+    """``%datawatch``; see `HELP`.
+
+    The workspace is the one that the user's ``lab`` is, else the one that the magic opened, else
+    the default one, which it opens.
+    """
+
+    def __init__(self, shell: Any) -> None:
+        super().__init__(shell)
+        self._own: Lab | None = None
+        self._actions: dict[str, Callable[[list[str]], Any]] = {
+            "open": self._open,
+            "status": self._status,
+            "tables": self._tables,
+            "metrics": self._metrics,
+            "ledger": self._ledger,
+            "quarantine": self._quarantine,
+            "help": self._help,
+        }
+
+    @line_magic(MAGIC)
+    def run(self, line: str) -> Any:
+        """Look at a DataWatch workspace; `%datawatch help` lists what there is."""
+        try:
+            word, *rest = shlex.split(line) or ["status"]
+        except ValueError as error:
+            raise UsageError(f"%{MAGIC}: {line!r} cannot be read: {error}.") from None
+        action = self._actions.get(word)
+        if action is None:
+            raise UsageError(self._unknown(word))
+        try:
+            return action(rest)
+        except DataWatchError as error:
+            raise UsageError(f"%{MAGIC} {word}: {error}") from None
+
+    def complete(self, line: str) -> list[str]:
+        """What may stand at the end of a line: subcommands, tables, or tables with metrics.
+
+        Nothing is opened for it; names come from a workspace that is open.
+        """
+        words = line.lstrip().split(" ")
+        before = [each for each in words[1:-1] if each]
+        if not before:
+            return list(self._actions)
+        lab = self._found()
+        if lab is None or len(before) > 1 or before[0] not in ("tables", "metrics"):
+            return []
+        return list(lab.tables)
+
+    def release(self) -> None:
+        """Close what the magic opened, and take its name away again."""
+        if self._own is not None:
+            if self.shell.user_ns.get(_NAME) is self._own:
+                del self.shell.user_ns[_NAME]
+            self._own.close()
+            self._own = None
+
+    # --------------------------------------------------------------------- subcommands
+
+    def _open(self, rest: list[str]) -> Lab:
+        _at_most(1, rest, "open")
+        where = rest[0] if rest else None
+        self.release()
+        self._own = connect(where) if where and "://" in where else open_lab(where)
+        self._name_it(self._own)
+        return self._own
+
+    def _status(self, rest: list[str]) -> Any:
+        _at_most(0, rest, "status")
+        return self._lab().status
+
+    def _tables(self, rest: list[str]) -> Any:
+        _at_most(1, rest, "tables")
+        lab = self._lab()
+        return lab.table(rest[0]) if rest else lab.tables
+
+    def _metrics(self, rest: list[str]) -> Any:
+        _at_most(1, rest, "metrics")
+        lab = self._lab()
+        if not rest:
+            return lab.metrics
+        return lab.metrics[rest[0]] if rest[0] in lab.metrics else lab.metrics.of(rest[0])
+
+    def _ledger(self, rest: list[str]) -> Any:
+        _at_most(0, rest, "ledger")
+        return self._lab().ledger()
+
+    def _quarantine(self, rest: list[str]) -> Any:
+        _at_most(0, rest, "quarantine")
+        return self._lab().quarantine()
+
+    def _help(self, rest: list[str]) -> None:
+        del rest
+        print(HELP)  # noqa: T201 — help is text, in a notebook too
+
+    # --------------------------------------------------------------------- which workspace
+
+    def _found(self) -> Lab | None:
+        """A workspace that is open: the user's ``lab``, the magic's own, or the only one there."""
+        named = self.shell.user_ns.get(_NAME)
+        if isinstance(named, Lab) and not named.closed:
+            return named
+        if self._own is not None and not self._own.closed:
+            return self._own
+        every = {
+            id(each): each
+            for each in list(self.shell.user_ns.values())
+            if isinstance(each, Lab) and not each.closed
+        }
+        return next(iter(every.values())) if len(every) == 1 else None
+
+    def _lab(self) -> Lab:
+        found = self._found()
+        return self._open([]) if found is None else found
+
+    def _name_it(self, lab: Lab) -> None:
+        known = self.shell.user_ns.get(_NAME)
+        if known is None or (isinstance(known, Lab) and known.closed):
+            self.shell.user_ns[_NAME] = lab
+        if self.shell.user_ns[_NAME] is lab:
+            said = f"Opened {lab.place} as `{_NAME}`."
+        else:
+            said = f"Opened {lab.place}. `{_NAME}` is something else of yours and stays so."
+        print(said)  # noqa: T201 — the user is told which name was set
+
+    def _unknown(self, word: str) -> str:
+        near = difflib.get_close_matches(word, self._actions, n=1, cutoff=0.5)
+        guess = f"; did you mean {near[0]!r}?" if near else "."
+        return f"%{MAGIC}: no subcommand {word!r}{guess} There are: {', '.join(self._actions)}."
+
+
+def _at_most(most: int, rest: list[str], word: str) -> None:
+    if len(rest) > most:
+        wanted = "takes no argument" if most == 0 else "takes one argument at most"
+        raise UsageError(f"%{MAGIC} {word} {wanted}; got {' '.join(rest)!r}.")

@@ -1,0 +1,90 @@
+"""A small shop in a real workspace, and a server of its pages."""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from datawatch_lab.service.handle import Workspace, open_workspace
+from datawatch_lab.views.server import Server, build_server
+
+
+def event(table: str, at: datetime, number: int, **fields: Any) -> dict[str, Any]:
+    """An insert as it comes over HTTP."""
+    return {
+        "id": f"{table}-{number}",
+        "source": "test",
+        "table": table,
+        "operation": "INSERT",
+        "timestamp": at.isoformat(),
+        "after": {"id": number, **fields},
+    }
+
+
+def orders(count: int, last: datetime, *, first_number: int = 1) -> list[dict[str, Any]]:
+    """Orders one every ten seconds up to ``last``; amounts 10.00, 10.50 …, statuses in turn."""
+    statuses = ("pending", "paid", "shipped")
+    return [
+        event(
+            "orders",
+            last - timedelta(seconds=10 * (count - 1 - place)),
+            first_number + place,
+            amount=f"{10 + place * 0.5:.2f}",
+            status=statuses[place % 3],
+            customer_email=f"ann{place}@example.org",
+        )
+        for place in range(count)
+    ]
+
+
+def post(workspace: Workspace, events: list[dict[str, Any]]) -> None:
+    """Take events in; each must be applied."""
+    answer = workspace.post(json.dumps(events).encode())
+    assert answer.applied == len(events), answer
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Iterator[Workspace]:
+    """An empty workspace of this process."""
+    with open_workspace(tmp_path / "shop.duckdb", what="tests") as opened:
+        yield opened
+
+
+@pytest.fixture
+def shop(workspace: Workspace) -> Workspace:
+    """A workspace with 60 orders of the last ten minutes."""
+    post(workspace, orders(60, datetime.now(UTC) - timedelta(seconds=2)))
+    return workspace
+
+
+def free_port() -> int:
+    """A port of loopback that is free now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+Serve = Callable[..., str]
+
+
+@pytest.fixture
+def serve() -> Iterator[Serve]:
+    """Serves a workspace's pages until the test ends; gives the address of the server's root."""
+    running: list[Server] = []
+
+    def start(workspace: Workspace, **how: Any) -> str:
+        port = free_port()
+        server = build_server(workspace, host="127.0.0.1", port=port, **how)
+        server.start()
+        running.append(server)
+        return f"http://127.0.0.1:{port}"
+
+    yield start
+    for server in running:
+        server.stop()
