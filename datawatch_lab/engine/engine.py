@@ -17,10 +17,10 @@ from datawatch_lab.core.clock import Clock, SystemClock
 from datawatch_lab.core.errors import WorkspaceError, not_found
 from datawatch_lab.core.settings import Settings
 from datawatch_lab.core.sources import Source
-from datawatch_lab.core.storage import Commit
+from datawatch_lab.core.storage import LEDGER_SCHEMA, LOG_SCHEMA, QUARANTINE_SCHEMA, Commit
 from datawatch_lab.core.values import Aggregation, LedgerCounts, MetricDef, TableInfo
 from datawatch_lab.engine import queries, transfer
-from datawatch_lab.engine.measures import Measures
+from datawatch_lab.engine.measures import Derived, Measures
 from datawatch_lab.engine.planner import Submission, make_plan
 from datawatch_lab.engine.receipts import Receipt
 from datawatch_lab.engine.registry import TableRegistry
@@ -34,9 +34,13 @@ from datawatch_lab.store.summaries import TableCounts
 
 log = logging.getLogger(__name__)
 
+CURSOR = "measures"
+"""Name of the derivation's cursor: the sequence number up to which its states are stored."""
+
 _COMPACT_EVERY = 100  # commits; a large one counts for several
 _ROWS_PER_COMMIT = 10_000
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
+_CATCH_UP_EVENTS = 50_000
 _WAIT_SECONDS = 30.0
 _IN_FLIGHT = 2  # batches of a source between its decoder and the store
 
@@ -62,6 +66,7 @@ class Engine:
         self._listeners: list[Callable[[int], None]] = []
         self._since_compaction = 0
         self._seconds_since: dict[int, datetime] = {}
+        self._catch_up(known.cursors.get(CURSOR, 0))
         self._writer = Writer(self._commit, self._upkeep, settings)
 
     @classmethod
@@ -196,16 +201,9 @@ class Engine:
             dropped_measures=derived.dropped,
             evidence=derived.evidence,
             appends=derived.appends,
-            cursors={"measures": last_seq},
+            cursors={CURSOR: last_seq},
         )
-        try:
-            version = self.store.commit(commit)
-        except BaseException:
-            self.measures.roll_back()
-            self.healthy = False
-            raise
-        self.measures.keep(derived)
-        self.healthy = True
+        version = self._store(commit, derived)
         self._registry = plan.registry
         self._watermarks = plan.watermarks
         self._last_seq = last_seq
@@ -214,6 +212,44 @@ class Engine:
         for listener in tuple(self._listeners):
             listener(version)
         return version
+
+    def _store(self, commit: Commit, derived: Derived) -> int:
+        try:
+            version = self.store.commit(commit)
+        except BaseException:
+            self.measures.roll_back()
+            self.healthy = False
+            raise
+        self.measures.keep(derived)
+        self.healthy = True
+        return version
+
+    def _catch_up(self, done: int) -> None:
+        """Derive what the log holds beyond the cursor, in steps that each move the cursor."""
+        while done < self._last_seq:
+            end = min(done + _CATCH_UP_EVENTS, self._last_seq)
+            registry = self._registry.copy()
+            batches = [
+                batch
+                for table in self._registry
+                for batch in self.measures.history(table, done, end)
+            ]
+            derived = self.measures.derive(batches, registry, done)
+            commit = Commit(
+                log=LOG_SCHEMA.empty_table(),
+                quarantine=QUARANTINE_SCHEMA.empty_table(),
+                ledger=LEDGER_SCHEMA.empty_table(),
+                at=self.clock.now(),
+                tables=_changed(self._registry, registry),
+                measures=derived.new_measures,
+                series=derived.new_series,
+                dropped_measures=derived.dropped,
+                evidence=derived.evidence,
+                appends=derived.appends,
+                cursors={CURSOR: end},
+            )
+            self._store(commit, derived)
+            self._registry, done = registry, end
 
     def _upkeep(self, idle: bool) -> None:  # noqa: FBT001 — the writer says which
         """Compact when there is enough to, or something and nothing else to do."""

@@ -182,7 +182,7 @@ class Measures:
             return []
         kept = [m for m in present if m.table_id == table.id and m.id not in set(gone)]
         parts = []
-        for batch in self._history(table, last_seq):
+        for batch in self.history(table, 0, last_seq):
             if past:
                 parts.append(derive(batch, past, self.book, self._settings))
             if added:
@@ -195,9 +195,9 @@ class Measures:
         derived.dropped += measure_ids
         derived.new_measures = [m for m in derived.new_measures if m.id not in set(measure_ids)]
 
-    def _history(self, table: TableInfo, last_seq: int) -> Iterator[TableBatch]:
-        """What the log holds of a table, as batches."""
-        for frame in self._store.read_log(table.id, to_seq=last_seq):
+    def history(self, table: TableInfo, after_seq: int, to_seq: int) -> Iterator[TableBatch]:
+        """What the log holds of a table after one sequence number and up to another, as batches."""
+        for frame in self._store.read_log(table.id, after_seq=after_seq, to_seq=to_seq):
             rows = frame.filter(pl.col("op").is_in(_ROW_OPS))
             yield TableBatch(
                 table=table,

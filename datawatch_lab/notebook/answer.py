@@ -73,7 +73,7 @@ class Answer:
         """Names of the labels that tell the series apart."""
         return tuple(dict.fromkeys(name for each in self.raw.series for name in each.labels))
 
-    def value(self) -> float | None | pd.Series[float]:
+    def value(self) -> float | pd.Series[float] | None:
         """The one value (None when nothing is known), or a series of values by label.
 
         Of an answer over time it is the newest value.

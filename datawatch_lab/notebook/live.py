@@ -40,6 +40,11 @@ class Reading:
     state: str
 
 
+def _made(kind: Any, *what: Any, **how: Any) -> Any:
+    """An object of Panel, whose constructors have no types."""
+    return kind(*what, **how)
+
+
 class Live(Viewer):
     """A plot of a metric that goes on until `stop`, or until nobody can see it any more.
 
@@ -71,7 +76,7 @@ class Live(Viewer):
     ) -> None:
         if every.total_seconds() < _LEAST_SECONDS:
             raise InputError(f"every={every} is too often; at most every {_LEAST_SECONDS:g} s.")
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         set_up()
         self.metric = metric
         self.every = every
@@ -89,13 +94,13 @@ class Live(Viewer):
     def _build(self) -> None:
         self._redraw = hv.streams.Counter()
         drawn = hv.DynamicMap(self._draw, streams=[self._redraw])
-        self._line = pn.pane.HTML(self._words(), margin=(0, 10))
-        self._beat = pn.widgets.IntInput(value=0, visible=False)
-        self._echo = pn.widgets.IntInput(value=0, visible=False)
+        self._line: Any = _made(pn.pane.HTML, self._words(), margin=(0, 10))
+        self._beat: Any = _made(pn.widgets.IntInput, value=0, visible=False)
+        self._echo: Any = _made(pn.widgets.IntInput, value=0, visible=False)
         self._beat.jscallback(value="echo.value = cb_obj.value", args={"echo": self._echo})
         self._echo.param.watch(lambda event: self._pulse.heard(event.new), "value")
         sizing = {} if self._width else {"sizing_mode": "stretch_width"}
-        plot = pn.pane.HoloViews(drawn, **sizing)
+        plot = _made(pn.pane.HoloViews, drawn, **sizing)
         self._layout = pn.Column(plot, self._line, self._beat, self._echo, **sizing)
 
     # --------------------------------------------------------------------- for users
@@ -137,7 +142,8 @@ class Live(Viewer):
         except RuntimeError:
             return  # a plain script: `update` moves it
         period = int(self.every.total_seconds() * 1000)
-        self._ticker = pn.state.add_periodic_callback(self._tick, period=period)
+        tick: Any = self._tick  # Panel takes coroutine functions; its types do not say so
+        self._ticker = pn.state.add_periodic_callback(tick, period=period)
 
     async def _tick(self) -> None:
         """One round; the periodic callback waits for its end before the next."""

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from IPython.core.error import UsageError
+from IPython.core.interactiveshell import InteractiveShell
 from IPython.core.magic import Magics, line_magic, magics_class
 
 from datawatch_lab.core.errors import DataWatchError
@@ -25,20 +26,23 @@ HELP = f"""%{MAGIC} open [PATH or URL]   open a workspace file, or reach a serve
 %{MAGIC} quarantine           events that were set aside, and why
 %{MAGIC} help                 this
 
-Without `open` it is ${{DATAWATCH_WORKSPACE}}, else ./datawatch.duckdb. In Python it is `{_NAME}`:
-{_NAME}.metrics["orders_amount_sum"].plot(), .df(), .live(); {_NAME}.tables.orders; {_NAME}.ledger()"""
+Without `open` it is ${{DATAWATCH_WORKSPACE}}, else ./datawatch.duckdb.
+In Python it is `{_NAME}`:
+  {_NAME}.tables.orders        {_NAME}.metrics["orders_amount_sum"].plot()
+  {_NAME}.ledger()             {_NAME}.metrics["orders_amount_sum"].df(last="1h")"""
 
 
 @magics_class
-class Datawatch(Magics):  # type: ignore[misc]  # traitlets has no types for it
+class Datawatch(Magics):
     """``%datawatch``; see `HELP`.
 
     The workspace is the one that the user's ``lab`` is, else the one that the magic opened, else
     the default one, which it opens.
     """
 
-    def __init__(self, shell: Any) -> None:
+    def __init__(self, shell: InteractiveShell) -> None:
         super().__init__(shell)
+        self._names: dict[str, Any] = shell.user_ns
         self._own: Lab | None = None
         self._actions: dict[str, Callable[[list[str]], Any]] = {
             "open": self._open,
@@ -50,8 +54,8 @@ class Datawatch(Magics):  # type: ignore[misc]  # traitlets has no types for it
             "help": self._help,
         }
 
-    @line_magic(MAGIC)
-    def run(self, line: str) -> Any:
+    @line_magic
+    def datawatch(self, line: str) -> Any:
         """Look at a DataWatch workspace; `%datawatch help` lists what there is."""
         try:
             word, *rest = shlex.split(line) or ["status"]
@@ -82,8 +86,8 @@ class Datawatch(Magics):  # type: ignore[misc]  # traitlets has no types for it
     def release(self) -> None:
         """Close what the magic opened, and take its name away again."""
         if self._own is not None:
-            if self.shell.user_ns.get(_NAME) is self._own:
-                del self.shell.user_ns[_NAME]
+            if self._names.get(_NAME) is self._own:
+                del self._names[_NAME]
             self._own.close()
             self._own = None
 
@@ -93,9 +97,12 @@ class Datawatch(Magics):  # type: ignore[misc]  # traitlets has no types for it
         _at_most(1, rest, "open")
         where = rest[0] if rest else None
         self.release()
-        self._own = connect(where) if where and "://" in where else open_lab(where)
-        self._name_it(self._own)
-        return self._own
+        return self._take(connect(where) if where and "://" in where else open_lab(where))
+
+    def _take(self, lab: Lab) -> Lab:
+        self._own = lab
+        self._name_it(lab)
+        return lab
 
     def _status(self, rest: list[str]) -> Any:
         _at_most(0, rest, "status")
@@ -129,27 +136,27 @@ class Datawatch(Magics):  # type: ignore[misc]  # traitlets has no types for it
 
     def _found(self) -> Lab | None:
         """A workspace that is open: the user's ``lab``, the magic's own, or the only one there."""
-        named = self.shell.user_ns.get(_NAME)
+        named = self._names.get(_NAME)
         if isinstance(named, Lab) and not named.closed:
             return named
         if self._own is not None and not self._own.closed:
             return self._own
         every = {
             id(each): each
-            for each in list(self.shell.user_ns.values())
+            for each in list(self._names.values())
             if isinstance(each, Lab) and not each.closed
         }
         return next(iter(every.values())) if len(every) == 1 else None
 
     def _lab(self) -> Lab:
         found = self._found()
-        return self._open([]) if found is None else found
+        return self._take(open_lab(create=False)) if found is None else found
 
     def _name_it(self, lab: Lab) -> None:
-        known = self.shell.user_ns.get(_NAME)
+        known = self._names.get(_NAME)
         if known is None or (isinstance(known, Lab) and known.closed):
-            self.shell.user_ns[_NAME] = lab
-        if self.shell.user_ns[_NAME] is lab:
+            self._names[_NAME] = lab
+        if self._names[_NAME] is lab:
             said = f"Opened {lab.place} as `{_NAME}`."
         else:
             said = f"Opened {lab.place}. `{_NAME}` is something else of yours and stays so."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -29,9 +29,18 @@ _HEADS = ("metric", "unit", "default", "labels", "meaning")
 
 
 def time_range(
-    last: Span | None, start: Time | None, end: Time | None
+    last: Span | None,
+    start: Time | None,
+    end: Time | None,
+    newest: Callable[[], str | None] = lambda: None,
 ) -> tuple[str | None, str | None]:
     """``from`` and ``to`` as the service takes them; None for what the data suggests.
+
+    Args:
+        last: a duration back from ``end``, or from now, or from where history ends.
+        start: ISO 8601, relative, or a datetime.
+        end: the same.
+        newest: where history ends; None when data comes now.
 
     Raises:
         InputError: both ``last`` and ``start`` say where it begins, or ``last`` is no duration.
@@ -46,6 +55,10 @@ def time_range(
     span = parse_duration(last)
     if span <= timedelta(0):
         raise InputError(f"last={last!r} is not above 0.")
+    ending = newest() if end is None else None
+    if ending is not None:
+        until = datetime.fromisoformat(ending) + timedelta(seconds=1)
+        return _moment(until - span), _moment(until)
     if end is None:
         return f"now-{format_duration(span)}", None
     if isinstance(end, datetime):
@@ -100,7 +113,14 @@ def group_text(by: By | None) -> str | None:
     return by if by is None or isinstance(by, str) else ",".join(by) or None
 
 
+def history_end(workspace: Workspace) -> str | None:
+    """The newest event where a workspace holds history only; None where data comes now."""
+    status = workspace.status()
+    return status.last_event if status.status == "history" else None
+
+
 def question(
+    workspace: Workspace,
     *,
     last: Span | None = None,
     start: Time | None = None,
@@ -110,7 +130,7 @@ def question(
     where: Where | None = None,
 ) -> dict[str, str | None]:
     """The parts of a question in the service's words."""
-    begin, finish = time_range(last, start, end)
+    begin, finish = time_range(last, start, end, lambda: history_end(workspace))
     return {
         "start": begin,
         "end": finish,
@@ -123,7 +143,7 @@ def question(
 class Metric:
     """One metric of a workspace; what it is, as of when it was asked for.
 
-    Questions take the same words: ``last="1h"``, or ``start`` and ``end`` as ISO 8601, relative
+    Questions take the same words: ``last="1h"`` (back from now, or from where history ends), or ``start`` and ``end`` as ISO 8601, relative
     (``-1h``, ``today``) or datetimes; ``by`` a label or several; ``where={"status": "paid"}``;
     ``aggregation`` one of `aggregations`. Without a time it is the last hour, or the range that the
     data has when that is history.
@@ -141,14 +161,16 @@ class Metric:
         self.aggregations = tuple(raw.aggregations)
         self.description = raw.description
 
-    def value(self, last: Span | None = None, **how: Any) -> float | None | pd.Series[float]:
+    def value(self, last: Span | None = None, **how: Any) -> float | pd.Series[float] | None:
         """The value over a range: a number, or a series by label where there are several.
 
         Args:
             last: a duration back from now.
             how: ``start``, ``end``, ``aggregation``, ``by``, ``where``; see the class.
         """
-        return Answer(self.workspace.query(self.name, **question(last=last, **how))).value()
+        return Answer(
+            self.workspace.query(self.name, **question(self.workspace, last=last, **how))
+        ).value()
 
     def range(self, last: Span | None = None, *, step: Span | None = None, **how: Any) -> Answer:
         """The points over a range, as an answer that makes frames and plots.
@@ -159,7 +181,7 @@ class Metric:
             how: ``start``, ``end``, ``aggregation``, ``by``, ``where``; see the class.
         """
         width = None if step is None else format_duration(parse_duration(step))
-        asked = question(last=last, **how)
+        asked = question(self.workspace, last=last, **how)
         return Answer(self.workspace.range(self.name, step=width, **asked))
 
     def df(self, last: Span | None = None, *, step: Span | None = None, **how: Any) -> pd.DataFrame:
@@ -290,7 +312,7 @@ class Metrics(Listing[Metric]):
         groups = self._groups()
         share = max(1, markup.SHOWN // max(1, len(groups)))
         shown = list(groups.items())[: markup.SHOWN]
-        parts = [_group(table, own, share, len(groups) == 1) for table, own in shown]
+        parts = [_group(table, own, share, is_open=len(groups) == 1) for table, own in shown]
         what = f"{len(self):,} metrics" if self else "No metrics yet: they come with the first data"
         return markup.block(
             markup.paragraph(markup.name(what), markup.soft("one by name: lab.metrics[…]")),
@@ -310,7 +332,7 @@ def _row(metric: Metric) -> tuple[str, str, str, str, str]:
     return metric.name, unit_words(metric.unit), metric.aggregation, labels, metric.description
 
 
-def _group(table: str, own: Sequence[Metric], share: int, is_open: bool) -> markup.Safe:
+def _group(table: str, own: Sequence[Metric], share: int, *, is_open: bool) -> markup.Safe:
     rows: Iterable[tuple[object, ...]] = (
         (markup.code(row[0]), *row[1:]) for row in map(_row, own[:share])
     )

@@ -15,6 +15,7 @@ import msgspec
 
 from datawatch_lab.core.durations import format_duration, parse_duration
 from datawatch_lab.core.errors import InputError
+from datawatch_lab.core.settings import Settings
 from datawatch_lab.notebook import markup
 from datawatch_lab.notebook.answer import Answer
 from datawatch_lab.notebook.masking import Masking
@@ -145,7 +146,7 @@ class Lab:
             last: a duration back from now.
             how: ``start``, ``end``, ``aggregation``, ``by``, ``where``; see `Metric`.
         """
-        return Answer(self.workspace.query(metric, **question(last=last, **how)))
+        return Answer(self.workspace.query(metric, **question(self.workspace, last=last, **how)))
 
     def range(
         self, metric: str, last: Span | None = None, *, step: Span | None = None, **how: Any
@@ -159,7 +160,9 @@ class Lab:
             how: ``start``, ``end``, ``aggregation``, ``by``, ``where``; see `Metric`.
         """
         width = None if step is None else format_duration(parse_duration(step))
-        return Answer(self.workspace.range(metric, step=width, **question(last=last, **how)))
+        return Answer(
+            self.workspace.range(metric, step=width, **question(self.workspace, last=last, **how))
+        )
 
     # --------------------------------------------------------------------- trust
 
@@ -282,13 +285,20 @@ def _fixed(number: int, event: str | Mapping[str, Any]) -> Fixed:
     return Fixed(number, event=dict(event))
 
 
-def open(path: str | os.PathLike[str] | None = None) -> Lab:  # noqa: A001 — the public name
-    """Open a workspace file, made when there is none, or reach the engine that owns it.
+def open(  # noqa: A001 — the public name
+    path: str | os.PathLike[str] | None = None,
+    *,
+    settings: Settings | None = None,
+    create: bool = True,
+) -> Lab:
+    """Open a workspace file, or reach the engine that owns it.
 
     In a notebook that has the file open already, it gives that `Lab` again.
 
     Args:
         path: the file; by default ``DATAWATCH_WORKSPACE``, else ``./datawatch.duckdb``.
+        settings: for an engine of this process.
+        create: make the file when there is none.
 
     Raises:
         WorkspaceLockedError: another process owns the file and cannot be reached.
@@ -298,7 +308,7 @@ def open(path: str | os.PathLike[str] | None = None) -> Lab:  # noqa: A001 — t
     known = _open_here(place)
     if known is not None:
         return known
-    workspace = handle.open_workspace(place, what="a notebook")
+    workspace = handle.open_workspace(place, settings=settings, what="a notebook", create=create)
     # A workspace that nobody holds any more, and one still open at exit, releases its file.
     weakref.finalize(workspace, workspace.caller.close)
     return Lab(workspace)

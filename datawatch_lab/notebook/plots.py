@@ -43,7 +43,7 @@ def set_up() -> Found:
     inline, shown = bool(pn.config.inline), "bokeh" in hv.Store.renderers
     if not shown or (in_kernel() and not inline):
         hv.extension("bokeh", inline=True, logo=False)
-        pn.config.inline = True
+        pn.config.inline = True  # type: ignore[misc]  # param gives no types
     renderer = hv.renderer("bokeh")
     found = Found(inline, bool(renderer.webgl))
     renderer.webgl = False  # a browser without a graphics card would show nothing
@@ -55,7 +55,7 @@ def restore(found: Found) -> None:
     if "panel" in sys.modules and found.inline is not None:
         import panel as pn
 
-        pn.config.inline = found.inline
+        pn.config.inline = found.inline  # type: ignore[misc]  # the same
     if "holoviews" in sys.modules and found.webgl is not None:
         import holoviews as hv
 

@@ -48,7 +48,9 @@ class CellFace:
     def __init__(self) -> None:
         from IPython.display import display
 
-        self._handle: Any = display({"text/plain": ""}, raw=True, display_id=True)
+        self._handle: Any = display(  # type: ignore[no-untyped-call]
+            {"text/plain": ""}, raw=True, display_id=True
+        )
 
     def show(self, share: float | None, said: str) -> None:
         """Draw it anew in its place."""

@@ -98,7 +98,7 @@ class Tables(Listing[Table]):
         import pandas as pd
 
         raws = [each.raw for each in self._items.values()]
-        frame = pd.DataFrame(
+        return pd.DataFrame(
             {
                 "rows": pd.array([raw.rows for raw in raws], dtype="Int64"),
                 "changes": [raw.events for raw in raws],
@@ -111,7 +111,6 @@ class Tables(Listing[Table]):
             },
             index=pd.Index(list(self._items), name="name"),
         )
-        return frame
 
     def __repr__(self) -> str:
         if not self:

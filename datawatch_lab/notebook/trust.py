@@ -69,7 +69,7 @@ class Ledger:
     @property
     def balanced(self) -> bool:
         """Whether the four outcomes add up to what was received, in total and for each part."""
-        parts = [self.raw, *self.raw.tables.values(), *self.raw.sources.values()]
+        parts: list[HasCounts] = [self.raw, *self.raw.tables.values(), *self.raw.sources.values()]
         return all(LedgerCounts(*_numbers(each)).balanced for each in parts)
 
     def df(self, by: Literal["table", "source"] = "table") -> pd.DataFrame:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 import threading
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -123,15 +124,24 @@ class Server:
         Raises:
             DataWatchError: the address cannot be bound.
         """
+        self._check_free()
         self._thread.start()
         self._ready.wait()
-        if isinstance(self._fault, OSError):
-            raise DataWatchError(
-                f"{self.host}:{self.port} cannot be served: {self._fault}.",
-                hint="Choose another port with --port N.",
-            ) from self._fault
         if self._fault is not None:
             raise self._fault
+
+    def _check_free(self) -> None:
+        """Try the address first: a failure inside the server's thread would leave a socket behind."""
+        family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((self.host, self.port))
+            except OSError as fault:
+                raise DataWatchError(
+                    f"{self.host}:{self.port} cannot be served: {fault.strerror or fault}.",
+                    hint="Choose another port with --port N.",
+                ) from fault
 
     def stop(self) -> None:
         """Take no more requests, close the sessions, end the thread; harmless when said twice."""
