@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from datawatch_lab.core.errors import InputError
 from datawatch_lab.notebook import markup
 from datawatch_lab.service.answers import QueryAnswer, SeriesAnswer
+from datawatch_lab.service.freshness import iso
 from datawatch_lab.views import format as words
 
 if TYPE_CHECKING:
@@ -91,6 +94,26 @@ class Answer:
         found.attrs["unit"] = self.raw.unit
         return found
 
+    def against(self, earlier: Answer, *, names: tuple[str, str] = ("now", "before")) -> Answer:
+        """Both answers as one, the earlier moved in time so that both begin together.
+
+        Args:
+            earlier: the same metric with the same step, over another range.
+            names: what the two ranges are called, in the label ``range``.
+
+        Raises:
+            InputError: the steps differ.
+        """
+        if self.raw.step != earlier.raw.step:
+            raise InputError(
+                f"{self.raw.metric}: points by {self.raw.step} cannot stand against points by "
+                f"{earlier.raw.step}; ask both with the same step."
+            )
+        shift = datetime.fromisoformat(self.raw.start) - datetime.fromisoformat(earlier.raw.start)
+        mine = [_moved(each, timedelta(0), names[0]) for each in self.raw.series]
+        other = [_moved(each, shift, names[1]) for each in earlier.raw.series]
+        return Answer(msgspec.structs.replace(self.raw, series=mine + other, open=None))
+
     def plot(self, **how: Any) -> Any:
         """A HoloViews object; see `notebook.plots.plot`."""
         from datawatch_lab.notebook.plots import plot
@@ -128,6 +151,11 @@ class Answer:
 
 def _name(series: SeriesAnswer) -> str:
     return ", ".join(f"{key}={value}" for key, value in series.labels.items()) or "total"
+
+
+def _moved(series: SeriesAnswer, by: timedelta, name: str) -> SeriesAnswer:
+    points = [(iso(datetime.fromisoformat(at) + by) or "", value) for at, value in series.points]
+    return SeriesAnswer({"range": name, **series.labels}, points)
 
 
 def _newest(series: SeriesAnswer) -> float | None:

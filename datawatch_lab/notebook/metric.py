@@ -143,10 +143,10 @@ def question(
 class Metric:
     """One metric of a workspace; what it is, as of when it was asked for.
 
-    Questions take the same words: ``last="1h"`` (back from now, or from where history ends), or ``start`` and ``end`` as ISO 8601, relative
-    (``-1h``, ``today``) or datetimes; ``by`` a label or several; ``where={"status": "paid"}``;
-    ``aggregation`` one of `aggregations`. Without a time it is the last hour, or the range that the
-    data has when that is history.
+    Questions take the same words: ``last="1h"`` (back from now, or from where history ends), or
+    ``start`` and ``end`` as ISO 8601, relative (``-1h``, ``today``) or datetimes; ``by`` a label;
+    ``where={"status": "paid"}``; ``aggregation`` one of `aggregations`. Without a time it is the
+    last hour, or the range that the data has when that is history.
     """
 
     def __init__(self, workspace: Workspace, raw: MetricAnswer) -> None:

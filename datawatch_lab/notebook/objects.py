@@ -18,6 +18,7 @@ from datawatch_lab.core.errors import InputError
 from datawatch_lab.core.settings import Settings
 from datawatch_lab.notebook import markup
 from datawatch_lab.notebook.answer import Answer
+from datawatch_lab.notebook.feed import Feed
 from datawatch_lab.notebook.masking import Masking
 from datawatch_lab.notebook.metric import Metric, Metrics, Span, question
 from datawatch_lab.notebook.progress import Bar, face, shell
@@ -70,6 +71,7 @@ class Lab:
     def __init__(self, workspace: Workspace) -> None:
         self.workspace = workspace
         self.closed = False
+        self._feeds: list[Feed] = []
         self._kept: dict[str, tuple[float, Any]] = {}
 
     def __enter__(self) -> Self:
@@ -87,6 +89,8 @@ class Lab:
         """Release the file, or the connection; a server goes on. Harmless when said twice."""
         if not self.closed:
             self.closed = True
+            for feed in self._feeds:
+                feed.stop()
             self.workspace.close()
 
     @property
@@ -236,6 +240,18 @@ class Lab:
             return self._take(
                 demo_source(seed=seed, history=timedelta(days=days), live=False, progress=bar.done)
             )
+
+    def start_demo(self, *, seed: int = 7) -> Feed:
+        """Let the simulated shop go on from where it is, in the background, until it is stopped.
+
+        Args:
+            seed: of the shop that `ingest_demo` brought.
+        """
+        from datawatch_lab.service.intake import demo_source
+
+        feed = Feed(self.workspace, demo_source(seed=seed, history=timedelta(0)))
+        self._feeds.append(feed)
+        return feed
 
     def _take(self, source: Source) -> Taken:
         from datawatch_lab.service.intake import ingest_source

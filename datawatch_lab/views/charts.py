@@ -7,10 +7,8 @@ server. The bucket that is not over yet is drawn lighter: its value still grows.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
-import numpy as np
 from bokeh.models import ColumnDataSource, FixedTicker, HoverTool, Range1d
 from bokeh.models.annotations import BoxAnnotation
 from bokeh.models.renderers import DataRenderer
@@ -18,36 +16,12 @@ from bokeh.models.text import BaseText
 from bokeh.plotting import figure
 
 from datawatch_lab.views import axes, theme
-from datawatch_lab.views import format as words
+from datawatch_lab.views.drawing import COLUMNS, Drawing, Kind
 from datawatch_lab.views.increments import Columns, increment
 from datawatch_lab.views.ranges import Window
-from datawatch_lab.views.snapshot import EMPTY, Data, Series
 
 _HEIGHT = 232
-_OPEN_ALPHA = 0.35
 _UTC_LABEL = "Time (UTC)"
-
-
-@dataclass(frozen=True)
-class Kind:
-    """What a chart shows.
-
-    Attributes:
-        name: of the chart, also of its slot on the page.
-        lines: names of `Data.series` with their labels; bars have one.
-        bars: bars instead of lines.
-    """
-
-    name: str
-    lines: tuple[tuple[str, str], ...]
-    bars: bool = False
-
-
-KINDS = (
-    Kind("created", (("created", ""),)),
-    Kind("amount", (("amount", ""),), bars=True),
-    Kind("lag", (("lag_p50", "median"), ("lag_p95", "p95"))),
-)
 
 
 class Chart:
@@ -60,6 +34,7 @@ class Chart:
         self.figure.add_layout(self.gap)
         self.sources: dict[str, ColumnDataSource] = {}
         self._sent: dict[str, Columns] = {}
+        self._shown: Drawing | None = None
         self._labels: dict[str, Mapping[float, str]] = {}
         for place, (name, label) in enumerate(kind.lines):
             self._add(name, label, place)
@@ -78,8 +53,7 @@ class Chart:
         )
 
     def _source(self, name: str) -> ColumnDataSource:
-        columns = ("x", "y", "alpha", "width", "at", "said")
-        self.sources[name] = ColumnDataSource({column: [] for column in columns})
+        self.sources[name] = ColumnDataSource({column: [] for column in COLUMNS})
         return self.sources[name]
 
     def _bars(self, name: str) -> list[DataRenderer]:
@@ -99,19 +73,18 @@ class Chart:
         )
         return [line, dashed]
 
-    def show(self, data: Data, window: Window, silent: datetime | None) -> None:
+    def show(self, drawing: Drawing) -> None:
         """Bring the chart up to date with as little as possible sent."""
-        top = 0.0
-        for name, _ in self.kind.lines:
-            series = data.series.get(name, EMPTY)
-            self._send(name, series, data)
-            known = series.values[np.isfinite(series.values)]
-            top = max(top, float(known.max()) if len(known) else 0.0)
-        self.move(window, silent)
-        ticks = self._ticks(top, data)
-        self.figure.y_range.update(end=ticks.end * 1.04)
-        self.figure.yaxis[0].axis_label = self._unit(data)
-        self._set_ticks("y", ticks)
+        if drawing is self._shown:
+            return
+        self._shown = drawing
+        for name, columns in drawing.columns.items():
+            self._send(name, columns)
+        for name, columns in drawing.growing.items():
+            self._send(f"{name}/open", columns)
+        self.figure.y_range.update(end=drawing.ticks.end * 1.04)
+        self.figure.yaxis[0].axis_label = drawing.unit
+        self._set_ticks("y", drawing.ticks)
 
     def move(self, window: Window, silent: datetime | None) -> None:
         """Let the axis go on; shade the time since the source fell silent."""
@@ -123,22 +96,6 @@ class Chart:
         else:
             start = max(window.start, silent).timestamp() * 1e3
             self.gap.update(left=start, right=end, visible=True)
-
-    def _ticks(self, top: float, data: Data) -> axes.Ticks:
-        if self.kind.name == "lag":
-            return axes.durations(top)
-        if self.kind.name == "amount":
-            unit, currency = data.spec.amount_unit, known_currency(data)
-            return axes.amounts(top, lambda v: words.value(v, unit, currency=currency, short=True))
-        return axes.amounts(top, words.compact)
-
-    def _unit(self, data: Data) -> str | None:
-        if self.kind.name == "lag":
-            return None  # each tick has its own unit
-        if self.kind.name == "created":
-            return "Rows/min"
-        unit = known_currency(data) or words.unit_mark(data.spec.amount_unit)
-        return unit or data.spec.amount_field
 
     def _set_ticks(self, axis: str, ticks: axes.Ticks) -> None:
         if self._labels.get(axis) == ticks.labels:
@@ -153,75 +110,18 @@ class Chart:
         target.ticker = ticker
         grid.ticker = ticker
 
-    def _send(self, name: str, series: Series, data: Data) -> None:
-        columns = self._columns(series, data)
+    def _send(self, name: str, columns: Columns) -> None:
         source, sent = self.sources[name], self._sent.get(name)
         step = increment(sent, columns) if sent is not None else None
         self._sent[name] = columns
-        if step is None:
-            source.data = {key: column.copy() for key, column in columns.items()}
-        else:
-            if step.patches:
-                source.patch({key: list(changes) for key, changes in step.patches.items()})
-            if len(step.added["x"]):
-                source.stream(dict(step.added), rollover=step.rollover)
-            elif step.rollover < len(source.data["x"]):
+        if step is None or (not len(step.added["x"]) and step.rollover < len(source.data["x"])):
+            if sent is None or len(columns["x"]) or len(sent["x"]):
                 source.data = {key: column.copy() for key, column in columns.items()}
-        if not self.kind.bars:
-            self.sources[f"{name}/open"].data = _growing(self._all(series, data), series)
-
-    def _columns(self, series: Series, data: Data) -> Columns:
-        """Rows of the main glyph: of a line only the buckets that are over."""
-        columns = self._all(series, data)
-        if self.kind.bars:
-            return columns
-        known = np.flatnonzero(np.isfinite(series.values[: series.open]))
-        end = int(known[-1]) + 1 if len(known) else 0
-        return {name: column[:end] for name, column in columns.items()}
-
-    def _all(self, series: Series, data: Data) -> Columns:
-        size = len(series.times)
-        alpha, x = np.full(size, 0.9), series.times
-        if self.kind.bars:
-            x = series.times + series.step / 2
-            if series.open is not None:
-                alpha[series.open] = _OPEN_ALPHA
-        said = np.array([self._say(value, data) for value in series.values], dtype=object)
-        at = np.array([_when(start, series, data.window) for start in series.times], dtype=object)
-        width = np.full(size, series.step * 0.82)
-        return {"x": x, "y": series.values, "alpha": alpha, "width": width, "at": at, "said": said}
-
-    def _say(self, value: float, data: Data) -> str:
-        if self.kind.name == "lag":
-            return words.duration(value)
-        if self.kind.name == "created":
-            return words.value(value, "1/min")
-        return words.value(value, data.spec.amount_unit, currency=known_currency(data))
-
-
-def known_currency(data: Data) -> str:
-    """The currency of the amounts, '' when it is not known or not one."""
-    return "" if data.currency == "mixed" else data.currency
-
-
-def amount_unit(data: Data) -> str:
-    """What the amounts are in: a currency or a unit where it is known, else what is summed."""
-    if data.currency == "mixed":
-        return f"Sum of {data.spec.amount_field}, mixed currencies"
-    unit = data.currency or words.unit_mark(data.spec.amount_unit)
-    return unit or f"Sum of {data.spec.amount_field}"
-
-
-def _when(start: float, series: Series, window: Window) -> str:
-    at = datetime.fromtimestamp(start / 1e3, window.start.tzinfo)
-    until = at + timedelta(milliseconds=series.step)
-    return f"{words.moment(at, window.span)} – {until:%H:%M} UTC"
-
-
-def _growing(columns: Columns, series: Series) -> dict[str, list[object]]:
-    """The last closed point and the open one, which is drawn apart; nothing when none is open."""
-    rows = slice(0, 0) if series.open is None else slice(max(0, series.open - 1), series.open + 1)
-    return {name: column[rows].tolist() for name, column in columns.items()}
+            return
+        if step.patches:
+            source.patch({key: list(changes) for key, changes in step.patches.items()})
+        if len(step.added["x"]):
+            source.stream(dict(step.added), rollover=step.rollover)
 
 
 def _figure(kind: Kind) -> figure:

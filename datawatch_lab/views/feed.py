@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
@@ -22,7 +22,9 @@ from datawatch_lab.core.errors import DataWatchError, WorkspaceLockedError
 from datawatch_lab.service.answers import LedgerAnswer, StatusAnswer, TableAnswer
 from datawatch_lab.service.handle import Workspace
 from datawatch_lab.views.choose import OverviewSpec, choose
+from datawatch_lab.views.drawing import Drawing, draw
 from datawatch_lab.views.format import parse_iso
+from datawatch_lab.views.fragments import page
 from datawatch_lab.views.ranges import KEYS, Window, default_key, window
 from datawatch_lab.views.snapshot import Data, Snapshot, read_data, silent_since
 
@@ -35,6 +37,20 @@ _LINGER_SECONDS = 5.0
 _RETRY_SECONDS = 3.0
 _TABLES_SECONDS = 2.0
 _COST_FACTOR = 2.0
+
+
+@dataclass(frozen=True)
+class View:
+    """A snapshot as the page shows it.
+
+    Attributes:
+        slots: HTML by the name of its place.
+        drawings: of the charts, by name; empty without data.
+    """
+
+    snapshot: Snapshot
+    slots: Mapping[str, str]
+    drawings: Mapping[str, Drawing]
 
 
 class Watch:
@@ -56,8 +72,8 @@ class Watch:
         self.close()
 
     @property
-    def latest(self) -> Snapshot | None:
-        """The newest snapshot; None until the first is made."""
+    def latest(self) -> View | None:
+        """The newest view; None until the first is made."""
         return self.feed.latest(self.key)
 
     def close(self) -> None:
@@ -82,6 +98,7 @@ class _Range:
     """The numbers of one range, what they were made from, and when they may be made again."""
 
     data: Data
+    drawings: Mapping[str, Drawing]
     mark: tuple[object, ...]
     due: float
 
@@ -115,8 +132,9 @@ class Feed:
         self._lock = threading.Lock()
         self._wake = threading.Event()
         self._thread: threading.Thread | None = None
+        self._closed = False
         self._watches: list[Watch] = []
-        self._latest: dict[str, Snapshot] = {}
+        self._latest: dict[str, View] = {}
         self._serials = count(1)
         self._workspace: Workspace | None = None
         self._common: _Common | None = None
@@ -127,7 +145,7 @@ class Feed:
         watch = Watch(self, key if key in KEYS else AUTO)
         with self._lock:
             self._watches.append(watch)
-            if self._thread is None:
+            if self._thread is None and not self._closed:
                 self._thread = threading.Thread(
                     target=self._run, name="datawatch-feed", daemon=True
                 )
@@ -135,8 +153,8 @@ class Feed:
         self._wake.set()
         return watch
 
-    def latest(self, key: str) -> Snapshot | None:
-        """The newest snapshot of a range; None until the first is made."""
+    def latest(self, key: str) -> View | None:
+        """The newest view of a range; None until the first is made."""
         return self._latest.get(key)
 
     def forget(self, watch: Watch) -> None:
@@ -144,6 +162,15 @@ class Feed:
         with self._lock:
             if watch in self._watches:
                 self._watches.remove(watch)
+
+    def close(self) -> None:
+        """Ask nothing more, also for those who still look; returns once the thread has ended."""
+        with self._lock:
+            thread = self._thread
+            self._closed = True
+        self._wake.set()
+        if thread is not None:
+            thread.join()
 
     @property
     def watched(self) -> int:
@@ -156,7 +183,12 @@ class Feed:
         idle = 0.0
         while True:
             self._wake.clear()
+            if self._closed:
+                self._drop(close=self._owned)
+                return
             keys = {each.key for each in tuple(self._watches)}
+            for key in set(self._latest) - keys:
+                del self._latest[key]  # who looks next is not shown old numbers
             pause = self._turn(keys) if keys else self._every
             idle = 0.0 if keys else idle + self._every
             if idle > _LINGER_SECONDS and self._retire():
@@ -187,7 +219,7 @@ class Feed:
                 self._workspace = self._reach()
             common = self._read_common(self._workspace)
             for key in keys:
-                self._latest[key] = self._snapshot(self._workspace, common, key)
+                self._publish(key, self._snapshot(self._workspace, common, key))
         except DataWatchError as error:
             self._fail(keys, error)
             return _RETRY_SECONDS
@@ -199,6 +231,16 @@ class Feed:
             return _RETRY_SECONDS
         return self._every
 
+    def _publish(self, key: str, snapshot: Snapshot) -> None:
+        """Make the page's parts, once for all who look; charts stay as they are while data does."""
+        old, made = self._latest.get(key), self._ranges.get(snapshot.key)
+        drawings: Mapping[str, Drawing] = {}
+        if made is not None and made.data is snapshot.data:
+            drawings = made.drawings
+        elif old is not None and old.snapshot.data is snapshot.data:
+            drawings = old.drawings
+        self._latest[key] = View(snapshot, page(snapshot), drawings)
+
     def _fail(self, keys: set[str], error: DataWatchError) -> None:
         now = self._clock.now()
         state = "locked" if isinstance(error, WorkspaceLockedError) else "missing"
@@ -206,15 +248,15 @@ class Feed:
         message = error.message if state == "missing" and not seen else str(error)
         for key in keys:
             serial, old = next(self._serials), self._latest.get(key)
-            if old is not None and old.data is not None:
+            if old is not None and old.snapshot.data is not None:
                 lost = replace(
-                    old, serial=serial, now=now, state="lost", message=message, fresh=False
+                    old.snapshot, serial=serial, now=now, state="lost", message=message, fresh=False
                 )
             else:
                 # A fault after a good start is no missing workspace.
                 chosen = "lost" if seen else state
                 lost = Snapshot(serial, key, now, chosen, message, self.name, fresh=False)
-            self._latest[key] = lost
+            self._publish(key, lost)
         self._drop(close=self._owned)
 
     def _read_common(self, workspace: Workspace) -> _Common:
@@ -269,7 +311,7 @@ class Feed:
         data = read_data(workspace, common.spec, where, silent_since(status))
         self.computed += 1
         cost = self._monotonic() - began
-        self._ranges[key] = _Range(data, mark, began + _COST_FACTOR * cost)
+        self._ranges[key] = _Range(data, draw(data), mark, began + _COST_FACTOR * cost)
         return data
 
     @staticmethod

@@ -43,9 +43,9 @@ def _missing(value: float | None) -> bool:
 
 def _decimals(size: float) -> int:
     """Decimals that leave three to four digits; at most four."""
-    if size >= 1_000 or size == 0:
+    if size >= 999.95 or size == 0:
         return 0
-    return min(4, max(0, 2 - math.floor(math.log10(size))))
+    return 1 if size >= 10 else min(4, 2 - math.floor(math.log10(size)))
 
 
 def _grouped(value: float, decimals: int, *, trim: bool = True) -> str:

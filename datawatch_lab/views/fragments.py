@@ -11,7 +11,7 @@ import numpy as np
 from datawatch_lab.service.answers import LedgerAnswer, TableAnswer
 from datawatch_lab.views import format as words
 from datawatch_lab.views import theme
-from datawatch_lab.views.charts import KINDS, amount_unit, known_currency
+from datawatch_lab.views.drawing import KINDS, amount_unit, known_currency
 from datawatch_lab.views.format import escape
 from datawatch_lab.views.snapshot import EMPTY, Data, Series, Snapshot
 

@@ -12,9 +12,9 @@ import panel as pn
 from bokeh.models import LayoutDOM, Spacer
 
 from datawatch_lab.views import theme
-from datawatch_lab.views.charts import KINDS, Chart
+from datawatch_lab.views.charts import Chart
+from datawatch_lab.views.drawing import KINDS
 from datawatch_lab.views.feed import AUTO, Feed
-from datawatch_lab.views.fragments import page as make_slots
 from datawatch_lab.views.ranges import KEYS, RANGES
 from datawatch_lab.views.snapshot import Snapshot, silent_since
 
@@ -68,16 +68,18 @@ class Page:
 
     def tick(self) -> None:
         """Show the newest snapshot, if it is not shown already; runs under the document's lock."""
-        snapshot = self.watch.latest
-        if snapshot is None or snapshot.serial == self._said.serial:
+        view = self.watch.latest
+        if view is None or view.snapshot.serial == self._said.serial:
             return
-        slots = tuple(make_slots(snapshot).items())
+        snapshot, slots = view.snapshot, tuple(view.slots.items())
         message: dict[str, Any] = {"range": snapshot.key, "shown": _shown(snapshot)}
         message["slots"] = dict(set(slots) - set(self._said.slots))
         self._said = _Said(snapshot.serial, slots)
-        if snapshot.data is not None and snapshot.window is not None:
+        if snapshot.window is not None:
             for chart in self.charts:
-                chart.show(snapshot.data, snapshot.window, silent_since(snapshot.status))
+                if chart.kind.name in view.drawings:
+                    chart.show(view.drawings[chart.kind.name])
+                chart.move(snapshot.window, silent_since(snapshot.status))
         self.down.tags = [json.dumps(message)]
 
 

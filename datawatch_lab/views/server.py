@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 PATH = "/datawatch"
 _REFUSED = "/datawatch/refused"
 _STOP_SECONDS = 10.0
+_FAREWELL_SECONDS = 0.05
 
 UserOf = Callable[[Any], str | None]
 """Says who sends a request, from its tornado handler; None for a stranger."""
@@ -131,7 +132,7 @@ class Server:
             raise self._fault
 
     def _check_free(self) -> None:
-        """Try the address first: a failure inside the server's thread would leave a socket behind."""
+        """Try the address first: a failure inside the server would leave a socket behind."""
         family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
         with socket.socket(family, socket.SOCK_STREAM) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -145,6 +146,7 @@ class Server:
 
     def stop(self) -> None:
         """Take no more requests, close the sessions, end the thread; harmless when said twice."""
+        self.feed.close()
         server = self._server
         if server is None or not self._thread.is_alive():
             return
@@ -153,8 +155,12 @@ class Server:
 
     def _stop(self) -> None:
         if self._server is not None:
+            # Bokeh forgets its clients without closing their sockets; pages would not notice.
+            for client in tuple(self._server._tornado._clients):  # noqa: SLF001
+                client._socket.close()  # noqa: SLF001
             self._server.stop()
-            self._server.io_loop.stop()
+            # One more turn of the loop, so that the closing reaches the browsers.
+            self._server.io_loop.call_later(_FAREWELL_SECONDS, self._server.io_loop.stop)
 
     def _run(self) -> None:
         loop = asyncio.new_event_loop()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -70,21 +70,29 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-Serve = Callable[..., str]
+class Serve:
+    """Serves a workspace's pages; gives the address of the server's root."""
+
+    def __init__(self) -> None:
+        self._running: list[Server] = []
+
+    def __call__(self, workspace: Workspace, **how: Any) -> str:
+        """Start a server."""
+        port = free_port()
+        server = build_server(workspace, host="127.0.0.1", port=port, **how)
+        server.start()
+        self._running.append(server)
+        return f"http://127.0.0.1:{port}"
+
+    def stop(self) -> None:
+        """Stop them all."""
+        while self._running:
+            self._running.pop().stop()
 
 
 @pytest.fixture
 def serve() -> Iterator[Serve]:
-    """Serves a workspace's pages until the test ends; gives the address of the server's root."""
-    running: list[Server] = []
-
-    def start(workspace: Workspace, **how: Any) -> str:
-        port = free_port()
-        server = build_server(workspace, host="127.0.0.1", port=port, **how)
-        server.start()
-        running.append(server)
-        return f"http://127.0.0.1:{port}"
-
-    yield start
-    for server in running:
-        server.stop()
+    """Servers that end with the test."""
+    made = Serve()
+    yield made
+    made.stop()

@@ -43,8 +43,7 @@ def feed(
     monkeypatch.setattr(feed_module, "_LINGER_SECONDS", 5 * EVERY)
     made = Feed(lambda: cast("Workspace", fake), owned=True, clock=clock, every=EVERY)
     yield made
-    eventually(lambda: not made.watched)
-    eventually(lambda: made._thread is None)
+    made.close()
 
 
 def eventually(holds: Callable[[], object], seconds: float = 5.0) -> None:
@@ -98,8 +97,8 @@ def test_the_axis_moves_on_without_new_numbers(
         clock.advance(timedelta(seconds=20))
 
         def moved() -> bool:
-            latest = watch.latest
-            return bool(latest and latest.window and latest.window.end == clock.now())
+            where = watch.latest and watch.latest.snapshot.window
+            return bool(where and where.end == clock.now())
 
         eventually(moved)
 
@@ -125,7 +124,7 @@ def test_a_page_that_asks_for_no_range_gets_one_with_data(feed: Feed, fake: Fake
     with feed.watch("nonsense") as watch:
         eventually(lambda: watch.latest)
         assert watch.latest is not None
-        assert watch.latest.key == "all"
+        assert watch.latest.snapshot.key == "all"
 
 
 def test_a_silent_source_ends_its_lines(feed: Feed, fake: FakeWorkspace) -> None:
@@ -137,8 +136,8 @@ def test_a_silent_source_ends_its_lines(feed: Feed, fake: FakeWorkspace) -> None
     with feed.watch("1h") as watch:
         eventually(lambda: watch.latest)
         assert watch.latest is not None
-        assert watch.latest.data is not None
-        line = watch.latest.data.series["created"]
+        assert watch.latest.snapshot.data is not None
+        line = watch.latest.snapshot.data.series["created"]
         assert line.open == 0
         assert [value == value for value in line.values.tolist()] == [True, False, False]  # noqa: PLR0124
 
@@ -158,8 +157,8 @@ def test_what_cannot_be_opened_is_said_and_tried_again(
     with feed.watch() as watch:
         eventually(lambda: watch.latest)
         assert watch.latest is not None
-        assert watch.latest.state == state
-        assert watch.latest.message == fault.message
+        assert watch.latest.snapshot.state == state
+        assert watch.latest.snapshot.message == fault.message
         fake.fault = None
         eventually(lambda: _state(watch) == "live")
 
@@ -171,11 +170,24 @@ def test_a_lost_workspace_leaves_the_numbers_and_says_so(feed: Feed, fake: FakeW
         fake.fault = WorkspaceError("the server does not answer.")
         eventually(lambda: _state(watch) == "lost")
         assert watch.latest is not None
-        assert watch.latest.data is not None
-        assert not watch.latest.fresh
+        assert watch.latest.snapshot.data is not None
+        assert not watch.latest.snapshot.fresh
         fake.fault = None
         eventually(lambda: _state(watch) == "live")
 
 
+def test_a_closed_feed_asks_nothing(feed: Feed, fake: FakeWorkspace) -> None:
+    """Closing ends the thread even while somebody looks, and a later viewer does not wake it."""
+    watch = feed.watch("1h")
+    eventually(lambda: watch.latest)
+    feed.close()
+    asked = fake.asked.copy()
+    feed.watch("6h").close()
+    time.sleep(10 * EVERY)
+    assert fake.asked == asked
+    assert fake.closed == 1
+    watch.close()
+
+
 def _state(watch: Watch) -> str:
-    return watch.latest.state if watch.latest else ""
+    return watch.latest.snapshot.state if watch.latest else ""

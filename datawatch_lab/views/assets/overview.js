@@ -78,15 +78,19 @@
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", repaint);
 
   // A page that lost its server says so, and comes back by itself.
+  const offline = document.getElementById("dw-offline");
+  let timer = null;
+  function found() {
+    offline.hidden = true;
+    clearInterval(timer);
+    timer = null;
+  }
   function lost() {
-    document.getElementById("dw-offline").hidden = false;
-    const timer = setInterval(async () => {
+    offline.hidden = false;
+    timer ??= setInterval(async () => {
       try {
         const answer = await fetch(location.href, { method: "GET", cache: "no-store" });
-        if (answer.ok) {
-          clearInterval(timer);
-          location.reload();
-        }
+        if (answer.ok) location.reload();
       } catch (error) {
         console.debug("DataWatch: no answer yet", error);
       }
@@ -99,7 +103,9 @@
     clearInterval(start);
     down.properties.tags.change.connect(() => show(down.tags[0]));
     show(down.tags[0]);
-    down.document.on_event?.("connection_lost", lost);
+    down.document.config.notify_connection_status = false;
+    down.document.on_event("connection_lost", lost);
+    down.document.on_event("client_reconnected", found);
     document.fonts?.ready.then(repaint);
   }, 50);
 })();
