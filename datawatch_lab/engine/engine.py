@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import uuid
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
@@ -12,21 +11,18 @@ from importlib.metadata import version as release_of
 from pathlib import Path
 from typing import Any, Self
 
-from datawatch_lab.core.batches import DecodedBatch, Offset, nothing
+from datawatch_lab.core.batches import DecodedBatch
 from datawatch_lab.core.clock import Clock, SystemClock
 from datawatch_lab.core.errors import WorkspaceError, not_found
 from datawatch_lab.core.settings import Settings
-from datawatch_lab.core.sources import Source
 from datawatch_lab.core.storage import LEDGER_SCHEMA, LOG_SCHEMA, QUARANTINE_SCHEMA, Commit
-from datawatch_lab.core.values import Aggregation, LedgerCounts, MetricDef, TableInfo
-from datawatch_lab.engine import queries, transfer
+from datawatch_lab.core.values import MetricDef, TableInfo
 from datawatch_lab.engine.measures import Derived, Measures
 from datawatch_lab.engine.planner import Submission, make_plan
 from datawatch_lab.engine.receipts import Receipt
 from datawatch_lab.engine.registry import TableRegistry
 from datawatch_lab.engine.replay import ReplayResult, run_replay
 from datawatch_lab.engine.writer import Writer
-from datawatch_lab.ingest.sources.http import decode_body
 from datawatch_lab.store.duck import DuckStore
 from datawatch_lab.store.lock import OwnerInfo
 from datawatch_lab.store.lock import owner as owner_of
@@ -41,8 +37,6 @@ _COMPACT_EVERY = 100  # commits; a large one counts for several
 _ROWS_PER_COMMIT = 10_000
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 _CATCH_UP_EVENTS = 50_000
-_WAIT_SECONDS = 30.0
-_IN_FLIGHT = 2  # batches of a source between its decoder and the store
 
 
 class Engine:
@@ -113,57 +107,6 @@ class Engine:
         """Queue a decoded batch; the future ends when it is durable and in its metrics."""
         return self._writer.submit(Submission(batch, self.clock.now()), wait=wait, timeout=timeout)
 
-    def take_http(
-        self, body: bytes, *, content_type: str, content_encoding: str, wait: bool
-    ) -> Receipt:
-        """Decode a request's body, store it, and give its receipt."""
-        batch = decode_body(
-            body,
-            content_type=content_type,
-            content_encoding=content_encoding,
-            id_factory=lambda: uuid.uuid4().hex,
-        )
-        return self.submit(batch, wait=wait, timeout=_WAIT_SECONDS).result()
-
-    def take_packed(self, body: bytes) -> Receipt:
-        """Store what another process decoded."""
-        return self.submit(transfer.unpack(body), timeout=_WAIT_SECONDS).result()
-
-    def run(
-        self, source: Source, progress: Callable[[LedgerCounts], None] | None = None
-    ) -> LedgerCounts:
-        """Read a source from its stored offset to its end; decoding overlaps with storing."""
-        pending: list[Future[Receipt]] = []
-        total = LedgerCounts()
-        resume = self.offset(source.name)
-        try:
-            for number, batch in enumerate(source.batches(resume)):
-                fresh = batch.fresh or (number == 0 and resume is None)
-                pending.append(self.submit(replace(batch, fresh=fresh)))
-                while pending and (pending[0].done() or len(pending) > _IN_FLIGHT):
-                    total += pending.pop(0).result().counts
-                    if progress:
-                        progress(total)
-        finally:
-            for each in pending:
-                total += each.result().counts
-                if progress:
-                    progress(total)
-        self._writer.run(self.store.checkpoint)
-        self.take_ending(source.name)
-        return total
-
-    def take_ending(self, source: str) -> None:
-        """Note that the run which read a source to its end is over.
-
-        Without the note, a run that was interrupted after its last batch is gone on with, and does
-        not read everything once more.
-        """
-        position = self.offset(source)
-        if position is not None and position.get("done"):
-            ending = Offset(source, {**position, "closed": True})
-            self.submit(nothing(source, ending)).result()
-
     def replay(self, ids: Sequence[int], corrected: Mapping[int, bytes]) -> ReplayResult:
         """Take quarantined events in again; see `engine.replay`."""
         return self._writer.run(lambda: run_replay(self, ids, corrected))
@@ -209,9 +152,16 @@ class Engine:
         self._last_seq = last_seq
         self._offsets |= {each.source: each.position for each in commit.offsets}
         self._since_compaction += 1 + _weight(commit)
-        for listener in tuple(self._listeners):
-            listener(version)
+        self._tell(version)
         return version
+
+    def _tell(self, version: int) -> None:
+        """Call the listeners; one that fails is logged, since the batch is stored all the same."""
+        for listener in tuple(self._listeners):
+            try:
+                listener(version)
+            except Exception:
+                log.exception("a listener of data versions failed")
 
     def _store(self, commit: Commit, derived: Derived) -> int:
         try:
@@ -321,18 +271,6 @@ class Engine:
             raise not_found("metric", name, self.metrics())
         return found
 
-    def aggregations(self, metric: MetricDef) -> tuple[Aggregation, ...]:
-        """Aggregations that make sense for a metric."""
-        return self.measures.aggregations(metric)
-
-    def row_count(self, table: TableInfo) -> int | None:
-        """Rows now in a table; None when they are not tracked."""
-        return queries.row_count(self, table)
-
-    def query(self, request: queries.QueryRequest) -> queries.QueryResult:
-        """Answer a question about a metric."""
-        return queries.run(self, request)
-
     def seconds_since(self, newest: datetime | None) -> datetime | None:
         """From when on a table with this newest event has the 1s level; a whole hour."""
         if newest is None:
@@ -340,15 +278,17 @@ class Engine:
         edge = newest - self.settings.seconds_kept
         return edge.replace(minute=0, second=0, microsecond=0)
 
-    def first_event(self) -> datetime | None:
-        """Oldest event time of all tables."""
-        times = (each.first_ts for each in self.store.table_counts().values())
-        return min((each for each in times if each), default=None)
+    def span(self) -> tuple[datetime | None, datetime | None]:
+        """Oldest and newest event time of all tables."""
+        counts = self.store.table_counts().values()
+        return (
+            min((each.first_ts for each in counts if each.first_ts), default=None),
+            max((each.last_ts for each in counts if each.last_ts), default=None),
+        )
 
-    def last_event(self) -> datetime | None:
-        """Newest event time of all tables."""
-        times = (each.last_ts for each in self.store.table_counts().values())
-        return max((each for each in times if each), default=None)
+    def checkpoint(self) -> None:
+        """Write everything into the file itself, between two commits."""
+        self._writer.run(self.store.checkpoint)
 
     def close(self) -> None:
         """Store what waits, check-point, release the file."""

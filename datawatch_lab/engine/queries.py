@@ -164,7 +164,7 @@ def _is_current(engine: Engine, table: str, now: datetime) -> bool:
 
 def _span(engine: Engine, table: str) -> tuple[datetime | None, datetime | None]:
     if not table:
-        return engine.first_event(), engine.last_event()
+        return engine.span()
     counts = engine.table_counts(engine.table(table))
     return counts.first_ts, counts.last_ts
 

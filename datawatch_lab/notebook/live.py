@@ -15,11 +15,10 @@ import panel as pn
 from panel.viewable import Viewer
 
 from datawatch_lab.core.errors import DataWatchError, InputError
-from datawatch_lab.notebook.plots import set_up, themed
+from datawatch_lab.notebook.plots import plot, set_up
 from datawatch_lab.notebook.pulse import Pulse, Verdict
 from datawatch_lab.service.answers import QueryAnswer
 from datawatch_lab.views.format import escape
-from datawatch_lab.views.hv import to_hv
 
 if TYPE_CHECKING:
     from datawatch_lab.notebook.metric import Metric
@@ -100,8 +99,8 @@ class Live(Viewer):
         self._beat.jscallback(value="echo.value = cb_obj.value", args={"echo": self._echo})
         self._echo.param.watch(lambda event: self._pulse.heard(event.new), "value")
         sizing = {} if self._width else {"sizing_mode": "stretch_width"}
-        plot = _made(pn.pane.HoloViews, drawn, **sizing)
-        self._layout = pn.Column(plot, self._line, self._beat, self._echo, **sizing)
+        pane = _made(pn.pane.HoloViews, drawn, **sizing)
+        self._layout = pn.Column(pane, self._line, self._beat, self._echo, **sizing)
 
     # --------------------------------------------------------------------- for users
 
@@ -211,7 +210,7 @@ class Live(Viewer):
 
     def _draw(self, counter: int) -> Any:
         del counter  # it only says that there is something new
-        return themed(to_hv(self._reading.answer, width=self._width))
+        return plot(self._reading.answer, width=self._width)
 
     def _words(self, state: str = "") -> str:
         said = escape(state or self._reading.state)

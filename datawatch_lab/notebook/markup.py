@@ -23,7 +23,7 @@ font-size:13px;line-height:1.45;margin:2px 0 8px;max-width:1080px}
 .dw-out .dw-tag{border:1px solid currentColor;border-radius:9px;font-size:11px;opacity:.8;
 padding:0 6px;white-space:nowrap}
 .dw-out table.dw-t{background:transparent;border:0;border-collapse:collapse;color:inherit;
-font-size:13px;margin:0;table-layout:auto}
+font-size:13px;margin:0 0 8px;table-layout:auto}
 .dw-out table.dw-t tr,.dw-out table.dw-t tbody tr:nth-child(odd),
 .dw-out table.dw-t tbody tr:hover{background:transparent}
 .dw-out table.dw-t th,.dw-out table.dw-t td{background:transparent;border:0;
@@ -32,7 +32,8 @@ overflow-wrap:anywhere;padding:3px 18px 3px 0;text-align:left;vertical-align:top
 .dw-out table.dw-t th{font-weight:600;white-space:nowrap}
 .dw-out table.dw-t .dw-n{text-align:right;white-space:nowrap}
 .dw-out table.dw-t .dw-k{white-space:nowrap}
-.dw-out code{background:transparent;color:inherit;font-size:12px;padding:0}
+.dw-out code.dw-c{background:transparent!important;color:inherit;font-size:12px;padding:0}
+.dw-out .dw-k code.dw-c{white-space:nowrap}
 .dw-out details{margin:0 0 4px}
 .dw-out summary{cursor:pointer;padding:2px 0}
 .dw-out details table.dw-t{margin:2px 0 8px 14px}
@@ -76,7 +77,7 @@ def tag(words: object) -> Safe:
 
 def code(words: object, most: int = _CELL) -> Safe:
     """Text as code."""
-    return Safe(f"<code>{text(words, most)}</code>")
+    return Safe(f'<code class="dw-c">{text(words, most)}</code>')
 
 
 def name(words: object) -> Safe:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal, Protocol
 
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
 
 _COUNTS = ("received", "applied", "duplicate", "late", "quarantined")
 _ITEM_HEADS = ("id", "table", "kind", "where", "why", "event")
-_EXCERPT = 120
+_EXCERPT = 90
+_ITEMS = 10
 
 
 class HasCounts(Protocol):
@@ -157,7 +159,7 @@ class Quarantine:
         return frame
 
     def __repr__(self) -> str:
-        rows = [self._cells(each) for each in self.items[:20]]
+        rows = [self._cells(each) for each in self.items[:_ITEMS]]
         head = f"<Quarantine: {self.total:,} events>"
         return f"{head}\n{markup.plain_table(_ITEM_HEADS, rows)}" if rows else head
 
@@ -165,13 +167,23 @@ class Quarantine:
         if not self.items:
             return markup.block(markup.paragraph("Nothing is in quarantine."))
         rows: list[tuple[object, ...]] = []
-        for each in self.items[: markup.SHOWN]:
+        for each in self.items[:_ITEMS]:
             *cells, event = self._cells(each)
             rows.append((*cells, markup.code(event, _EXCERPT)))
         return markup.block(
-            markup.paragraph(markup.name("Quarantine"), f"{self.total:,} events set aside"),
+            markup.paragraph(
+                markup.name("Quarantine"), f"{self.total:,} events set aside", self._kinds()
+            ),
             markup.table(_ITEM_HEADS, rows, numbers=(0,), nowrap=(1, 2, 3)),
             markup.more(self.total, len(rows), "lab.quarantine(limit=1000).df()"),
+        )
+
+    def _kinds(self) -> str:
+        """How many of those at hand are of each kind."""
+        kinds = Counter(each.kind for each in self.items)
+        said = ", ".join(f"{count:,} {kind}" for kind, count in kinds.most_common())
+        return (
+            said if len(self.items) == self.total else f"of the first {len(self.items):,}: {said}"
         )
 
     def _cells(self, item: QuarantineItem) -> tuple[str, ...]:

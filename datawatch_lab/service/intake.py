@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
-from datawatch_lab.core.batches import Offset, nothing
+from datawatch_lab.core.batches import nothing
 from datawatch_lab.core.sources import Source
 from datawatch_lab.core.values import LedgerCounts
-from datawatch_lab.engine import transfer
+from datawatch_lab.engine import intake, transfer
 from datawatch_lab.service.callers import LocalCaller
 from datawatch_lab.service.handle import Workspace
 
@@ -31,7 +31,7 @@ def ingest_source(
     """
     caller = workspace.caller
     if isinstance(caller, LocalCaller):
-        return caller.engine.run(source, progress)
+        return intake.run(caller.engine, source, progress)
     total = LedgerCounts()
     position = workspace.offset(source.name).position
     for number, batch in enumerate(source.batches(position)):
@@ -42,10 +42,9 @@ def ingest_source(
         )
         if progress:
             progress(total)
-    ending = workspace.offset(source.name).position
-    if ending is not None and ending.get("done"):
-        offset = Offset(source.name, {**ending, "closed": True})
-        workspace.submit_packed(transfer.pack(nothing(source.name, offset)))
+    ending = intake.ending_of(source.name, workspace.offset(source.name).position)
+    if ending is not None:
+        workspace.submit_packed(transfer.pack(nothing(source.name, ending)))
     return total
 
 

@@ -71,6 +71,8 @@ class Chart:
         dashed = self.figure.line(
             "x", "y", source=growing, color=colour, alpha=0.6, line_width=2, line_dash=(3, 3)
         )
+        for points in (source, growing):
+            self.figure.scatter("x", "y", size="dot", source=points, color=colour, line_color=None)
         return [line, dashed]
 
     def show(self, drawing: Drawing) -> None:
@@ -88,14 +90,18 @@ class Chart:
 
     def move(self, window: Window, silent: datetime | None) -> None:
         """Let the axis go on; shade the time since the source fell silent."""
-        end = window.end.timestamp() * 1e3
-        self.figure.x_range.update(start=window.start.timestamp() * 1e3, end=end)
+        start, end = window.start.timestamp() * 1e3, window.end.timestamp() * 1e3
+        if self.kind.bars:
+            # The first bar is shown whole.
+            step = window.bars.total_seconds() * 1e3
+            start = start // step * step
+        self.figure.x_range.update(start=start, end=end)
         self._set_ticks("x", axes.times(window.start, window.end))
         if silent is None:
             self.gap.visible = False
         else:
-            start = max(window.start, silent).timestamp() * 1e3
-            self.gap.update(left=start, right=end, visible=True)
+            left = max(start, silent.timestamp() * 1e3)
+            self.gap.update(left=left, right=end, visible=True)
 
     def _set_ticks(self, axis: str, ticks: axes.Ticks) -> None:
         if self._labels.get(axis) == ticks.labels:
@@ -151,6 +157,7 @@ def _figure(kind: Kind) -> figure:
         axis.axis_label_text_font_size = "12px"
         axis.axis_label_text_font_style = "normal"
         axis.axis_label_standoff = 6
+        axis.ticker = FixedTicker(ticks=[])  # until there is something to measure
     plot.xaxis[0].axis_label = _UTC_LABEL
     plot.xgrid[0].visible = False
     return plot

@@ -7,15 +7,17 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import numpy as np
+import numpy.typing as npt
 
 from datawatch_lab.views import axes
 from datawatch_lab.views import format as words
 from datawatch_lab.views.increments import Columns
 from datawatch_lab.views.ranges import Window
-from datawatch_lab.views.snapshot import EMPTY, Data, Series
+from datawatch_lab.views.snapshot import EMPTY, Data, Floats, Series
 
-COLUMNS = ("x", "y", "alpha", "width", "at", "said")
+COLUMNS = ("x", "y", "alpha", "width", "dot", "at", "said")
 _SOLID, _OPEN = 0.9, 0.35
+_DOT = 6.0
 
 
 @dataclass(frozen=True)
@@ -45,8 +47,8 @@ class Drawing:
     """What a chart draws.
 
     Attributes:
-        columns: `COLUMNS` by line: place in ms, value, opacity and width of bars, and the time and
-            the value in words. Of a line only the buckets that are over.
+        columns: `COLUMNS` by line: place in ms, value, opacity and width of bars, size of the dot of
+            a point, time and value in words. Of a line only the buckets that are over.
         growing: by line, the last bucket that is over and the one that is not; empty for bars.
         ticks: of the value axis.
         unit: on the value axis; None where each tick says its own.
@@ -83,7 +85,10 @@ def _draw(kind: Kind, data: Data) -> Drawing:
         whole = _columns(kind, series, data)
         columns[name] = whole if kind.bars else _rows(whole, 0, _closed(series))
         if not kind.bars:
-            growing[name] = _rows(whole, *_open(series))
+            end = _rows(whole, *_open(series))
+            # The newest point is marked, also when it is the only one.
+            end = {**end, "dot": np.where(end["x"] == end["x"].max(initial=0.0), _DOT, 0.0)}
+            growing[name] = end
         known = series.values[np.isfinite(series.values)]
         top = max(top, float(known.max()) if len(known) else 0.0)
     return Drawing(columns, growing, _ticks(kind, top, data), _unit(kind, data))
@@ -99,7 +104,15 @@ def _columns(kind: Kind, series: Series, data: Data) -> Columns:
     said = np.array([_say(kind, value, data) for value in series.values], dtype=object)
     at = np.array([_when(start, series, data.window) for start in series.times], dtype=object)
     width = np.full(size, series.step * 0.82)
-    return dict(zip(COLUMNS, (x, series.values, alpha, width, at, said), strict=True))
+    dot = np.where(_alone(series.values), _DOT, 0.0)
+    return dict(zip(COLUMNS, (x, series.values, alpha, width, dot, at, said), strict=True))
+
+
+def _alone(values: Floats) -> npt.NDArray[np.bool_]:
+    """Which points have no neighbour to draw a line to."""
+    known = np.concatenate([[False], np.isfinite(values), [False]])
+    alone: npt.NDArray[np.bool_] = known[1:-1] & ~known[:-2] & ~known[2:]
+    return alone
 
 
 def _rows(columns: Columns, start: int, end: int) -> Columns:

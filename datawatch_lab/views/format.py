@@ -106,6 +106,8 @@ def money(value: float | None, currency: str = "", *, short: bool = False) -> st
     'CHF 12.50'
     >>> plain(money(1_234_567, "USD", short=True))
     '$1.23 M'
+    >>> plain(money(200, "EUR", short=True))
+    '€200'
     >>> plain(money(3.5))
     '3.50'
     """
@@ -115,7 +117,8 @@ def money(value: float | None, currency: str = "", *, short: bool = False) -> st
     if short and size >= 1e3:
         text = compact(size)
     else:
-        text = _grouped(size, 0 if size >= 1_000 else 2, trim=False)
+        whole = size >= 1_000 or (short and size == int(size))
+        text = _grouped(size, 0 if whole else 2, trim=False)
     symbol = _SYMBOLS.get(currency, f"{currency}{NBSP}" if currency else "")
     return f"{MINUS if value < 0 else ''}{symbol}{text}"
 

@@ -122,7 +122,7 @@ def cards(data: Data) -> str:
         ("events", "Events applied", "1"),
         ("lag", "Lag p95", "s"),
     ):
-        if name not in data.figures:
+        if name not in data.figures or (name == "lag" and not data.has_lag):
             continue
         figure = data.figures[name]
         series = data.series.get("lag_p95" if name == "lag" else name, EMPTY)

@@ -44,7 +44,7 @@ class Page:
         self.down = Spacer(name="dw-page", visible=False, tags=["{}"])
         self.up = Spacer(name="dw-choice", visible=False, tags=[""])
         self.up.on_change("tags", self._chosen)
-        self._said = _Said()
+        self._said: _Said | None = None
         self.template = self._template()
         pn.state.add_periodic_callback(self.tick, period=_TICK_MS)
         pn.state.on_session_destroyed(self._gone)
@@ -61,19 +61,21 @@ class Page:
         self.watch.close()
 
     def _chosen(self, _attr: str, _old: Any, new: list[str]) -> None:
-        """The range selector was used."""
+        """The browser is ready for its first message, or the range selector was used."""
+        self._said = self._said or _Said()
         if new and new[0] in KEYS and new[0] != self.watch.key:
             self.watch.close()
             self.watch = self.feed.watch(new[0])
 
     def tick(self) -> None:
         """Show the newest snapshot, if it is not shown already; runs under the document's lock."""
-        view = self.watch.latest
-        if view is None or view.snapshot.serial == self._said.serial:
+        view, said = self.watch.latest, self._said
+        # Messages hold what has changed, so nothing is said before the browser listens.
+        if view is None or said is None or view.snapshot.serial == said.serial:
             return
         snapshot, slots = view.snapshot, tuple(view.slots.items())
         message: dict[str, Any] = {"range": snapshot.key, "shown": _shown(snapshot)}
-        message["slots"] = dict(set(slots) - set(self._said.slots))
+        message["slots"] = dict(set(slots) - set(said.slots))
         self._said = _Said(snapshot.serial, slots)
         if snapshot.window is not None:
             for chart in self.charts:
@@ -102,7 +104,8 @@ def _shown(snapshot: Snapshot) -> list[str]:
         "created": spec.created,
         "amount": spec.amount,
         "statuses": spec.by_status,
-        "lag": spec.lag,
+        # History has no lag: nothing is known of when it was received first.
+        "lag": snapshot.data.has_lag,
     }
     return ["main", *(name for name, metric in parts.items() if metric)]
 

@@ -71,6 +71,11 @@ class Data:
     statuses: tuple[tuple[str, float], ...] = ()
     currency: str = ""
 
+    @property
+    def has_lag(self) -> bool:
+        """Whether any lag is known in the range."""
+        return bool(np.isfinite(self.series.get("lag_p95", EMPTY).values).any())
+
 
 @dataclass(frozen=True)
 class Snapshot:

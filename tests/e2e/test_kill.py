@@ -8,10 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import pytest
 
 from datawatch_lab.service.handle import open_workspace
 from tests.e2e.conftest import run_cli, start_cli
 from tests.oracle import plant
+
+pytestmark = pytest.mark.timeout(600)
 
 KILLS = 20
 

@@ -21,6 +21,8 @@ from tests.oracle import plant
 from tests.oracle.oracle import LEVELS, Oracle
 from tests.oracle.reading import read
 
+pytestmark = pytest.mark.timeout(600)
+
 COUNTS = ("received", "applied", "duplicate", "late", "quarantined")
 EVENTS = 300_000
 

@@ -16,7 +16,7 @@ from datawatch_lab.core.errors import BusyError, NotFoundError, WorkspaceError
 from datawatch_lab.core.settings import Settings
 from datawatch_lab.core.storage import Commit
 from datawatch_lab.engine import Engine
-from datawatch_lab.engine.queries import QueryRequest
+from datawatch_lab.engine.queries import QueryRequest, run
 from datawatch_lab.ingest.decode import decode
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -44,7 +44,7 @@ def take(engine: Engine, *events: bytes, source: str = "test") -> Any:
 def value(engine: Engine, metric: str, **how: Any) -> float | None:
     """One value of a metric over the last hour."""
     request = QueryRequest(metric, start="-1h", end="now+1h", stepped=False, **how)
-    series = engine.query(request).series
+    series = run(engine, request).series
     return series[0].value if series else None
 
 
@@ -140,8 +140,8 @@ def test_roles_that_become_clear_late_lose_no_rows(engine: Engine) -> None:
         take(engine, order(number, status=["paid", "pending"][number % 2]))
     by_status = {
         dict(each.labels)["status"]: each.value
-        for each in engine.query(
-            QueryRequest("orders_by_status", start="-1h", end="now+1h", stepped=False)
+        for each in run(
+            engine, QueryRequest("orders_by_status", start="-1h", end="now+1h", stepped=False)
         ).series
     }
     assert by_status == {"paid": 20, "pending": 20}
@@ -155,7 +155,7 @@ def test_a_label_that_appears_late_counts_earlier_rows_as_missing(engine: Engine
     request = QueryRequest(
         "orders_inserts_total", start="-1h", end="now+1h", stepped=False, group_by=("channel",)
     )
-    found = {dict(each.labels)["channel"]: each.value for each in engine.query(request).series}
+    found = {dict(each.labels)["channel"]: each.value for each in run(engine, request).series}
     assert found == {"(missing)": 30, "web": 15, "app": 15}
 
 
@@ -199,6 +199,24 @@ def test_a_commit_that_fails_leaves_no_trace_and_the_engine_goes_on(engine: Engi
     assert engine.healthy
     assert value(engine, "orders_inserts_total") == 2
     assert "orders_coupon_null_ratio" not in engine.metrics()
+
+
+def test_a_listener_that_fails_does_not_fail_the_batch(
+    engine: Engine, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Others are still told, and an ended subscription is not."""
+    told: list[int] = []
+
+    def broken(version: int) -> None:
+        raise ValueError(version)
+
+    engine.subscribe(broken)
+    end = engine.subscribe(told.append)
+    assert take(engine, order(1)).applied == 1
+    end()
+    take(engine, order(2))
+    assert told == [1]
+    assert "a listener of data versions failed" in caplog.text
 
 
 def test_a_full_queue_refuses_who_does_not_wait(tmp_path: Path, clock: ManualClock) -> None:

@@ -39,7 +39,7 @@ def chart_values(page: Page, name: str) -> list[float]:
     found: list[float] = page.evaluate(
         """(name) => {
           const figure = Bokeh.documents[0].get_model_by_name(name);
-          const source = figure.renderers.at(-1).data_source;
+          const source = figure.renderers[0].data_source;
           return Array.from(source.get_column("y"));
         }""",
         f"dw-{name}",
@@ -97,7 +97,7 @@ def test_new_events_move_the_page(page: Page, serve: Serve, shop: Workspace) -> 
     page.wait_for_function(
         """(before) => {
           const figure = Bokeh.documents[0].get_model_by_name("dw-amount");
-          const values = Array.from(figure.renderers.at(-1).data_source.get_column("y"));
+          const values = Array.from(figure.renderers[0].data_source.get_column("y"));
           return values.filter((v) => v > 0).reduce((a, b) => a + b, 0) > before;
         }""",
         arg=before,

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from datawatch_lab.engine import Engine
+from datawatch_lab.engine import Engine, intake
 from datawatch_lab.engine.receipts import Receipt
 from datawatch_lab.service.answers import EventOutcome, EventsAnswer, OffsetAnswer
 from datawatch_lab.service.operation import API, operation
@@ -41,7 +41,8 @@ def post_events(engine: Engine, ask: EventsAsk) -> EventsAnswer:
 
 
 def _take(engine: Engine, ask: EventsAsk) -> EventsAnswer:
-    receipt = engine.take_http(
+    receipt = intake.take_http(
+        engine,
         ask.body,
         content_type=ask.content_type,
         content_encoding=ask.content_encoding,
@@ -77,7 +78,7 @@ class BatchAsk(msgspec.Struct, frozen=True, kw_only=True):
 @operation("POST", f"{API}/batches", role="admin", binary=True)
 def submit_batch(engine: Engine, ask: BatchAsk) -> EventsAnswer:
     """Take in what another process read of a source, with its offset, in one transaction."""
-    answer = _answer(engine.take_packed(ask.body))
+    answer = _answer(intake.take_packed(engine, ask.body))
     return msgspec.structs.replace(answer, events=[])
 
 

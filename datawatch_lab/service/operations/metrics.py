@@ -6,8 +6,7 @@ import msgspec
 
 from datawatch_lab.core.errors import InputError
 from datawatch_lab.core.values import MetricDef
-from datawatch_lab.engine import Engine
-from datawatch_lab.engine.queries import QueryRequest
+from datawatch_lab.engine import Engine, queries
 from datawatch_lab.service.answers import MetricAnswer, QueryAnswer, SeriesAnswer
 from datawatch_lab.service.freshness import iso
 from datawatch_lab.service.operation import API, operation
@@ -61,7 +60,7 @@ def _metric(engine: Engine, metric: MetricDef) -> MetricAnswer:
         auto=metric.auto,
         description=metric.description,
         aggregation=metric.aggregation.value,
-        aggregations=[each.value for each in engine.aggregations(metric)],
+        aggregations=[each.value for each in engine.measures.aggregations(metric)],
     )
 
 
@@ -109,8 +108,9 @@ def range_query(engine: Engine, ask: RangeAsk) -> QueryAnswer:
 
 
 def _answer(engine: Engine, ask: QueryAsk, step: str | None, *, stepped: bool) -> QueryAnswer:
-    result = engine.query(
-        QueryRequest(
+    result = queries.run(
+        engine,
+        queries.QueryRequest(
             metric=ask.name,
             start=ask.start,
             end=ask.end,
@@ -119,7 +119,7 @@ def _answer(engine: Engine, ask: QueryAsk, step: str | None, *, stepped: bool) -
             filters=read_filters(ask.filters),
             step=step,
             stepped=stepped,
-        )
+        ),
     )
     return QueryAnswer(
         metric=ask.name,

@@ -7,7 +7,7 @@ from datetime import datetime
 import msgspec
 
 from datawatch_lab.core.values import LedgerCounts, TableInfo
-from datawatch_lab.engine import Engine
+from datawatch_lab.engine import Engine, queries
 from datawatch_lab.service.answers import (
     ColumnAnswer,
     HealthAnswer,
@@ -48,7 +48,7 @@ def status(engine: Engine, ask: Nothing) -> StatusAnswer:
         )
         for each in engine.store.sources()
     ]
-    newest = engine.last_event()
+    oldest, newest = engine.span()
     heard = _last_received(engine)
     return StatusAnswer(
         str(engine.path),
@@ -62,7 +62,7 @@ def status(engine: Engine, ask: Nothing) -> StatusAnswer:
         counts.quarantined,
         engine.backlog,
         engine.size_bytes(),
-        iso(engine.first_event()),
+        iso(oldest),
         iso(newest),
         sources,
         *freshness(heard, newest, now, engine.settings.stale_after),
@@ -99,7 +99,7 @@ def _table(engine: Engine, table: TableInfo, heard: datetime | None) -> TableAns
     )
     return TableAnswer(
         name=table.name,
-        rows=engine.row_count(table),
+        rows=queries.row_count(engine, table),
         key=list(table.key),
         columns=[
             ColumnAnswer(c.name, c.type, c.role.value, c.confidence, c.reason, c.sensitive)

@@ -103,6 +103,7 @@
     clearInterval(start);
     down.properties.tags.change.connect(() => show(down.tags[0]));
     show(down.tags[0]);
+    model("dw-choice").tags = ["ready"];
     down.document.config.notify_connection_status = false;
     down.document.on_event("connection_lost", lost);
     down.document.on_event("client_reconnected", found);

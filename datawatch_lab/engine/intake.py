@@ -1,0 +1,83 @@
+"""Ways into an engine: a source that is read to its end, the body of a request, a packed batch."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import replace
+
+from datawatch_lab.core.batches import Offset, nothing
+from datawatch_lab.core.sources import Source
+from datawatch_lab.core.values import LedgerCounts
+from datawatch_lab.engine.engine import Engine
+from datawatch_lab.engine.receipts import Receipt
+from datawatch_lab.engine.transfer import unpack
+from datawatch_lab.ingest.sources.http import decode_body
+
+_WAIT_SECONDS = 30.0
+_IN_FLIGHT = 2  # batches of a source between its decoder and the store
+
+
+def run(
+    engine: Engine, source: Source, progress: Callable[[LedgerCounts], None] | None = None
+) -> LedgerCounts:
+    """Read a source from its stored offset to its end; decoding overlaps with storing."""
+    pending: list[Future[Receipt]] = []
+    total = LedgerCounts()
+
+    def settle() -> None:
+        nonlocal total
+        total += pending.pop(0).result().counts
+        if progress:
+            progress(total)
+
+    resume = engine.offset(source.name)
+    try:
+        for number, batch in enumerate(source.batches(resume)):
+            fresh = batch.fresh or (number == 0 and resume is None)
+            pending.append(engine.submit(replace(batch, fresh=fresh)))
+            while pending and (pending[0].done() or len(pending) > _IN_FLIGHT):
+                settle()
+    finally:
+        while pending:
+            settle()
+    engine.checkpoint()
+    _end(engine, source.name)
+    return total
+
+
+def _end(engine: Engine, source: str) -> None:
+    """Note that the run which read a source to its end is over.
+
+    Without the note, a run that was interrupted after its last batch is gone on with, and does not
+    read everything once more.
+    """
+    ending = ending_of(source, engine.offset(source))
+    if ending is not None:
+        engine.submit(nothing(source, ending)).result()
+
+
+def ending_of(source: str, position: object) -> Offset | None:
+    """The offset that says that a run is over, or None when the source was not read to its end."""
+    if not isinstance(position, dict) or not position.get("done"):
+        return None
+    return Offset(source, {**position, "closed": True})
+
+
+def take_http(
+    engine: Engine, body: bytes, *, content_type: str, content_encoding: str, wait: bool
+) -> Receipt:
+    """Decode a request's body, store it, and give its receipt."""
+    batch = decode_body(
+        body,
+        content_type=content_type,
+        content_encoding=content_encoding,
+        id_factory=lambda: uuid.uuid4().hex,
+    )
+    return engine.submit(batch, wait=wait, timeout=_WAIT_SECONDS).result()
+
+
+def take_packed(engine: Engine, body: bytes) -> Receipt:
+    """Store what another process decoded."""
+    return engine.submit(unpack(body), timeout=_WAIT_SECONDS).result()

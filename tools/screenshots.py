@@ -1,0 +1,159 @@
+"""Takes pictures of the overview into screenshots/: light, dark, phone, history, silent, empty.
+
+Each picture is of a real workspace, filled by the simulator, in a real Chromium. Look at them: no
+test can tell whether a page is good to read.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Browser, sync_playwright
+
+from datawatch_lab.core.settings import Settings
+from datawatch_lab.service.handle import Workspace, open_workspace
+from datawatch_lab.service.intake import demo_source, ingest_source
+from datawatch_lab.views.server import build_server
+from tools import chromium
+
+OUT = Path(__file__).resolve().parents[1] / "screenshots"
+DESKTOP, PHONE = (1280, 900), (390, 844)
+_LIVE_SECONDS = 20.0
+_FLAGS = (
+    *("--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-quic"),
+    *("--no-first-run", "--disable-background-networking", "--disable-component-update"),
+    "--disable-sync",
+)
+
+
+def main() -> None:
+    """Take all pictures; with names as arguments only those."""
+    path = chromium.find()
+    if path is None:
+        sys.exit(f"No Chromium here; {chromium.HOW_TO_GET_ONE}.")
+    wanted = set(sys.argv[1:])
+    OUT.mkdir(exist_ok=True)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        sync_playwright() as playwright,
+    ):
+        browser = playwright.chromium.launch(executable_path=path, args=list(_FLAGS))
+        for scene in (live_scene, history_scene, silent_scene, empty_scene):
+            if not wanted or wanted & {scene.__name__.removesuffix("_scene")}:
+                scene(browser, Path(folder))
+        browser.close()
+
+
+def live_scene(browser: Browser, folder: Path) -> None:
+    """Two days of a shop and its live traffic: light, dark, phone."""
+    with open_workspace(folder / "shop.duckdb") as workspace:
+        ingest_source(workspace, demo_source(history=timedelta(days=2), live=False))
+        source = demo_source(history=timedelta(days=2))
+        thread = threading.Thread(target=ingest_source, args=(workspace, source))
+        thread.start()
+        try:
+            time.sleep(_LIVE_SECONDS)
+            with served(workspace) as address:
+                picture(browser, address, "light")
+                picture(browser, address, "dark", scheme="dark")
+                picture(browser, address, "phone", size=PHONE)
+                picture(browser, f"{address}?range=24h", "day")
+        finally:
+            source.stop()
+            thread.join()
+
+
+def history_scene(browser: Browser, folder: Path) -> None:
+    """A few hours of orders from two years ago."""
+    with open_workspace(folder / "archive.duckdb") as workspace:
+        fill(workspace, datetime.now(UTC) - timedelta(days=730), hours=30)
+        with served(workspace) as address:
+            picture(browser, address, "history")
+
+
+def silent_scene(browser: Browser, folder: Path) -> None:
+    """A source that stopped a while ago."""
+    settings = Settings(stale_after=timedelta(seconds=1))
+    with open_workspace(folder / "till.duckdb", settings=settings) as workspace:
+        fill(workspace, datetime.now(UTC) - timedelta(minutes=1), hours=3)
+        time.sleep(_LIVE_SECONDS)
+        with served(workspace) as address:
+            picture(browser, f"{address}?range=15m", "silent")
+
+
+def empty_scene(browser: Browser, folder: Path) -> None:
+    """A workspace without any data."""
+    with open_workspace(folder / "new.duckdb") as workspace, served(workspace) as address:
+        picture(browser, address, "empty")
+
+
+def fill(workspace: Workspace, end: datetime, *, hours: int) -> None:
+    """Post an order every 20 seconds up to ``end``."""
+    statuses = ("pending", "paid", "paid", "shipped", "shipped", "shipped", "cancelled")
+    events: list[dict[str, Any]] = [
+        {
+            "id": f"order-{number}",
+            "source": "till",
+            "table": "orders",
+            "operation": "INSERT",
+            "timestamp": (
+                end - timedelta(hours=hours) + timedelta(seconds=20 * number)
+            ).isoformat(),
+            "after": {
+                "id": number,
+                "amount": f"{20 + (number * 37 % 113) + number % 7 / 2:.2f}",
+                "currency": "EUR",
+                "status": statuses[number * 31 % 7],
+            },
+        }
+        for number in range(hours * 180)
+    ]
+    workspace.post(json.dumps(events).encode())
+
+
+@contextmanager
+def served(workspace: Workspace) -> Iterator[str]:
+    """Serve the pages of a workspace; gives the address of the overview."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    server = build_server(workspace, host="127.0.0.1", port=port)
+    server.start()
+    try:
+        yield f"http://127.0.0.1:{port}/datawatch"
+    finally:
+        server.stop()
+
+
+def picture(
+    browser: Browser,
+    address: str,
+    name: str,
+    *,
+    scheme: Any = "light",
+    size: tuple[int, int] = DESKTOP,
+) -> None:
+    """One full page as ``screenshots/NAME.png``."""
+    page = browser.new_page(
+        viewport={"width": size[0], "height": size[1]}, color_scheme=scheme, device_scale_factor=1.5
+    )
+    page.goto(address)
+    page.wait_for_selector("main[data-state=ready]")
+    page.wait_for_timeout(1_500)
+    page.screenshot(path=OUT / f"{name}.png", full_page=True)
+    page.close()
+    print(f"screenshots/{name}.png")
+
+
+if __name__ == "__main__":
+    main()
