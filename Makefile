@@ -4,7 +4,7 @@ SHELL := /bin/sh
 MAKEFLAGS += --no-print-directory
 BIN := .venv/bin
 
-.PHONY: help demo deps dev test check format docs constraints docker-up docker-logs docker-down clean
+.PHONY: help demo deps dev test check format docs screenshots constraints docker-up docker-logs docker-down clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -35,6 +35,10 @@ format: deps ## format the code and fix what can be fixed without thought
 
 docs: deps ## check that docs/ names every setting, command and route, and its links
 	@$(BIN)/python -m pytest -q tests/test_docs.py
+
+screenshots: deps ## pictures of every page, light, dark and on a phone, into screenshots/
+	@$(BIN)/python tools/chromium.py --install
+	@$(BIN)/python tools/screenshots.py
 
 constraints: ## pin the ranges of pyproject.toml anew in constraints.txt (needs uv)
 	@UV="$(UV)" tools/constraints.sh

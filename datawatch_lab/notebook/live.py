@@ -16,6 +16,7 @@ from panel.viewable import Viewer
 
 from datawatch_lab.core.errors import DataWatchError, InputError
 from datawatch_lab.notebook.plots import plot, set_up
+from datawatch_lab.notebook.progress import shell
 from datawatch_lab.notebook.pulse import Pulse, Verdict
 from datawatch_lab.service.answers import QueryAnswer
 from datawatch_lab.views.format import escape
@@ -48,8 +49,9 @@ class Live(Viewer):
     """A plot of a metric that goes on until `stop`, or until nobody can see it any more.
 
     It starts when it is shown. It asks for data in a thread of its own, one question at a time, so
-    cells run as before; while a cell runs, it rests. It ends when its output is cleared or the cell
-    runs again, when the workspace is closed, and when no page has answered for ten minutes.
+    cells run as before; while a cell runs, it rests. It ends a few seconds after
+    its output is cleared or its cell runs again (see `Pulse`), when the workspace is closed, and
+    when no page has answered for ten minutes.
 
     Args:
         metric: what is shown.
@@ -148,11 +150,13 @@ class Live(Viewer):
         """One round; the periodic callback waits for its end before the next."""
         if self._ticker is None or not self._visible():
             return
-        verdict = self._pulse.verdict(time.monotonic())
+        now, running = time.monotonic(), shell()
+        runs = 0 if running is None else running.execution_count
+        verdict = self._pulse.verdict(now, runs)
         if verdict is Verdict.END:
-            self.stop("stopped: no page answers")
+            self.stop("stopped: no page shows it any more")
             return
-        self._beat.value = self._pulse.beat(time.monotonic())
+        self._beat.value = self._pulse.beat(now, runs)
         if verdict is Verdict.SHOW:
             await self._round()
 

@@ -80,12 +80,18 @@ def _print_inline() -> dict[type, Any]:
     """
     import holoviews as hv
 
-    running = shell()
-    if running is None or not in_kernel():
+    printer = _bundles()
+    if printer is None:
         return {}
-    printer = running.display_formatter.mimebundle_formatter
     kinds = (hv.Overlay, hv.Bars, hv.Layout)
     return {kind: printer.for_type(kind, _bundle) for kind in kinds}
+
+
+def _bundles() -> Any:
+    """The notebook's formatter of bundles; None where no notebook runs."""
+    running = shell() if in_kernel() else None
+    display: Any = None if running is None else running.display_formatter
+    return None if display is None else display.mimebundle_formatter
 
 
 def _bundle(drawn: Any, **how: Any) -> Any:
@@ -97,9 +103,8 @@ def _bundle(drawn: Any, **how: Any) -> Any:
 
 def restore(found: Found) -> None:
     """Put back what `set_up` changed."""
-    running = shell()
-    for kind, printer in found.printers.items() if running is not None else ():
-        bundles = running.display_formatter.mimebundle_formatter
+    bundles = _bundles()
+    for kind, printer in found.printers.items() if bundles is not None else ():
         if printer is None:
             bundles.pop(kind, None)
         else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+_MISSED = 5
 _WAIT_SECONDS = 15.0
 _GONE_SECONDS = 600.0
 
@@ -19,34 +20,39 @@ class Verdict(StrEnum):
 class Pulse:
     """Beats that were sent and those that the page answered.
 
-    A notebook does not tell its kernel that a browser was closed or lost its connection. So each
-    round sends a number that the page sends back. While it does not, nothing but beats is sent, and
-    after ten minutes the end is called.
+    A notebook does not always tell its kernel that an output was cleared, and never that a browser
+    was closed or lost its connection. So each round sends a number that the page sends back. When
+    five beats in a row stay without an answer although cells were run meanwhile, the page is there
+    and the plot is not: the end. Otherwise it waits, sending beats only, for ten minutes.
     """
 
     def __init__(self) -> None:
         self.sent = 0
-        self._unanswered: float | None = None
+        self._answered = 0
+        self._since = 0.0
+        self._runs = 0
 
-    def beat(self, now: float) -> int:
+    def beat(self, now: float, runs: int) -> int:
         """The next number to send.
 
         Args:
             now: monotonic seconds.
+            runs: cells that were run so far.
         """
+        if self._answered == self.sent:
+            self._since, self._runs = now, runs
         self.sent += 1
-        if self._unanswered is None:
-            self._unanswered = now
         return self.sent
 
     def heard(self, number: int) -> None:
-        """The page answered; an answer to an old beat leaves the later ones open."""
-        if number >= self.sent:
-            self._unanswered = None
+        """The page answered a beat, and with it those before."""
+        self._answered = max(self._answered, number)
 
-    def verdict(self, now: float) -> Verdict:
+    def verdict(self, now: float, runs: int) -> Verdict:
         """Show while answers come, wait when they fail to, end when they stay away."""
-        silence = 0.0 if self._unanswered is None else now - self._unanswered
-        if silence > _GONE_SECONDS:
+        if self.sent - self._answered < _MISSED:
+            return Verdict.SHOW
+        silence = now - self._since
+        if runs != self._runs or silence > _GONE_SECONDS:
             return Verdict.END
         return Verdict.WAIT if silence > _WAIT_SECONDS else Verdict.SHOW

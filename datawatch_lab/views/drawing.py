@@ -47,8 +47,8 @@ class Drawing:
     """What a chart draws.
 
     Attributes:
-        columns: `COLUMNS` by line: place in ms, value, opacity and width of bars, size of the dot of
-            a point, time and value in words. Of a line only the buckets that are over.
+        columns: `COLUMNS` by line: place in ms, value, opacity and width of bars, size of a dot,
+            time and value in words. Of a line only the buckets that are over.
         growing: by line, the last bucket that is over and the one that is not; empty for bars.
         ticks: of the value axis.
         unit: on the value axis; None where each tick says its own.

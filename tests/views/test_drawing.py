@@ -18,8 +18,8 @@ NAN = float("nan")
 
 def data(values: list[float], is_open: int | None = None, currency: str = "") -> Data:
     """The same values for every chart."""
-    times = np.arange(len(values)) * 60_000.0
-    series = Series(times, np.array(values), 60_000.0, is_open)
+    times = np.arange(len(values), dtype=np.float64) * 60_000.0
+    series = Series(times, np.array(values, dtype=np.float64), 60_000.0, is_open)
     spec = OverviewSpec(table="orders", amount="m", amount_field="amount")
     names = ("created", "amount", "lag_p50", "lag_p95")
     where = window("1h", "live", NOW - timedelta(hours=3), NOW, NOW)

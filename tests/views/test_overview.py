@@ -55,7 +55,7 @@ def test_a_message_holds_only_what_has_changed(page: Page, fake: FakeWorkspace) 
 
     def changed() -> bool:
         page.tick()
-        return "banner" in said(page)
+        return "No data" in str(said(page).get("banner"))
 
     eventually(changed)
     assert "trust" not in said(page)
