@@ -94,6 +94,26 @@ def test_live_follows_the_clock() -> None:
     assert decode.items == _expected(NOW - HISTORY, reached)
 
 
+def test_live_starts_at_the_present_however_long_history_took() -> None:
+    """What fell due meanwhile is brought as past, so nothing arrives late for good."""
+    clock, decode = ManualClock(NOW), Recorder()
+    source = _source(decode, clock, live=Pace(interval=timedelta(seconds=1)))
+    behind, past = [], []
+    for batch in source.batches(None):
+        if clock.now() < NOW + timedelta(seconds=30):
+            clock.advance(timedelta(seconds=10))  # taking history in is slow
+        assert batch.offset is not None
+        reached = datetime.fromisoformat(str(batch.offset.position["reached"]))
+        if not batch.backfill:
+            behind.append(clock.now() - reached)
+        past.append(batch.backfill)
+        if len(behind) > 20:
+            source.stop()
+    assert past == sorted(past, reverse=True)
+    assert max(behind) <= timedelta(seconds=1)
+    assert decode.items == _expected(NOW - HISTORY, reached)
+
+
 def test_stop_ends_it_between_batches() -> None:
     """After stop no further batch comes, in history as in live."""
     source = _source(Recorder(), ManualClock(NOW))

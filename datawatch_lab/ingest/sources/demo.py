@@ -21,6 +21,9 @@ Progress = Callable[[float, float, int], None]
 """Called during history with seconds of it done, seconds in all, and events so far."""
 
 
+_CAUGHT_UP = timedelta(seconds=1)
+
+
 class Decode(Protocol):
     """Turns items into a batch; `datawatch_lab.ingest.decode.decode` is one."""
 
@@ -123,7 +126,16 @@ class DemoSource:
         until = now - self.live.replay if self.live else now
         yield from self._past(simulator, reached, max(reached, until))
         if self.live is not None:
+            yield from self._meanwhile(simulator, self.live)
             yield from self._present(simulator, self.live)
+
+    def _meanwhile(self, shop: Simulator, pace: Pace) -> Iterator[DecodedBatch]:
+        """What fell due while the history was taken in, so that live starts at the present."""
+        while not self._stopped.is_set():
+            start, until = self._reached or shop.start, self.clock.now() - pace.replay
+            if until - start < _CAUGHT_UP:
+                return
+            yield from self._past(shop, start, until)
 
     def _past(self, shop: Simulator, start: datetime, end: datetime) -> Iterator[DecodedBatch]:
         total, events = (end - start).total_seconds(), 0

@@ -1,0 +1,183 @@
+"""The live plot: it goes on with new events, rests when nobody answers, and ends."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from datawatch_lab.core.errors import InputError
+from datawatch_lab.notebook.feed import Feed
+from datawatch_lab.notebook.live import Live
+from datawatch_lab.notebook.objects import Lab
+from datawatch_lab.notebook.pulse import Pulse, Verdict
+from tests.notebook.conftest import order
+
+SECONDS = 10.0
+
+
+def _now(number: int) -> dict[str, Any]:
+    return order(number, datetime.now(UTC) - timedelta(seconds=5))
+
+
+@contextmanager
+def _shown(live: Live) -> Iterator[Any]:
+    """The live plot in a document, as a cell shows it."""
+    layout: Any = live.__panel__()
+    root = layout.get_root()
+    try:
+        yield lambda: layout._cleanup(root)
+    finally:
+        live.stop()
+
+
+async def _until(true: Callable[[], bool]) -> None:
+    async with asyncio.timeout(SECONDS):
+        while not true():
+            await asyncio.sleep(0.02)
+
+
+def _total(live: Live) -> float:
+    points = live._reading.answer.series[0].points
+    return sum(value for _, value in points if value is not None)
+
+
+def test_it_follows_new_events_and_ends_with_its_output(fresh: Lab) -> None:
+    """Posted events appear while the loop is idle; when its document is gone it stops."""
+    fresh.post(_now(1))
+
+    async def story() -> None:
+        live = fresh.metric("orders_amount_sum").live("5m", every="100ms")
+        with _shown(live) as vanish:
+            assert live.running
+            await asyncio.to_thread(fresh.post, _now(7))
+            await _until(lambda: _total(live) == 8.0)
+            assert live.updates >= 1
+            vanish()
+            await _until(lambda: not live.running)
+
+    asyncio.run(story())
+
+
+def test_it_says_when_data_stops(fresh: Lab) -> None:
+    """Beside the plot stands whether data still comes, in words."""
+    fresh.post(order(1))  # months ago
+    live = fresh.metric("orders_amount_sum").live("5m")
+    assert "history up to 2026-01-05" in live._line.object
+
+
+def test_it_draws_only_what_is_new(fresh: Lab) -> None:
+    """Looking again without new data draws nothing; with new data it draws once."""
+    fresh.post(_now(1))
+    live = fresh.metric("orders_inserts_total").live("1d", step="1h")
+    live.update()
+    drawn = live.updates
+    assert not live.update()
+    fresh.post(_now(2))
+    assert live.update()
+    assert live.updates == drawn + 1
+
+
+def test_it_ends_when_the_workspace_is_closed(fresh: Lab) -> None:
+    """After the lab is closed, the plot stops and says why."""
+    fresh.post(_now(1))
+
+    async def story() -> None:
+        live = fresh.metric("orders_amount_sum").live("5m", every="100ms")
+        with _shown(live):
+            fresh.close()
+            await _until(lambda: not live.running)
+            assert "closed" in live._line.object
+
+    asyncio.run(story())
+
+
+def test_without_a_loop_it_stands_still(fresh: Lab) -> None:
+    """In a plain script it is a plot that `update` moves."""
+    fresh.post(_now(1))
+    live = fresh.metric("orders_amount_sum").live("5m")
+    with _shown(live):
+        assert not live.running
+    assert "not running" in repr(live)
+
+
+@pytest.mark.parametrize("how", [{"every": "1ms"}, {"start": "-1h"}, {"last": "soon"}])
+def test_what_cannot_be_live_is_refused(fresh: Lab, how: dict[str, str]) -> None:
+    """Too fast a pace, a fixed start, or an unreadable duration is an error at once."""
+    fresh.post(_now(1))
+    with pytest.raises(InputError):
+        fresh.metric("orders_amount_sum").live(**how)  # type: ignore[arg-type]  # by keyword
+
+
+def test_the_page_answers() -> None:
+    """While beats are answered, the pulse says show, however long it goes on."""
+    pulse = Pulse()
+    for second in range(2_000):
+        assert pulse.verdict(float(second), runs=second) is Verdict.SHOW
+        pulse.heard(pulse.beat(float(second), runs=second))
+
+
+def test_a_page_that_lost_its_connection_is_waited_for() -> None:
+    """Without answers it waits, shows again when one comes, and ends after ten minutes."""
+    pulse = Pulse()
+    for second in range(30):
+        pulse.beat(float(second), runs=1)
+    assert pulse.verdict(30.0, runs=1) is Verdict.WAIT
+    pulse.heard(30)
+    assert pulse.verdict(31.0, runs=1) is Verdict.SHOW
+    for second in range(31, 40):
+        pulse.beat(float(second), runs=1)
+    assert pulse.verdict(700.0, runs=1) is Verdict.END
+
+
+def test_a_plot_that_was_replaced_ends_soon() -> None:
+    """When cells were run and five beats stayed unanswered, the page is there and the plot gone."""
+    pulse = Pulse()
+    for second in range(4):
+        pulse.beat(float(second), runs=1)
+    assert pulse.verdict(4.0, runs=2) is Verdict.SHOW
+    pulse.beat(4.0, runs=2)
+    assert pulse.verdict(5.0, runs=2) is Verdict.END
+
+
+def test_a_busy_kernel_is_no_missing_page() -> None:
+    """While a cell runs no beats are sent, so its silence does not count."""
+    pulse = Pulse()
+    pulse.beat(0.0, runs=1)
+    assert pulse.verdict(900.0, runs=2) is Verdict.SHOW
+
+
+def test_the_shop_goes_on_until_it_is_stopped(fresh: Lab) -> None:
+    """The demo goes on in the background, and closing the lab ends it."""
+    fresh.ingest_demo(days=0.02, progress=False)
+    feed = fresh.start_demo()
+    assert feed.running
+    fresh.close()
+    assert not feed.running
+    assert feed.fault is None
+
+
+def test_a_feed_ends_with_its_workspace(fresh: Lab) -> None:
+    """A feed into a closed workspace ends and says why."""
+    fresh.close()
+    feed = Feed(fresh.workspace, _Source())
+    feed.stop()
+    assert not feed.running
+    assert "closed" in repr(feed)
+
+
+class _Source:
+    """A source with nothing in it."""
+
+    name = "nothing"
+
+    def batches(self, resume: object) -> Iterator[Any]:
+        """No batches."""
+        return iter(())
+
+    def stop(self) -> None:
+        """Nothing to stop."""
