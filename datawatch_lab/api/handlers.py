@@ -7,6 +7,7 @@ import gzip
 import logging
 import re
 import uuid
+from asyncio import Future
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -165,6 +166,7 @@ class OperationHandler(ApiHandler):
         self.operations = operations
         self.pieces: list[bytes] = []
         self.size = 0
+        self.accepted = False
 
     def prepare(self) -> None:
         """Sign in, then check method, role and size."""
@@ -190,6 +192,17 @@ class OperationHandler(ApiHandler):
             self.request.connection.set_max_body_size(_DROPPED_LIMITS * self.shared.max_bytes)
         announced = self.request.headers.get("Content-Length", "")
         self._check_size(int(announced) if announced.isdecimal() else 0)
+        self.accepted = True
+
+    def finish(self, chunk: str | bytes | dict[str, Any] | None = None) -> Future[None]:
+        """End the answer; one given before the body was read says that the connection ends too.
+
+        tornado closes it then, so as not to read the rest; a client that is not told would send its
+        next request into the closed connection.
+        """
+        if not self.accepted:
+            self.set_header("Connection", "close")
+        return super().finish(chunk)
 
     def data_received(self, chunk: bytes) -> None:
         """Keep a piece of the body, unless it is too large already."""
