@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import socket
+import subprocess
 import sys
 import tempfile
 import threading
@@ -24,9 +25,9 @@ from datawatch_lab.core.settings import Settings
 from datawatch_lab.service.handle import Workspace, open_workspace
 from datawatch_lab.service.intake import demo_source, ingest_source
 from datawatch_lab.views.server import build_server
-from tools import chromium
 
-OUT = Path(__file__).resolve().parents[1] / "screenshots"
+ROOT = Path(__file__).resolve().parents[1]
+OUT = ROOT / "screenshots"
 DESKTOP, PHONE = (1280, 900), (390, 844)
 _LIVE_SECONDS = 20.0
 _FLAGS = (
@@ -38,9 +39,7 @@ _FLAGS = (
 
 def main() -> None:
     """Take all pictures; with names as arguments only those."""
-    path = chromium.find()
-    if path is None:
-        sys.exit(f"No Chromium here; {chromium.HOW_TO_GET_ONE}.")
+    path = chromium()
     wanted = set(sys.argv[1:])
     OUT.mkdir(exist_ok=True)
     with (
@@ -52,6 +51,15 @@ def main() -> None:
             if not wanted or wanted & {scene.__name__.removesuffix("_scene")}:
                 scene(browser, Path(folder))
         browser.close()
+
+
+def chromium() -> str:
+    """Path of a Chromium that starts; ends the program with what to do where there is none."""
+    finder = [sys.executable, str(ROOT / "tools" / "chromium.py")]
+    answer = subprocess.run(finder, capture_output=True, check=True, text=True).stdout.strip()
+    if not Path(answer).is_file():
+        sys.exit(answer)
+    return answer
 
 
 def live_scene(browser: Browser, folder: Path) -> None:

@@ -29,7 +29,9 @@ class Chart:
 
     def __init__(self, kind: Kind) -> None:
         self.kind = kind
-        self.figure = _figure(kind)
+        # Filled in place: a new model would cost Bokeh a walk over the whole document.
+        self.tickers = {axis: FixedTicker(ticks=[]) for axis in ("x", "y")}
+        self.figure = _figure(kind, self.tickers)
         self.gap = BoxAnnotation(fill_color="#8a93a5", fill_alpha=0.16, visible=False)
         self.figure.add_layout(self.gap)
         self.sources: dict[str, ColumnDataSource] = {}
@@ -108,13 +110,10 @@ class Chart:
             return
         self._labels[axis] = ticks.labels
         target = self.figure.xaxis[0] if axis == "x" else self.figure.yaxis[0]
-        grid = self.figure.xgrid[0] if axis == "x" else self.figure.ygrid[0]
-        ticker = FixedTicker(ticks=ticks.places)
         labels: dict[float | str, str | BaseText] = dict(ticks.labels.items())
         # Labels before ticks: a tick without its label would show a bare number for a moment.
         target.major_label_overrides = labels
-        target.ticker = ticker
-        grid.ticker = ticker
+        self.tickers[axis].ticks = ticks.places
 
     def _send(self, name: str, columns: Columns) -> None:
         source, sent = self.sources[name], self._sent.get(name)
@@ -130,7 +129,7 @@ class Chart:
             source.stream(dict(step.added), rollover=step.rollover)
 
 
-def _figure(kind: Kind) -> figure:
+def _figure(kind: Kind, tickers: Mapping[str, FixedTicker]) -> figure:
     plot = figure(
         name=f"dw-{kind.name}",
         height=_HEIGHT,
@@ -157,7 +156,8 @@ def _figure(kind: Kind) -> figure:
         axis.axis_label_text_font_size = "12px"
         axis.axis_label_text_font_style = "normal"
         axis.axis_label_standoff = 6
-        axis.ticker = FixedTicker(ticks=[])  # until there is something to measure
     plot.xaxis[0].axis_label = _UTC_LABEL
     plot.xgrid[0].visible = False
+    plot.xaxis[0].ticker = tickers["x"]
+    plot.yaxis[0].ticker = plot.ygrid[0].ticker = tickers["y"]
     return plot

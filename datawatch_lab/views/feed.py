@@ -54,11 +54,18 @@ class View:
 
 
 class Watch:
-    """Somebody who looks at one range. Close it when they are gone."""
+    """Somebody who looks at one range. Close it when they are gone.
 
-    def __init__(self, feed: Feed, key: str) -> None:
+    Args:
+        feed: looked at.
+        key: of the range.
+        changed: called in the feed's thread when there is a new view.
+    """
+
+    def __init__(self, feed: Feed, key: str, changed: Callable[[], object]) -> None:
         self.feed = feed
         self.key = key
+        self.changed = changed
 
     def __enter__(self) -> Self:
         return self
@@ -140,9 +147,14 @@ class Feed:
         self._common: _Common | None = None
         self._ranges: dict[str, _Range] = {}
 
-    def watch(self, key: str = AUTO) -> Watch:
-        """Look at a range: `ranges.KEYS` or `AUTO`; an unknown key is taken for `AUTO`."""
-        watch = Watch(self, key if key in KEYS else AUTO)
+    def watch(self, key: str = AUTO, changed: Callable[[], object] = lambda: None) -> Watch:
+        """Look at a range.
+
+        Args:
+            key: of `ranges.KEYS`, or `AUTO`; an unknown key is taken for `AUTO`.
+            changed: called when there is a new view, in the feed's thread; it must not block.
+        """
+        watch = Watch(self, key if key in KEYS else AUTO, changed)
         with self._lock:
             self._watches.append(watch)
             if self._thread is None and not self._closed:
@@ -240,6 +252,9 @@ class Feed:
         elif old is not None and old.snapshot.data is snapshot.data:
             drawings = old.drawings
         self._latest[key] = View(snapshot, page(snapshot), drawings)
+        for watch in tuple(self._watches):
+            if watch.key == key:
+                watch.changed()
 
     def _fail(self, keys: set[str], error: DataWatchError) -> None:
         now = self._clock.now()
@@ -308,7 +323,8 @@ class Feed:
         known, began = self._ranges.get(key), self._monotonic()
         if known is not None and (known.mark == mark or began < known.due):
             return known.data
-        data = read_data(workspace, common.spec, where, silent_since(status))
+        earlier = known.data if known is not None and known.mark[2:] == mark[2:] else None
+        data = read_data(workspace, common.spec, where, silent_since(status), earlier)
         self.computed += 1
         cost = self._monotonic() - began
         self._ranges[key] = _Range(data, draw(data), mark, began + _COST_FACTOR * cost)

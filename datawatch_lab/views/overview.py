@@ -10,15 +10,14 @@ from typing import Any
 
 import panel as pn
 from bokeh.models import LayoutDOM, Spacer
+from panel.io.document import hold
 
 from datawatch_lab.views import theme
 from datawatch_lab.views.charts import Chart
 from datawatch_lab.views.drawing import KINDS
-from datawatch_lab.views.feed import AUTO, Feed
+from datawatch_lab.views.feed import AUTO, Feed, View
 from datawatch_lab.views.ranges import KEYS, RANGES
 from datawatch_lab.views.snapshot import Snapshot, silent_since
-
-_TICK_MS = 250
 
 
 def app(feed: Feed) -> Callable[[], pn.template.Template]:
@@ -35,19 +34,19 @@ class _Said:
 
 
 class Page:
-    """One page in one browser. It polls the feed's newest snapshot and sends what has changed."""
+    """One page in one browser: it sends what has changed since the last view of the feed."""
 
     def __init__(self, feed: Feed) -> None:
         self.feed = feed
-        self.watch = feed.watch(_asked_range())
+        self.document = pn.state.curdoc
         self.charts = tuple(Chart(kind) for kind in KINDS)
         self.down = Spacer(name="dw-page", visible=False, tags=["{}"])
         self.up = Spacer(name="dw-choice", visible=False, tags=[""])
         self.up.on_change("tags", self._chosen)
         self._said: _Said | None = None
         self.template = self._template()
-        pn.state.add_periodic_callback(self.tick, period=_TICK_MS)
         pn.state.on_session_destroyed(self._gone)
+        self.watch = feed.watch(_asked_range(), self._changed)
 
     def _template(self) -> pn.template.Template:
         template = pn.template.Template(page_html())
@@ -60,12 +59,18 @@ class Page:
     def _gone(self, _: Any) -> None:
         self.watch.close()
 
+    def _changed(self) -> None:
+        """There is something new; the feed's thread says so, the server's thread shows it."""
+        if self.document is not None:
+            self.document.add_next_tick_callback(self.tick)
+
     def _chosen(self, _attr: str, _old: Any, new: list[str]) -> None:
         """The browser is ready for its first message, or the range selector was used."""
         self._said = self._said or _Said()
         if new and new[0] in KEYS and new[0] != self.watch.key:
             self.watch.close()
-            self.watch = self.feed.watch(new[0])
+            self.watch = self.feed.watch(new[0], self._changed)
+        self.tick()
 
     def tick(self) -> None:
         """Show the newest snapshot, if it is not shown already; runs under the document's lock."""
@@ -73,6 +78,11 @@ class Page:
         # Messages hold what has changed, so nothing is said before the browser listens.
         if view is None or said is None or view.snapshot.serial == said.serial:
             return
+        with hold(self.document):
+            self._show(view, said)
+
+    def _show(self, view: View, said: _Said) -> None:
+        """Send what differs from what was said; held together, it is one message."""
         snapshot, slots = view.snapshot, tuple(view.slots.items())
         message: dict[str, Any] = {"range": snapshot.key, "shown": _shown(snapshot)}
         message["slots"] = dict(set(slots) - set(said.slots))

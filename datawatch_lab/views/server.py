@@ -185,7 +185,7 @@ class Server:
             "extra_patterns": list(self.extra_patterns),
             "use_index": False,
             "check_unused_sessions_milliseconds": 5_000,
-            "unused_session_lifetime_milliseconds": 5_000,
+            "unused_session_lifetime_milliseconds": 15_000,
         }
         if self.user_of is not None:
             options["auth_provider"] = _Auth(self.user_of)

@@ -116,7 +116,11 @@ def silent_since(status: StatusAnswer | None) -> datetime | None:
 
 
 def read_data(
-    workspace: Workspace, spec: OverviewSpec, window: Window, silent: datetime | None
+    workspace: Workspace,
+    spec: OverviewSpec,
+    window: Window,
+    silent: datetime | None,
+    earlier: Data | None = None,
 ) -> Data:
     """Ask for the numbers of a page.
 
@@ -125,6 +129,7 @@ def read_data(
         spec: what the page shows.
         window: over which time.
         silent: since when nothing has come; lines end there instead of going on at 0.
+        earlier: numbers of the same bucket of time: what hardly changes is taken from them.
     """
     series: dict[str, Series] = {}
     figures: dict[str, Figure] = {}
@@ -140,14 +145,21 @@ def read_data(
             continue
         series[name] = _points(workspace, metric, aggregation, step, window, silent)
         if name != "lag_p50":
-            figures[name.removesuffix("_p95")] = _figure(workspace, metric, aggregation, window)
+            short = name.removesuffix("_p95")
+            figures[short] = _figure(
+                workspace,
+                metric,
+                aggregation,
+                window,
+                earlier.figures.get(short) if earlier else None,
+            )
     return Data(
         window,
         spec,
         figures,
         series,
         _statuses(workspace, spec, window),
-        _currency(workspace, spec, window),
+        earlier.currency if earlier else _currency(workspace, spec, window),
     )
 
 
@@ -187,10 +199,18 @@ def series_of(answer: QueryAnswer, silent: datetime | None = None) -> Series:
     return Series(starts, values, float(step), last)
 
 
-def _figure(workspace: Workspace, metric: str, aggregation: str | None, window: Window) -> Figure:
+def _figure(
+    workspace: Workspace,
+    metric: str,
+    aggregation: str | None,
+    window: Window,
+    earlier: Figure | None,
+) -> Figure:
     now = _value(workspace, metric, aggregation, window.start, window.end)
     if window.before is None:
         return Figure(now)
+    if earlier is not None:
+        return Figure(now, earlier.before)
     return Figure(now, _value(workspace, metric, aggregation, window.before, window.start))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -90,10 +91,10 @@ def test_history_counts_back_from_its_end(lab: Lab) -> None:
         ({}, (None, None)),
     ],
 )
-def test_words_for_time(asked: dict[str, object], expected: tuple[str | None, str | None]) -> None:
+def test_words_for_time(asked: dict[str, Any], expected: tuple[str | None, str | None]) -> None:
     """``last``, ``start`` and ``end`` become what the service reads."""
     words = {"last": None, "start": None, "end": None, **asked}
-    assert time_range(**words) == expected  # type: ignore[arg-type]  # of the kinds above
+    assert time_range(**words) == expected
 
 
 @pytest.mark.parametrize(
@@ -106,7 +107,7 @@ def test_words_for_time(asked: dict[str, object], expected: tuple[str | None, st
         {"last": "1h", "start": None, "end": "whenever it was"},
     ],
 )
-def test_unclear_words_for_time_are_refused(asked: dict[str, str | None]) -> None:
+def test_unclear_words_for_time_are_refused(asked: dict[str, Any]) -> None:
     """Contradictions and unreadable times are errors that say what is possible."""
     with pytest.raises(InputError):
         time_range(**asked)

@@ -13,10 +13,14 @@ FOLDER = Path(__file__).parents[2] / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 
 
+def _read(path: Path) -> nbformat.NotebookNode:
+    return nbformat.read(path, as_version=4)  # type: ignore[no-any-return, no-untyped-call]
+
+
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_outputs_are_stripped(path: Path) -> None:
     """No outputs and no counts of execution are kept."""
-    for cell in nbformat.read(path, as_version=4).cells:
+    for cell in _read(path).cells:
         assert not cell.get("outputs")
         assert cell.get("execution_count") is None
 
@@ -32,7 +36,7 @@ def test_it_runs_in_an_empty_folder(
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(FOLDER.parent)]))
     work = tmp_path / "work"
     work.mkdir()
-    notebook = nbformat.read(path, as_version=4)
+    notebook = _read(path)
     client = NotebookClient(
         notebook, timeout=60, kernel_name="python3", resources={"metadata": {"path": str(work)}}
     )

@@ -131,7 +131,7 @@ def _many(count: int) -> tuple[Metrics, Tables]:
 
 
 def test_displays_are_bounded() -> None:
-    """However many tables, columns and metrics there are, fifty rows are shown, and how many more."""
+    """However much there is, fifty rows are shown, and how many more there are."""
     metrics, tables = _many(500)
     for shown in (metrics, tables, tables["t0"]):
         html = shown._repr_html_()

@@ -15,7 +15,10 @@ from datawatch_lab.notebook.plots import plot, restore, set_up
 from datawatch_lab.service.answers import QueryAnswer, SeriesAnswer
 from tests.notebook.conftest import START
 
-RANGE = {"start": START.isoformat(), "end": (START + timedelta(minutes=12)).isoformat()}
+RANGE: dict[str, Any] = {
+    "start": START.isoformat(),
+    "end": (START + timedelta(minutes=11)).isoformat(),
+}
 
 
 def _answer(values: list[float | None], *, is_open: bool = False) -> QueryAnswer:

@@ -88,6 +88,16 @@ def test_numbers_are_asked_for_again_only_when_they_can_differ(
         assert feed.computed == 3
 
 
+def test_what_hardly_changes_is_asked_once_a_bucket(feed: Feed, fake: FakeWorkspace) -> None:
+    """New events within a bucket do not ask for the period before again."""
+    with feed.watch("1h") as watch:
+        eventually(lambda: watch.latest)
+        first = fake.asked["query"]
+        fake.now_status = status(version=2)
+        eventually(lambda: feed.computed == 2)
+        assert 0 < fake.asked["query"] - first < first
+
+
 def test_the_axis_moves_on_without_new_numbers(
     feed: Feed, fake: FakeWorkspace, clock: ManualClock
 ) -> None:
