@@ -11,7 +11,7 @@ from importlib.metadata import version as release_of
 from pathlib import Path
 from typing import Any, Self
 
-from datawatch_lab.core.batches import DecodedBatch
+from datawatch_lab.core.batches import DecodedBatch, Offset, nothing
 from datawatch_lab.core.clock import Clock, SystemClock
 from datawatch_lab.core.errors import WorkspaceError, not_found
 from datawatch_lab.core.settings import Settings
@@ -60,6 +60,7 @@ class Engine:
         self._listeners: list[Callable[[int], None]] = []
         self._since_compaction = 0
         self._seconds_since: dict[int, datetime] = {}
+        self._ended: dict[str, Offset] = {}
         self._catch_up(known.cursors.get(CURSOR, 0))
         self._writer = Writer(self._commit, self._upkeep, settings)
 
@@ -113,7 +114,21 @@ class Engine:
 
     def offset(self, source: str) -> Mapping[str, object] | None:
         """How far a source has been read, as of the last commit."""
-        return self._offsets.get(source)
+        ended = self._ended.get(source)
+        return ended.position if ended else self._offsets.get(source)
+
+    def end(self, ending: Offset) -> None:
+        """Note that a run which read a source to its end is over.
+
+        The note is stored when there is nothing else to do, or as the last act of `close`: a run
+        that is killed before is gone on with, and does not read everything once more.
+        """
+        self._ended[ending.source] = ending
+
+    def _store_endings(self) -> None:
+        while self._ended:
+            source, ending = self._ended.popitem()
+            self._commit([Submission(nothing(source, ending), self.clock.now())])
 
     # --------------------------------------------------- committing, in the writer's thread
 
@@ -150,7 +165,9 @@ class Engine:
         self._registry = plan.registry
         self._watermarks = plan.watermarks
         self._last_seq = last_seq
-        self._offsets |= {each.source: each.position for each in commit.offsets}
+        for each in commit.offsets:
+            self._offsets[each.source] = each.position
+            self._ended.pop(each.source, None)  # it has begun again
         self._since_compaction += 1 + _weight(commit)
         self._tell(version)
         return version
@@ -203,6 +220,8 @@ class Engine:
 
     def _upkeep(self, idle: bool) -> None:  # noqa: FBT001 — the writer says which
         """Compact when there is enough to, or something and nothing else to do."""
+        if idle:
+            self._store_endings()
         if self._since_compaction >= (1 if idle else _COMPACT_EVERY):
             self._since_compaction = 0
             self._forget_seconds()
@@ -286,13 +305,12 @@ class Engine:
             max((each.last_ts for each in counts if each.last_ts), default=None),
         )
 
-    def checkpoint(self) -> None:
-        """Write everything into the file itself, between two commits."""
-        self._writer.run(self.store.checkpoint)
-
     def close(self) -> None:
         """Store what waits, check-point, release the file."""
         self._writer.close()
+        if self._ended:
+            self.store.checkpoint()  # first the long part, so that nothing follows the endings
+            self._store_endings()
         self.store.close()
 
 

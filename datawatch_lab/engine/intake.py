@@ -7,7 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import replace
 
-from datawatch_lab.core.batches import Offset, nothing
+from datawatch_lab.core.batches import Offset
 from datawatch_lab.core.sources import Source
 from datawatch_lab.core.values import LedgerCounts
 from datawatch_lab.engine.engine import Engine
@@ -42,20 +42,10 @@ def run(
     finally:
         while pending:
             settle()
-    engine.checkpoint()
-    _end(engine, source.name)
-    return total
-
-
-def _end(engine: Engine, source: str) -> None:
-    """Note that the run which read a source to its end is over.
-
-    Without the note, a run that was interrupted after its last batch is gone on with, and does not
-    read everything once more.
-    """
-    ending = ending_of(source, engine.offset(source))
+    ending = ending_of(source.name, engine.offset(source.name))
     if ending is not None:
-        engine.submit(nothing(source, ending)).result()
+        engine.end(ending)
+    return total
 
 
 def ending_of(source: str, position: object) -> Offset | None:

@@ -269,12 +269,12 @@ def rebuild_event(row: Mapping[str, object]) -> bytes:
         "timestamp": ts.isoformat() if isinstance(ts, datetime) else None,
         "transaction_id": row["txid"],
     }
-    images = {key: row[key] for key in ("position", "before", "after", "extra") if row[key]}
     kept: dict[str, object] = {key: value for key, value in event.items() if value is not None}
-    kept |= {
-        ("metadata" if key == "extra" else key): msgspec.Raw(str(text).encode())
-        for key, text in images.items()
-    }
+    if row["extra"]:
+        kept |= msgspec.json.decode(str(row["extra"]), type=dict[str, msgspec.Raw])
+    for key in ("position", "before", "after"):
+        if row[key]:
+            kept[key] = msgspec.Raw(str(row[key]).encode())
     return msgspec.json.encode(kept)
 
 

@@ -15,9 +15,10 @@ from datawatch_lab.core.clock import ManualClock
 from datawatch_lab.core.errors import BusyError, NotFoundError, WorkspaceError
 from datawatch_lab.core.settings import Settings
 from datawatch_lab.core.storage import Commit
-from datawatch_lab.engine import Engine
+from datawatch_lab.engine import Engine, intake
 from datawatch_lab.engine.queries import QueryRequest, run
 from datawatch_lab.ingest.decode import decode
+from datawatch_lab.ingest.sources.file import FileSource
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -30,6 +31,7 @@ def order(number: int, minute: float = 0, **row: Any) -> bytes:
         "table": "orders",
         "operation": "INSERT",
         "timestamp": (NOW - timedelta(minutes=minute)).isoformat(),
+        "metadata": {"database": "shop"},
         "after": after | row,
     }
     return json.dumps(event).encode()
@@ -88,6 +90,9 @@ def test_late_and_future_events_are_set_aside_and_can_be_replayed(
     assert (counts.late, counts.quarantined) == (1, 1)
     assert take(engine, late).duplicate == 1
     assert engine.quarantined() == 2
+    kept = json.loads(engine.store.quarantine()[0].raw)
+    assert kept["metadata"] == {"database": "shop"}
+    assert kept["after"] == json.loads(late)["after"]
 
     first = engine.replay((), {})
     assert (first.tried, first.applied, len(first.failed)) == (2, 1, 1)
@@ -217,6 +222,24 @@ def test_a_listener_that_fails_does_not_fail_the_batch(
     take(engine, order(2))
     assert told == [1]
     assert "a listener of data versions failed" in caplog.text
+
+
+def test_a_file_read_again_in_one_process_brings_duplicates_each_time(
+    tmp_path: Path, clock: ManualClock
+) -> None:
+    """Whether or not the note that the last run is over was stored already; also after closing."""
+    file = tmp_path / "orders.ndjson"
+    file.write_bytes(b"\n".join(order(number) for number in range(20)) + b"\n")
+    engine = Engine.open(tmp_path / "w.duckdb", clock=clock)
+    runs = [intake.run(engine, FileSource(file)) for _ in range(3)]
+    engine.close()
+    engine = Engine.open(tmp_path / "w.duckdb", clock=clock)
+    try:
+        runs.append(intake.run(engine, FileSource(file)))
+        assert [each.applied for each in runs] == [20, 0, 0, 0]
+        assert [each.duplicate for each in runs] == [0, 20, 20, 20]
+    finally:
+        engine.close()
 
 
 def test_a_full_queue_refuses_who_does_not_wait(tmp_path: Path, clock: ManualClock) -> None:
