@@ -49,7 +49,7 @@ class Live(Viewer):
     """A plot of a metric that goes on until `stop`, or until nobody can see it any more.
 
     It starts when it is shown. It asks for data in a thread of its own, one question at a time, so
-    cells run as before; while a cell runs, it rests. It ends a few seconds after
+    cells run as before; while a cell runs, it rests. It ends some seconds after
     its output is cleared or its cell runs again (see `Pulse`), when the workspace is closed, and
     when no page has answered for ten minutes.
 
@@ -88,6 +88,7 @@ class Live(Viewer):
         self._state, self._state_at = "", -_STATE_SECONDS
         self._reading = self._read()
         self._ticker: Any = None
+        self._handle: Any = None
         self._seen = False
         self._made = time.monotonic()
         self._build()
@@ -156,9 +157,34 @@ class Live(Viewer):
         if verdict is Verdict.END:
             self.stop("stopped: no page shows it any more")
             return
+        if verdict is Verdict.RENEW:
+            self._renew()
         self._beat.value = self._pulse.beat(now, runs)
         if verdict is Verdict.SHOW:
             await self._round()
+
+    def _ipython_display_(self) -> None:
+        """Show it in a cell, under a name by which it can be renewed."""
+        from IPython.display import display
+
+        data, metadata = self._bundle()
+        show: Any = display
+        self._handle = show(data, metadata=metadata, raw=True, display_id=True)
+
+    def _renew(self) -> None:
+        """Put it into its output anew: the page may have lost the thread of messages."""
+        if self._handle is None:
+            return  # part of a larger output, or on a server that keeps track itself
+        for root in list(self._layout._models):  # noqa: SLF001 — as Panel does for a cleared output
+            viewable, model, *_ = pn.state._views.pop(root)  # noqa: SLF001
+            viewable._cleanup(model)  # noqa: SLF001
+        # Another kind of output in between, so that the page starts a renderer that is new.
+        self._handle.update({"text/plain": ""}, raw=True)
+        data, metadata = self._bundle()
+        self._handle.update(data, metadata=metadata, raw=True)
+
+    def _bundle(self) -> Any:
+        return self._repr_mimebundle_()  # type: ignore[no-untyped-call]
 
     async def _round(self) -> None:
         try:

@@ -15,6 +15,7 @@ from datawatch_lab.notebook.feed import Feed
 from datawatch_lab.notebook.live import Live
 from datawatch_lab.notebook.objects import Lab
 from datawatch_lab.notebook.pulse import Pulse, Verdict
+from datawatch_lab.service.intake import demo_source
 from tests.notebook.conftest import order
 
 SECONDS = 10.0
@@ -122,26 +123,32 @@ def test_the_page_answers() -> None:
 
 
 def test_a_page_that_lost_its_connection_is_waited_for() -> None:
-    """Without answers it waits, shows again when one comes, and ends after ten minutes."""
+    """Without answers it renews once and waits, shows when one comes, ends after ten minutes."""
     pulse = Pulse()
+    verdicts = []
     for second in range(30):
         pulse.beat(float(second), runs=1)
-    assert pulse.verdict(30.0, runs=1) is Verdict.WAIT
+        verdicts.append(pulse.verdict(second + 0.5, runs=1))
+    assert verdicts.count(Verdict.RENEW) == 1
+    assert verdicts.index(Verdict.RENEW) == 10
+    assert verdicts[-1] is Verdict.WAIT
     pulse.heard(30)
     assert pulse.verdict(31.0, runs=1) is Verdict.SHOW
-    for second in range(31, 40):
+    for second in range(31, 60):
         pulse.beat(float(second), runs=1)
+        pulse.verdict(second + 0.5, runs=1)
     assert pulse.verdict(700.0, runs=1) is Verdict.END
 
 
 def test_a_plot_that_was_replaced_ends_soon() -> None:
-    """When a cell ran since the last answer and ten seconds stay silent, the plot is gone."""
+    """When a cell ran since the last answer and renewing does not help, the plot is gone."""
     pulse = Pulse()
     pulse.heard(pulse.beat(0.0, runs=1))
-    for second in range(1, 11):
+    verdicts = []
+    for second in range(1, 25):
         pulse.beat(float(second), runs=2)
-    assert pulse.verdict(10.0, runs=2) is Verdict.SHOW
-    assert pulse.verdict(11.5, runs=2) is Verdict.END
+        verdicts.append(pulse.verdict(second + 0.5, runs=2))
+    assert list(dict.fromkeys(verdicts)) == [Verdict.SHOW, Verdict.RENEW, Verdict.END]
 
 
 def test_a_busy_kernel_is_no_missing_page() -> None:
@@ -164,21 +171,34 @@ def test_the_shop_goes_on_until_it_is_stopped(fresh: Lab) -> None:
 def test_a_feed_ends_with_its_workspace(fresh: Lab) -> None:
     """A feed into a closed workspace ends and says why."""
     fresh.close()
-    feed = Feed(fresh.workspace, _Source())
-    feed.stop()
+    feed = Feed(fresh.workspace, demo_source(history=timedelta(minutes=30)))
+    feed._thread.join(SECONDS)
     assert not feed.running
     assert "closed" in repr(feed)
 
 
-class _Source:
-    """A source with nothing in it."""
+def test_it_renews_its_output(fresh: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Renewing drops the document that fell silent and shows a new one in the same place."""
+    fresh.post(_now(1))
+    live = fresh.metric("orders_amount_sum").live("5m")
+    shown: list[Any] = []
 
-    name = "nothing"
+    class Handle:
+        """Remembers what was shown."""
 
-    def batches(self, resume: object) -> Iterator[Any]:
-        """No batches."""
-        del resume
-        return iter(())
+        def update(self, data: Any, **_how: Any) -> None:
+            shown.append(data)
 
-    def stop(self) -> None:
-        """Nothing to stop."""
+    def bundle() -> Any:
+        layout: Any = live.__panel__()
+        layout.get_root()
+        return {"text/html": "new"}, {}
+
+    with _shown(live):
+        (before,) = live._layout._models
+        monkeypatch.setattr(live, "_bundle", bundle)
+        live._handle = Handle()
+        live._renew()
+        (after,) = live._layout._models
+    assert after != before
+    assert shown[-1] == {"text/html": "new"}
