@@ -149,7 +149,11 @@ class Engine:
 
     def apply(self, plan: Any) -> int:
         """Derive, store and remember a plan, in the writer's thread; gives the new version."""
-        derived = self.measures.derive(plan.table_batches, plan.registry, self._last_seq)
+        try:
+            derived = self.measures.derive(plan.table_batches, plan.registry, self._last_seq)
+        except BaseException:
+            self.measures.roll_back()  # or series of a batch that failed would go with the next
+            raise
         last_seq = self._last_seq + plan.commit.log.num_rows
         commit = replace(
             plan.commit,
