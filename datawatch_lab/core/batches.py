@@ -100,6 +100,20 @@ class Offset:
 
 
 @dataclass(frozen=True)
+class Declared:
+    """What a source says of a table, beside its rows; it wins over what values suggest.
+
+    Attributes:
+        key: key columns (replica identity, primary key); None when it says nothing of a key, ()
+            when it says that there is none.
+        types: type by column, as `core.values.Column.type` names types; columns may be missing.
+    """
+
+    key: tuple[str, ...] | None = None
+    types: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class DecodedBatch:
     """What one read of a source gave, decoded, nothing judged yet.
 
@@ -112,6 +126,9 @@ class DecodedBatch:
         size: bytes of input.
         fresh: the input starts over with this batch, so its watermarks begin anew.
         backfill: it brings the past on purpose, so how long its events took says nothing.
+        declared: what the source says of its tables, by (schema, table) as in ``events``.
+        ordered: the source hands over the changes of a row in the order in which they happened, so
+            of two changes the later one in the input holds, whatever their times say.
     """
 
     source: str
@@ -122,6 +139,8 @@ class DecodedBatch:
     size: int = 0
     fresh: bool = False
     backfill: bool = False
+    declared: Mapping[tuple[str, str], Declared] = field(default_factory=dict)
+    ordered: bool = False
 
     @property
     def received(self) -> int:
@@ -132,6 +151,27 @@ class DecodedBatch:
 def nothing(source: str, offset: Offset | None = None) -> DecodedBatch:
     """A batch without events, for an offset that changed."""
     return DecodedBatch(source, EVENT_SCHEMA.empty_table(), {}, BAD_SCHEMA.empty_table(), offset)
+
+
+@dataclass(frozen=True)
+class Transitions:
+    """How rows of a keyed table went from one state to the next, in event time.
+
+    A late event comes between two states that were neighbours: their transition is taken back
+    (weight -1) and two new ones stand in its place. So the sum over all transitions does not depend
+    on the order in which events came.
+
+    Attributes:
+        steps: one row a transition. ``at``: Datetime[us, UTC], when. ``seq``: Int64, of the event
+            that made the new state. ``weight``: Int64, 1 or -1. ``had``, ``has``: Boolean, whether
+            there was a row before and is one after.
+        old, new: the fields that current-state measures need, one row per transition; null where
+            there is no row, or the row has null or nothing there.
+    """
+
+    steps: pl.DataFrame
+    old: pl.DataFrame
+    new: pl.DataFrame
 
 
 @dataclass(frozen=True)
@@ -146,6 +186,7 @@ class TableBatch:
         received: Datetime[us, UTC].
         after, before: images; ``rows`` index this batch's events.
         backfill: see `DecodedBatch`.
+        transitions: what the changes did to the current rows; None for a table without a key.
     """
 
     table: TableInfo
@@ -153,6 +194,7 @@ class TableBatch:
     after: RowFrame
     before: RowFrame
     backfill: bool = False
+    transitions: Transitions | None = None
 
 
 PARTIAL_SCHEMA = pa.schema(

@@ -89,6 +89,51 @@ class Identities:
     seen: np.ndarray
 
 
+LIVE_HEADS = {
+    "k_hi": pl.Int64(),  # the row's key, as 128 bits
+    "k_lo": pl.Int64(),
+    "at": pl.Datetime("us", "UTC"),  # the order of the version that holds: event time, then
+    "ordinal": pl.Int64(),  # the position of its source, then
+    "sub": pl.Int64(),  # its order within the position or the transaction, then
+    "seq": pl.Int64(),  # its sequence number
+    "gone": pl.Boolean(),  # the row was deleted; kept, so that older versions do not bring it back
+}
+"""Columns that say which version of a row is the current one; no nulls."""
+
+
+@dataclass(frozen=True)
+class LiveRows:
+    """Current rows of one keyed table, one per key.
+
+    Attributes:
+        heads: `LIVE_HEADS`.
+        rows: fields, as typed as in `core.batches.RowFrame`; parallel to ``heads``; all null where
+            the row is gone.
+    """
+
+    heads: pl.DataFrame
+    rows: pl.DataFrame
+
+
+@dataclass(frozen=True)
+class LiveChange:
+    """What a commit makes of the live table of one keyed table.
+
+    Attributes:
+        table: with its columns and key as they are after the commit.
+        put: whole rows that take the place of those with the same key; at most one per key, and
+            never older than what is stored. Columns that it lacks are null.
+        restart: forget every row (and version) first: the key has changed.
+        versions: every version of a row that the commit brings: ``k_hi``, ``k_lo``, ``seq``
+            (Int64); what `Store.live_versions` finds later. Empty for ordered sources.
+    """
+
+    table: TableInfo
+    put: LiveRows
+    versions: pl.DataFrame
+    restart: bool = False
+
+
 @dataclass(frozen=True)
 class Commit:
     """All that one batch changes; stored in one transaction or not at all."""
@@ -105,6 +150,7 @@ class Commit:
     dropped_measures: Sequence[int] = ()  # their series and states go
     evidence: Mapping[int, bytes] = field(default_factory=dict)  # per table id, role evidence
     appends: MeasureAppends | None = None
+    live: Sequence[LiveChange] = ()
     cursors: Mapping[str, int] = field(default_factory=dict)  # per derivation: done up to this seq
     replayed: Mapping[int, int] = field(
         default_factory=dict
@@ -213,6 +259,33 @@ class Store(Protocol):
 
     def measure_span(self, series: Sequence[int]) -> tuple[datetime, datetime] | None:
         """Start of the first and end of the last 1m bucket that any of the series has."""
+        ...
+
+    def live_rows(self, table: TableInfo, keys: pl.DataFrame, fields: Sequence[str]) -> LiveRows:
+        """The stored rows of some keys, gone ones too; keys that are not known are left out.
+
+        Args:
+            table: a keyed table.
+            keys: ``k_hi``, ``k_lo``, distinct.
+            fields: the fields wanted; those that were never stored are null.
+        """
+        ...
+
+    def live_scan(
+        self, table: TableInfo, fields: Sequence[str], *, chunk: int = 500_000
+    ) -> Iterator[LiveRows]:
+        """Every current row (none that is gone), in chunks, in no order."""
+        ...
+
+    def live_count(self, table: TableInfo) -> int:
+        """Rows now in a keyed table."""
+        ...
+
+    def live_versions(self, table: TableInfo, keys: pl.DataFrame) -> pl.DataFrame:
+        """Versions of some keys: ``k_hi``, ``k_lo`` and the `LOG_SCHEMA` columns of their events.
+
+        In order of sequence number. Versions whose event has left the log are left out.
+        """
         ...
 
     def read_log(
