@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from datawatch_lab.cli import text
+from datawatch_lab.cli.correcting import apply_corrections, correction_options, corrections
 from datawatch_lab.cli.options import json_option, opened, print_json, workspace_option
 
 if TYPE_CHECKING:
@@ -77,12 +78,27 @@ def _show_status(answer: StatusAnswer) -> None:
 @click.command(short_help="List the tables, their keys, columns and freshness.")
 @click.argument("name", required=False)
 @click.option("--columns", is_flag=True, help="Show each table's columns and their roles.")
+@correction_options
 @workspace_option
 @json_option
-def tables(name: str | None, columns: bool, workspace: Path | None, as_json: bool) -> None:
-    """List the tables found so far; with NAME, that table and its columns."""
+def tables(
+    name: str | None,
+    columns: bool,
+    workspace: Path | None,
+    as_json: bool,
+    **said: tuple[str, ...],
+) -> None:
+    """List the tables found so far; with NAME, that table and its columns.
+
+    Roles and masks that were inferred wrong are set with --set, --mask and --unmask, and hold;
+    --reset takes that back. What was set is shown.
+    """
     with opened(workspace, "tables") as handle:
-        answers = [handle.table(name)] if name else handle.tables()
+        corrected = corrections(said)
+        changed = apply_corrections(handle, corrected) if corrected else ()
+        every = [handle.table(name)] if name else handle.tables()
+    answers = [each for each in every if not changed or each.name in changed]
+    columns = columns or bool(changed)
     if as_json:
         print_json(answers)
         return
@@ -108,12 +124,19 @@ def _show_tables(answers: list[TableAnswer]) -> None:
             each.name,
             text.count(each.rows),
             text.count(each.events),
-            ", ".join(each.key) or "none",
+            key_words(each),
             text.count(len(each.columns)),
             text.since(each.last_event, now),
             state(each.status, each.message),
         )
     console().print(listed)
+
+
+def key_words(answer: TableAnswer) -> str:
+    """The key and who named it, or that there is none: ``id (source)``."""
+    if answer.key:
+        return f"{', '.join(answer.key)} ({answer.key_from or 'inferred'})"
+    return "no key: append-only"
 
 
 def _show_columns(answer: TableAnswer) -> None:

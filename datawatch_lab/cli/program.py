@@ -16,6 +16,7 @@ from datawatch_lab.cli.listings import ledger, metrics, status, tables
 from datawatch_lab.cli.quarantine import quarantine
 from datawatch_lab.cli.query import query
 from datawatch_lab.cli.serve import serve
+from datawatch_lab.cli.sql import sql
 from datawatch_lab.core.errors import ConfigError, DataWatchError, TimeError
 
 FAILED = 1
@@ -95,7 +96,7 @@ def main() -> None:
     """Live tables, metrics and dashboards from database changes and telemetry."""
 
 
-for verb in (demo, serve, ingest, status, tables, metrics, query, ledger, quarantine):
+for verb in (demo, serve, ingest, status, tables, metrics, query, sql, ledger, quarantine):
     main.add_command(verb)
 
 

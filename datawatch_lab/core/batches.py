@@ -180,13 +180,12 @@ class TableBatch:
 
     Attributes:
         table: as known when the batch was made.
-        seq: int64.
-        op: String, values of `core.values.Op` (c, u, d, r, t).
-        ts: Datetime[us, UTC], event time.
-        received: Datetime[us, UTC].
+        events: ``seq``: Int64. ``op``: String, values of `core.values.Op` (c, u, d, r, t). ``ts``:
+            Datetime[us, UTC], event time. ``received``: Datetime[us, UTC]. ``ordinal``, ``sub``:
+            Int64, order among changes of one event time, from the source's position. ``ordered``:
+            Boolean, see `DecodedBatch.ordered`.
         after, before: images; ``rows`` index this batch's events.
         backfill: see `DecodedBatch`.
-        transitions: what the changes did to the current rows; None for a table without a key.
     """
 
     table: TableInfo
@@ -194,7 +193,6 @@ class TableBatch:
     after: RowFrame
     before: RowFrame
     backfill: bool = False
-    transitions: Transitions | None = None
 
 
 PARTIAL_SCHEMA = pa.schema(

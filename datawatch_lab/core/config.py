@@ -16,9 +16,11 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from datawatch_lab.core.config_tables import read_tables
 from datawatch_lab.core.durations import format_duration, parse_duration
 from datawatch_lab.core.errors import ConfigError, TimeError
 from datawatch_lab.core.settings import Settings
+from datawatch_lab.core.sizes import format_size, parse_size
 
 DEFAULT_PORT = 3002
 DEFAULT_HOST = "127.0.0.1"
@@ -77,6 +79,8 @@ class Key:
     def default(self) -> str:
         """What holds without it, as it would be written."""
         value = getattr(Settings() if self.is_setting else Config(), self.field)
+        if self.read is _size:
+            return format_size(int(value))
         return format_duration(value) if isinstance(value, timedelta) else str(value).lower()
 
 
@@ -116,6 +120,28 @@ def _duration(given: object) -> timedelta:
     return span
 
 
+def _size(given: object) -> int:
+    if not isinstance(given, str | int):
+        raise ValueError("it must be a size such as 500MB or 20GB")  # noqa: TRY004
+    size = parse_size(given)
+    if not size:
+        raise ValueError("it must be more than nothing")
+    return size
+
+
+def _kept(given: object) -> timedelta:
+    span = _duration(given)
+    if not timedelta(0) < span < timedelta(days=365 * 1_000):
+        raise ValueError("it must be more than nothing, and at most 1000y")
+    return span
+
+
+def _folder(given: object) -> str:
+    if given in ("", False):
+        return ""
+    return str(Path(_text(given)).expanduser())
+
+
 def _zone(given: object) -> str:
     name = _text(given)
     try:
@@ -125,9 +151,33 @@ def _zone(given: object) -> str:
     return name
 
 
-def _reader(default: object) -> Callable[[object], object]:
+_READERS: Mapping[str, Callable[[object], object]] = {
+    "timezone": _zone,
+    "raw_bytes": _size,
+    "archive": _folder,
+}
+RETENTION_LEVELS = {
+    "raw": "raw_kept",
+    "raw_size": "raw_bytes",
+    "1s": "seconds_kept",
+    "1m": "minutes_kept",
+    "5m": "five_minutes_kept",
+    "1h": "hours_kept",
+    "1d": "days_kept",
+    "sketches": "sketches_kept",
+}
+"""Keys of ``metrics.retention_levels`` and the settings that they are."""
+
+
+def _reader(name: str, default: object) -> Callable[[object], object]:
+    if name in _READERS:
+        return _READERS[name]
+    if name.endswith("_kept"):
+        return _kept
     if isinstance(default, timedelta):
         return _duration
+    if isinstance(default, dict):
+        return read_tables
     return _count if isinstance(default, int) else _text
 
 
@@ -139,14 +189,20 @@ KEYS: tuple[Key, ...] = (
     *(
         Key(
             each.name,
-            _zone if each.name == "timezone" else _reader(each.default),
+            _reader(each.name, each.default),
             each.name,
             is_setting=True,
         )
         for each in msgspec.structs.fields(Settings)
     ),
+    Key("metrics.archive", _folder, "archive", is_setting=True),
+    Key("metrics.retention", _kept, "minutes_kept", is_setting=True),
+    *(
+        Key(f"metrics.retention_levels.{name}", _reader(field, timedelta()), field, is_setting=True)
+        for name, field in RETENTION_LEVELS.items()
+    ),
 )
-"""Every key of this release."""
+"""Every key of this release. Of keys that mean the same, the later one wins."""
 
 
 def load_config(path: Path | None, environment: Mapping[str, str]) -> Config:
@@ -155,10 +211,12 @@ def load_config(path: Path | None, environment: Mapping[str, str]) -> Config:
     Raises:
         ConfigError: the file cannot be read, or a key or value is wrong; names it and the options.
     """
-    given = dict(_from_file(path, environment)) if path is not None else {}
-    given |= dict(_from_environment(environment))
-    top = {key.field: value for key, value in given.items() if not key.is_setting}
-    settings = {key.field: value for key, value in given.items() if key.is_setting}
+    top: dict[str, object] = {}
+    settings: dict[str, object] = {}
+    file = _from_file(path, environment) if path is not None else ()
+    for given in (dict(file), dict(_from_environment(environment))):
+        for key in filter(given.__contains__, KEYS):
+            (settings if key.is_setting else top)[key.field] = given[key]
     return Config(**top, settings=Settings(**settings))  # type: ignore[arg-type]  # read by _KEYS
 
 
@@ -239,6 +297,8 @@ def _value(key: Key, given: object, where: str) -> object:
     try:
         return key.read(given)
     except TimeError as error:
+        raise ConfigError(f"{where}: {error.message}", hint=error.hint) from None
+    except ConfigError as error:
         raise ConfigError(f"{where}: {error.message}", hint=error.hint) from None
     except ValueError as error:
         raise ConfigError(f"{where} is {given!r}; {error}.") from None

@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from datawatch_lab.core.batches import UTC_US, MeasureAppends, Offset
 from datawatch_lab.core.values import (
+    Formula,
     LedgerCounts,
     LevelName,
     MeasureDef,
@@ -73,6 +74,71 @@ LEDGER_SCHEMA = pa.schema(
     ]
 )
 """Increments; a replay adds negative ones."""
+
+
+CLOSE_SCHEMA = pa.schema(
+    [
+        ("after_seq", pa.int64()),  # of the last event before the close
+        ("table_id", pa.int32()),
+        ("closed_from", UTC_US),  # buckets that start in [closed_from, closed_until) close
+        ("closed_until", UTC_US),  # whole minutes
+        ("at", UTC_US),  # by the clock
+        ("by", pa.large_string()),  # watermark | clock
+    ]
+)
+"""One row a close: minutes of a table that are over for detectors and alerts.
+
+Ranges of a table follow one another without gap or overlap; an empty one says where they begin.
+"""
+
+FIRST_SCHEMA = pa.schema(
+    [
+        ("level", pa.uint8()),  # position in core.values.LEVEL_SECONDS
+        ("series", pa.int32()),
+        ("bucket", pa.timestamp("us")),
+        ("n", pa.int64()),  # 0: the bucket had no rows
+        *(("sum", pa.float64()), ("exact", pa.decimal128(38, 9))),
+        *((name, pa.float64()) for name in ("min", "max", "last")),
+        *(("last_at", pa.timestamp("us")), ("last_seq", pa.int64())),
+        *((name, pa.float64()) for name in ("p50", "p90", "p95", "p99", "distinct")),
+        ("rows", pa.int64()),  # that corrected it in this commit
+    ]
+)
+"""One row a (level, series, bucket) that is corrected for the first time: its state before."""
+
+AGAIN_SCHEMA = pa.schema(
+    [FIRST_SCHEMA.field(name) for name in ("level", "series", "bucket", "rows")]
+)
+"""One row a (level, series, bucket) that was corrected before."""
+
+
+@dataclass(frozen=True)
+class Corrections:
+    """What a commit corrects: `FIRST_SCHEMA` and `AGAIN_SCHEMA`, disjoint."""
+
+    first: pa.Table
+    again: pa.Table
+
+
+@dataclass(frozen=True)
+class FirstStates:
+    """Merged states of buckets as they were before a commit corrects them for the first time.
+
+    All frames have level, series and bucket (Datetime[us], UTC without a zone).
+
+    Attributes:
+        first: rows: the buckets, and how many rows correct each.
+        again: rows: buckets that were corrected before (Arrow).
+        partials: as in `MeasureStates`; buckets without a state are left out.
+        bins: bin, n.
+        registers: register, rank.
+    """
+
+    first: pl.DataFrame
+    again: pa.Table
+    partials: pl.DataFrame
+    bins: pl.DataFrame
+    registers: pl.DataFrame
 
 
 @dataclass(frozen=True)
@@ -150,7 +216,10 @@ class Commit:
     dropped_measures: Sequence[int] = ()  # their series and states go
     evidence: Mapping[int, bytes] = field(default_factory=dict)  # per table id, role evidence
     appends: MeasureAppends | None = None
+    closes: pa.Table | None = None  # CLOSE_SCHEMA
+    corrections: Corrections | None = None
     live: Sequence[LiveChange] = ()
+    ordered: Sequence[str] = ()  # sources whose order of arrival holds, see `DecodedBatch.ordered`
     cursors: Mapping[str, int] = field(default_factory=dict)  # per derivation: done up to this seq
     replayed: Mapping[int, int] = field(
         default_factory=dict
@@ -168,6 +237,7 @@ class Catalogue:
     watermarks: Mapping[tuple[str, int], datetime]
     evidence: Mapping[int, bytes]
     cursors: Mapping[str, int]
+    ordered: frozenset[str]
     last_seq: int
 
 
@@ -189,6 +259,8 @@ class MeasureRead:
         spans: disjoint stretches that together cover the range.
         step: width of output buckets, aligned to ``origin``; None for one bucket per group.
         origin: where buckets are aligned.
+        edges: starts of buckets of unequal width and the end of the last, ascending, in place of
+            ``step`` and ``origin``: days by wall clock. Each is on a bucket of the spans' level.
         bins, registers: whether the sketches are wanted too.
     """
 
@@ -196,8 +268,10 @@ class MeasureRead:
     spans: Sequence[Span]
     step: timedelta | None = None
     origin: datetime | None = None
+    edges: Sequence[datetime] = ()
     bins: bool = False
     registers: bool = False
+    finalised: bool = False  # quantiles of minutes without sketches as well
 
 
 @dataclass(frozen=True)
@@ -210,11 +284,14 @@ class MeasureStates:
         partials: group, bucket, n, sum, exact, min, max, last, last_at, last_seq.
         bins: group, bucket, bin, n; empty unless asked.
         registers: group, bucket, register, rank; empty unless asked.
+        finalised: group, bucket, p50, p90, p95, p99, distinct of buckets whose sketches are no
+            longer kept; None unless asked.
     """
 
     partials: pl.DataFrame
     bins: pl.DataFrame
     registers: pl.DataFrame
+    finalised: pl.DataFrame | None = None
 
 
 @dataclass(frozen=True)
@@ -288,10 +365,34 @@ class Store(Protocol):
         """
         ...
 
+    def read_truncates(self) -> pl.DataFrame:
+        """Every TRUNCATE that the log holds, `LOG_SCHEMA` columns in order of seq."""
+        ...
+
+    def newest_event(self, table_id: int) -> datetime | None:
+        """The newest event time of a table's applied changes; None for none."""
+        ...
+
+    def hash_texts(self, texts: pl.Series) -> tuple[np.ndarray, np.ndarray]:
+        """Two int64 halves of the MD5 of each text; the same in every release."""
+        ...
+
     def read_log(
         self, table_id: int, *, after_seq: int = 0, to_seq: int | None = None, chunk: int = 50_000
     ) -> Iterator[pl.DataFrame]:
         """Applied events of a table in order of seq, as frames of `LOG_SCHEMA` columns."""
+        ...
+
+    def formulas(self) -> list[Formula]:
+        """Formulas that users defined, in order of name."""
+        ...
+
+    def put_formula(self, formula: Formula) -> None:
+        """Store a formula, in place of one of the same name."""
+        ...
+
+    def drop_formula(self, name: str) -> None:
+        """Forget a formula; harmless when there is none."""
         ...
 
     def ledger(self) -> Mapping[tuple[str, str], LedgerCounts]:

@@ -6,6 +6,7 @@ All are frozen values. Times are UTC. Names follow the field: a *measure* is wha
 
 from __future__ import annotations
 
+from datetime import datetime
 from enum import StrEnum
 from typing import Literal
 
@@ -70,8 +71,11 @@ class MeasureKind(StrEnum):
     rows. ``distinct``: an id field over inserted rows. ``newest``: a timestamp field, epoch
     seconds, over new images. ``nulls``: 1 where an inserted row has the field as null, 0 where it
     has a value (a row without the field is no row). ``lag``: received minus event time in seconds.
-    ``rows``: +1 and -1 per row that appears and goes. ``state``: the same per value of a status
-    field. ``net``: change of a numeric field's total.
+    Those of the current state rest on `core.batches.Transitions`: ``rows``: +1 and -1 per row that
+    appears and goes. ``state``: the same per value of a status field. ``transition``: one row a
+    change of a status field from one value to another, labels ``from`` and ``to``. ``net``: change
+    of a numeric field's total. ``custom``: what a `CustomMetric` says. ``formula``: nothing is
+    stored, a `Formula` is worked out when it is asked for.
     """
 
     CHANGES = "changes"
@@ -82,7 +86,38 @@ class MeasureKind(StrEnum):
     LAG = "lag"
     ROWS = "rows"
     STATE = "state"
+    TRANSITION = "transition"
     NET = "net"
+    CUSTOM = "custom"
+    FORMULA = "formula"
+
+
+class Correction(msgspec.Struct, frozen=True, kw_only=True):
+    """What somebody says of a column; it holds whatever the values say. None leaves as inferred.
+
+    Attributes:
+        role: what the column is for.
+        sensitive: whether displays mask it.
+        by: who says so; a user stands before the configuration.
+    """
+
+    role: Role | None = None
+    sensitive: bool | None = None
+    by: Literal["user", "config"] = "user"
+
+
+class Stated(msgspec.Struct, frozen=True, kw_only=True):
+    """What is said of a table beside its rows; it wins over what the rows suggest.
+
+    Attributes:
+        key: key columns that the source declares; None when it says nothing, () when there is none.
+        types: declared type by column, as `Column.type` names types.
+        corrections: by column, those of users.
+    """
+
+    key: tuple[str, ...] | None = None
+    types: dict[str, str] = {}
+    corrections: dict[str, Correction] = {}
 
 
 class Column(msgspec.Struct, frozen=True, kw_only=True):
@@ -95,7 +130,7 @@ class Column(msgspec.Struct, frozen=True, kw_only=True):
         confidence: of the role, in [0, 1].
         reason: of the role, one sentence for people.
         sensitive: personal or secret; masked in displays.
-        corrected: the role was set by a user and holds.
+        corrected_by: who set role or sensitivity, so that they hold: ``user``, ``config`` or ''.
     """
 
     name: str
@@ -104,7 +139,7 @@ class Column(msgspec.Struct, frozen=True, kw_only=True):
     confidence: float = 0.0
     reason: str = ""
     sensitive: bool = False
-    corrected: bool = False
+    corrected_by: Literal["", "user", "config"] = ""
 
 
 class TableInfo(msgspec.Struct, frozen=True, kw_only=True):
@@ -116,8 +151,11 @@ class TableInfo(msgspec.Struct, frozen=True, kw_only=True):
         table: the source's table name.
         name: the workspace's name, unique; qualified by schema only where names collide.
         key: key columns; empty when not known.
+        key_from: who named the key: ``config``, ``source``, ``inferred`` from unique ids; '' for
+            nobody.
         columns: in order of first appearance.
         sampled: inserted or read rows that the roles rest on so far.
+        stated: what is said of it beside its rows.
     """
 
     id: int
@@ -125,21 +163,87 @@ class TableInfo(msgspec.Struct, frozen=True, kw_only=True):
     table: str
     name: str
     key: tuple[str, ...] = ()
+    key_from: Literal["", "config", "source", "inferred"] = ""
     columns: tuple[Column, ...] = ()
     sampled: int = 0
+    stated: Stated = Stated()
 
     def column(self, name: str) -> Column | None:
         """The column of that exact name, or None."""
         return next((c for c in self.columns if c.name == name), None)
 
 
+class CustomMetric(msgspec.Struct, frozen=True, kw_only=True):
+    """A metric that a user defined over the changes of a table.
+
+    Attributes:
+        name: unique among all metrics.
+        table: workspace name of the table.
+        aggregation: what is meant when a query names none.
+        expression: over the columns of a row, see `metrics.expressions`; '' to count rows.
+        filter: a condition; rows for which it is not true do not count. '' for none.
+        on: the changes that count.
+        group_by: columns whose values become labels, all of them together.
+        unit: of the values; '' when not known.
+        description: one sentence.
+        types: type of each column that it names, as of its definition.
+    """
+
+    name: str
+    table: str
+    aggregation: Aggregation = Aggregation.COUNT
+    expression: str = ""
+    filter: str = ""
+    on: Literal["inserts", "updates", "deletes", "changes"] = "inserts"
+    group_by: tuple[str, ...] = ()
+    unit: str = ""
+    description: str = ""
+    types: tuple[tuple[str, str], ...] = ()
+
+
+class Formula(msgspec.Struct, frozen=True, kw_only=True):
+    """A metric that is worked out from others when it is asked for, see `metrics.formulas`."""
+
+    name: str
+    expression: str
+    unit: str = ""
+    description: str = ""
+
+
+class Coverage(msgspec.Struct, frozen=True, kw_only=True):
+    """Which changes a custom metric counts: all after ``upto``, and those from 1 to ``done``.
+
+    Attributes:
+        upto: sequence number of the newest change when it was defined.
+        done: sequence number up to which the log was read for it.
+        backfill: whether it is filled from the log.
+        since: newest event time of the table when it was defined; None for an empty table.
+    """
+
+    upto: int
+    done: int = 0
+    backfill: bool = False
+    since: datetime | None = None
+
+    @property
+    def complete(self) -> bool:
+        """Whether every change of the log is in it."""
+        return self.done >= self.upto
+
+
 class MeasureDef(msgspec.Struct, frozen=True, kw_only=True):
-    """A stored measure: what its rows are is said by its kind and its field ('' for counts)."""
+    """A stored measure: what its rows are is said by its kind and its field ('' for counts).
+
+    A custom metric has a measure of its own, with its name as field, its definition, and how much
+    of the past it covers.
+    """
 
     id: int
     table_id: int
     kind: MeasureKind
     field: str = ""
+    custom: CustomMetric | None = None
+    coverage: Coverage | None = None
 
 
 class SeriesDef(msgspec.Struct, frozen=True, kw_only=True):
@@ -165,6 +269,7 @@ class MetricDef(msgspec.Struct, frozen=True, kw_only=True):
         measure: the kind of the stored measure it reads.
         op: for ``changes`` measures, the operation counted, or '' for all.
         aggregation: what is meant when a query names none.
+        definition: of a metric that a user defined.
     """
 
     name: str
@@ -178,6 +283,7 @@ class MetricDef(msgspec.Struct, frozen=True, kw_only=True):
     measure: MeasureKind
     op: str = ""
     aggregation: Aggregation = Aggregation.SUM
+    definition: CustomMetric | Formula | None = None
 
 
 class LedgerCounts(msgspec.Struct, frozen=True):

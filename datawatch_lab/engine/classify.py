@@ -9,6 +9,22 @@ import polars as pl
 
 APPLIED, DUPLICATE, LATE, FUTURE = "applied", "duplicate", "late", "future"
 
+_BACKFILL = " (back-fill)"
+
+
+def own_mark(source: str) -> str:
+    """Name that the watermarks of a source's back-fill go by: they are not those of its stream.
+
+    >>> own_mark("shop")
+    'shop (back-fill)'
+    """
+    return source + _BACKFILL
+
+
+def is_backfill_mark(name: str) -> bool:
+    """Whether a watermark's name is one that `own_mark` made."""
+    return name.endswith(_BACKFILL)
+
 
 def classify(
     events: pl.DataFrame,
@@ -18,11 +34,12 @@ def classify(
     allowed_lateness: timedelta,
     future_tolerance: timedelta,
 ) -> pl.DataFrame:
-    """Add ``outcome`` to events in input order.
+    """Add ``outcome`` and ``newest`` to events in input order.
 
     An event is judged against the newest event of its source and table *before* it, so the outcome
-    does not depend on how the stream is cut into batches. Events of replays (column ``replay``) are
-    never late. Events without time took the time of receipt.
+    does not depend on how the stream is cut into batches. Events of replays and back-fills (column
+    ``replay``) are never late, and nothing is judged against them. Events without time took the
+    time of receipt. ``newest`` is the watermark that an event was judged against; null for none.
 
     Args:
         events: source, table_id, ts (Datetime[us, UTC], no nulls), seen, replay.
@@ -67,17 +84,23 @@ def classify(
             .otherwise(pl.lit(APPLIED))
             .alias("outcome")
         )
-        .drop("watermark", "newest")
+        .drop("watermark")
     )
 
 
 def new_watermarks(
     events: pl.DataFrame, old: Mapping[tuple[str, int], datetime]
 ) -> dict[tuple[str, int], datetime]:
-    """Watermarks that the applied events moved forward."""
+    """Watermarks that the applied events moved forward.
+
+    Those of a back-fill (column ``backfill``, where there is one) stand under `own_mark`. Events of
+    replays move none.
+    """
+    backfill = pl.col("backfill") if "backfill" in events.columns else pl.lit(value=False)
+    source = pl.when(backfill).then(pl.col("source") + _BACKFILL).otherwise("source")
     newest = (
-        events.filter((pl.col("outcome") == APPLIED) & ~pl.col("replay"))
-        .group_by("source", "table_id")
+        events.filter((pl.col("outcome") == APPLIED) & (~pl.col("replay") | backfill))
+        .group_by(source.alias("source"), "table_id")
         .agg(pl.col("ts").max())
     )
     moved = {}

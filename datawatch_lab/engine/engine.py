@@ -6,24 +6,40 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from importlib.metadata import version as release_of
 from pathlib import Path
 from typing import Any, Self
+
+import polars as pl
 
 from datawatch_lab.core.batches import DecodedBatch, Offset, nothing
 from datawatch_lab.core.clock import Clock, SystemClock
 from datawatch_lab.core.errors import WorkspaceError, not_found
 from datawatch_lab.core.settings import Settings
-from datawatch_lab.core.storage import LEDGER_SCHEMA, LOG_SCHEMA, QUARANTINE_SCHEMA, Commit
-from datawatch_lab.core.values import MetricDef, TableInfo
+from datawatch_lab.core.storage import (
+    LEDGER_SCHEMA,
+    LOG_SCHEMA,
+    QUARANTINE_SCHEMA,
+    Commit,
+    Corrections,
+)
+from datawatch_lab.core.values import Column, MetricDef, Role, TableInfo
+from datawatch_lab.engine.closing import Advance, Closed, CloseListener, Closing
+from datawatch_lab.engine.column_corrections import correct_column
+from datawatch_lab.engine.corrections import with_depth
 from datawatch_lab.engine.measures import Derived, Measures
 from datawatch_lab.engine.planner import Submission, make_plan
 from datawatch_lab.engine.receipts import Receipt
 from datawatch_lab.engine.registry import TableRegistry
 from datawatch_lab.engine.replay import ReplayResult, run_replay
+from datawatch_lab.engine.retention import Retention, kept_since
+from datawatch_lab.engine.revisions import find_corrections
+from datawatch_lab.engine.sql import run_sql
 from datawatch_lab.engine.writer import Writer
+from datawatch_lab.metrics.kept import Kept
 from datawatch_lab.store.duck import DuckStore
+from datawatch_lab.store.gate import SqlAnswer
 from datawatch_lab.store.lock import OwnerInfo
 from datawatch_lab.store.lock import owner as owner_of
 from datawatch_lab.store.summaries import TableCounts
@@ -33,9 +49,11 @@ log = logging.getLogger(__name__)
 CURSOR = "measures"
 """Name of the derivation's cursor: the sequence number up to which its states are stored."""
 
+LIVE_CURSOR = "live"
+"""The same for live tables; files from before there were any have none."""
+
 _COMPACT_EVERY = 100  # commits; a large one counts for several
 _ROWS_PER_COMMIT = 10_000
-_LONG_AGO = datetime.min.replace(tzinfo=UTC)
 _CATCH_UP_EVENTS = 50_000
 
 
@@ -58,10 +76,18 @@ class Engine:
         self._last_seq = known.last_seq
         self.measures = Measures(store, known, settings)
         self._listeners: list[Callable[[int], None]] = []
+        self._close_listeners: list[CloseListener] = []
+        closed = {id_: Closed(*each) for id_, each in store.closed().items()}
+        self.closing = Closing(closed, known.watermarks, self.started, settings)
         self._since_compaction = 0
-        self._seconds_since: dict[int, datetime] = {}
+        self._retention = Retention(
+            store, settings, lambda: {each.id: each.name for each in self._registry}
+        )
         self._ended: dict[str, Offset] = {}
         self._catch_up(known.cursors.get(CURSOR, 0))
+        if known.cursors.get(LIVE_CURSOR, 0) < self._last_seq:
+            self._rebuild_live()
+        self.restate(())  # the configuration may say something else than before
         self._writer = Writer(self._commit, self._upkeep, settings)
 
     @classmethod
@@ -112,6 +138,20 @@ class Engine:
         """Take quarantined events in again; see `engine.replay`."""
         return self._writer.run(lambda: run_replay(self, ids, corrected))
 
+    def correct(
+        self,
+        table: str,
+        column: str,
+        *,
+        role: Role | None = None,
+        sensitive: bool | None = None,
+        reset: bool = False,
+    ) -> Column:
+        """Set a column's role or mask, or take that back; see `engine.column_corrections`."""
+        return self._writer.run(
+            lambda: correct_column(self, table, column, role=role, sensitive=sensitive, reset=reset)
+        )
+
     def offset(self, source: str) -> Mapping[str, object] | None:
         """How far a source has been read, as of the last commit."""
         ended = self._ended.get(source)
@@ -150,11 +190,14 @@ class Engine:
     def apply(self, plan: Any) -> int:
         """Derive, store and remember a plan, in the writer's thread; gives the new version."""
         try:
+            self.measures.history.ordered |= set(plan.commit.ordered)
             derived = self.measures.derive(plan.table_batches, plan.registry, self._last_seq)
+            corrections = self._corrections(plan, derived)
         except BaseException:
             self.measures.roll_back()  # or series of a batch that failed would go with the next
             raise
         last_seq = self._last_seq + plan.commit.log.num_rows
+        closes = self.closing.advance(plan.judged, self._watermarks)
         commit = replace(
             plan.commit,
             tables=_changed(self._registry, plan.registry),
@@ -163,7 +206,10 @@ class Engine:
             dropped_measures=derived.dropped,
             evidence=derived.evidence,
             appends=derived.appends,
-            cursors={CURSOR: last_seq},
+            live=[each.change for each in derived.live],
+            closes=closes.closes,
+            corrections=corrections,
+            cursors={CURSOR: last_seq, LIVE_CURSOR: last_seq},
         )
         version = self._store(commit, derived)
         self._registry = plan.registry
@@ -174,7 +220,39 @@ class Engine:
             self._ended.pop(each.source, None)  # it has begun again
         self._since_compaction += 1 + _weight(commit)
         self._tell(version)
+        self._keep_closes(closes)
         return version
+
+    def _corrections(self, plan: Any, derived: Derived) -> Corrections | None:
+        late = with_depth(plan.judged, self.closing.by_clock, self.settings)
+        if late is None:
+            return None
+        tables = (self._registry, plan.registry)
+        return find_corrections(
+            self.store,
+            self.measures,
+            self.settings,
+            plan.table_batches,
+            tables,
+            derived,
+            late,
+        )
+
+    def _close_by_clock(self) -> None:
+        """Close minutes of tables that fell silent."""
+        due = self.closing.due(self.clock.now(), self._last_seq, self._watermarks)
+        if due.closes.num_rows:
+            self.store.close_buckets(due.closes)
+            self._keep_closes(due)
+
+    def _keep_closes(self, advance: Advance) -> None:
+        """Remember what is stored as closed, and call the listeners; one that fails is logged."""
+        for closed in self.closing.keep(advance):
+            for listener in tuple(self._close_listeners):
+                try:
+                    listener(*closed)
+                except Exception:
+                    log.exception("a listener of closes failed")
 
     def _tell(self, version: int) -> None:
         """Call the listeners; one that fails is logged, since the batch is stored all the same."""
@@ -195,6 +273,24 @@ class Engine:
         self.healthy = True
         return version
 
+    def restate(self, tables: Sequence[TableInfo]) -> None:
+        """Store what is stated of tables now, with what follows for keys, roles and measures."""
+        registry = self._registry.copy()
+        for each in tables:
+            registry.replace(each)
+        try:
+            derived = self.measures.derive((), registry, self._last_seq)
+        except BaseException:
+            self.measures.roll_back()
+            raise
+        changed = _changed(self._registry, registry)
+        if not changed:
+            self.measures.keep(derived)
+            return
+        self._store_derived(derived, changed, {})
+        self._registry = registry
+        self._tell(self.store.version)
+
     def _catch_up(self, done: int) -> None:
         """Derive what the log holds beyond the cursor, in steps that each move the cursor."""
         while done < self._last_seq:
@@ -203,45 +299,51 @@ class Engine:
             batches = [
                 batch
                 for table in self._registry
-                for batch in self.measures.history(table, done, end)
+                for batch in self.measures.history.batches(table, done, end)
             ]
             derived = self.measures.derive(batches, registry, done)
-            commit = Commit(
-                log=LOG_SCHEMA.empty_table(),
-                quarantine=QUARANTINE_SCHEMA.empty_table(),
-                ledger=LEDGER_SCHEMA.empty_table(),
-                at=self.clock.now(),
-                tables=_changed(self._registry, registry),
-                measures=derived.new_measures,
-                series=derived.new_series,
-                dropped_measures=derived.dropped,
-                evidence=derived.evidence,
-                appends=derived.appends,
-                cursors={CURSOR: end},
-            )
-            self._store(commit, derived)
+            self._store_derived(derived, _changed(self._registry, registry), {CURSOR: end})
             self._registry, done = registry, end
+
+    def _rebuild_live(self) -> None:
+        """Make the live tables of a file that has none yet, or not up to its last event."""
+        for table in self._registry:
+            if table.key:
+                derived = self.measures.rebuild_live(table, self._last_seq)
+                self._store_derived(derived, (), {})
+        self._store_derived(Derived(), (), {LIVE_CURSOR: self._last_seq})
+
+    def _store_derived(
+        self, derived: Derived, tables: Sequence[TableInfo], cursors: Mapping[str, int]
+    ) -> None:
+        """Store what was derived from events that the log holds already."""
+        commit = Commit(
+            log=LOG_SCHEMA.empty_table(),
+            quarantine=QUARANTINE_SCHEMA.empty_table(),
+            ledger=LEDGER_SCHEMA.empty_table(),
+            at=self.clock.now(),
+            tables=tables,
+            measures=derived.new_measures,
+            series=derived.new_series,
+            dropped_measures=derived.dropped,
+            evidence=derived.evidence,
+            appends=derived.appends,
+            live=[each.change for each in derived.live],
+            cursors=cursors,
+        )
+        self._store(commit, derived)
 
     def _upkeep(self, idle: bool) -> None:  # noqa: FBT001 — the writer says which
         """Compact when there is enough to, or something and nothing else to do."""
+        self._close_by_clock()
         if idle:
             self._store_endings()
         if self._since_compaction >= (1 if idle else _COMPACT_EVERY):
             self._since_compaction = 0
-            self._forget_seconds()
+            self._retention.look(self.clock.now(), force=True)
             self.store.compact()
-
-    def _forget_seconds(self) -> None:
-        """Drop the 1s level where it is older than it is kept, an hour at a time."""
-        since = {
-            table_id: cutoff
-            for table_id, counts in self.store.table_counts().items()
-            if (cutoff := self.seconds_since(counts.last_ts))
-            and cutoff > self._seconds_since.get(table_id, _LONG_AGO)
-        }
-        if since:
-            self.store.drop_before("1s", since)
-            self._seconds_since |= since
+        self._retention.look(self.clock.now())
+        self._retention.step()
 
     # ------------------------------------------------------------------ asking
 
@@ -263,6 +365,30 @@ class Engine:
         """Call a function with the data version after each commit; gives what ends that."""
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener)
+
+    def on_close(self, listener: CloseListener) -> Callable[[], None]:
+        """Call a function with (table id, from, until) after each close; gives what ends that.
+
+        It is called in the writer's thread, once a table and commit, when the close is stored.
+        """
+        self._close_listeners.append(listener)
+        return lambda: self._close_listeners.remove(listener)
+
+    def closed_since(self, seq: int, number: int = 0) -> pl.DataFrame:
+        """Closes as control entries of the log, for replaying what detectors and alerts saw.
+
+        Args:
+            seq: only those that came after this event or a later one.
+            number: only those after this one; with it a reader goes on where it stopped.
+
+        Returns:
+            number, and the columns of `core.storage.CLOSE_SCHEMA`, in order of number.
+        """
+        return self.store.closes(seq, number)
+
+    def watermarks(self) -> Mapping[tuple[str, int], datetime]:
+        """Newest event time by (source, table id); back-fills stand under a name of their own."""
+        return dict(self._watermarks)
 
     def tables(self) -> list[TableInfo]:
         """The tables found so far, in order of appearance."""
@@ -287,6 +413,10 @@ class Engine:
         """Metrics by name."""
         return self.measures.metrics(self.tables())
 
+    def sql(self, text: str, *, limit: int | None = None, masked: bool = True) -> SqlAnswer:
+        """Run one query of a user; see `engine.sql`."""
+        return run_sql(self, text, limit=limit, masked=masked)
+
     def metric(self, name: str) -> MetricDef:
         """A metric by name; a `NotFoundError` that names the nearest otherwise."""
         found = self.metrics().get(name)
@@ -294,12 +424,9 @@ class Engine:
             raise not_found("metric", name, self.metrics())
         return found
 
-    def seconds_since(self, newest: datetime | None) -> datetime | None:
-        """From when on a table with this newest event has the 1s level; a whole hour."""
-        if newest is None:
-            return None
-        edge = newest - self.settings.seconds_kept
-        return edge.replace(minute=0, second=0, microsecond=0)
+    def kept(self, newest: datetime | None) -> Kept:
+        """What a table with this newest event still has of each level."""
+        return kept_since(self.settings, newest)
 
     def span(self) -> tuple[datetime | None, datetime | None]:
         """Oldest and newest event time of all tables."""

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import msgspec
-import polars as pl
 import pyarrow as pa
 
 from datawatch_lab.core.batches import (
@@ -24,19 +23,22 @@ from datawatch_lab.core.values import (
     MeasureKind,
     MetricDef,
     SeriesDef,
+    Stated,
     TableInfo,
 )
-from datawatch_lab.engine.images import parse_images
+from datawatch_lab.engine.custom import CustomMetrics
+from datawatch_lab.engine.history import History
+from datawatch_lab.engine.live import LiveResult, LiveTables
 from datawatch_lab.engine.registry import TableRegistry
+from datawatch_lab.engine.understanding import may_differ, understood
 from datawatch_lab.metrics.book import SeriesBook
 from datawatch_lab.metrics.catalogue import metrics_of, reconcile
+from datawatch_lab.metrics.current import CURRENT, derive_current
 from datawatch_lab.metrics.evidence import Evidence, observe
 from datawatch_lab.metrics.query import aggregations
-from datawatch_lab.metrics.roles import infer, infer_key
 from datawatch_lab.metrics.stage import derive, split_fields
 
 _SPLIT = (MeasureKind.CHANGES, MeasureKind.VALUE)
-_ROW_OPS = ("c", "u", "d", "r", "t")
 
 
 @dataclass
@@ -49,6 +51,8 @@ class Derived:
     evidence_of: dict[int, Evidence] = field(default_factory=dict)
     appends: MeasureAppends | None = None
     new_series: tuple[SeriesDef, ...] = ()
+    live: list[LiveResult] = field(default_factory=list)
+    understood: dict[int, Stated] = field(default_factory=dict)  # by table id, with what was stated
 
     @property
     def evidence(self) -> dict[int, bytes]:
@@ -75,8 +79,14 @@ class Measures:
             table_id: msgspec.msgpack.decode(data, type=Evidence)
             for table_id, data in known.evidence.items()
         }
+        self.history = History(store, known.ordered)
+        self.live = LiveTables(store, self.history.as_batch)
         self.book = SeriesBook(known.series, max_label_sets=settings.max_label_sets)
         self._named: dict[str, MetricDef] | None = None
+        self.custom = CustomMetrics(self, store, settings)
+        self._understood_with = {
+            each.id: each.stated for each in known.tables if not may_differ(each, settings)
+        }
 
     @property
     def all(self) -> tuple[MeasureDef, ...]:
@@ -87,8 +97,18 @@ class Measures:
         """Metrics by name, for the tables of the workspace."""
         named = self._named
         if named is None:
-            named = self._named = {each.name: each for each in metrics_of(tables)}
+            automatic = {each.name: each for each in metrics_of(tables, self.custom.names)}
+            named = self._named = automatic | self.custom.metrics(automatic)
         return named
+
+    def forget_names(self) -> None:
+        """The metrics are no longer those that were last asked for."""
+        self._named = None
+
+    def new_id(self) -> int:
+        """An id for a measure that the next commit makes."""
+        self._next_id += 1
+        return self._next_id - 1
 
     def aggregations(self, metric: MetricDef) -> tuple[Aggregation, ...]:
         """Aggregations that make sense for a metric."""
@@ -105,64 +125,120 @@ class Measures:
             last_seq: sequence number up to which the log is stored.
         """
         derived = Derived()
-        parts: list[MeasureAppends] = []
+        parts = list(self.custom.bring(derived, registry, last_seq))
         by_table: dict[int, list[TableBatch]] = {}
         for each in batches:
             by_table.setdefault(each.table.id, []).append(each)
+        for other in registry:  # what is stated of a table may change without a row
+            if self._understood_with.get(other.id) is not other.stated:
+                by_table.setdefault(other.id, [])
         for table_id, mine in by_table.items():
             before = registry[table_id]
             table = self._understood(before, mine, derived)
             if table != before:
                 registry.replace(table)
                 derived.tables.append(table)
+            current = [replace(each, table=table) for each in mine]
+            past = self.history.past(table, last_seq)
+            told = bool(current) or before.key != table.key
+            live = self.live.change(before, table, current, past) if told else None
+            if live is not None:
+                derived.live.append(live)
+                if live.restarted:
+                    self._drop_current(table_id, derived)
             parts += self._reconciled(before, table, derived, last_seq)
-            wanted = [m for m in self._present(derived) if m.table_id == table_id]
-            for each in mine:
-                current = replace(each, table=table)
-                parts.append(derive(current, wanted, self.book, self._settings))
+            parts += self._derived(table_id, current, live, derived)
         derived.appends = _joined(parts)
         derived.new_series = self.book.pending
         return derived
 
+    def watched(self, table_id: int, derived: Derived) -> list[MeasureDef]:
+        """Measures of a table that were there before the commit and are after it."""
+        gone = set(derived.dropped)
+        return [m for m in self._defs.values() if m.table_id == table_id and m.id not in gone]
+
+    def rebuild_live(self, table: TableInfo, last_seq: int) -> Derived:
+        """The live table of one table and its current-state measures, made anew from the log."""
+        derived = Derived()
+        live = self.live.rebuild(table, self.history.past(table, last_seq))
+        derived.live.append(live)
+        self._drop_current(table.id, derived)
+        made, _ = reconcile([table], self._present(derived), next_id=self._next_id)
+        derived.new_measures += [each for each in made if each.kind in CURRENT]
+        self._next_id = max([self._next_id, *(each.id + 1 for each in made)])
+        derived.appends = _joined(self._derived(table.id, (), live, derived))
+        derived.new_series = self.book.pending
+        return derived
+
+    def _derived(
+        self,
+        table_id: int,
+        batches: Sequence[TableBatch],
+        live: LiveResult | None,
+        derived: Derived,
+    ) -> list[MeasureAppends]:
+        """What a commit's changes of one table add to its measures."""
+        wanted = [m for m in self._present(derived) if m.table_id == table_id]
+        parts = [derive(each, wanted, self.book, self._settings) for each in batches]
+        steps = live.transitions if live is not None else ()
+        return parts + [derive_current(each, wanted, self.book) for each in steps]
+
+    def _drop_current(self, table_id: int, derived: Derived) -> None:
+        """Let measures of the current state begin anew."""
+        present = self._present(derived)
+        stale = [m.id for m in present if m.table_id == table_id and m.kind in CURRENT]
+        self._drop(stale, derived)
+
     def keep(self, derived: Derived) -> None:
         """The commit is stored."""
+        self.live.keep(derived.live)
         self.book.commit()
         self.book.drop(derived.dropped)
         self._evidence |= derived.evidence_of
+        self._understood_with |= derived.understood
         for measure_id in derived.dropped:
             self._defs.pop(measure_id, None)
         self._defs |= {each.id: each for each in derived.new_measures}
         if derived.tables:
             self._named = None
+        self.custom.kept()
 
     def roll_back(self) -> None:
         """The commit failed."""
         self.book.rollback()
+        self.custom.failed()
 
     def _understood(
         self, table: TableInfo, batches: Sequence[TableBatch], derived: Derived
     ) -> TableInfo:
-        """The table with the roles and the key that its rows so far tell."""
+        """The table as it is with what is stated of it and what its rows so far tell."""
         evidence = self._evidence.get(table.id)
         seen = evidence
         for each in batches:
             seen = observe(seen, each, self._settings.role_sample)
-        if seen is None or seen == evidence:
+        if seen is not None and seen != evidence:
+            derived.evidence_of[table.id] = seen
+        elif self._understood_with.get(table.id) is table.stated:
             return table
-        derived.evidence_of[table.id] = seen
-        corrections = {each.name: each for each in table.columns if each.corrected}
-        key = infer_key(seen)
-        columns = infer(seen, corrections, key)
-        return msgspec.structs.replace(table, columns=columns, key=key, sampled=seen.rows)
+        derived.understood[table.id] = table.stated
+        return understood(table, seen, self._settings)
 
     def _present(self, derived: Derived) -> list[MeasureDef]:
         gone = set(derived.dropped)
-        return [m for m in (*self._defs.values(), *derived.new_measures) if m.id not in gone]
+        every = self._defs | {each.id: each for each in derived.new_measures}
+        return [m for m in every.values() if m.id not in gone]
 
     def _reconciled(
         self, before: TableInfo, table: TableInfo, derived: Derived, last_seq: int
     ) -> list[MeasureAppends]:
-        """Make the measures that a table needs now, and fill them from the log."""
+        """Make the measures that a table needs now, and fill them from the log.
+
+        Those of the current state are not filled when the live table starts anew: its transitions
+        tell everything.
+        """
+        restarted = any(
+            each.restarted and each.change.table.id == table.id for each in derived.live
+        )
         old, new = set(split_fields(before)), set(split_fields(table))
         present = self._present(derived)
         if old - new:  # a label that is gone would be counted twice if it came back
@@ -177,34 +253,29 @@ class Measures:
         added = sorted(new - old)
         # a field that no row had before has no history; a label has: those rows are (missing)
         known = {"", *(column.name for column in before.columns)}
-        past = [each for each in made if each.field in known]
+        # … and so have the states: those rows are in (null)
+        past = [each for each in made if each.field in known or each.kind is MeasureKind.STATE]
         if last_seq == 0 or not (past or added):
             return []
         kept = [m for m in present if m.table_id == table.id and m.id not in set(gone)]
         parts = []
-        for batch in self.history(table, 0, last_seq):
+        for batch in self.history.batches(table, 0, last_seq):
             if past:
                 parts.append(derive(batch, past, self.book, self._settings))
             if added:
                 parts.append(
                     derive(batch, kept, self.book, self._settings, split_by=added, totals=False)
                 )
+        current = [each for each in past if each.kind in CURRENT]
+        if current and not restarted:
+            fields = [each.field for each in current]
+            steps = self.live.history(table, fields, self.history.past(table, last_seq))
+            parts += [derive_current(each, current, self.book) for each in steps]
         return parts
 
     def _drop(self, measure_ids: Sequence[int], derived: Derived) -> None:
         derived.dropped += measure_ids
         derived.new_measures = [m for m in derived.new_measures if m.id not in set(measure_ids)]
-
-    def history(self, table: TableInfo, after_seq: int, to_seq: int) -> Iterator[TableBatch]:
-        """What the log holds of a table after one sequence number and up to another, as batches."""
-        for frame in self._store.read_log(table.id, after_seq=after_seq, to_seq=to_seq):
-            rows = frame.filter(pl.col("op").is_in(_ROW_OPS))
-            yield TableBatch(
-                table=table,
-                events=rows.select("seq", "op", "ts", "received"),
-                after=parse_images(rows["after"]),
-                before=parse_images(rows["before"]),
-            )
 
 
 def _joined(parts: Sequence[MeasureAppends]) -> MeasureAppends:

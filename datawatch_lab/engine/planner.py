@@ -23,8 +23,10 @@ from datawatch_lab.core.storage import (
 )
 from datawatch_lab.core.values import Op, TableInfo
 from datawatch_lab.engine.classify import APPLIED, DUPLICATE, FUTURE, LATE, classify, new_watermarks
+from datawatch_lab.engine.history import with_order
 from datawatch_lab.engine.receipts import Receipt, counts_of
 from datawatch_lab.engine.registry import TableRegistry
+from datawatch_lab.engine.understanding import with_declared
 
 TRANSACTIONS = "(transactions)"
 """Ledger name of begin and commit marks, which belong to no table."""
@@ -34,6 +36,7 @@ UNREADABLE = "(unreadable)"
 
 _MARKS = (Op.BEGIN.value, Op.COMMIT.value)
 _ROW_OPS = ("c", "u", "d", "r", "t")
+_CHANGE = ("seq", "op", "ts", "received", "ordinal", "sub")
 _NO_TABLE = 0
 
 
@@ -63,6 +66,7 @@ class Plan:
     watermarks: dict[tuple[str, int], datetime]
     table_batches: list[TableBatch]
     outcomes: list[pl.DataFrame]
+    judged: pl.DataFrame  # all events in input order: source, table_id, seq, ts, outcome, newest …
 
     def receipts(self, version: int) -> list[Receipt]:
         """Receipts in the order of the submissions."""
@@ -83,6 +87,7 @@ def make_plan(
     registry = registry.copy()
     marks = _fresh_marks(watermarks, submissions)
     events = _events(submissions, registry)
+    _note_declared(submissions, registry)
     bad = _bad(submissions, registry)
     ids = store.identify(
         pa.chunked_array([events["origin"].to_arrow(), bad["origin"].to_arrow()]).combine_chunks(),
@@ -112,6 +117,7 @@ def make_plan(
         at=now,
         offsets=_offsets(submissions),
         watermarks=moved,
+        ordered=sorted({each.batch.source for each in submissions if each.batch.ordered}),
     )
     return Plan(
         commit=commit,
@@ -119,6 +125,7 @@ def make_plan(
         watermarks=marks | moved,
         table_batches=_table_batches(events, submissions, registry),
         outcomes=outcomes,
+        judged=events,
     )
 
 
@@ -150,12 +157,22 @@ def _events(submissions: Sequence[Submission], registry: TableRegistry) -> pl.Da
             .with_columns(
                 pl.lit(number, dtype=pl.Int32).alias("batch"),
                 pl.lit(each.batch.source).alias("source"),
-                pl.lit(bool(each.replay)).alias("replay"),
+                pl.lit(bool(each.replay) or each.batch.backfill).alias("replay"),
+                pl.lit(each.batch.backfill).alias("backfill"),
                 pl.lit(each.received).cast(pl.Datetime("us", "UTC")).alias("received"),
                 pl.col("ts").fill_null(pl.lit(each.received).cast(pl.Datetime("us", "UTC"))),
             )
         )
     return pl.concat(frames)
+
+
+def _note_declared(submissions: Sequence[Submission], registry: TableRegistry) -> None:
+    """Keep what sources declare of the tables whose events they sent."""
+    for each in submissions:
+        for (schema, name), declared in each.batch.declared.items():
+            table = registry.find(schema, name)
+            if table is not None:
+                registry.replace(with_declared(table, declared))
 
 
 def _resolve(frame: pl.DataFrame, registry: TableRegistry) -> pl.DataFrame:
@@ -356,7 +373,9 @@ def _table_batches(
 ) -> list[TableBatch]:
     """Applied row changes by batch and table, with their images."""
     made: list[TableBatch] = []
-    changed = events.filter((pl.col("outcome") == APPLIED) & pl.col("op").is_in(_ROW_OPS))
+    changed = with_order(
+        events.filter((pl.col("outcome") == APPLIED) & pl.col("op").is_in(_ROW_OPS))
+    )
     for (number, table_id), part in changed.group_by("batch", "table_id", maintain_order=True):
         batch = submissions[int(str(number))].batch
         positions = part["position_in_batch"].to_numpy().astype(np.int64)
@@ -379,7 +398,9 @@ def _table_batch(
     images = batch.rows.get(key)
     return TableBatch(
         table=table,
-        events=part.filter(pl.Series(mine)).select("seq", "op", "ts", "received"),
+        events=part.filter(pl.Series(mine)).select(
+            *_CHANGE, pl.lit(batch.ordered).alias("ordered")
+        ),
         after=pick(images.after, positions) if images else RowFrame.empty(),
         before=pick(images.before, positions) if images else RowFrame.empty(),
         backfill=batch.backfill,

@@ -32,6 +32,10 @@ class TableRegistry:
     def __getitem__(self, table_id: int) -> TableInfo:
         return self._by_id[table_id]
 
+    def find_id(self, table_id: int) -> TableInfo | None:
+        """The table with that id, or None."""
+        return self._by_id.get(table_id)
+
     def named(self, name: str) -> TableInfo | None:
         """The table with that workspace name, or None."""
         found = self._by_name.get(name)

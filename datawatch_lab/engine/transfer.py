@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 
-from datawatch_lab.core.batches import BAD_SCHEMA, EVENT_SCHEMA, DecodedBatch, Offset
+from datawatch_lab.core.batches import BAD_SCHEMA, EVENT_SCHEMA, Declared, DecodedBatch, Offset
 from datawatch_lab.core.errors import InputError
 from datawatch_lab.engine.images import parse_events
 
@@ -21,6 +21,8 @@ class _Header(msgspec.Struct, frozen=True):
     backfill: bool
     position: dict[str, Any] | None
     events: int  # bytes of the events' IPC stream
+    declared: list[tuple[str, str, list[str] | None, dict[str, str]]] = []  # schema, table, …
+    ordered: bool = False
 
 
 def pack(batch: DecodedBatch) -> bytes:
@@ -34,6 +36,11 @@ def pack(batch: DecodedBatch) -> bytes:
             backfill=batch.backfill,
             position=None if batch.offset is None else dict(batch.offset.position),
             events=len(events),
+            declared=[
+                (*name, None if each.key is None else list(each.key), dict(each.types))
+                for name, each in batch.declared.items()
+            ],
+            ordered=batch.ordered,
         )
     )
     return len(header).to_bytes(_LENGTH_BYTES, "big") + header + events + bad
@@ -64,6 +71,11 @@ def unpack(body: bytes) -> DecodedBatch:
         size=header.size,
         fresh=header.fresh,
         backfill=header.backfill,
+        declared={
+            (schema, table): Declared(None if key is None else tuple(key), types)
+            for schema, table, key, types in header.declared
+        },
+        ordered=header.ordered,
     )
 
 

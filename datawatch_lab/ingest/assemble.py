@@ -11,14 +11,12 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from datawatch_lab.core.batches import EVENT_SCHEMA
+from datawatch_lab.core.batches import EVENT_SCHEMA, Declared
+from datawatch_lab.ingest.envelopes import TableKey
 from datawatch_lab.ingest.fields import OPS, Fields, faults_of, fields_of
 from datawatch_lab.ingest.identity import IdFactory, content_id
 from datawatch_lab.ingest.raws import RawColumn
 from datawatch_lab.ingest.reading import Reading
-
-TableKey = tuple[str, str]
-"""Schema and table, as the envelope has them."""
 
 _TEXT = pa.large_string()
 _OP_NAMES = pa.array([str(op) for op in OPS], _TEXT)
@@ -36,6 +34,7 @@ class Events:
         has_after, has_before: Boolean; the event has that image, and it has fields.
         faults: reasons by index of the change, for changes that are no events after all.
         named: schema and table of those changes, as far as they could be read.
+        declared: what events say of their tables.
     """
 
     table: pa.Table
@@ -47,11 +46,12 @@ class Events:
     has_before: np.ndarray
     faults: Mapping[int, str]
     named: Mapping[int, TableKey]
+    declared: Mapping[TableKey, Declared]
 
 
 def event_table(reading: Reading, id_factory: IdFactory | None) -> Events:
     """The well-formed events of a reading, in input order, and why others are none."""
-    fields = fields_of(reading.changes)
+    fields = fields_of(len(reading.changes), reading.by_format())
     faults = faults_of(fields)
     places = np.asarray(reading.places, dtype=np.int64)
     events = Events(
@@ -64,6 +64,7 @@ def event_table(reading: Reading, id_factory: IdFactory | None) -> Events:
         has_before=fields.before.filled_objects,
         faults=faults,
         named={at: (fields.schema[at], fields.table[at]) for at in faults},
+        declared=fields.declared,
     )
     return _some(events, np.delete(np.arange(len(places)), list(faults))) if faults else events
 
@@ -80,6 +81,7 @@ def _some(events: Events, good: np.ndarray) -> Events:
         events.has_before[good],
         events.faults,
         events.named,
+        events.declared,
     )
 
 
@@ -88,14 +90,17 @@ def _event_ids(
 ) -> list[str]:
     if all(type(given) is str and given for given in ids):
         return list(map(str, ids))
-    found = []
+    found: list[str] = []
+    nth, last = 0, -1
     for given, place in zip(ids, reading.places, strict=True):
+        nth, last = nth + 1 if place == last else 0, place
         if given is not None and given != "":
             found.append(str(given))
         elif id_factory is not None:
             found.append(id_factory())
         else:
-            found.append(content_id(reading.items[place].strip(), reading.offsets[place]))
+            content = content_id(reading.items[place].strip(), reading.offsets[place])
+            found.append(f"{content}:{nth}" if nth else content)
     return found
 
 
@@ -112,10 +117,10 @@ def _table(fields: Fields, reading: Reading, places: np.ndarray, ids: Sequence[s
         pa.array(fields.origin, _TEXT),
         fields.position.array,
         _texts(fields.txids),
-        _sequence(fields.position),
+        _order(fields),
         fields.after.array,
         fields.before.array,
-        _extra(fields, reading.unknown),
+        _extra(fields),
     )
     return pa.Table.from_arrays(columns, schema=EVENT_SCHEMA)
 
@@ -126,6 +131,14 @@ def _texts(values: Sequence[str | int | None]) -> pa.Array:
     return pa.array(values, _TEXT)
 
 
+def _order(fields: Fields) -> pa.Array:
+    """The order in the transaction, as the envelope says or else the position."""
+    told = _sequence(fields.position)
+    if fields.tx_order is None:
+        return told
+    return pc.coalesce(pa.array(fields.tx_order, pa.int64()), told)
+
+
 def _sequence(position: RawColumn) -> pa.Array:
     """The ``sequence`` of positions: the order in the transaction."""
     if not any(b'"sequence"' in text for text in position.texts):
@@ -134,17 +147,17 @@ def _sequence(position: RawColumn) -> pa.Array:
     return digits.cast(pl.Int64).to_arrow()
 
 
-def _extra(fields: Fields, unknown: Mapping[int, bytes]) -> pa.Array:
+def _extra(fields: Fields) -> pa.Array:
     """JSON text of what has no column; null when there is nothing."""
     parts = (pa.scalar('{"metadata":', _TEXT), fields.metadata.array, pa.scalar("}", _TEXT))
     extra = pc.binary_join_element_wise(*parts, pa.scalar("", _TEXT))
     told = zip(fields.ddl_types, fields.ddl_commands, strict=True)
-    special = {at for at, pair in enumerate(told) if pair != (None, None)} | unknown.keys()
+    special = {at for at, pair in enumerate(told) if pair != (None, None)} | fields.rest.keys()
     if not special:
         return extra
     mask = np.zeros(len(fields.op), dtype=np.bool_)
     mask[list(special)] = True
-    texts = [_members(fields, at, unknown.get(at, b"")) for at in sorted(special)]
+    texts = [_members(fields, at, fields.rest.get(at, b"")) for at in sorted(special)]
     return pc.replace_with_mask(extra, pa.array(mask), pa.array(texts, _TEXT))
 
 

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 import pyarrow as pa
 
 from datawatch_lab.core.batches import BAD_SCHEMA
-from datawatch_lab.ingest.assemble import Events, TableKey
+from datawatch_lab.ingest.assemble import Events
+from datawatch_lab.ingest.envelopes import TableKey
 from datawatch_lab.ingest.identity import IdFactory, bad_id
 from datawatch_lab.ingest.reading import Reading
 

@@ -56,6 +56,7 @@ def decode(
         bad=bad_table(reading, events, misfits, id_factory),
         offset=offset,
         size=sum(map(len, items)),
+        declared=events.declared,
     )
 
 

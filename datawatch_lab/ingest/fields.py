@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from operator import attrgetter
+from typing import Any
 
 import numpy as np
 import polars as pl
 
+from datawatch_lab.core.batches import Declared
 from datawatch_lab.core.values import Op
-from datawatch_lab.ingest.envelopes import WordedChange
-from datawatch_lab.ingest.envelopes.base import OPERATIONS
+from datawatch_lab.ingest.envelopes import Columns, TableKey
+from datawatch_lab.ingest.envelopes.base import COLUMNS, NOTHING, OPERATIONS, merged
 from datawatch_lab.ingest.raws import RawColumn, raw_column
 from datawatch_lab.ingest.times import Stamp, parse_times
 
@@ -21,10 +22,8 @@ OPS = tuple(Op)
 _CODES = {word: OPS.index(op) for word, op in OPERATIONS.items()}
 _MARKS = tuple(OPS.index(op) for op in (Op.BEGIN, Op.COMMIT))
 _ROW_OPS = tuple(OPS.index(op) for op in (Op.INSERT, Op.UPDATE, Op.DELETE, Op.SNAPSHOT))
-_FIELDS = (
-    "id", "source", "schema", "table", "op", "timestamp", "transaction_id",
-    "position", "before", "after", "metadata", "ddl_type", "ddl_command",
-)  # fmt: skip
+_EMPTY = {"position": NOTHING, "before": NOTHING, "after": NOTHING, "metadata": NOTHING}
+_Parts = Sequence[tuple[np.ndarray, Columns]]
 
 
 @dataclass(frozen=True)
@@ -35,6 +34,9 @@ class Fields:
         words: the operation as it came; ``op``: its code, int64.
         origin, schema, table: '' where there is none; the table of begin and commit is ''.
         ts: Datetime[us, UTC]; null where ``stamps`` has None or what is no time.
+        tx_order: order in the transaction, where formats tell it; None when none does.
+        rest: further members for ``extra``, as JSON without the braces, by index.
+        declared: what events say of their tables.
     """
 
     ids: Sequence[str | int | None]
@@ -52,20 +54,26 @@ class Fields:
     metadata: RawColumn
     ddl_types: Sequence[str | None]
     ddl_commands: Sequence[str | None]
+    tx_order: Sequence[int | None] | None
+    rest: Mapping[int, bytes]
+    declared: Mapping[TableKey, Declared]
 
     def name(self, at: int) -> str:
         """What a change is about, for messages."""
         return self.table[at] or "the event"
 
 
-def fields_of(changes: Sequence[WordedChange]) -> Fields:
-    """The fields of changes, column by column."""
-    values = [list(column) for column in zip(*map(attrgetter(*_FIELDS), changes), strict=True)]
-    field = dict(zip(_FIELDS, values or [[] for _ in _FIELDS], strict=True))
+def fields_of(count: int, parts: _Parts) -> Fields:
+    """The fields of ``count`` changes, column by column, from those of each format."""
+    field = {name: _column(name, count, parts) for name in COLUMNS}
     words, tables = field["op"], [table or "" for table in field["table"]]
     op = np.fromiter(map(_code, words), np.int64, len(words))
     for at in np.flatnonzero(np.isin(op, _MARKS)).tolist():
         tables[at] = ""
+    declared: dict[TableKey, Declared] = {}
+    for _, part in parts:
+        for key, told in part.declared.items():
+            declared[key] = merged(declared.get(key), told)
     return Fields(
         ids=field["id"],
         origin=[source or "" for source in field["source"]],
@@ -74,7 +82,7 @@ def fields_of(changes: Sequence[WordedChange]) -> Fields:
         words=words,
         op=op,
         stamps=field["timestamp"],
-        ts=parse_times(field["timestamp"]),
+        ts=_followed(parse_times(field["timestamp"]), parts),
         txids=field["transaction_id"],
         position=raw_column(field["position"]),
         before=raw_column(field["before"]),
@@ -82,7 +90,41 @@ def fields_of(changes: Sequence[WordedChange]) -> Fields:
         metadata=raw_column(field["metadata"]),
         ddl_types=field["ddl_type"],
         ddl_commands=field["ddl_command"],
+        tx_order=_orders(count, parts),
+        rest={int(at[i]): rest for at, part in parts for i, rest in part.rest.items()},
+        declared=declared,
     )
+
+
+def _column(name: str, count: int, parts: _Parts) -> list[Any]:
+    """One field of all changes, in input order."""
+    if len(parts) == 1 and name in parts[0][1].values:
+        values = parts[0][1].values[name]
+        return values if isinstance(values, list) else list(values)
+    whole: list[Any] = [_EMPTY.get(name)] * count
+    for at, part in parts:
+        for index, value in zip(at.tolist(), part.values.get(name, ()), strict=False):
+            whole[index] = value
+    return whole
+
+
+def _orders(count: int, parts: _Parts) -> list[int | None] | None:
+    if all(part.tx_order is None for _, part in parts):
+        return None
+    whole: list[int | None] = [None] * count
+    for at, part in parts:
+        for index, value in zip(at.tolist(), part.tx_order or (), strict=False):
+            whole[index] = value
+    return whole
+
+
+def _followed(times: pl.Series, parts: _Parts) -> pl.Series:
+    """Give events that follow another the time of that one; at the start, of the next that has."""
+    which = [int(at[index]) for at, part in parts for index in part.follows]
+    if not which or times.null_count() == times.len():
+        return times
+    near = times.forward_fill().backward_fill()
+    return times.scatter(which, near.gather(which))
 
 
 def faults_of(fields: Fields) -> dict[int, str]:

@@ -6,12 +6,14 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
+import numpy as np
 from msgspec import Raw
 
-from datawatch_lab.ingest.envelopes import ENVELOPES, Envelope, Malformed, WordedChange
+from datawatch_lab.ingest.envelopes import ENVELOPES, TOLD, Columns, Envelope, Malformed, Members
+from datawatch_lab.ingest.envelopes.base import members_of
 
 UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 """What a decoder raises when an item is not what it expects."""
@@ -21,6 +23,14 @@ _SPACES = b" \t\r\n"
 _HALF_PAIR = re.compile(
     r"\\u[dD](?:[89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])|[c-fC-F][0-9a-fA-F]{2})"
 )
+
+
+class HasColumns(Protocol):
+    """Makes columns of the structs that it decodes."""
+
+    def columns(self, changes: Sequence[Any]) -> Columns:
+        """The columns, one entry a struct."""
+        ...
 
 
 class Fault(NamedTuple):
@@ -38,19 +48,42 @@ class Reading:
 
     Attributes:
         items, lines, offsets: the items as given, then the events found inside batches.
-        changes: well-formed envelopes, in input order.
+        changes: well-formed envelopes, in input order, each as its format decodes it.
         places: the item of each change.
-        unknown: JSON members without a column, by index of the change.
+        runs: from which index on changes are of which format.
         faults: what is no event.
     """
 
     items: list[bytes]
     lines: list[int]
     offsets: list[int]
-    changes: list[WordedChange] = field(default_factory=list)
+    changes: list[Any] = field(default_factory=list)
     places: list[int] = field(default_factory=list)
-    unknown: dict[int, bytes] = field(default_factory=dict)
+    runs: list[tuple[int, HasColumns]] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
+
+    def go_on_with(self, format_: HasColumns) -> None:
+        """Changes from here on are of this format."""
+        if self.runs and self.runs[-1][0] == len(self.changes):
+            self.runs.pop()
+        if not self.runs or self.runs[-1][1] is not format_:
+            self.runs.append((len(self.changes), format_))
+
+    def by_format(self) -> list[tuple[np.ndarray, Columns]]:
+        """The changes of each format: their indices, ascending, and their columns."""
+        bounds = [*(start for start, _ in self.runs), len(self.changes)]
+        found: dict[HasColumns, list[np.ndarray]] = {}
+        for at, (start, format_) in enumerate(self.runs):
+            found.setdefault(format_, []).append(np.arange(start, bounds[at + 1]))
+        if len(found) == 1:
+            (format_,) = found
+            return [(np.arange(len(self.changes)), format_.columns(self.changes))]
+        groups = {format_: np.concatenate(parts) for format_, parts in found.items()}
+        return [
+            (at, format_.columns([self.changes[i] for i in at.tolist()]))
+            for format_, at in groups.items()
+            if len(at)
+        ]
 
 
 def read_items(
@@ -76,12 +109,14 @@ def read_items(
 def _read(reading: Reading, places: Iterable[int], format_: Envelope, level: int) -> Envelope:
     items, decode = reading.items, format_.decode
     keep, put = reading.changes.append, reading.places.append
+    reading.go_on_with(format_)
     for place in places:
         try:
             keep(decode(items[place]))
         except UNREADABLE:
             format_ = _read_unlike(reading, place, format_, level)
             decode = format_.decode
+            reading.go_on_with(format_)
         else:
             put(place)
     return format_
@@ -96,7 +131,7 @@ def _read_unlike(reading: Reading, place: int, format_: Envelope, level: int) ->
         inner = _events_inside(item)
         if inner is not None:
             return _read_batch(reading, place, inner, format_, level)
-        format_ = _read_event(reading, place, item)
+        format_ = _read_event(reading, place, item, format_)
     except Malformed as fault:
         reading.faults.append(Fault(place, str(fault), fault.schema, fault.table))
     except UNREADABLE as error:
@@ -104,49 +139,32 @@ def _read_unlike(reading: Reading, place: int, format_: Envelope, level: int) ->
     return format_
 
 
-def _read_event(reading: Reading, place: int, item: bytes) -> Envelope:
-    members = msgspec.json.decode(item, type=dict[str, Raw])
+def _read_event(reading: Reading, place: int, item: bytes, assumed: Envelope) -> Envelope:
+    members = members_of(item)
     format_ = next((known for known in ENVELOPES if known.matches(members)), None)
     if format_ is None:
         raise Malformed(_no_shape(members))
-    try:
-        change = format_.read(item)
-    except msgspec.ValidationError as error:
-        schema, table = _text(members.get("schema")), _text(members.get("table"))
-        raise Malformed(_wrong_member(error, format_), schema=schema, table=table) from None
-    unknown = [name for name in members if name not in format_.known]
-    if unknown:
-        reading.unknown[len(reading.changes)] = _members({name: members[name] for name in unknown})
-    reading.changes.append(change)
-    reading.places.append(place)
+    if format_ is not assumed:
+        try:
+            change = format_.decode(item)
+        except UNREADABLE:
+            pass  # not exactly of the format; the way below takes it or says what is wrong
+        else:
+            reading.go_on_with(format_)
+            reading.changes.append(change)
+            reading.places.append(place)
+            return format_
+    changes = list(format_.read(item, members))
+    reading.go_on_with(TOLD)
+    reading.changes.extend(changes)
+    reading.places.extend([place] * len(changes))
     return format_
 
 
-def _members(members: dict[str, Raw]) -> bytes:
-    """JSON members without the braces; refuses what is not UTF-8, which a decoder does not see."""
-    text = msgspec.json.encode(members)[1:-1]
-    text.decode("utf-8")
-    return text
-
-
-def _text(member: Raw | None) -> str:
-    """A member that is a string; '' for what is none."""
-    value = msgspec.json.decode(member) if member is not None and bytes(member)[:1] == b'"' else ""
-    return str(value)
-
-
-def _no_shape(members: dict[str, Raw]) -> str:
-    markers = " or ".join(known.marker for known in ENVELOPES)
+def _no_shape(members: Members) -> str:
+    *some, last = dict.fromkeys(known.marker for known in ENVELOPES)
     keys = ", ".join(list(members)[:20]) or "none"
-    return f"the event has no {markers}; keys found: {keys}"
-
-
-def _wrong_member(error: msgspec.ValidationError, format_: Envelope) -> str:
-    text = str(error)
-    name = text.rpartition("$.")[2].rstrip("`") if "$." in text else ""
-    if name == "timestamp":
-        return f"the timestamp is not ISO 8601 text or an epoch number ({text.lower()})"
-    return f"{format_.name} event: {name or 'the envelope'} cannot be read: {text}"
+    return f"the event has no {', '.join(some)} or {last}; keys found: {keys}"
 
 
 def _events_inside(item: bytes) -> tuple[int, list[Raw]] | None:
@@ -157,7 +175,7 @@ def _events_inside(item: bytes) -> tuple[int, list[Raw]] | None:
         raise Malformed(_not_an_object(item))
     if b'"events"' not in item:
         return None
-    members = msgspec.json.decode(item, type=dict[str, Raw])
+    members = members_of(item)
     if "events" not in members or any(known.matches(members) for known in ENVELOPES):
         return None
     listed = bytes(members["events"])

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from datawatch_lab.core.batches import RowFrame, TableRows
-from datawatch_lab.ingest.assemble import Events, TableKey
+from datawatch_lab.ingest.assemble import Events
+from datawatch_lab.ingest.envelopes import TableKey
 from datawatch_lab.ingest.rows import Images, decode_images
 
 

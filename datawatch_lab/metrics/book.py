@@ -69,6 +69,16 @@ class SeriesBook:
         known = self._ids.get((measure_id, tuple(sorted(labels))))
         return self._make(measure_id, tuple(sorted(labels))) if known is None else known
 
+    def combination(self, measure_id: int, labels: Labels) -> int:
+        """The id of the series with these labels; beyond the limit, the one with all `OTHER`."""
+        ordered = tuple(sorted(labels))
+        known = self._ids.get((measure_id, ordered))
+        if known is not None:
+            return known
+        if len(self._of.get(measure_id, ())) < self.max_label_sets:
+            return self._make(measure_id, ordered)
+        return self.series(measure_id, tuple((name, OTHER) for name, _ in ordered))
+
     def known(self, measure_id: int, fixed: Labels, label: str, value: str) -> int | None:
         """The id of a split series, or None when it does not exist yet."""
         return self._ids.get((measure_id, tuple(sorted((*fixed, (label, value))))))

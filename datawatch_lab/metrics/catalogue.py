@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from datawatch_lab.core.names import slug
 from datawatch_lab.core.values import (
@@ -53,7 +53,7 @@ def _kinds(role: Role, *, keyed: bool) -> tuple[MeasureKind, ...]:
     if role is Role.NUMERIC:
         return (MeasureKind.VALUE, MeasureKind.NET) if keyed else (MeasureKind.VALUE,)
     if role in (Role.STATUS, Role.BOOLEAN):
-        return (MeasureKind.STATE,) if keyed else ()
+        return (MeasureKind.STATE, MeasureKind.TRANSITION) if keyed else ()
     if role is Role.ID:
         return (MeasureKind.DISTINCT,)
     if role is Role.TIMESTAMP:
@@ -72,10 +72,15 @@ def reconcile(
         next_id: ids of new measures start here, or after the largest id in ``measures``.
 
     Returns:
-        New measures, and the ids of those that no metric reads any more (a role has changed).
+        New measures, and the ids of those that no metric reads any more (a role has changed); those
+        of custom metrics are left alone.
     """
     tables = tuple(tables)
-    have = {(each.table_id, each.kind, each.field): each.id for each in measures}
+    have = {
+        (each.table_id, each.kind, each.field): each.id
+        for each in measures
+        if each.kind is not MeasureKind.CUSTOM
+    }
     want = [(table.id, kind, field) for table in tables for kind, field in wanted_measures(table)]
     first = max([next_id, *(each.id + 1 for each in measures)])
     missing = [key for key in want if key not in have]
@@ -88,19 +93,22 @@ def reconcile(
     return new, dropped
 
 
-def metrics_of(tables: Iterable[TableInfo]) -> tuple[MetricDef, ...]:
+def metrics_of(
+    tables: Iterable[TableInfo], reserved: Collection[str] = ()
+) -> tuple[MetricDef, ...]:
     """Every automatic metric, with unique names, in order of table id and column.
 
     Where two would have one name, the first keeps it: workspace metrics, then tables in order of
     id. The other is spelled with two underscores between table and field (``a__b_c_sum``), then
-    with a number. Names that differ by case are different names.
+    with a number. Names that differ by case are different names. ``reserved`` names, of metrics
+    that users defined, are taken too.
     """
     taken: dict[str, MetricDef] = {}
     ordered = sorted(tables, key=lambda table: table.id)
     for prefix, rest, metric in _all(ordered):
         name = f"{prefix}_{rest}" if prefix else rest
         options = [name, f"{prefix}__{rest}", *(f"{name}_{n}" for n in range(2, 1_000))]
-        free = next(option for option in options if option not in taken)
+        free = next(option for option in options if option not in taken and option not in reserved)
         taken[free] = _named(metric, free)
     return tuple(taken.values())
 
@@ -250,6 +258,7 @@ def _of_column(table: TableInfo, column: Column) -> Iterator[tuple[str, MetricDe
             yield f"{name}_{rest}", metric
     elif column.role in (Role.STATUS, Role.BOOLEAN) and table.key:
         yield f"by_{name}", _state(table, column)
+        yield f"{name}_transitions", _transitions(table, column)
     elif column.role is Role.ID:
         yield f"{name}_cardinality", _distinct(table, column)
     elif column.role is Role.TIMESTAMP:
@@ -302,6 +311,18 @@ def _state(table: TableInfo, column: Column) -> MetricDef:
         unit="1",
         labels=(label_name(column.name),),
         aggregation=Aggregation.LAST,
+    )
+
+
+def _transitions(table: TableInfo, column: Column) -> MetricDef:
+    return _metric(
+        table.name,
+        column.name,
+        MeasureKind.TRANSITION,
+        f"Rows of {table.name} whose {column.name} changed, by what it was and became.",
+        kind="counter",
+        unit="1",
+        labels=("from", "to"),
     )
 
 

@@ -105,9 +105,9 @@ def finalise(
         return Result(plan, np.full((len(plan.groups), plan.buckets), np.nan))
     cells = _Cells(plan, states.partials)
     if plan.aggregation in QUANTILES:
-        grid = _quantiles(plan, states, cells)
+        grid = _with_finalised(plan, states, _quantiles(plan, states, cells))
     elif plan.aggregation is A.DISTINCT:
-        grid = _distincts(plan, states, cells)
+        grid = _with_finalised(plan, states, _distincts(plan, states, cells))
     elif plan.base is not None and plan.metric.measure in RUNNING:
         return Result(plan, _running(plan, cells, base))
     elif plan.base is not None:
@@ -123,8 +123,8 @@ class _Cells:
     def __init__(self, plan: Plan, partials: pl.DataFrame, buckets: int | None = None) -> None:
         self.buckets = plan.buckets if buckets is None else buckets
         self.size = len(plan.groups) * self.buckets
-        self.partials = partials
-        self.at = _cell_numbers(plan, partials, self.buckets)
+        self.partials = partials.filter(pl.col("n") != 0)  # 0: all of it was taken back
+        self.at = _cell_numbers(plan, self.partials, self.buckets)
 
     def spread(self, column: str, empty: float = np.nan) -> Grid:
         """A column over the grid; ``empty`` where there is no state."""
@@ -203,6 +203,16 @@ def _distincts(plan: Plan, states: MeasureStates, cells: _Cells) -> Grid:
     grid = np.full(cells.size, np.nan)
     grid[known] = np.minimum(np.rint(counts), cells.spread("n")[known])
     return _shaped(plan, grid)
+
+
+def _with_finalised(plan: Plan, states: MeasureStates, grid: Grid) -> Grid:
+    """The grid with the values of buckets that were finalised when their sketches were dropped."""
+    done = states.finalised
+    if done is not None and done.height:
+        values = done[plan.aggregation.value].fill_null(np.nan).to_numpy()
+        flat = grid.reshape(-1)
+        flat[_cell_numbers(plan, done, plan.buckets)] = values
+    return grid
 
 
 def _running(plan: Plan, cells: _Cells, base: MeasureStates | None) -> Grid:

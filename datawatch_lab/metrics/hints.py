@@ -49,7 +49,20 @@ class Hint:
     def is_secret(self) -> bool:
         """Whether it is a password, a token, a key of access."""
         keyed = self.head in ("key", "keys") and self.has(lexicon.SECRET_KEYS)
-        return keyed or self.has(lexicon.SECRETS)
+        about = self.head in lexicon.STATUS  # auth_service, token_type: of one, and none itself
+        return keyed or (self.has(lexicon.SECRETS) and not about)
+
+    @property
+    def is_participle(self) -> bool:
+        """Whether it says that something was done: ``constrained``, ``group_constrained``."""
+        return self.head.endswith("ed") and self.head not in lexicon.NOT_PARTICIPLES
+
+    @property
+    def is_moment(self) -> bool:
+        """Whether it is a point in time whatever the values: ``deleted_at``, ``end_time``."""
+        ends = self.head == "time" and not lexicon.MOMENT_STARTS.isdisjoint(self.words[-2:-1])
+        named = len(self.words) > 1 and self.head in lexicon.MOMENT_HEADS
+        return self.role is Role.TIMESTAMP and (named or ends or self.head in lexicon.ACTS)
 
 
 def hint_of(name: str) -> Hint:
@@ -136,7 +149,7 @@ def _as_key_or_code(words: tuple[str, ...]) -> Reading | None:
     head, rest = words[-1], set(words[:-1])
     if head in ("key", "keys") and rest & lexicon.SECRET_KEYS:
         return Role.TEXT, True
-    if head == "by" and rest:
+    if (head == "by" and rest) or (head == "to" and rest & lexicon.REFERRING):
         return Role.ID, False
     if head not in ("code", "codes", "codigo", "cd"):
         return None
@@ -153,6 +166,18 @@ def _as_time(words: tuple[str, ...]) -> Reading | None:
     if not rest and head in ("due", "seen", "deleted", "login", "on", "am", "um", "at"):
         return None
     return Role.TIMESTAMP, bool(rest) or head in ("timestamp", "ts", "date", "datetime", "datum")
+
+
+def _as_last(words: tuple[str, ...]) -> Reading | None:
+    """``last_login``, ``next_run``: when that is."""
+    turn = len(words) > 1 and words[0] in ("last", "latest", "next", "first", "previous", "prev")
+    return (Role.TIMESTAMP, False) if turn and words[-1] in lexicon.ACTS else None
+
+
+def _as_rank(words: tuple[str, ...]) -> Reading | None:
+    """``sort_order``, ``menu_order``."""
+    ranked = words[-1] == "order" and not lexicon.RANKED.isdisjoint(words[:-1])
+    return (Role.NUMERIC, True) if ranked else None
 
 
 def _as_id(words: tuple[str, ...]) -> Reading | None:
@@ -197,6 +222,8 @@ _RULES: tuple[Callable[[tuple[str, ...]], Reading | None], ...] = (
     _as_numbered,
     _as_key_or_code,
     _as_time,
+    _as_last,
+    _as_rank,
     _as_id,
     _as_time_by_start,
     _as_counted,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -52,16 +51,6 @@ class Frame:
             return present
         not_null: Bools = self.rows.columns[name].is_not_null().to_numpy()
         return present & not_null
-
-    def whole(self, key: Sequence[str]) -> Bools:
-        """Where an image has more than its key; one longer, so that `NOWHERE` finds False."""
-        result = np.zeros(self.height + 1, dtype=np.bool_)
-        for name in self.rows.columns.columns:
-            if name not in key:
-                result[:-1] |= self.present(name)
-                if result[:-1].all():
-                    break
-        return result
 
     def column(self, name: str) -> pl.Series:
         """The column; of nulls when no image has it."""
@@ -141,23 +130,6 @@ class Events:
         if name not in self._labels:
             self._labels[name] = _label_codes(self, name)
         return self._labels[name]
-
-    def states(self, name: str, key: Sequence[str]) -> tuple[list[str], Codes, Codes]:
-        """Label values, and the code of each event's before and after image by them.
-
-        `NOWHERE` where there is no image, or one of the key alone that lacks the field.
-        """
-        labels = self.labels(name)
-        missing = len(labels.values)
-        sides = (
-            (self.before, self.before_at, labels.before),
-            (self.after, self.after_at, labels.after),
-        )
-        old, new = (
-            np.where((codes == NOWHERE) & frame.whole(key)[places], missing, codes)
-            for frame, places, codes in sides
-        )
-        return [*labels.values, MISSING], old, new
 
 
 def lay_out(batch: TableBatch) -> Events:

@@ -44,6 +44,34 @@ TIME_PARTICIPLES = _words(
     """
 )
 """Words that are times when their values are; so is any that ends in -ed."""
+MOMENT_HEADS = _words("at date datetime timestamp ts since until datum fecha zeitpunkt")
+"""Heads that mean a point in time and hardly ever a span."""
+
+MOMENT_STARTS = _words(
+    "start end begin finish due create update delete join leave expire expiry open close"
+)
+"""Words before ``time`` that make it a point in time: ``end_time``, ``leave_time``."""
+
+ACTS = _words(
+    """
+    update login logout access activity visit change sync run ping check edit modification
+    purchase backup refresh
+    """
+)
+"""What was last done: ``last_login`` and ``last_icon_update`` say when."""
+
+REFERRING = _words("reports assigned belongs replies reply refers linked related responds")
+"""Words before ``to`` that make it a reference to another row: ``reports_to``."""
+
+RANKED = _words("sort sorting display menu list tab view print play show load column field")
+"""Words before ``order`` that make it a rank, not what a customer orders."""
+
+DIGESTS = _words("hash checksum fingerprint digest crc crc32 md5 sha1 sha256")
+"""Numbers with such a name identify what they were made of."""
+
+NOT_PARTICIPLES = _words("speed feed need seed bed shed weed greed embed")
+"""Words that end in -ed without saying that something was done."""
+
 NUMERIC = _words(
     """
     amount amounts amt price prices cost costs total totals subtotal sum tax taxes vat
@@ -169,16 +197,18 @@ CONTACTS = _words(
 PERSON_NAMES = _words(
     """
     firstname lastname fullname middlename surname username nickname forename vorname nachname
-    apellido apellidos login screenname displayname maidenname familyname givenname legalname
+    apellido apellidos login screenname maidenname familyname givenname legalname
     cardholder payee passenger spouse beneficiary
     """
 )
 NAME_OF_PERSON = _words(
     """
-    first last full middle family given sur nick user display contact recipient holder maiden
+    first last full middle family given sur nick user contact recipient holder maiden
     customer client buyer seller employee person owner author patient guest driver member
     billing shipping legal cardholder agent manager passenger student teacher doctor screen
-    sender receiver account preferred kunde kunden ansprechpartner cliente empleado
+    sender receiver account preferred kunde kunden ansprechpartner cliente empleado reviewer
+    approver creator editor assignee requester reporter submitter caller attendee tenant donor
+    applicant candidate subscriber voter payer
     """
 )
 PERSON_TABLES = _words(

@@ -5,22 +5,36 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import pairwise
 
 from datawatch_lab.core.errors import InputError, not_found
 from datawatch_lab.core.storage import MeasureRead, Span
 from datawatch_lab.core.values import (
     Aggregation,
+    CustomMetric,
+    Formula,
     MeasureDef,
     MeasureKind,
     MetricDef,
     SeriesDef,
     TableInfo,
 )
-from datawatch_lab.metrics.spans import BEGINNING, EPOCH, ceil_to, cover, floor_to, level_of_step
+from datawatch_lab.metrics.custom import aggregations_of
+from datawatch_lab.metrics.kept import Kept
+from datawatch_lab.metrics.spans import (
+    BEGINNING,
+    EPOCH,
+    ceil_to,
+    cover,
+    floor_to,
+    level_of_edges,
+    level_of_step,
+)
 
 A = Aggregation
 
-_MINUTE = timedelta(minutes=1)
+EVERYTHING = Kept()
+"""Nothing was dropped yet."""
 
 MAX_POINTS = 50_000
 """Buckets a series may have in one answer."""
@@ -40,17 +54,23 @@ _POSSIBLE: Mapping[MeasureKind, tuple[Aggregation, ...]] = {
     MeasureKind.LAG: _SPREAD,
     MeasureKind.ROWS: (A.LAST, A.SUM, A.COUNT, A.RATE),
     MeasureKind.STATE: (A.LAST, A.SUM, A.COUNT, A.RATE),
-    MeasureKind.NET: (A.SUM, A.AVG, A.COUNT, A.MIN, A.MAX, A.RATE, A.LAST),
+    MeasureKind.TRANSITION: (A.SUM, A.COUNT, A.RATE),
+    MeasureKind.NET: (A.SUM, A.AVG, A.COUNT, A.RATE),
 }
 
 
 def aggregations(metric: MetricDef) -> tuple[Aggregation, ...]:
-    """The aggregations that make sense for a metric, its own first.
+    """The aggregations that make sense for a metric, its own first; none for a formula.
 
     For current-state metrics ``last`` is the rows now, ``sum`` the change of that number, ``count``
     and ``rate`` the rows that came or went.
     """
-    possible = _POSSIBLE[metric.measure]
+    if isinstance(metric.definition, Formula):
+        return ()
+    if isinstance(metric.definition, CustomMetric):
+        possible = aggregations_of(metric.definition)
+    else:
+        possible = _POSSIBLE[metric.measure]
     return (metric.aggregation, *(each for each in possible if each != metric.aggregation))
 
 
@@ -68,6 +88,7 @@ class Plan:
         read: states of the range.
         base: states of everything before ``start``, for running values; else None.
         presence: series whose span says over which time the table has data.
+        edges: starts of buckets of unequal width, and the end of the last; then ``step`` is None.
     """
 
     metric: MetricDef
@@ -81,10 +102,13 @@ class Plan:
     read: MeasureRead
     base: MeasureRead | None
     presence: tuple[int, ...]
+    edges: tuple[datetime, ...] = ()
 
     @property
     def buckets(self) -> int:
         """Buckets of a series; 1 without a step."""
+        if self.edges:
+            return len(self.edges) - 1
         return 1 if self.step is None else (self.end - self.start) // self.step
 
 
@@ -102,7 +126,8 @@ def plan(  # noqa: PLR0913 — the parts of a question, by keyword
     group_by: Sequence[str] = (),
     filters: Iterable[tuple[str, str]] = (),
     origin: datetime = EPOCH,
-    seconds_since: datetime | None = None,
+    edges: Sequence[datetime] = (),
+    kept: Kept = EVERYTHING,
 ) -> Plan:
     """Lay out the reads for a question.
 
@@ -119,32 +144,52 @@ def plan(  # noqa: PLR0913 — the parts of a question, by keyword
         group_by: labels; one series per combination of values. A state metric without any is
             grouped by its own field.
         filters: (label, value) pairs; several values of one label mean any of them.
-        origin: buckets begin here plus whole steps; for days by wall clock.
-        seconds_since: the 1s level is kept from here on; None when all of it is there. Edges of a
-            range before it are widened to the minute.
+        origin: buckets begin here plus whole steps.
+        edges: starts of buckets of unequal width, and the end of the last, in place of a step; they
+            are the range. See `metrics.calendar.finalise_edges` for the way back.
+        kept: what is there to be read. Edges of a range before a level are widened to the next
+            coarser one, steps that can no longer be had are refused.
 
     Raises:
         InputError: the aggregation, the labels, the range or the step cannot be had; says what can.
     """
     chosen = _aggregation(metric, aggregation)
     labels, wanted = _labels(metric, group_by, filters)
-    start, end = _range(start, end, step, origin, seconds_since)
-    if chosen is A.DISTINCT and metric.measure is MeasureKind.VALUE and (labels or wanted):
+    sketch = chosen in QUANTILES or chosen is A.DISTINCT
+    if edges:
+        start, end, step = *_edged(edges, kept, sketch=sketch), None
+    else:
+        start, end = _range(start, end, step, origin, kept, sketch=sketch)
+    if chosen is A.DISTINCT and _is_distinct_in_total(metric) and (labels or wanted):
         raise InputError(
             f"{metric.name}: distinct values are counted in total, not by label.",
             hint="Leave out the labels, or take another aggregation.",
         )
     mine = _measures(metric, tuple(tables), measures)
     groups, members = _groups(metric, mine, series_of, labels, wanted)
-    spans = cover(start, end) if step is None else (Span(level_of_step(step, origin), start, end),)
+    if edges:
+        spans: tuple[Span, ...] = (Span(level_of_edges(edges), start, end),)
+    elif step is None:
+        spans = cover(start, end)
+    else:
+        spans = (Span(level_of_step(step, origin), start, end),)
     read = MeasureRead(
         groups=members,
         spans=spans,
         step=step,
         origin=origin,
+        edges=tuple(edges),
         bins=chosen in QUANTILES,
         registers=chosen is A.DISTINCT,
+        finalised=step is not None
+        and kept.needs_finalised(level_of_step(step, origin), start, sketch=sketch),
     )
+    if read.finalised and len(set(members.values())) < len(members):
+        raise InputError(
+            f"{metric.name}: before {kept.sketches:%Y-%m-%dT%H:%M:%SZ} the quantiles of minutes "
+            "are final, and those of several series cannot be merged.",
+            hint="Ask for one series a group, for steps of whole hours, or a later 'from'.",
+        )
     return Plan(
         metric=metric,
         aggregation=chosen,
@@ -157,7 +202,27 @@ def plan(  # noqa: PLR0913 — the parts of a question, by keyword
         read=read,
         base=MeasureRead(members, cover(BEGINNING, start)) if _needs_base(metric, chosen) else None,
         presence=_presence(mine, measures, series_of),
+        edges=tuple(edges),
     )
+
+
+def _edged(edges: Sequence[datetime], kept: Kept, *, sketch: bool) -> tuple[datetime, datetime]:
+    """The range of buckets of unequal width, once it is clear that they can be had."""
+    if len(edges) - 1 > MAX_POINTS:
+        raise InputError(
+            f"the range has {len(edges) - 1:,} steps; the limit is {MAX_POINTS:,}.",
+            hint="Take a longer step or a shorter range.",
+        )
+    narrowest = min(after - before for before, after in pairwise(edges))
+    kept.check(level_of_edges(edges), narrowest, edges[0], sketch=sketch)
+    return edges[0], edges[-1]
+
+
+def _is_distinct_in_total(metric: MetricDef) -> bool:
+    """Whether distinct sketches are kept for the total only."""
+    if metric.measure is MeasureKind.CUSTOM:
+        return metric.aggregation is not A.DISTINCT
+    return metric.measure is MeasureKind.VALUE
 
 
 def _needs_base(metric: MetricDef, aggregation: Aggregation) -> bool:
@@ -191,7 +256,7 @@ def _labels(
     if metric.measure is MeasureKind.STATE and not labels:
         labels = metric.labels
     fields = [name for name in dict.fromkeys((*labels, *wanted)) if name not in _own(metric)]
-    if len(fields) > 1:
+    if len(fields) > 1 and metric.measure is not MeasureKind.CUSTOM:
         raise InputError(
             f"{metric.name}: automatic metrics are split by one label at a time; "
             f"asked for {' and '.join(repr(name) for name in fields)}.",
@@ -202,6 +267,8 @@ def _labels(
 
 def _own(metric: MetricDef) -> tuple[str, ...]:
     """Labels that every series of the metric carries, so that they go with any other."""
+    if metric.measure is MeasureKind.TRANSITION:
+        return metric.labels
     if metric.measure is not MeasureKind.CHANGES:
         return ()
     return ("op", "table") if not metric.table else ("op",)
@@ -212,7 +279,9 @@ def _range(
     end: datetime,
     step: timedelta | None,
     origin: datetime,
-    seconds_since: datetime | None,
+    kept: Kept,
+    *,
+    sketch: bool,
 ) -> tuple[datetime, datetime]:
     if end <= start:
         raise InputError(
@@ -229,20 +298,11 @@ def _range(
                 hint="Take a longer step or a shorter range.",
             )
     if step is None:
-        widths = [_MINUTE if _is_old(each, seconds_since) else width for each in (start, end)]
+        widths = [kept.finest(each, sketch=sketch) for each in (start, end)]
         return floor_to(start, widths[0]), ceil_to(end, widths[1])
     start, end = floor_to(start, width, origin), ceil_to(end, width, origin)
-    if level_of_step(step, origin) == "1s" and _is_old(start, seconds_since):
-        raise InputError(
-            f"steps below a minute are kept from {seconds_since:%Y-%m-%dT%H:%M:%SZ} on; "
-            f"the range starts at {start:%Y-%m-%dT%H:%M:%SZ}.",
-            hint="Take a step of whole minutes, or a later 'from'.",
-        )
+    kept.check(level_of_step(step, origin), step, start, sketch=sketch)
     return start, end
-
-
-def _is_old(moment: datetime, seconds_since: datetime | None) -> bool:
-    return seconds_since is not None and moment < seconds_since
 
 
 def _measures(
@@ -250,10 +310,11 @@ def _measures(
 ) -> dict[int, str]:
     """Ids of the measures that a metric reads, and the workspace name of the table of each."""
     names = {each.id: each.name for each in tables if metric.table in ("", each.name)}
+    about = metric.name if metric.measure is MeasureKind.CUSTOM else metric.field
     return {
         each.id: names[each.table_id]
         for each in measures
-        if each.table_id in names and (each.kind, each.field) == (metric.measure, metric.field)
+        if each.table_id in names and (each.kind, each.field) == (metric.measure, about)
     }
 
 
@@ -267,6 +328,8 @@ def _groups(
     """Labels of each group, and the group of each series that belongs to one."""
     own = _own(metric)
     needed = {name for name in (*labels, *wanted) if name not in own}
+    if needed and metric.measure is MeasureKind.CUSTOM:
+        needed = set(metric.labels)  # its series carry all labels, or none
     numbers: dict[tuple[str, ...], int] = {} if labels else {(): 0}
     members: dict[int, int] = {}
     for measure_id, table in sorted(measures.items()):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -14,7 +15,7 @@ from datawatch_lab.core.batches import (
     REGISTER_SCHEMA,
     MeasureAppends,
 )
-from datawatch_lab.metrics.images import Events, Ints
+from datawatch_lab.metrics.images import Ints
 from datawatch_lab.metrics.numbers import Bools, Floats, Words, decimal_array, sum_words
 from datawatch_lab.metrics.registers import FINE_BITS, registers_of
 from datawatch_lab.metrics.sketch import bins_of
@@ -23,6 +24,25 @@ Series = NDArray[np.int32]
 
 _BIN_BITS, _BIN_SHIFT = 20, 1 << 19  # bins lie within ±171,000
 _RANK_BITS = 6
+
+
+class Timed(Protocol):
+    """Things that happened, in order of (event time, sequence number); arrays are parallel."""
+
+    @property
+    def at(self) -> Ints:
+        """Event time, epoch µs."""
+        ...
+
+    @property
+    def second(self) -> Ints:
+        """Epoch second that it falls into."""
+        ...
+
+    @property
+    def seq(self) -> Ints:
+        """Sequence number."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -34,6 +54,7 @@ class Rows:
         event: position of the row's event.
         values: value of each row; None where rows are only counted.
         words, exact: the exact values, see `numbers.Numbers`; None where there are none.
+        weight: how many rows each counts for, -1 for one that is taken back; None for 1 each.
     """
 
     series: Series
@@ -41,6 +62,7 @@ class Rows:
     values: Floats | None
     words: Words | None = None
     exact: Bools | None = None
+    weight: Ints | None = None
 
     def take(self, keep: Ints, series: Series) -> Rows:
         """Some of the rows, under other series."""
@@ -50,6 +72,7 @@ class Rows:
             None if self.values is None else self.values[keep],
             None if self.words is None else self.words[keep],
             None if self.exact is None else self.exact[keep],
+            None if self.weight is None else self.weight[keep],
         )
 
 
@@ -121,7 +144,7 @@ def _seconds(second: Ints) -> pa.Array:
     return pa.array(second * 1_000_000).view(pa.timestamp("us"))
 
 
-def reduce(events: Events, rows: Rows, sink: Sink, *, sketch: bool = False) -> Runs | None:
+def reduce(events: Timed, rows: Rows, sink: Sink, *, sketch: bool = False) -> Runs | None:
     """Add the partial states of ``rows`` to ``sink``, with quantile bins if asked.
 
     Returns:
@@ -142,7 +165,7 @@ def reduce(events: Events, rows: Rows, sink: Sink, *, sketch: bool = False) -> R
         (
             runs.series,
             runs.second,
-            ends - starts,
+            ends - starts if rows.weight is None else np.add.reduceat(rows.weight, starts),
             *_states(rows, runs),
             events.at[last],
             events.seq[last],

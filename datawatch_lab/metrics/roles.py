@@ -11,7 +11,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from datawatch_lab.core.values import Column, Role
+import msgspec
+
+from datawatch_lab.core.values import Column, Correction, Role
 from datawatch_lab.metrics import shapes
 from datawatch_lab.metrics.evidence import Evidence, FieldEvidence
 from datawatch_lab.metrics.hints import hint_of
@@ -24,25 +26,40 @@ KEY_ROWS = 200
 
 def infer(
     evidence: Evidence,
-    corrections: Mapping[str, Column] | None = None,
+    corrections: Mapping[str, Correction] | None = None,
     key: Sequence[str] = (),
+    types: Mapping[str, str] | None = None,
 ) -> tuple[Column, ...]:
     """The columns of a table as its evidence shows them, in order of first appearance.
 
     Args:
         evidence: of the table, see `evidence.observe`.
-        corrections: columns that a user corrected, by field name; their role and sensitivity hold
-            whatever the values say.
+        corrections: by field name; the role and sensitivity that they set hold whatever the
+            values say.
         key: key columns that the source named; they are ids unless their values are times.
+        types: types that the source declares, by field name; they win over inferred ones.
 
     Returns:
         One column per field. Without any value the name decides, with a low confidence.
     """
-    fixed = corrections or {}
+    fixed, declared = corrections or {}, types or {}
     return tuple(
-        _column(field, evidence.table, fixed.get(field.name), is_key=field.name in key)
+        _column(
+            _declared(field, declared.get(field.name, "")),
+            evidence.table,
+            fixed.get(field.name, Correction()),
+            is_key=field.name in key,
+            declared=declared.get(field.name, ""),
+        )
         for field in evidence.fields
     )
+
+
+def _declared(field: FieldEvidence, declared: str) -> FieldEvidence:
+    """The field as its declared type shows it: 0 and 1 of a boolean are no numbers."""
+    if declared not in (Role.BOOLEAN.value, Role.JSON.value):
+        return field
+    return msgspec.structs.replace(field, kinds=(declared,))
 
 
 def infer_key(evidence: Evidence) -> tuple[str, ...]:
@@ -70,20 +87,27 @@ def _case(field: FieldEvidence, table: str, *, is_key: bool = False) -> Case:
     return Case(field, hint_of(field.name), is_key, is_person_table(table))
 
 
-def _column(field: FieldEvidence, table: str, corrected: Column | None, *, is_key: bool) -> Column:
+_SETTERS = {"user": "Set by a user.", "config": "Set in the configuration."}
+
+
+def _column(
+    field: FieldEvidence, table: str, said: Correction, *, is_key: bool, declared: str
+) -> Column:
     case = _case(field, table, is_key=is_key)
     verdict = judge(case)
-    if corrected is not None:
-        verdict = Verdict(corrected.role, 1.0, corrected.reason or "Set by a user.")
-    sensitive = is_sensitive(field, case.hint, verdict.role, table)
+    roles = {verdict.role, said.role or verdict.role}  # a mask goes only when a user takes it off
+    sensitive = any(is_sensitive(field, case.hint, role, table) for role in roles)
+    if said.role is not None:
+        verdict = Verdict(said.role, 1.0, _SETTERS[said.by])
+    set_at_all = said.role is not None or said.sensitive is not None
     return Column(
         name=field.name,
-        type=type_of(field, verdict.role),
+        type=declared or type_of(field, verdict.role),
         role=verdict.role,
         confidence=round(verdict.confidence, 2),
         reason=verdict.reason,
-        sensitive=sensitive if corrected is None else corrected.sensitive,
-        corrected=corrected is not None,
+        sensitive=sensitive if said.sensitive is None else said.sensitive,
+        corrected_by=said.by if set_at_all else "",
     )
 
 

@@ -22,6 +22,7 @@ ENUM_LIMIT = 50
 """Distinct values that a field named like a state may have; without a name for it, 30."""
 
 _PLAIN_ENUM_LIMIT = 30
+_LARGEST_AMOUNT = 1e16
 _ENUM_LENGTH = 60
 _FEW_ROWS = 20
 _FEWEST_ROWS = 12
@@ -126,6 +127,8 @@ def _zero_or_one(case: Case) -> Verdict | None:
     hint = case.hint
     if hint.role is Role.BOOLEAN or hint.head in lexicon.BOOLEAN_WORDS or hint.head == "flag":
         return Verdict(Role.BOOLEAN, 0.93, "Its values are 0 and 1, and its name asks yes or no.")
+    if hint.role is None and hint.is_participle:
+        return Verdict(Role.BOOLEAN, 0.75, "Its values are 0 and 1, and its name says it is done.")
     if hint.role is None and case.seen >= _FEW_ROWS and case.field.distinct == 2:
         return Verdict(Role.BOOLEAN, 0.65, f"All {case.seen} values are 0 or 1.")
     return None
@@ -147,11 +150,18 @@ def _counted_time(case: Case) -> Verdict | None:
     low, high = case.field.low or 0.0, case.field.high or 0.0
     if low >= 1e8 and high < 2e19 and (high < 4.2e9 or low >= 1e11):
         return Verdict(Role.TIMESTAMP, 0.95, "Its name is a time and its values are epoch times.")
+    if case.whole and low in (-1, 0) and case.hint.is_moment and _is_epoch_or_never(high):
+        return Verdict(Role.TIMESTAMP, 0.85, "Its name is a time, its values epoch times, or 0.")
     if case.whole and low >= 19_000_101 and high <= 21_001_231:
         return Verdict(Role.TIMESTAMP, 0.85, "Its name is a time, its values days as numbers.")
     if case.hint.head in _DAYS and case.whole and low > -40_000 and 1_000 <= high < 60_000:
         return Verdict(Role.TIMESTAMP, 0.75, "Its name is a date, its values days since 1970.")
     return None
+
+
+def _is_epoch_or_never(high: float) -> bool:
+    """Whether a largest value is an epoch time of 1990 to 2100, in s, ms, µs or ns, or 0."""
+    return high == 0 or any(6.3e8 <= high / scale < 4.2e9 for scale in (1, 1e3, 1e6, 1e9))
 
 
 _DAYS = frozenset({"date", "day", "datum", "fecha", "dob", "birthday", "dt", "on"})
@@ -164,18 +174,19 @@ def _id(case: Case) -> Verdict | None:
     if case.is_key and not case.share(shapes.DECIMAL) and hint.role is not Role.STATUS:
         return Verdict(Role.ID, 0.97, "It is part of the table's key.")
     unlike = case.share(shapes.DECIMAL, shapes.EMAIL, shapes.URL) > 0.1
-    if hint.role is not Role.ID or unlike or case.share(shapes.WORDS, shapes.PHONE) > 0.5:
+    worded = case.share(shapes.WORDS, *(() if hint.strong else (shapes.PHONE,))) > 0.5
+    if hint.role is not Role.ID or unlike or worded:
         return None
     if hint.strong:
         return Verdict(Role.ID, 0.97, f"Its name says {hint.head!r}, as ids do.")
-    return _by(case) if hint.head == "by" else _code(case)
+    return _by(case) if hint.head in ("by", "to") else _code(case)
 
 
 def _by(case: Case) -> Verdict:
-    """Who did it: an id when it looks like one, else a person's name."""
+    """Who or what it refers to: an id when it looks like one, else a name."""
     if case.whole or case.share(shapes.CODE, shapes.HASH) >= MOST:
-        return Verdict(Role.ID, 0.8, "Its name says who did it, and its values are ids.")
-    return Verdict(Role.TEXT, 0.7, "Its name says who did it, and its values are names.")
+        return Verdict(Role.ID, 0.8, "Its name refers to someone, and its values are ids.")
+    return Verdict(Role.TEXT, 0.7, "Its name refers to someone, and its values are names.")
 
 
 def _code(case: Case) -> Verdict:
@@ -231,6 +242,7 @@ def _repeats_like_states(case: Case) -> bool:
     personal = case.hint.has(lexicon.NAME_OF_PERSON) or case.of_persons
     return (
         case.hint.head in lexicon.NAMES_OF_THINGS
+        and "display" not in case.hint.words
         and not (personal and case.hint.head == "name")
         and case.seen >= 40
         and case.field.distinct <= min(12, case.seen / 8)
@@ -277,12 +289,24 @@ def _said(hint: Hint) -> str:
     return next((word for word in reversed(hint.words) if word in lexicon.NUMERIC), hint.head)
 
 
-def _bare_integer(case: Case) -> Verdict:
-    """Integers whose name does not tell: ids when they count up, or stand for a named thing."""
+def _stands_for(case: Case) -> Verdict | None:
+    """Integers that are no amounts: of a named thing, made from a content, or far too large."""
     field = case.field
     if case.hint.head in lexicon.GLUED_ID_STEMS:
         return Verdict(Role.ID, 0.7, f"Integers that stand for a {case.hint.head}.")
+    if case.hint.has(lexicon.DIGESTS):
+        return Verdict(Role.ID, 0.7, "Integers that are made from a content.")
+    if max(-(field.low or 0), field.high or 0) > _LARGEST_AMOUNT:
+        return Verdict(Role.ID, 0.7, "Integers too large for amounts.")
+    return None
+
+
+def _bare_integer(case: Case) -> Verdict:
+    """Integers whose name does not tell: ids when they count up, or stand for a named thing."""
+    field = case.field
     unnamed = case.hint.role is None
+    if (standing := _stands_for(case)) is not None:
+        return standing
     if unnamed and case.seen >= 100 and field.distinct <= 12 and (field.low or 0) >= 100:
         return Verdict(Role.STATUS, 0.6, f"Integers like codes: only {field.distinct} values.")
     if case.hint.words in (("number",), ("nr",), ("no",)) and field.distinct >= 0.9 * field.values:
@@ -302,10 +326,11 @@ def _text(case: Case) -> Verdict:
     coded = case.share(shapes.CODE, shapes.HASH, shapes.DIGITS) >= MOST
     if coded and hint.role in (None, Role.ID) and field.distinct >= 0.9 * case.seen >= 4.5:
         return Verdict(Role.ID, 0.7, "Codes that hardly ever repeat.")
-    sentence = hint.role is Role.TEXT and hint.head not in lexicon.NAMES_OF_THINGS
-    wordy = (
-        case.share(shapes.WORD, shapes.CODE, shapes.BOOLEAN, shapes.WORDS, shapes.DIGITS) >= MOST
-    )
+    named = hint.head in lexicon.NAMES_OF_THINGS and "display" not in hint.words
+    sentence = (hint.role is Role.TEXT and not named) or hint.words in (("value",), ("val",))
+    if hint.is_code and hint.role is Role.STATUS:
+        return Verdict(Role.ID, 0.6, "A code with more values than states have.")
+    wordy = case.share(*_WORDY) >= MOST
     limit = min(_PLAIN_ENUM_LIMIT, max(3, case.seen * 0.15))
     repeated = case.seen >= _FEWEST_ROWS and field.distinct <= limit
     if wordy and repeated and field.longest <= 40 and not sentence:
@@ -313,6 +338,15 @@ def _text(case: Case) -> Verdict:
     sure = 0.8 if case.seen >= _FEW_ROWS else 0.4
     return Verdict(Role.TEXT, sure, "Its values are text of many kinds.")
 
+
+_WORDY = (
+    shapes.WORD,
+    shapes.WORDS,
+    shapes.CODE,
+    shapes.BOOLEAN,
+    shapes.DIGITS,
+    shapes.INTEGER,  # sizes: "44", "M"; where numbers alone decide they did so before
+)
 
 _RULES: tuple[Callable[[Case], Verdict | None], ...] = (
     _unseen,

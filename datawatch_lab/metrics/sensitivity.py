@@ -49,9 +49,8 @@ def _is_person_name(hint: Hint, table: str) -> bool:
         return True
     if hint.head not in ("name", "names", "nombre"):
         return False
-    if len(hint.words) > 1:
-        return hint.words[-2] in lexicon.NAME_OF_PERSON
-    return is_person_table(table)
+    whose = tuple(word for word in hint.words[:-1] if word != "display")  # how, and not whose
+    return whose[-1] in lexicon.NAME_OF_PERSON if whose else is_person_table(table)
 
 
 def is_person_table(table: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from datawatch_lab.core.errors import InputError
@@ -41,6 +42,19 @@ def level_of_step(step: timedelta, origin: datetime = EPOCH) -> LevelName:
         level
         for level in _COARSE_FIRST
         if not step % _width(level) and not (origin - EPOCH) % _width(level)
+    )
+
+
+def level_of_edges(edges: Sequence[datetime]) -> LevelName:
+    """The coarsest level whose buckets tile buckets of any width, by their edges.
+
+    Zones are off UTC by whole minutes since long before there was data; of older ones the edges are
+    taken by the minute.
+    """
+    return next(
+        level
+        for level in _COARSE_FIRST
+        if level == "1m" or not any((each - EPOCH) % _width(level) for each in edges)
     )
 
 

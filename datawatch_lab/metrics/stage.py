@@ -2,6 +2,7 @@
 
 `derive` is a pure function of (batch, measures, series known so far), so back-fill is the same call
 over log rows. What each kind of measure takes as its rows is said in `core.values.MeasureKind`.
+Measures of the current state rest on more than the batch; they are derived in `metrics.current`.
 """
 
 from __future__ import annotations
@@ -15,15 +16,10 @@ from datawatch_lab.core.batches import MeasureAppends, TableBatch
 from datawatch_lab.core.settings import Settings
 from datawatch_lab.core.values import MeasureDef, MeasureKind, Role, TableInfo
 from datawatch_lab.metrics.book import Labels, SeriesBook, label_name
+from datawatch_lab.metrics.custom import derive_custom
 from datawatch_lab.metrics.hashing import hash_column
-from datawatch_lab.metrics.images import NOWHERE, Codes, Events, Frame, Ints, lay_out
-from datawatch_lab.metrics.numbers import (
-    integer_words,
-    negate_words,
-    scaled_words,
-    sum_words,
-    words_as_floats,
-)
+from datawatch_lab.metrics.images import NOWHERE, Codes, Events, Ints, lay_out
+from datawatch_lab.metrics.numbers import integer_words, scaled_words
 from datawatch_lab.metrics.reduction import Rows, Runs, Sink, add_registers, reduce
 
 CHANGES = ("c", "u", "d")
@@ -34,7 +30,6 @@ class Job:
     """One batch being derived.
 
     Attributes:
-        key: key columns of the table.
         fields: label fields that `changes` and `value` measures are split by.
         totals: whether series that are not split are wanted.
         backfill: whether the batch brings the past on purpose, which is no lag.
@@ -44,7 +39,6 @@ class Job:
     book: SeriesBook
     settings: Settings
     sink: Sink
-    key: tuple[str, ...]
     fields: tuple[str, ...]
     totals: bool
     backfill: bool
@@ -75,11 +69,12 @@ def derive(
         in the partial states.
     """
     fields = split_fields(batch.table) if split_by is None else tuple(split_by)
-    events, key = lay_out(batch), batch.table.key
-    job = Job(events, book, settings, Sink(), key, fields, totals, batch.backfill)
+    job = Job(lay_out(batch), book, settings, Sink(), fields, totals, batch.backfill)
     for measure in measures:
         if measure.table_id == batch.table.id and (totals or measure.kind in _SPLIT_KINDS):
-            _DERIVE[measure.kind](job, measure)
+            derive_kind = _DERIVE.get(measure.kind)
+            if derive_kind is not None:
+                derive_kind(job, measure)
     return job.sink.appends()
 
 
@@ -139,9 +134,9 @@ def _nulls(job: Job, measure: MeasureDef) -> None:
 
 
 def _lag(job: Job, measure: MeasureDef) -> None:
+    """History (older than the allowed lateness when received) says nothing about lag."""
     if job.backfill:
         return
-    """History (older than the allowed lateness when received) says nothing about lag."""
     event = job.events.having(*CHANGES)
     limit = job.settings.allowed_lateness.total_seconds() * 1e6
     event = event[job.events.lag[event] <= limit]
@@ -152,69 +147,9 @@ def _lag(job: Job, measure: MeasureDef) -> None:
     reduce(job.events, rows, job.sink, sketch=True)
 
 
-def _rows(job: Job, measure: MeasureDef) -> None:
-    event = job.events.having("c", "r", "d")
-    sign = np.where(job.events.op[event] == ord("d"), -1.0, 1.0)
-    _reduce_whole(job, measure, event, sign)
-
-
-def _state(job: Job, measure: MeasureDef) -> None:
-    """Rows enter and leave states; an update that stays in its state is no row.
-
-    A whole image without the field is in the state ``(missing)``. An image of the key alone (what
-    some sources send as before image) says nothing about states.
-    """
-    events = job.events
-    values, old, new = events.states(measure.field, job.key)
-    ins, ups, outs = events.having("c", "r"), events.having("u"), events.having("d")
-    ins = ins[new[ins] != NOWHERE]
-    ups = ups[(old[ups] != NOWHERE) & (new[ups] != NOWHERE) & (old[ups] != new[ups])]
-    outs = outs[old[outs] != NOWHERE]
-    event = np.concatenate([ups, outs, ins, ups])
-    code = np.concatenate([old[ups], old[outs], new[ins], new[ups]])
-    leaving = len(ups) + len(outs)
-    sign = np.where(np.arange(len(event)) < leaving, -1.0, 1.0)
-    order = np.argsort(event, kind="stable")
-    rows = Rows(_empty(), event[order], sign[order], *_whole(sign[order]))
-    _reduce_by(job, measure, (), measure.field, values, code[order], rows)
-
-
-def _net(job: Job, measure: MeasureDef) -> None:
-    """Inserts add, deletes subtract, updates add the difference where both images have a number."""
-    events, name = job.events, measure.field
-    updated = events.having("u")
-    new = _signed(events.after, name, updated, events.after_at, 1)
-    old = _signed(events.before, name, updated, events.before_at, -1)
-    both = np.bincount(np.r_[new.event, old.event], minlength=len(events.at)) == 2
-    parts = [
-        _signed(events.after, name, events.having("c", "r"), events.after_at, 1),
-        _signed(events.before, name, events.having("d"), events.before_at, -1),
-        *(part.take(np.flatnonzero(both[part.event]), _empty()) for part in (new, old)),
-    ]
-    event = np.concatenate([part.event for part in parts])
-    order = np.argsort(event, kind="stable")
-    event = event[order]
-    if not len(event):
-        return
-    values = np.concatenate([part.values for part in parts if part.values is not None])[order]
-    words = np.concatenate([part.words for part in parts if part.words is not None])[order]
-    exact = np.concatenate([part.exact for part in parts if part.exact is not None])[order]
-    starts = np.flatnonzero(np.r_[True, event[1:] != event[:-1]])
-    words, exact = sum_words(words, starts), np.logical_and.reduceat(exact, starts)
-    # after - before of large numbers loses digits as doubles, so it is taken exactly if it can be
-    total = np.where(exact, words_as_floats(words), np.add.reduceat(values, starts))
-    event = event[starts]
-    reduce(events, Rows(_total(job, measure, event), event, total, words, exact), job.sink)
-
-
-def _signed(frame: Frame, name: str, event: Ints, places: Ints, sign: int) -> Rows:
-    """The field of each event's image, with a sign; images without a number are left out."""
-    event, at = _where(event, places)
-    numbers = frame.numbers(name)
-    keep = numbers.valid[at] & frame.present(name)[at]
-    event, at = event[keep], at[keep]
-    words = numbers.words[at] if sign > 0 else negate_words(numbers.words[at])
-    return Rows(_empty(), event, sign * numbers.values[at], words, numbers.exact[at])
+def _custom(job: Job, measure: MeasureDef) -> None:
+    if measure.custom is not None:
+        derive_custom(job.events, measure.id, measure.custom, job.book, job.sink)
 
 
 _SPLIT_KINDS = (MeasureKind.CHANGES, MeasureKind.VALUE)
@@ -226,9 +161,7 @@ _DERIVE: Mapping[MeasureKind, Callable[[Job, MeasureDef], None]] = {
     MeasureKind.NEWEST: _newest,
     MeasureKind.NULLS: _nulls,
     MeasureKind.LAG: _lag,
-    MeasureKind.ROWS: _rows,
-    MeasureKind.STATE: _state,
-    MeasureKind.NET: _net,
+    MeasureKind.CUSTOM: _custom,
 }
 
 

@@ -22,10 +22,10 @@ from datawatch_lab.notebook.feed import Feed
 from datawatch_lab.notebook.masking import Masking
 from datawatch_lab.notebook.metric import Metric, Metrics, Span, question
 from datawatch_lab.notebook.progress import Bar, face, shell
-from datawatch_lab.notebook.tables import Table, Tables
+from datawatch_lab.notebook.tables import Table, Tables, role_named
 from datawatch_lab.notebook.trust import Ledger, Quarantine, Replayed, Status, Taken
 from datawatch_lab.service import handle
-from datawatch_lab.service.answers import EventsAnswer, Fixed
+from datawatch_lab.service.answers import EventsAnswer, Fixed, TableAnswer
 from datawatch_lab.service.handle import Workspace
 
 if TYPE_CHECKING:
@@ -113,7 +113,8 @@ class Lab:
 
     def _ask_tables(self) -> Tables:
         found = self.workspace.tables()
-        return Tables({each.name: Table(each, self._find_metrics) for each in found})
+        made = (Table(each, self._find_metrics, self._correct) for each in found)
+        return Tables({each.name: each for each in made})
 
     def _ask_metrics(self) -> Metrics:
         found = self.workspace.metrics()
@@ -129,7 +130,13 @@ class Lab:
 
     def table(self, name: str) -> Table:
         """One table, as it is now; a `NotFoundError` names the nearest when there is none."""
-        return Table(self.workspace.table(name), self._find_metrics)
+        return Table(self.workspace.table(name), self._find_metrics, self._correct)
+
+    def _correct(self, table: str, column: str, role: str | None, **said: Any) -> TableAnswer:
+        """Carry a correction out; what this kept of tables and metrics is asked for again."""
+        self.workspace.correct(table, column, role=role_named(role), **said)
+        self._kept.clear()
+        return self.workspace.table(table)
 
     def metric(self, name: str) -> Metric:
         """One metric; a `NotFoundError` names the nearest when there is none."""

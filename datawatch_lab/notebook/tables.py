@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from datawatch_lab.core.errors import InputError, not_found
+from datawatch_lab.core.values import Role
 from datawatch_lab.notebook import markup
 from datawatch_lab.notebook.listing import Listing
 from datawatch_lab.notebook.metric import Metrics
@@ -14,6 +16,10 @@ from datawatch_lab.views import format as words
 if TYPE_CHECKING:
     import pandas as pd
 
+Correct = Callable[..., TableAnswer]
+"""Corrects a column: of (table, column, role, sensitive=, reset=) the table as it is then."""
+
+_NO_KEY = "no key: append-only"
 _COLUMN_HEADS = ("column", "type", "role", "confidence", "why", "")
 _TABLE_HEADS = ("table", "rows", "changes", "key", "columns", "newest event (UTC)", "state")
 
@@ -49,16 +55,53 @@ class Table:
         raw: as the service gave it.
         columns: by name.
         rows: rows now in the table; None where there is no key to tell them apart by.
+        key: its columns; empty for an append-only table.
+        key_from: who named the key: ``config``, ``source``, ``inferred`` or ''.
     """
 
-    def __init__(self, raw: TableAnswer, metrics: Callable[[], Metrics]) -> None:
+    def __init__(
+        self, raw: TableAnswer, metrics: Callable[[], Metrics], correct: Correct | None = None
+    ) -> None:
+        self._correct = correct
+        self._take(raw)
+        self._metrics = metrics
+
+    def _take(self, raw: TableAnswer) -> None:
         self.raw = raw
         self.name = raw.name
         self.rows = raw.rows
         self.key = tuple(raw.key)
+        self.key_from = raw.key_from
         self.events = raw.events
         self.columns = Columns({each.name: each for each in raw.columns})
-        self._metrics = metrics
+
+    def correct(
+        self,
+        column: str,
+        *,
+        role: str | None = None,
+        sensitive: bool | None = None,
+        reset: bool = False,
+    ) -> Table:
+        """Set what a column is, where it was inferred wrong; it holds, and its metrics follow.
+
+        Args:
+            column: its name.
+            role: numeric, status, timestamp, id, boolean, text or json.
+            sensitive: whether displays mask its values.
+            reset: back to what is inferred or configured; with neither of the others.
+
+        Returns:
+            This table, as it is then.
+
+        Raises:
+            NotFoundError: there is no such column; names the nearest.
+            InputError: there is no such role, or nothing to set.
+        """
+        if self._correct is None:
+            raise InputError(f"{self.name}: this table is a copy; ask for it as lab.table(…).")
+        self._take(self._correct(self.name, column, role, sensitive=sensitive, reset=reset))
+        return self
 
     @property
     def metrics(self) -> Metrics:
@@ -75,9 +118,9 @@ class Table:
         return markup.block(
             markup.paragraph(
                 markup.name(raw.name),
-                f"{words.count(raw.rows)} rows" if raw.rows is not None else "append-only, no key",
+                f"{words.count(raw.rows)} rows" if raw.rows is not None else _NO_KEY,
                 f"{words.count(raw.events)} changes",
-                f"key {', '.join(raw.key)}" if raw.key else "",
+                f"key {_key(raw)}" if raw.key else "",
                 state(raw),
             ),
             _column_table(self.columns, f"lab.tables[{raw.name!r}].columns.df()"),
@@ -148,12 +191,31 @@ def clock(at: str | None) -> str:
     return words.NOTHING if at is None else at[:19].replace("T", " ")
 
 
+def role_named(role: str | None) -> Role | None:
+    """The role of that name.
+
+    Raises:
+        InputError: there is none; names the nearest.
+    """
+    if role is None:
+        return None
+    names = [each.value for each in Role]
+    if role not in names:
+        raise not_found("role", role, names)
+    return Role(role)
+
+
+def _key(raw: TableAnswer) -> str:
+    """Key columns and who named them: ``id (source)``; '' for none."""
+    return f"{', '.join(raw.key)} ({raw.key_from or 'inferred'})" if raw.key else ""
+
+
 def _table_row(raw: TableAnswer) -> tuple[str, str, str, str, str, str, str]:
     return (
         raw.name,
         "append-only" if raw.rows is None else words.count(raw.rows),
         words.count(raw.events),
-        ", ".join(raw.key),
+        _key(raw) or _NO_KEY,
         str(len(raw.columns)),
         clock(raw.last_event),
         state(raw),

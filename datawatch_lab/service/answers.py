@@ -9,8 +9,12 @@ import msgspec
 Status = Literal["live", "quiet", "silent", "history", "empty"]
 
 
-class ColumnAnswer(msgspec.Struct, frozen=True):
-    """A column of a table: its type, its role and why."""
+class ColumnAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A column of a table: its type, its role and why.
+
+    Attributes:
+        corrected_by: who set its role or mask, so that they hold: ``user``, ``config`` or ''.
+    """
 
     name: str
     type: str
@@ -18,6 +22,7 @@ class ColumnAnswer(msgspec.Struct, frozen=True):
     confidence: float
     reason: str
     sensitive: bool
+    corrected_by: str = ""
 
 
 class TableAnswer(msgspec.Struct, frozen=True):
@@ -25,6 +30,9 @@ class TableAnswer(msgspec.Struct, frozen=True):
 
     Attributes:
         rows: rows now in the table; None for a table without a key, whose rows are not tracked.
+        key: key columns; empty for an append-only table.
+        key_from: who named the key: ``config``, ``source``, ``inferred`` from unique ids; beside an
+            empty key, who says that there is none, or '' when none is known.
         events: changes applied so far.
         first_event, last_event: event times, ISO 8601; None before the first.
         last_received: when something last arrived.
@@ -43,6 +51,7 @@ class TableAnswer(msgspec.Struct, frozen=True):
     last_received: str | None = None
     status: Status = "empty"
     message: str = ""
+    key_from: str = ""
 
 
 class MetricAnswer(msgspec.Struct, frozen=True):
@@ -189,7 +198,12 @@ class SourceAnswer(msgspec.Struct, frozen=True):
 
 
 class StatusAnswer(msgspec.Struct, frozen=True):
-    """The workspace at a glance."""
+    """The workspace at a glance.
+
+    Attributes:
+        log_since: receipt of the oldest change in the log: time travel and back-fill of new metrics
+            are possible from here on; None while the log is empty.
+    """
 
     workspace: str
     version: int
@@ -207,6 +221,7 @@ class StatusAnswer(msgspec.Struct, frozen=True):
     sources: list[SourceAnswer]
     status: Status
     message: str
+    log_since: str | None = None
 
 
 class HealthAnswer(msgspec.Struct, frozen=True):

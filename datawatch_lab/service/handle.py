@@ -10,8 +10,10 @@ from typing import Any, Self
 
 from datawatch_lab.core.errors import WorkspaceLockedError
 from datawatch_lab.core.settings import Settings
+from datawatch_lab.core.values import Role
 from datawatch_lab.service.access import read_token
 from datawatch_lab.service.answers import (
+    ColumnAnswer,
     EventsAnswer,
     Fixed,
     HealthAnswer,
@@ -26,7 +28,8 @@ from datawatch_lab.service.answers import (
 )
 from datawatch_lab.service.callers import Caller, LocalCaller, RemoteCaller
 from datawatch_lab.service.operation import Nothing
-from datawatch_lab.service.operations import intake, metrics, trust, workspace
+from datawatch_lab.service.operations import columns, intake, late, metrics, sql, trust, workspace
+from datawatch_lab.service.operations.sql import SqlAnswer
 
 DEFAULT_WORKSPACE = "datawatch.duckdb"
 
@@ -77,6 +80,21 @@ class Workspace:
         """One table; a `NotFoundError` that names the nearest when there is none."""
         return self.caller.call(workspace.tables, workspace.TablesAsk(name=name))[0]
 
+    def correct(
+        self,
+        table: str,
+        column: str,
+        *,
+        role: Role | None = None,
+        sensitive: bool | None = None,
+        reset: bool = False,
+    ) -> ColumnAnswer:
+        """Set a column's role or mask so that it holds, or take back what was set."""
+        ask = columns.ColumnAsk(
+            table=table, column=column, role=role, sensitive=sensitive, reset=reset
+        )
+        return self.caller.call(columns.correct_column, ask)
+
     def metrics(self, table: str | None = None, search: str | None = None) -> list[MetricAnswer]:
         """The metrics that can be queried."""
         return self.caller.call(
@@ -94,6 +112,22 @@ class Workspace:
     def range(self, name: str, **how: Any) -> QueryAnswer:
         """The points of a metric; see `service.operations.metrics.RangeAsk`."""
         return self.caller.call(metrics.range_query, metrics.RangeAsk(name=name, **how))
+
+    def sql(self, query: str, limit: int | None = None, *, masked: bool = True) -> SqlAnswer:
+        """Run one SELECT over live tables, changes and metrics; see `service.operations.sql`."""
+        return self.caller.call(sql.sql, sql.SqlAsk(query=query, limit=limit, masked=masked))
+
+    def corrections(self, name: str, **how: Any) -> late.CorrectionsAnswer:
+        """Closed buckets that late events changed; see `service.operations.late`."""
+        return self.caller.call(late.corrections, late.CorrectionsAsk(name=name, **how))
+
+    def watermarks(self) -> list[late.WatermarkItem]:
+        """How far each source is with each table, and until when the table is closed."""
+        return self.caller.call(late.watermarks, Nothing())
+
+    def retention(self) -> late.RetentionAnswer:
+        """How long what is kept, and from when on time travel and back-fill are possible."""
+        return self.caller.call(late.retention, Nothing())
 
     def post(self, body: bytes, *, content_type: str = "", wait: bool = True) -> EventsAnswer:
         """Take events in from JSON text: one object, an array, a batch object or NDJSON."""

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 import duckdb
 import msgspec
 import pyarrow as pa
 
 from datawatch_lab.core.storage import Catalogue, Commit
-from datawatch_lab.core.values import Column, MeasureDef, MeasureKind, SeriesDef, TableInfo
+from datawatch_lab.core.values import (
+    Column,
+    MeasureDef,
+    MeasureKind,
+    SeriesDef,
+    Stated,
+    TableInfo,
+)
+from datawatch_lab.store.definitions import Defined, drop_custom, load_custom, save_custom
 from datawatch_lab.store.sql import append, fetch_row, run_with
 
 _Labels = tuple[tuple[str, str], ...]
@@ -24,6 +33,7 @@ def save_definitions(con: duckdb.DuckDBPyConnection, commit: Commit) -> None:
         _replace(con, "meta.tables", "id", _tables_to_arrow(commit.tables))
     if commit.measures:
         _replace(con, "meta.measures", "id", _measures_to_arrow(commit.measures))
+        save_custom(con, commit.measures)
     if commit.series:
         _replace(con, "meta.series", "id", _series_to_arrow(commit.series))
     if commit.evidence:
@@ -46,6 +56,7 @@ def save_progress(con: duckdb.DuckDBPyConnection, commit: Commit, version: int) 
         for (source, table), moment in commit.watermarks.items()
     ]
     rows += [("cursor", name, 0, str(seq)) for name, seq in commit.cursors.items()]
+    rows += [("ordered", name, 0, "") for name in commit.ordered]
     kinds, names, tables, values = zip(*rows, strict=True)
     append(
         con,
@@ -65,7 +76,11 @@ def save_progress(con: duckdb.DuckDBPyConnection, commit: Commit, version: int) 
 def load_catalogue(con: duckdb.DuckDBPyConnection) -> Catalogue:
     """What is stored; ``con`` is in a transaction."""
     progress = _load_progress(con)
-    (last,) = fetch_row(con, "SELECT coalesce(max(seq), 0) FROM changes.log")
+    (last,) = fetch_row(
+        con,
+        "SELECT greatest((SELECT coalesce(max(seq), 0) FROM changes.log), "
+        "(SELECT coalesce(max(last_seq), 0) FROM changes.dropped))",
+    )
     evidence = con.execute("SELECT table_id, body FROM meta.evidence ORDER BY table_id").fetchall()
     return Catalogue(
         tables=load_tables(con),
@@ -75,6 +90,7 @@ def load_catalogue(con: duckdb.DuckDBPyConnection) -> Catalogue:
         watermarks={key: datetime.fromisoformat(value) for key, value in progress["watermark"]},
         evidence={int(table): bytes(body) for table, body in evidence},
         cursors={name: int(value) for (name, _), value in progress["cursor"]},
+        ordered=frozenset(name for (name, _), _ in progress["ordered"]),
         last_seq=int(last),
     )
 
@@ -87,7 +103,8 @@ def load_version(con: duckdb.DuckDBPyConnection) -> int:
 def load_tables(con: duckdb.DuckDBPyConnection) -> list[TableInfo]:
     """All tables in order of id."""
     rows = con.execute(
-        'SELECT id, "schema", "table", name, "key", columns, sampled FROM meta.tables ORDER BY id'
+        'SELECT id, "schema", "table", name, "key", columns, sampled, key_from, stated '
+        "FROM meta.tables ORDER BY id"
     ).fetchall()
     return [
         TableInfo(
@@ -98,17 +115,25 @@ def load_tables(con: duckdb.DuckDBPyConnection) -> list[TableInfo]:
             key=msgspec.json.decode(key, type=tuple[str, ...]),
             columns=msgspec.json.decode(columns, type=tuple[Column, ...]),
             sampled=sampled,
+            key_from=key_from,
+            stated=msgspec.json.decode(stated, type=Stated),
         )
-        for id_, schema, table, name, key, columns, sampled in rows
+        for id_, schema, table, name, key, columns, sampled, key_from, stated in rows
     ]
 
 
 def _load_measures(con: duckdb.DuckDBPyConnection) -> list[MeasureDef]:
     rows = con.execute("SELECT id, table_id, kind, field FROM meta.measures ORDER BY id").fetchall()
+    defined = load_custom(con)
     return [
-        MeasureDef(id=id_, table_id=table, kind=MeasureKind(kind), field=field)
+        _measure(defined.get(id_), id=id_, table_id=table, kind=MeasureKind(kind), field=field)
         for id_, table, kind, field in rows
     ]
+
+
+def _measure(defined: Defined | None, **known: Any) -> MeasureDef:
+    custom, coverage = defined or (None, None)
+    return MeasureDef(**known, custom=custom, coverage=coverage)
 
 
 def _load_series(con: duckdb.DuckDBPyConnection) -> list[SeriesDef]:
@@ -130,6 +155,7 @@ def _load_progress(
         "offset": [],
         "watermark": [],
         "cursor": [],
+        "ordered": [],
     }
     rows = con.execute(
         "SELECT kind, name, table_id, value FROM meta.progress_now WHERE kind <> 'commit' "
@@ -158,6 +184,7 @@ def _drop_measures(con: duckdb.DuckDBPyConnection, measures: Sequence[int]) -> N
                 )
         con.execute("DELETE FROM meta.series WHERE measure_id IN (SELECT id FROM dropped)")
         con.execute("DELETE FROM meta.measures WHERE id IN (SELECT id FROM dropped)")
+        drop_custom(con, measures)
     finally:
         con.unregister("dropped")
 
@@ -179,6 +206,10 @@ def _tables_to_arrow(tables: Sequence[TableInfo]) -> pa.Table:
                 [msgspec.json.encode(t.columns).decode() for t in unique], pa.string()
             ),
             "sampled": pa.array([t.sampled for t in unique], pa.int64()),
+            "key_from": pa.array([t.key_from for t in unique], pa.string()),
+            "stated": pa.array(
+                [msgspec.json.encode(t.stated).decode() for t in unique], pa.string()
+            ),
         }
     )
 

@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from datawatch_lab.core.storage import Commit
 from datawatch_lab.store.catalogue import save_definitions, save_progress
+from datawatch_lab.store.corrections import append_closes, append_corrections
 from datawatch_lab.store.measures import append_states
 from datawatch_lab.store.sql import append, run_with
 
@@ -29,8 +30,12 @@ def write_commit(
     append(con, "meta.ledger", commit.ledger)
     if commit.replayed:
         _mark_replayed(con, commit)
+    if commit.corrections is not None:
+        append_corrections(con, commit.corrections, commit.at)
     if commit.appends is not None:
         append_states(con, commit.appends)
+    if commit.closes is not None:
+        append_closes(con, commit.closes)
     save_progress(con, commit, version)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from threading import RLock
@@ -15,29 +15,51 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
+from datawatch_lab.core.batches import MeasureAppends
 from datawatch_lab.core.clock import Clock, SystemClock
 from datawatch_lab.core.errors import WorkspaceError
 from datawatch_lab.core.storage import (
     Catalogue,
     Commit,
+    FirstStates,
     Identities,
+    LiveRows,
     MeasureRead,
     MeasureStates,
     QuarantineRow,
 )
-from datawatch_lab.core.values import LedgerCounts, LevelName
+from datawatch_lab.core.values import Formula, LedgerCounts, LevelName, TableInfo
 from datawatch_lab.store import lock as locks
+from datawatch_lab.store import retention
+from datawatch_lab.store.archive import Archive
 from datawatch_lab.store.catalogue import load_catalogue, load_tables, load_version
 from datawatch_lab.store.commits import write_commit
 from datawatch_lab.store.compaction import compact_meta, compact_states
-from datawatch_lab.store.identity import confirm, hash_identities, load_seen, repeated
-from datawatch_lab.store.logs import read_log_windows
+from datawatch_lab.store.corrections import (
+    append_closes,
+    read_closed,
+    read_closes,
+    read_corrections,
+    read_first_states,
+)
+from datawatch_lab.store.definitions import drop_formula, load_formulas, put_formula
+from datawatch_lab.store.gate import Gate
+from datawatch_lab.store.identity import (
+    confirm,
+    hash_identities,
+    hash_texts,
+    load_seen,
+    repeated,
+)
+from datawatch_lab.store.live import LiveKeeper
+from datawatch_lab.store.live_reading import count_rows, read_rows, read_versions, scan_rows
+from datawatch_lab.store.live_state import LiveTables
+from datawatch_lab.store.logs import read_log_windows, read_truncates
 from datawatch_lab.store.measures import read_states, span_of
 from datawatch_lab.store.migrations import migrate
 from datawatch_lab.store.opening import check_path, connect
 from datawatch_lab.store.readers import Readers
-from datawatch_lab.store.retention import drop_before
-from datawatch_lab.store.sql import fetch_row
+from datawatch_lab.store.sql import fetch_row, give_slot
 from datawatch_lab.store.summaries import (
     LogSummary,
     SourceSummary,
@@ -70,15 +92,20 @@ class DuckStore:
         self.lock = lock
         self._root = con
         self._writer = con.cursor()
+        give_slot(self._writer)
         self._writing = RLock()
         self._readers = Readers(con, query_timeout)
+        self.gate = Gate(self._readers, query_timeout)
         self._summary = LogSummary()
         self._seen = load_seen(self._writer)
-        self._views = ChangeViews(load_tables(self._writer))
+        tables = load_tables(self._writer)
+        self._views = ChangeViews(tables)
+        self._live = LiveKeeper(self._writer, tables, self._views.names)
         self._version = load_version(self._writer)
         (last,) = fetch_row(self._writer, "SELECT coalesce(max(id), 0) FROM meta.quarantine")
         self._next_quarantine = int(last) + 1
         self._closed = False
+        self._archived = False
 
     @classmethod
     def open(
@@ -144,6 +171,11 @@ class DuckStore:
                 seen[maybe[confirm(con, hi[maybe], lo[maybe])]] = True
         return Identities(hi=hi, lo=lo, seen=seen)
 
+    def hash_texts(self, texts: pl.Series) -> tuple[np.ndarray, np.ndarray]:
+        """Two int64 halves of the MD5 of each text; the same in every release."""
+        with self._readers.cursor() as con:
+            return hash_texts(con, texts)
+
     def commit(self, commit: Commit) -> int:
         """Store a batch durably in one transaction; returns the new data version.
 
@@ -154,7 +186,9 @@ class DuckStore:
             planned = self._views.plan(commit.tables)
             write_commit(con, commit, self._version + 1, self._next_quarantine)
             apply_plan(con, planned)
+            live = self._live.write(con, commit.live, commit.tables, planned.names)
         self._views.done(planned)
+        self._live.done(live)
         self._next_quarantine += commit.quarantine.num_rows
         for rows in (commit.log, commit.quarantine):
             self._seen.add(rows.column("identity_lo").drop_null().to_numpy())
@@ -175,6 +209,64 @@ class DuckStore:
         with self._readers.cursor() as con:
             return span_of(con, series)
 
+    def first_states(self, appends: MeasureAppends) -> FirstStates:
+        """States of closed buckets before a commit corrects them; see `store.corrections`."""
+        with self._readers.snapshot() as con:
+            return read_first_states(con, appends)
+
+    def corrections(
+        self, level: LevelName, series: Sequence[int], start: datetime, end: datetime
+    ) -> pl.DataFrame:
+        """Corrected buckets of some series, with their first states; see `store.corrections`."""
+        with self._readers.cursor() as con:
+            return read_corrections(con, level, series, start, end)
+
+    def closed(self) -> dict[int, tuple[datetime, datetime | None]]:
+        """By table id, until when minutes are closed, and until when the clock closed them."""
+        with self._readers.cursor() as con:
+            return read_closed(con)
+
+    def closes(self, seq: int, number: int = 0) -> pl.DataFrame:
+        """Control entries at or after a sequence number and after a number, in order."""
+        with self._readers.cursor() as con:
+            return read_closes(con, seq, number)
+
+    def close_buckets(self, closes: pa.Table) -> None:
+        """Store control entries in a transaction of their own; `core.storage.CLOSE_SCHEMA`."""
+        with self._write() as con:
+            append_closes(con, closes)
+
+    def live_rows(self, table: TableInfo, keys: pl.DataFrame, fields: Sequence[str]) -> LiveRows:
+        """The stored rows of some keys, gone ones too; keys that are not known are left out.
+
+        Args:
+            table: a keyed table.
+            keys: ``k_hi``, ``k_lo``, distinct.
+            fields: the fields wanted; those that were never stored are null.
+        """
+        with self._live_snapshot() as (con, tables):
+            return read_rows(con, tables.get(table.id), keys, fields)
+
+    def live_scan(
+        self, table: TableInfo, fields: Sequence[str], *, chunk: int = 500_000
+    ) -> Iterator[LiveRows]:
+        """Every current row (none that is gone), in chunks, in no order; all of one commit."""
+        with self._live_snapshot(timed=False) as (con, tables):
+            yield from scan_rows(con, tables.get(table.id), fields, chunk)
+
+    def live_count(self, table: TableInfo) -> int:
+        """Rows now in a keyed table; 50 ms for ten million."""
+        with self._live_snapshot() as (con, tables):
+            return count_rows(con, tables.get(table.id))
+
+    def live_versions(self, table: TableInfo, keys: pl.DataFrame) -> pl.DataFrame:
+        """Versions of some keys: ``k_hi``, ``k_lo`` and the `LOG_SCHEMA` columns of their events.
+
+        In order of sequence number. Versions whose event has left the log are left out.
+        """
+        with self._readers.cursor() as con:
+            return read_versions(con, table.id, keys)
+
     def read_log(
         self, table_id: int, *, after_seq: int = 0, to_seq: int | None = None, chunk: int = 50_000
     ) -> Iterator[pl.DataFrame]:
@@ -183,6 +275,31 @@ class DuckStore:
         What is committed while it is read is not given. Nothing is held open between frames.
         """
         return read_log_windows(self._readers.cursor, table_id, after_seq, to_seq, chunk)
+
+    def read_truncates(self) -> pl.DataFrame:
+        """Every TRUNCATE that the log holds, `LOG_SCHEMA` columns in order of seq."""
+        with self._readers.cursor() as con:
+            return read_truncates(con)
+
+    def newest_event(self, table_id: int) -> datetime | None:
+        """The newest event time of a table's applied changes; None for none."""
+        counts = self.table_counts().get(table_id)
+        return None if counts is None else counts.last_ts
+
+    def formulas(self) -> list[Formula]:
+        """Formulas that users defined, in order of name."""
+        with self._readers.cursor() as con:
+            return load_formulas(con)
+
+    def put_formula(self, formula: Formula) -> None:
+        """Store a formula, in place of one of the same name."""
+        with self._write() as con:
+            put_formula(con, formula)
+
+    def drop_formula(self, name: str) -> None:
+        """Forget a formula; harmless when there is none."""
+        with self._write() as con:
+            drop_formula(con, name)
 
     def ledger(self) -> Mapping[tuple[str, str], LedgerCounts]:
         """The four counts by (source, table)."""
@@ -232,15 +349,106 @@ class DuckStore:
                 self._checkpoint()
         return saved
 
+    def compact_live(self, horizon: datetime | None = None, *, least: int | None = None) -> int:
+        """Fold live tables whose newest rows have grown many; returns how many rows it folded.
+
+        One transaction of bounded work, safe to kill; the same questions get the same answers
+        after. Call it every second or so while data comes, again at once while it returns more
+        than 0.
+
+        Args:
+            horizon: no event older than this can come any more, so keys that were deleted before
+                are forgotten; None keeps them for ever.
+            least: fold tables with so many new rows; from where it pays when None.
+        """
+        with self._write() as con:
+            plan, folded = self._live.compact(con, horizon, least)
+        self._live.done(plan)
+        return folded
+
     def checkpoint(self) -> None:
         """Write everything into the file itself; what comes after starts a new write-ahead log."""
         with self._writing:
             self._writer.execute("CHECKPOINT")
 
-    def drop_before(self, level: LevelName, cutoffs: Mapping[int, datetime]) -> None:
+    def drop_before(
+        self, level: LevelName, cutoffs: Mapping[int, datetime], *, archived: bool = False
+    ) -> None:
         """Delete states of a level older than the cut-off of their table (by table id)."""
         with self._write() as con:
-            drop_before(con, level, cutoffs)
+            retention.drop_before(con, level, cutoffs)
+            if archived:
+                retention.count_step(con)
+
+    def fold_sketches(
+        self, level: LevelName, cutoffs: Mapping[int, datetime], finalised: pa.Table
+    ) -> None:
+        """Put finalised quantiles in the place of old sketches; see `store.retention`."""
+        with self._write() as con:
+            retention.fold_sketches(con, level, cutoffs, finalised)
+
+    def drop_log(self, to_seq: int, *, archived: bool = False) -> None:
+        """Delete the log up to a sequence number; what it held stays counted."""
+        with self._write() as con:
+            retention.drop_log(con, to_seq)
+            if archived:
+                retention.count_step(con)
+
+    @contextmanager
+    def archiving(self, folder: Path) -> Iterator[tuple[Archive, int]]:
+        """An archive and the number of the step to come, without what an interrupted one left."""
+        with self._readers.cursor() as con:
+            workspace, step = retention.archive_step(con)
+        archive = Archive(folder, workspace)
+        if not self._archived:
+            archive.begin(step)
+        self._archived = False  # a step that fails leaves files of the number that comes next
+        yield archive, step
+        self._archived = True
+
+    def oldest_buckets(
+        self, level: LevelName, cutoffs: Mapping[int, datetime], *, sketches: bool = False
+    ) -> dict[int, datetime]:
+        """Oldest bucket before the cut-off of its table, by table id."""
+        with self._readers.cursor() as con:
+            return retention.oldest_buckets(con, level, cutoffs, sketches=sketches)
+
+    def expiring(
+        self, level: LevelName, cutoffs: Mapping[int, datetime]
+    ) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame, pl.DataFrame]:
+        """Merged states of what `drop_before` would delete; see `store.retention`."""
+        with self._readers.snapshot() as con:
+            return retention.read_expiring(con, level, cutoffs)
+
+    def log_span(self) -> tuple[int, int]:
+        """First and last sequence number of the log; (1, 0) when it is empty."""
+        with self._readers.cursor() as con:
+            return retention.log_span(con)
+
+    def log_since(self) -> tuple[datetime, datetime] | None:
+        """Receipt and event time of the oldest change in the log; None when it is empty."""
+        with self._readers.cursor() as con:
+            return retention.log_since(con)
+
+    def log_row_bytes(self) -> float | None:
+        """Bytes on disk of a row of the log; None before the first check-point."""
+        with self._readers.cursor() as con:
+            return retention.log_row_bytes(con)
+
+    def log_prefix(self, to_seq: int) -> pl.DataFrame:
+        """The log up to a sequence number, with the name of each table."""
+        with self._readers.cursor() as con:
+            return retention.read_log_prefix(con, to_seq)
+
+    def expired_to(self, upto: int, received: datetime) -> int:
+        """Up to which sequence number all was received before a time; see `store.retention`."""
+        with self._readers.cursor() as con:
+            return retention.expired_to(con, upto, received)
+
+    def derived_to(self) -> int:
+        """Sequence number that every derivation is done with."""
+        with self._readers.cursor() as con:
+            return retention.derived_to(con)
 
     def close(self) -> None:
         """Check-point and release the file; running questions are ended. Harmless when repeated."""
@@ -283,6 +491,18 @@ class DuckStore:
                         hint="Nothing of it was stored. Check the disk, then try again.",
                     ) from error
                 raise
+
+    @contextmanager
+    def _live_snapshot(
+        self, *, timed: bool = True
+    ) -> Iterator[tuple[duckdb.DuckDBPyConnection, LiveTables]]:
+        """A snapshot, and how live tables are kept in it."""
+        with ExitStack() as stack:
+            with self._writing:  # no commit comes between the two
+                con = stack.enter_context(self._readers.snapshot(timed=timed))
+                con.execute("SELECT 1 FROM meta.live_tables LIMIT 1").fetchall()
+                tables = self._live.tables
+            yield con, tables
 
     def _wal_bytes(self) -> int:
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import duckdb
 import numpy as np
+import polars as pl
 import pyarrow as pa
 
 _HASH = """
@@ -14,6 +15,10 @@ FROM (
         || chr(31) || coalesce(event_id, '')
     ) AS h FROM hashed
 )
+"""
+_HASH_TEXTS = """
+SELECT (h >> 64)::UBIGINT AS hi, (h & 18446744073709551615::UHUGEINT)::UBIGINT AS lo
+FROM (SELECT md5_number(text) AS h FROM hashed)
 """
 _CONFIRM = """
 SELECT i FROM candidates SEMI JOIN changes.log ON identity_lo = lo AND identity_hi = hi
@@ -82,6 +87,16 @@ def hash_identities(
     finally:
         con.unregister("hashed")
     return np.asarray(halves["hi"]), np.asarray(halves["lo"])
+
+
+def hash_texts(con: duckdb.DuckDBPyConnection, texts: pl.Series) -> tuple[np.ndarray, np.ndarray]:
+    """(hi, lo) of the MD5 of each text as int64; texts are not null."""
+    con.register("hashed", pa.table({"text": texts.rechunk().to_arrow()}))
+    try:
+        halves = con.execute(_HASH_TEXTS).fetchnumpy()
+    finally:
+        con.unregister("hashed")
+    return np.asarray(halves["hi"]).view(np.int64), np.asarray(halves["lo"]).view(np.int64)
 
 
 def confirm(con: duckdb.DuckDBPyConnection, hi: np.ndarray, lo: np.ndarray) -> np.ndarray:

@@ -19,6 +19,14 @@ _SELECT = (
 _GROWTH = 16  # a window grows to at most this many chunks of sequence numbers
 
 
+def read_truncates(con: duckdb.DuckDBPyConnection) -> pl.DataFrame:
+    """Every TRUNCATE of every table, `LOG_SCHEMA` columns in order of seq."""
+    columns = column_list(LOG_SCHEMA.names)
+    return utc_frame(
+        fetch_arrow(con, f"SELECT {columns} FROM changes.log WHERE op = 't' ORDER BY seq")
+    )
+
+
 def read_log_windows(
     cursor: Callable[[], AbstractContextManager[duckdb.DuckDBPyConnection]],
     table_id: int,
@@ -32,7 +40,10 @@ def read_log_windows(
     is bounded and no snapshot is held. A rare table makes the windows wider.
     """
     with cursor() as con:
-        end = int(fetch_row(con, "SELECT coalesce(max(seq), 0) FROM changes.log")[0])
+        first, end = fetch_row(
+            con, "SELECT coalesce(min(seq), 1), coalesce(max(seq), 0) FROM changes.log"
+        )
+    after_seq = max(after_seq, first - 1)  # what retention dropped is passed over
     if to_seq is not None:
         end = min(end, to_seq)
     window = chunk

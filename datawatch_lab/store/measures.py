@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from datawatch_lab.core.batches import MeasureAppends
 from datawatch_lab.core.storage import MeasureRead, MeasureStates, Span
 from datawatch_lab.core.values import LEVEL_SECONDS
-from datawatch_lab.store.sql import append, fetch_arrow, fetch_row, run_with
+from datawatch_lab.store.sql import append, fetch_arrow, run_with
 
 # Below this many rows the plan of the merging statement (4 ms) costs more than unmerged rows do.
 _MERGE_ROWS = 2_000
@@ -55,7 +55,7 @@ class StateKind:
     @property
     def columns(self) -> str:
         """Key and value columns after the bucket, as stored."""
-        return ", ".join(self.schema)
+        return ", ".join(f'"{name}"' for name in self.schema)  # distinct is a word of SQL
 
 
 _UTC = pl.Datetime("us", "UTC")
@@ -88,6 +88,15 @@ REGISTERS = StateKind(
     schema={"register": pl.Int32(), "rank": pl.Int8()},
 )
 KINDS = (PARTIALS, BINS, REGISTERS)
+FINALISED = StateKind(
+    table="quantiles",
+    key="",
+    merged=", ".join(
+        f"any_value(p.{name}) AS {name}" for name in ("p50", "p90", "p95", "p99", '"distinct"')
+    ),
+    schema=dict.fromkeys(("p50", "p90", "p95", "p99", "distinct"), pl.Float64()),
+)
+"""Finalised quantiles: only buckets of one series are read, so nothing is merged."""
 
 
 def floor_us(micros: str, width: str, origin: str = "0") -> str:
@@ -146,14 +155,20 @@ def read_states(con: duckdb.DuckDBPyConnection, read: MeasureRead) -> MeasureSta
         }
     )
     con.register("groups", groups)
+    if read.edges:
+        starts = [to_micros(each) for each in read.edges[:-1]]
+        con.register("edges", pa.table({"start": pa.array(starts, pa.timestamp("us"))}))
     try:
         return MeasureStates(
             partials=_read(con, PARTIALS, read, wanted=True),
             bins=_read(con, BINS, read, wanted=read.bins),
             registers=_read(con, REGISTERS, read, wanted=read.registers),
+            finalised=_read(con, FINALISED, read, wanted=True) if read.finalised else None,
         )
     finally:
         con.unregister("groups")
+        if read.edges:
+            con.unregister("edges")
 
 
 def _read(
@@ -163,8 +178,10 @@ def _read(
         return pl.DataFrame(schema={**_GROUP, **kind.schema})
     width = read.step // timedelta(microseconds=1) if read.step else 0
     parameters: list[int] = []
-    bucket = "NULL::TIMESTAMP"
-    if width:
+    bucket, edged = "NULL::TIMESTAMP", ""
+    if read.edges:
+        bucket, edged = "e.start", "ASOF JOIN edges e ON p.bucket >= e.start"
+    elif width:
         parameters += [width, to_micros(read.origin) if read.origin else 0]
         bucket = f"make_timestamp({floor_us('epoch_us(p.bucket)', '$1::BIGINT', '$2::BIGINT')})"
     scans = [_scan_sql(kind, span, parameters) for span in read.spans]
@@ -173,7 +190,7 @@ def _read(
         f"""
 SELECT g.grp AS "group", {bucket} AS bucket{kind.key}, {kind.merged}
 FROM ({" UNION ALL ".join(scans)}) p
-JOIN groups g ON p.series = g.series
+JOIN groups g ON p.series = g.series {edged}
 GROUP BY ALL""",
         parameters,
     )
@@ -207,14 +224,20 @@ def utc_frame(table: pa.Table) -> pl.DataFrame:
 def span_of(
     con: duckdb.DuckDBPyConnection, series: Sequence[int]
 ) -> tuple[datetime, datetime] | None:
-    """Start of the first and end of the last 1m bucket of any of the series; None when none has."""
-    first, last = fetch_row(
-        con,
-        "SELECT min(bucket), max(bucket) FROM measures.all_partials "
-        "WHERE level = ? AND series IN (SELECT unnest(?::INTEGER[]))",
-        [LEVEL_NUMBERS["1m"], list(series)],
-    )
-    if first is None:
+    """Start of the first and end of the last 1m bucket of any of the series; None when none has.
+
+    Where minutes were dropped, the first bucket is one of the finest level that is still there.
+    """
+    rows = con.execute(
+        "SELECT level, min(bucket), max(bucket) FROM measures.all_partials WHERE level > 0 "
+        "AND series IN (SELECT unnest(?::INTEGER[])) GROUP BY level ORDER BY level",
+        [list(series)],
+    ).fetchall()
+    if not rows:
         return None
-    end = last + timedelta(seconds=LEVEL_SECONDS["1m"])
-    return first.replace(tzinfo=UTC), end.replace(tzinfo=UTC)
+    widths = [timedelta(seconds=each) for each in LEVEL_SECONDS.values()]
+    first, last = rows[0][1], rows[0][2] + widths[rows[0][0]]
+    for level, start, _ in rows:  # a coarse bucket tells more where finer ones are gone
+        if start + widths[level] <= first:
+            first = start
+    return first.replace(tzinfo=UTC), last.replace(tzinfo=UTC)

@@ -11,6 +11,18 @@ from datawatch_lab.core.errors import WorkspaceError
 
 _WAL_LIMIT = "1GB"  # 16 MB halves the throughput of durable commits
 _MEMORY_SHARE = "50%"  # of the machine; the rest is for columns in flight and for notebooks
+_SPILL_LIMIT = "20GB"  # of disk, for sorts and joins that do not fit into memory
+# What no query may reach, whatever got it past the gate: files, other databases, extensions, and
+# the variables of Python. It cannot be undone while the file is open. What is allowed to be set is
+# the memory of one connection's query.
+_FENCE = (
+    "SET python_enable_replacements = false",
+    "SET autoload_known_extensions = false",
+    "SET allow_persistent_secrets = false",
+    "SET allowed_configs = ['operator_memory_limit']",
+    "SET enable_external_access = false",
+    "SET lock_configuration = true",
+)
 
 
 def check_path(path: Path) -> None:
@@ -52,11 +64,15 @@ def connect(path: Path, threads: int | None) -> duckdb.DuckDBPyConnection:
         "checkpoint_threshold": _WAL_LIMIT,
         "memory_limit": _MEMORY_SHARE,
         "temp_directory": f"{path}.tmp",
+        "max_temp_directory_size": _SPILL_LIMIT,
         "autoinstall_known_extensions": "false",
         "threads": threads or os.cpu_count() or 2,
     }
     try:
-        return duckdb.connect(str(path), config=settings)
+        con = duckdb.connect(str(path), config=settings)
+        for statement in _FENCE:
+            con.execute(statement)
+        return con
     except duckdb.Error as error:
         raise _explained(path, error) from error
 

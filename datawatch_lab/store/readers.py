@@ -30,8 +30,11 @@ class Readers:
         self._closed = False
 
     @contextmanager
-    def cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
+    def cursor(self, *, timed: bool = True) -> Iterator[duckdb.DuckDBPyConnection]:
         """A connection of its own for the length of a ``with`` block.
+
+        Args:
+            timed: end it at the timeout; not for what the engine itself reads through.
 
         Raises:
             InputError: the block ran into the timeout.
@@ -41,7 +44,8 @@ class Readers:
         expired: list[bool] = []
         timer = Timer(self._timeout.total_seconds(), self._expire, [con, expired])
         timer.daemon = True
-        timer.start()
+        if timed:
+            timer.start()
         try:
             yield con
         except duckdb.InterruptException as error:
@@ -59,9 +63,9 @@ class Readers:
             self._end(con)
 
     @contextmanager
-    def snapshot(self) -> Iterator[duckdb.DuckDBPyConnection]:
+    def snapshot(self, *, timed: bool = True) -> Iterator[duckdb.DuckDBPyConnection]:
         """As `cursor`, in a transaction: its statements all see the same commit."""
-        with self.cursor() as con:
+        with self.cursor(timed=timed) as con:
             con.begin()
             yield con
 

@@ -17,10 +17,15 @@ SELECT source, table_id, count(*), count(*) FILTER (op = 'c'),
     min(received), max(received), min(ts), max(ts), max(seq)
 FROM changes.log WHERE seq > ? GROUP BY source, table_id
 """
+_DROPPED = """
+UNION ALL
+SELECT source, table_id, events, inserts, first_received, last_received, first_ts, last_ts, last_seq
+FROM changes.dropped
+"""
 
 
 class TableCounts(msgspec.Struct, frozen=True, kw_only=True):
-    """What the log holds of a table.
+    """What was applied to a table, in the log or dropped from it since.
 
     Attributes:
         events: applied events; inserts: those with op ``c``.
@@ -102,7 +107,8 @@ class LogSummary:
 
     def _updated(self, con: duckdb.DuckDBPyConnection) -> dict[tuple[str, int], _Part]:
         with self._lock:
-            for row in con.execute(_NEWER, [self._seq]).fetchall():
+            newer = _NEWER if self._seq else _NEWER + _DROPPED
+            for row in con.execute(newer, [self._seq]).fetchall():
                 source, table, events, inserts, *times, seq = row
                 part = _Part(events, inserts, *(_utc(moment) for moment in times))
                 _add(self._parts.setdefault((source, table), _Part()), part)

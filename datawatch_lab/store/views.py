@@ -47,6 +47,11 @@ class ChangeViews:
         """Name of a table's view within the schema ``changes``."""
         return self._now.names.get(table_id)
 
+    @property
+    def names(self) -> Mapping[int, str]:
+        """The view of every table, by its id."""
+        return self._now.names
+
     def plan(self, changed: Iterable[TableInfo]) -> ViewPlan:
         """What these new or changed tables do to the views."""
         tables = {**self._now.tables, **{table.id: table for table in changed}}
@@ -110,9 +115,9 @@ def view_sql(table: TableInfo, name: str) -> str:
     columns = [f"{name} AS _{name}" for name in _META]
     taken = set(_META_NAMES)
     for column in table.columns:
-        shown = _free_column(column.name, taken)
+        shown = free_column(column.name, taken)
         taken.add(shown.casefold())
-        columns.append(f"{_value(column)} AS {quote_identifier(shown)}")
+        columns.append(f"{column_value(column)} AS {quote_identifier(shown)}")
     columns.append('"before" AS _before')
     return (
         f"CREATE OR REPLACE VIEW changes.{quote_identifier(name)} AS SELECT "
@@ -121,14 +126,16 @@ def view_sql(table: TableInfo, name: str) -> str:
     )
 
 
-def _value(column: Column) -> str:
+def column_value(column: Column) -> str:
+    """The expression that reads a field from the new row image of an event in the log."""
     path = "/" + column.name.replace("~", "~0").replace("/", "~1")  # RFC 6901
     text = f'json_extract_string("after", {quote_text(path)})'
     cast = _CASTS.get(column.type)
     return f"TRY_CAST({text} AS {cast})" if cast else text
 
 
-def _free_column(name: str, taken: set[str]) -> str:
+def free_column(name: str, taken: set[str]) -> str:
+    """A field's name as a column; with a number where ``taken`` has it but for case."""
     bare = name.replace("\0", "") or "_"
     shown, number = bare, 2
     while shown.casefold() in taken:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from datawatch_lab.core.values import Column, Role
+from datawatch_lab.core.values import Correction, Role
 from datawatch_lab.metrics.evidence import Evidence, observe
 from datawatch_lab.metrics.roles import infer, infer_key
 from tests.metrics.changes import START, Change, batch_of, table_of
@@ -138,10 +138,31 @@ def test_evidence_survives_storage() -> None:
 def test_a_correction_holds() -> None:
     """A role that a user set stays, with its sensitivity, whatever the values say."""
     evidence = evidence_of("orders", rows_of(SCHEMAS["orders"], 60))
-    fixed = Column(name="total_amount", role=Role.TEXT, sensitive=True, corrected=True)
+    fixed = Correction(role=Role.TEXT, sensitive=True)
     column = next(c for c in infer(evidence, {"total_amount": fixed}) if c.name == "total_amount")
-    assert (column.role, column.sensitive, column.corrected) == (Role.TEXT, True, True)
+    assert (column.role, column.sensitive, column.corrected_by) == (Role.TEXT, True, "user")
     assert column.confidence == 1
+
+
+def test_a_mask_leaves_the_role_inferred() -> None:
+    """Who sets only the sensitivity gets the role that the values give, and its reason."""
+    evidence = evidence_of("orders", rows_of(SCHEMAS["orders"], 60))
+    plain, masked = (
+        next(c for c in infer(evidence, said) if c.name == "total_amount")
+        for said in ({}, {"total_amount": Correction(sensitive=True, by="config")})
+    )
+    assert (masked.role, masked.reason) == (plain.role, plain.reason)
+    assert (masked.sensitive, masked.corrected_by) == (True, "config")
+
+
+def test_declared_types_win() -> None:
+    """A declared type is the column's; 0 and 1 of a declared boolean are no amounts."""
+    evidence = evidence_of("t", [{"amount": n % 2, "weight": n} for n in range(40)])
+    declared = infer(evidence, types={"amount": "boolean", "weight": "number"})
+    assert [(each.type, each.role) for each in declared] == [
+        ("boolean", Role.BOOLEAN),
+        ("number", Role.NUMERIC),
+    ]
 
 
 def test_a_field_without_values_is_judged_by_its_name() -> None:
@@ -149,6 +170,54 @@ def test_a_field_without_values_is_judged_by_its_name() -> None:
     columns = infer(evidence_of("t", [{"paid_at": None, "xyz": None}]))
     assert [column.role for column in columns] == [Role.TIMESTAMP, Role.TEXT]
     assert all(column.confidence <= 0.5 for column in columns)
+
+
+EPOCH = 1_700_000_000_000
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "role"),
+    [
+        ("deleted_at", [0, EPOCH, 0, EPOCH + 5], Role.TIMESTAMP),
+        ("deleted_at", [0, 0, 0], Role.TIMESTAMP),
+        ("end_time", [0, 0, 0], Role.TIMESTAMP),
+        ("idle_time", [0, 0, 0], Role.NUMERIC),
+        ("last_login", [0, EPOCH, EPOCH + 7], Role.TIMESTAMP),
+        ("paid", [0, 700_000_000, 12], Role.NUMERIC),
+        ("reports_to", [2, 2, 1, 5], Role.ID),
+        ("valid_to", ["2026-01-01", "2026-02-01"], Role.TIMESTAMP),
+        ("sort_order", [0, 10, 20, 30], Role.NUMERIC),
+        ("content_hash", [-(2**62), 2**61, 77], Role.ID),
+        ("snowflake", [10**18 + n * 4_194_304 for n in range(30)], Role.ID),
+        ("auth_service", ["ldap", "saml"] * 20, Role.STATUS),
+        ("seat_constrained", [0, 1, 0], Role.BOOLEAN),
+        ("seed", [0, 1, 0], Role.NUMERIC),
+        ("account_number", [f"10-4020-0001{n:02}" for n in range(30)], Role.ID),
+        ("display_name", ["Alerts", "Projects"] * 40, Role.TEXT),
+        ("value", ["true", "999", "on", ""] * 20, Role.TEXT),
+        ("size", ["44", "M", "52", "L"] * 20, Role.STATUS),
+    ],
+)
+def test_names_and_values_are_read_together(name: str, values: list[Any], role: Role) -> None:
+    """Zeros for never, references, ranks, digests, names of a secret's kind: each as people do."""
+    assert infer(evidence_of("things", [{name: value} for value in values]))[0].role is role
+
+
+@pytest.mark.parametrize(
+    ("table", "name", "sensitive"),
+    [
+        ("channels", "display_name", False),
+        ("users", "display_name", True),
+        ("posts", "owner_display_name", True),
+        ("reviews", "reviewer_name", True),
+        ("reviews", "product_name", False),
+        ("users", "auth_service", False),
+    ],
+)
+def test_whose_name_it_is_decides(table: str, name: str, sensitive: bool) -> None:
+    """A display name is personal where rows or the other words of the name are persons."""
+    rows = [{name: f"Kim {chr(97 + n)}"} for n in range(20)]
+    assert infer(evidence_of(table, rows))[0].sensitive is sensitive
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation, localcontext
+from decimal import Decimal
 from typing import Any
 
+from .live import Step, label, net_steps, number, row_steps, state_steps, transition_steps
 from .reading import Applied, parse_time
 
 
@@ -25,91 +26,52 @@ def label_of(image: Mapping[str, Any], field: str) -> str:
     """The label value of a row image."""
     if field not in image:
         return "(missing)"
-    value = image[field]
-    if value is None:
-        return "(null)"
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    return label(image[field])
 
 
-def number(value: object) -> Decimal | None:
-    """A number, also one written as text; None for anything else."""
-    if isinstance(value, bool) or not isinstance(value, int | str | Decimal):
-        return None
-    try:
-        found = Decimal(value)
-    except InvalidOperation:
-        return None
-    return found if found.is_finite() else None
+def _changes(_event: Applied, _field: str) -> Iterable[Any]:
+    yield Decimal(1)
 
 
-_Pairs = Iterable[tuple[str | None, Any]]
-
-
-def _changes(_event: Applied, _field: str) -> _Pairs:
-    yield None, Decimal(1)
-
-
-def _value(event: Applied, field: str) -> _Pairs:
+def _value(event: Applied, field: str) -> Iterable[Any]:
     value = number((event.after or {}).get(field))
     if value is not None:
-        yield None, value
+        yield value
 
 
-def _distinct(event: Applied, field: str) -> _Pairs:
+def _distinct(event: Applied, field: str) -> Iterable[Any]:
     value = (event.after or {}).get(field)
     if value is not None:
-        yield None, str(value)
+        yield str(value)
 
 
-def _nulls(event: Applied, field: str) -> _Pairs:
+def _nulls(event: Applied, field: str) -> Iterable[Any]:
     if event.after is not None and field in event.after:
-        yield None, Decimal(event.after[field] is None)
+        yield Decimal(event.after[field] is None)
 
 
-def _newest(event: Applied, field: str) -> _Pairs:
+def _newest(event: Applied, field: str) -> Iterable[Any]:
     value = (event.after or {}).get(field)
     if value is not None:
-        yield None, parse_time(value)
+        yield parse_time(value)
 
 
-def _net(event: Applied, field: str) -> _Pairs:
-    after, before = (number((image or {}).get(field)) for image in (event.after, event.before))
-    if event.op == "INSERT" and after is not None:
-        yield None, after
-    elif event.op == "UPDATE" and after is not None and before is not None:
-        with localcontext(prec=80):
-            yield None, after - before
-    elif event.op == "DELETE" and before is not None:
-        yield None, -before
-
-
-def _row(event: Applied, _field: str) -> _Pairs:
-    if event.op != "UPDATE":
-        yield None, Decimal(1 if event.op == "INSERT" else -1)
-
-
-def _state(event: Applied, field: str) -> _Pairs:
-    """Transitions only: an update that keeps the state moves nothing."""
-    images = (event.before, event.after)
-    old, new = (None if image is None else label_of(image, field) for image in images)
-    if old != new:
-        if old is not None:
-            yield old, Decimal(-1)
-        if new is not None:
-            yield new, Decimal(1)
-
-
-KINDS: dict[str, Callable[[Applied, str], _Pairs]] = {
+KINDS: dict[str, Callable[[Applied, str], Iterable[Any]]] = {
     "changes": _changes,
     "value": _value,
     "distinct": _distinct,
     "nulls": _nulls,
     "newest": _newest,
-    "net": _net,
-    "rows": _row,
-    "state": _state,
 }
-"""Kind of measure -> the (label of its own or None, value) pairs of an event."""
+"""Kind of measure -> the values that an event gives it."""
+
+STEPS: dict[str, Callable[[Iterable[Step], str], Iterable[tuple[int, Any, Decimal]]]] = {
+    "rows": lambda steps, _field: row_steps(steps),
+    "state": state_steps,
+    "net": net_steps,
+    "transition": transition_steps,
+}
+"""Kind of current-state measure -> the (at, label, value) rows of a table's steps."""
 
 
 def specs(
@@ -133,7 +95,7 @@ def specs(
         for kind, names in kinds.items():
             for name in names if kind != "key" else ():
                 for metric, spec in _field_specs(table, kind, name):
-                    if keyed or spec.kind not in ("net", "state"):
+                    if keyed or spec.kind not in STEPS:
                         yield metric, spec
 
 
@@ -147,7 +109,8 @@ def _field_specs(table: str, kind: str, name: str) -> Iterator[tuple[str, Spec]]
     elif kind == "id":
         yield f"{prefix}_cardinality", Spec(table, "distinct", name, inserts, "distinct")
     elif kind == "timestamp":
-        changed = ("INSERT", "UPDATE")
+        changed = ("INSERT", "UPDATE", "SNAPSHOT")
         yield f"{prefix}_freshness_seconds", Spec(table, "newest", name, changed, "last")
     elif kind in ("status", "boolean"):
         yield f"{table}_by_{name}", Spec(table, "state", name, aggregation="last")
+        yield f"{prefix}_transitions", Spec(table, "transition", name)

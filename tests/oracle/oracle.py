@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 
 from .buckets import AGGREGATIONS, QUANTILES, SECOND, Points, Rows, by_bucket, running, sums
-from .measures import KINDS, Spec, label_of, specs
+from .live import Live, replay
+from .measures import KINDS, STEPS, Spec, label_of, specs
 from .reading import Reading, parse_time
 
 __all__ = ["AGGREGATIONS", "LEVELS", "Oracle", "Points"]
@@ -31,14 +32,29 @@ class Oracle:
     Args:
         reading: the applied events.
         fields: table -> kind of field -> names, as in a plant's answers.
+        ordered: whether rows are as they came last, whatever their times say.
+
+    Attributes:
+        live: the keyed tables as they are after the last event.
     """
 
-    def __init__(self, reading: Reading, fields: Mapping[str, Mapping[str, Sequence[str]]]) -> None:
+    def __init__(
+        self,
+        reading: Reading,
+        fields: Mapping[str, Mapping[str, Sequence[str]]],
+        *,
+        ordered: bool = False,
+    ) -> None:
         self._events = {
             table: sorted(
                 (e for e in reading.applied if e.table == table), key=lambda e: (e.at, e.order)
             )
             for table in fields
+        }
+        self.live: dict[str, Live] = {
+            table: replay(self._events[table], kinds["key"], ordered=ordered)
+            for table, kinds in fields.items()
+            if "key" in kinds
         }
         self.specs = dict(specs(fields))
         self._rows: dict[tuple[str, str], dict[str, Rows]] = {}
@@ -52,6 +68,7 @@ class Oracle:
     ) -> dict[str, Points]:
         """Values by label value ("" without ``by``) and bucket of ``step`` seconds.
 
+        Transitions may be split by ``from``, ``to`` or ``from,to``.
         Buckets without rows are left out: 0 for counts and rates, nothing for values. Running
         metrics (``T_rows``, ``T_by_F``, freshness) asked for their last value have every bucket
         from the first to the last of their table, with the value at its end.
@@ -107,7 +124,7 @@ class Oracle:
         """
         name, how = str(answer["metric"]), str(answer["aggregation"])
         loose = 0.01 if how in QUANTILES else 0.03 if how == "distinct" else 1e-9
-        by = next((key for series in answer["series"] for key in series["labels"]), "")
+        by = next((",".join(series["labels"]) for series in answer["series"]), "")
         start, end = (parse_time(answer[key]) for key in ("from", "to"))
         expected = self._expected(name, answer["step"], how, by, (start, end))
         given = {
@@ -156,6 +173,18 @@ class Oracle:
         return self._rows[name, by]
 
     def _labelled(self, spec: Spec, by: str) -> Iterator[tuple[int, str, Any]]:
+        if spec.kind not in STEPS:
+            yield from self._of_events(spec, by)
+            return
+        steps = sorted(self.live[spec.table].steps, key=lambda step: step.at)
+        for at, label, value in STEPS[spec.kind](steps, spec.field):
+            if isinstance(label, tuple):
+                ends = dict(zip(("from", "to"), label, strict=True))
+                yield at, "".join(ends[each] for each in by.split(",") if each), value
+            else:
+                yield at, label, value
+
+    def _of_events(self, spec: Spec, by: str) -> Iterator[tuple[int, str, Any]]:
         tables = [spec.table] if spec.table else list(self._events)
         events = [event for table in tables for event in self._events[table]]
         if not spec.table:
@@ -164,8 +193,8 @@ class Oracle:
             if event.op in spec.ops:
                 image = event.after if event.after is not None else event.before or {}
                 label = label_of(image, by) if by else ""
-                for own, value in KINDS[spec.kind](event, spec.field):
-                    yield event.at, own if own is not None else label, value
+                for value in KINDS[spec.kind](event, spec.field):
+                    yield event.at, label, value
 
 
 def _runs(spec: Spec, how: str) -> bool:

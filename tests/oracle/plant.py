@@ -37,6 +37,10 @@ class Options:
         future: share dated 2099.
         without_id: share of events (clicks) that have no id; some repeat an earlier text, and are
             still events of their own.
+        delayed: share of the ordinary changes that come 10 min to 8 h after they happened, as late
+            updates and deletes do.
+        partial: share of updates whose images have the key and what changed, and nothing else.
+        bare: share of updates and deletes whose old image is the key alone, or (updates) none.
         batches: share of lines that hold several events, as a batch object or an array.
         blank_lines: empty lines strewn in; they count as lines but nothing is received.
     """
@@ -50,6 +54,9 @@ class Options:
     late: float = 0.0
     too_late: float = 0.0
     future: float = 0.0
+    delayed: float = 0.0
+    partial: float = 0.0
+    bare: float = 0.0
     without_id: float = 0.003
     batches: float = 0.0
     blank_lines: int = 5
@@ -129,7 +136,31 @@ class Planter:
                 previous = event
             else:
                 event = self.event(self.shop.change(at))
-            yield float(place), event
+            yield place + self._wait(), event
+
+    def _wait(self) -> float:
+        """How many places later than it happened a change stands."""
+        if not self.options.delayed or self.rng.random() >= self.options.delayed:
+            return 0.0
+        return self.rng.uniform(600, 8 * 3_600) * 1_000_000 / self.span * self.main
+
+    def _thinned(self, change: Change) -> Change:
+        """The change as a source that says less would tell it."""
+        rng, options = self.rng, self.options
+        key = FIELDS[change.table].get("key", ())
+        if options.partial and change.op == "UPDATE" and rng.random() < options.partial:
+            old, new = change.before or {}, change.after or {}
+            kept = {name for name in new if name in key or new[name] != old.get(name)}
+            change = replace(
+                change,
+                before={name: value for name, value in old.items() if name in kept},
+                after={name: value for name, value in new.items() if name in kept},
+            )
+        if options.bare and change.before and rng.random() < options.bare:
+            named = {name: value for name, value in change.before.items() if name in key}
+            alone = change.op == "DELETE" or rng.random() < 0.5
+            change = replace(change, before=named if alone else None)
+        return change
 
     def _without_id(self, at: int, previous: dict[str, Any] | None) -> dict[str, Any]:
         """An insert without an id; one in four says the same as the one before."""
@@ -157,7 +188,7 @@ class Planter:
         if change.ddl:
             event |= {"ddl_type": "ALTER", "ddl_command": change.ddl}
         elif change.table:
-            event |= _images(change, rng)
+            event |= _images(self._thinned(change), rng)
         if rng.random() < 0.5:
             event["metadata"] = {"database": "shop", "server": "db-1"}
         return event
@@ -179,7 +210,7 @@ class Planter:
     def _duplicates(self, ordinary: Sequence[tuple[float, dict[str, Any]]]) -> Iterator[Item]:
         """Copies placed later: two in three of the same event, one in three in other clothes."""
         for place, event in self.rng.choices(ordinary, k=self.duplicates):
-            later = self.rng.uniform(place, self.main + 1.0)
+            later = self.rng.uniform(place, max(place, float(self.main)) + 1.0)
             dressed = _redressed(event, self.rng) if self.rng.random() < 1 / 3 else event
             yield replace(self._item(later, dressed), outcome="duplicate", single=True)
 
@@ -320,7 +351,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--start", type=datetime.fromisoformat)
     parser.add_argument("--hours", type=float, default=6.0)
-    for name in ("late", "too-late", "future", "batches"):
+    for name in ("late", "too-late", "future", "delayed", "partial", "bare", "batches"):
         parser.add_argument(f"--{name}", type=float, default=0.0)
     given = vars(parser.parse_args())
     path, hours = given.pop("file"), given.pop("hours")

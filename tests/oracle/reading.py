@@ -14,7 +14,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-OPERATIONS = ("INSERT", "UPDATE", "DELETE", "DDL", "BEGIN", "COMMIT")
+OPERATIONS = ("INSERT", "UPDATE", "DELETE", "SNAPSHOT", "TRUNCATE", "DDL", "BEGIN", "COMMIT")
 DAY = 86_400 * 1_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -25,7 +25,14 @@ class Malformed(Exception):  # noqa: N818 - a finding, not a failure
 
 @dataclass(frozen=True)
 class Applied:
-    """An event that counts; ``order`` is its place in the file, ``at`` event time in µs."""
+    """An event that counts.
+
+    Attributes:
+        order: its place in the input.
+        at: event time, µs since the epoch.
+        position: what the source's position counts, larger for later: (place, order within it).
+        schema: of the table, '' when not told.
+    """
 
     order: int
     at: int
@@ -33,6 +40,13 @@ class Applied:
     op: str
     before: Mapping[str, Any] | None
     after: Mapping[str, Any] | None
+    position: tuple[int, int] = (0, 0)
+    schema: str = ""
+
+    @property
+    def rank(self) -> tuple[int, tuple[int, int], int]:
+        """What tells the order of two changes of a row."""
+        return self.at, self.position, self.order
 
 
 @dataclass
@@ -67,37 +81,59 @@ def read(
         path: the file.
         now: the present, for events from the future; None for the clock's.
         fixed: line number -> text that stands in for it, as after a replay of the quarantine.
-        lateness: µs that an event may be behind the newest of its source and table before it.
+        lateness: µs that an event may be behind the newest of its table before it.
     """
-    ahead = micros(now or datetime.now(UTC)) + 300 * 1_000_000
-    reading, seen, marks = Reading(), set[tuple[object, ...]](), dict[tuple[str, str], int]()
+    judge = Judge(now or datetime.now(UTC), lateness)
     for line, text in _lines(path, fixed or {}):
+        judge.take(text, line)
+    return judge.reading
+
+
+class Judge:
+    """Says of each event in order of arrival what becomes of it.
+
+    Args:
+        now: the present, for events from the future.
+        lateness: µs that an event may be behind the newest applied one of its source and table.
+    """
+
+    def __init__(self, now: datetime, lateness: int = DAY) -> None:
+        self.reading = Reading()
+        self._ahead = micros(now) + 300 * 1_000_000
+        self._lateness = lateness
+        self._seen: set[tuple[object, ...]] = set()
+        self._marks: dict[tuple[str, str], int] = {}
+
+    def take(self, text: bytes, line: int, source: str = "") -> None:
+        """Judge the event or events of a line; ``source`` is who brought it."""
         for place, item in enumerate(_items(text)):
-            reading.counts["received"] += 1
-            try:
-                identity, event = _event(item, reading.counts["received"])
-            except Malformed:
-                reading.bad.append(line)
-                reading.counts["quarantined"] += 1
-                continue
-            if identity is None:
-                identity = (line, place)
-            source = str(identity[0])
-            mark = marks.get((source, event.table), event.at)
-            if identity in seen:
-                reading.counts["duplicate"] += 1
-            elif event.at > ahead:
-                reading.future.append(line)
-                reading.counts["quarantined"] += 1
-            elif mark - event.at > lateness:
-                reading.late.append(line)
-                reading.counts["late"] += 1
-            else:
-                reading.applied.append(event)
-                reading.counts["applied"] += 1
-                marks[source, event.table] = max(mark, event.at)
-            seen.add(identity)
-    return reading
+            outcome = self._outcome(item, line, place, source)
+            self.reading.counts["received"] += 1
+            self.reading.counts[outcome] += 1
+
+    def _outcome(self, item: object, line: int, place: int, source: str) -> str:
+        reading = self.reading
+        try:
+            identity, event = _event(item, reading.counts["received"] + 1)
+        except Malformed:
+            reading.bad.append(line)
+            return "quarantined"
+        identity = identity or (source, line, place)
+        known = identity in self._seen
+        self._seen.add(identity)
+        table = (source, f"{event.schema}.{event.table}")
+        mark = self._marks.get(table, event.at)
+        if known:
+            return "duplicate"
+        if event.at > self._ahead:
+            reading.future.append(line)
+            return "quarantined"
+        if mark - event.at > self._lateness:
+            reading.late.append(line)
+            return "late"
+        reading.applied.append(event)
+        self._marks[table] = max(mark, event.at)
+        return "applied"
 
 
 def micros(moment: datetime) -> int:
@@ -160,4 +196,19 @@ def _event(item: object, order: int) -> tuple[tuple[object, ...] | None, Applied
     at = parse_time(item.get("timestamp"))
     name = f"{item.get('schema', '')}.{table}"
     identity = (item.get("source", ""), name, str(item["id"])) if "id" in item else None
-    return identity, Applied(order, at, table, op, images["before"], images["after"])
+    place, schema = _position(item.get("position")), str(item.get("schema") or "")
+    return identity, Applied(order, at, table, op, images["before"], images["after"], place, schema)
+
+
+def _position(given: object) -> tuple[int, int]:
+    """What a position counts: the LSN, or file and offset of a binary log, and the order in it."""
+    if not isinstance(given, dict):
+        return 0, 0
+    sub = int(given.get("sequence") or 0)
+    if "lsn" in given:
+        high, _, low = str(given["lsn"]).rpartition("/")
+        return (int(high or "0", 16) << 32) + int(low, 16 if high else 10), sub
+    if "position" in given:
+        number = str(given.get("file", "")).rpartition(".")[2]
+        return (int(number if number.isdecimal() else 0) << 40) + int(given["position"]), sub
+    return 0, sub

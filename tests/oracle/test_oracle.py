@@ -26,6 +26,9 @@ FIELDS = {
     }
 }
 
+STEADY = ("orders_channel", "payments_provider", "customers_country", "customers_tier")
+"""Status fields that no update of the plant changes."""
+
 
 def _line(number: int, second: int, op: str, before: object, after: object) -> str:
     event: dict[str, Any] = {"id": number, "table": "orders", "operation": op}
@@ -72,6 +75,7 @@ def small(tmp_path: Path) -> Oracle:
         ("orders_amount_sum", "count", [2]),
         ("orders_amount_sum", "last", [20.5]),
         ("orders_amount_net_sum", None, [30.5, -18.25]),
+        ("orders_status_transitions", None, [1]),
         ("orders_amount_null_ratio", None, [1 / 3]),
         ("orders_customer_cardinality", None, [2, 1]),
         ("orders_rows", None, [3, 3]),
@@ -88,9 +92,12 @@ def test_points_of_a_small_file(
 
 
 def test_states_of_a_small_file(small: Oracle) -> None:
-    """Rows by status follow the images; null and missing are states of their own."""
+    """Rows by status follow the live table; a missing field is null there."""
     ends = {k: list(v.values())[-1] for k, v in small.points("orders_by_status", 60).items()}
-    assert ends == {"new": 0, "paid": 1, "(null)": 1, "(missing)": 1}
+    assert ends == {"new": 0, "paid": 1, "(null)": 2}
+    moved = {T0 + MINUTE: 1.0}
+    assert small.points("orders_status_transitions", 60, by="from") == {"new": moved}
+    assert small.points("orders_status_transitions", 60, by="from,to") == {"newpaid": moved}
 
 
 def test_split_by_status(small: Oracle) -> None:
@@ -136,9 +143,10 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Oracle:
 
 
 def test_every_metric_answers_at_every_level(whole: Oracle) -> None:
-    """All metrics have points at all levels, but for changes that a table never has."""
+    """All metrics have points at all levels, but for changes that a table or field never has."""
     changes = ("updates_total", "deletes_total", "updated_rate", "deleted_rate")
     never = {f"{table}_{change}" for table in ("entries", "clicks") for change in changes}
+    never |= {f"{field}_transitions" for field in STEADY}
     for name in whole.names():
         for step in LEVELS.values():
             points = whole.points(name, step)

@@ -22,6 +22,9 @@ EVERYTHING = plant.Options(
     late=0.02,
     too_late=0.005,
     future=0.002,
+    delayed=0.02,
+    partial=0.3,
+    bare=0.5,
     batches=0.02,
     without_id=0.01,
 )
@@ -156,6 +159,21 @@ def test_hard_values_are_there(planted: tuple[Path, dict[str, Any], Reading]) ->
     (ddl,) = [e.at for e in reading.applied if e.op == "DDL"]
     assert gifts
     assert min(gifts) > ddl - 3_000_000
+
+
+def test_updates_come_whole_and_thin(planted: tuple[Path, dict[str, Any], Reading]) -> None:
+    """With all fields or what changed, with a whole old image, its key or none; some much later."""
+    _, _, reading = planted
+    events = [e for e in reading.applied if e.table == "orders"]
+    updates = [e for e in events if e.op == "UPDATE"]
+    assert {2, 3, 8} <= {len(e.after or {}) for e in updates}
+    assert {0, 1, 2, 8} <= {len(e.before or {}) for e in updates}
+    assert {1, 8} <= {len(e.before or {}) for e in events if e.op == "DELETE"}
+    newest, behind = 0, 0
+    for event in updates:
+        behind += event.at < newest - 600_000_000
+        newest = max(newest, event.at)
+    assert behind > 5
 
 
 def test_the_answers_stand_beside_the_file(planted: tuple[Path, dict[str, Any], Reading]) -> None:

@@ -1,13 +1,16 @@
-"""What every envelope format hands over: a `Change`, and the protocol that a format implements."""
+"""What every envelope format hands over: changes, and the protocol that a format implements."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
-from typing import Protocol
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from operator import attrgetter
+from typing import Any, Protocol
 
 import msgspec
 from msgspec import Raw
 
+from datawatch_lab.core.batches import Declared
 from datawatch_lab.core.values import Op
 
 NOTHING = Raw(b"")
@@ -25,6 +28,12 @@ OPERATIONS: dict[str, Op] = {
     "TRUNCATE": Op.TRUNCATE,
 }
 """Operation words in capitals, as Savegress and DataWatch write them, and what they mean."""
+
+Members = Mapping[str, Raw]
+"""The top-level members of an event, undecoded."""
+
+TableKey = tuple[str, str]
+"""Schema and table, as the envelope has them."""
 
 
 class Malformed(Exception):  # noqa: N818 - bad data is a result here, not an error of the program
@@ -66,6 +75,101 @@ class WordedChange(Change, kw_only=True, gc=False):
     op: str
 
 
+class ToldChange(WordedChange, kw_only=True, gc=False):
+    """A change that was worked out of another shape.
+
+    Attributes:
+        tx_order: order in the transaction.
+        rest: further members for ``extra``, as JSON without the braces.
+        declared: what the event says of its table.
+        follows: it happened at the time of the event before it, if it has no time of its own.
+    """
+
+    tx_order: int | None = None
+    rest: bytes = b""
+    declared: Declared | None = None
+    follows: bool = False
+
+
+COLUMNS = (
+    "id", "source", "schema", "table", "op", "timestamp", "transaction_id",
+    "position", "before", "after", "metadata", "ddl_type", "ddl_command",
+)  # fmt: skip
+"""What `Columns.values` has for every event."""
+
+
+@dataclass
+class Columns:
+    """The fields of events of one format, one entry an event.
+
+    Attributes:
+        values: by name of `COLUMNS`; a column that no event has may be missing.
+        tx_order: order in the transaction; None when the position tells.
+        rest: further members for ``extra``, as JSON without the braces, by index.
+        declared: what the events say of their tables.
+        follows: events without a time that happened when the event before them did.
+    """
+
+    values: dict[str, Sequence[Any]]
+    tx_order: Sequence[int | None] | None = None
+    rest: dict[int, bytes] = field(default_factory=dict)
+    declared: dict[TableKey, Declared] = field(default_factory=dict)
+    follows: Sequence[int] = ()
+
+
+def plain_columns(changes: Sequence[Change]) -> Columns:
+    """The columns of `WordedChange` structs."""
+    gathered = [list(column) for column in zip(*map(attrgetter(*COLUMNS), changes), strict=True)]
+    gathered = gathered or [[] for _ in COLUMNS]
+    return Columns(dict(zip(COLUMNS, gathered, strict=True)))
+
+
+def told_columns(changes: Sequence[ToldChange]) -> Columns:
+    """The columns of `ToldChange` structs."""
+    columns = plain_columns(changes)
+    columns.tx_order = [change.tx_order for change in changes]
+    columns.rest = {at: change.rest for at, change in enumerate(changes) if change.rest}
+    columns.follows = [at for at, change in enumerate(changes) if change.follows]
+    for change in changes:
+        if change.declared is not None:
+            key = change.schema or "", change.table or ""
+            columns.declared[key] = merged(columns.declared.get(key), change.declared)
+    return columns
+
+
+def merged(older: Declared | None, newer: Declared) -> Declared:
+    """What is known after a newer declaration; what that one does not speak of holds on."""
+    if older is None or older == newer:
+        return newer
+    key = older.key if newer.key is None else newer.key
+    return Declared(key, {**older.types, **newer.types})
+
+
+def members_of(item: bytes) -> dict[str, Raw]:
+    """The members of a JSON object; raises msgspec's errors for anything else."""
+    return msgspec.json.decode(item, type=dict[str, Raw])
+
+
+def inner(members: Mapping[str, Any]) -> bytes:
+    """JSON members without the braces; refuses what is not UTF-8, which a decoder does not see."""
+    text = msgspec.json.encode(members)[1:-1]
+    text.decode("utf-8")
+    return text
+
+
+def rest_of(members: Members, known: Collection[str]) -> bytes:
+    """The members that have no column, for ``extra``."""
+    left = {name: value for name, value in members.items() if name not in known}
+    return inner(left) if left else b""
+
+
+def text_of(member: Raw | None) -> str:
+    """A member that is a string; '' for what is none."""
+    if member is None or bytes(member)[:1] != b'"':
+        return ""
+    return str(msgspec.json.decode(member))
+
+
 class Envelope(Protocol):
     """One envelope format.
 
@@ -84,20 +188,22 @@ class Envelope(Protocol):
         ...
 
     @property
-    def known(self) -> frozenset[str]:
-        """Keys that become columns; all others go to ``extra``."""
-        ...
-
-    @property
-    def decode(self) -> Callable[[bytes], WordedChange]:
+    def decode(self) -> Callable[[bytes], Any]:
         """Decode one event; raises msgspec's errors when it is not exactly of this format."""
         ...
 
-    @property
-    def read(self) -> Callable[[bytes], WordedChange]:
-        """The same, with unknown fields passed over."""
+    def columns(self, changes: Sequence[Any]) -> Columns:
+        """The columns of what `decode` gave."""
         ...
 
-    def matches(self, keys: Collection[str]) -> bool:
-        """Whether an object with these top-level keys is of this format."""
+    def read(self, item: bytes, members: Members) -> Iterable[ToldChange]:
+        """The changes of any event of this format; one event may tell of several.
+
+        Raises:
+            Malformed: it is no event; msgspec's errors: a member cannot be read.
+        """
+        ...
+
+    def matches(self, members: Members) -> bool:
+        """Whether an object with these top-level members is of this format."""
         ...

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
-
 import msgspec
 
 from datawatch_lab.ingest.envelopes.base import WordedChange
+from datawatch_lab.ingest.envelopes.worded import Worded
 
 
 class _Change(WordedChange, kw_only=True, gc=False):
@@ -17,15 +16,8 @@ class _ExactChange(_Change, kw_only=True, gc=False, forbid_unknown_fields=True):
     pass
 
 
-class Savegress:
+class Savegress(Worded):
     """Events of the shape ``{operation, table, after | before, …}``."""
 
-    name = "Savegress"
-    marker = "operation"
-    known = frozenset(_Change.__struct_encode_fields__)
-    decode: Callable[[bytes], WordedChange] = msgspec.json.Decoder(_ExactChange).decode
-    read: Callable[[bytes], WordedChange] = msgspec.json.Decoder(_Change).decode
-
-    def matches(self, keys: Collection[str]) -> bool:
-        """Whether there is a key ``operation``."""
-        return self.marker in keys
+    def __init__(self) -> None:
+        super().__init__("Savegress", "operation", _ExactChange, _Change)

@@ -5,16 +5,21 @@ from __future__ import annotations
 from typing import Any
 
 from datawatch_lab.service.operation import Operation
-from datawatch_lab.service.operations import intake, metrics, trust, workspace
+from datawatch_lab.service.operations import columns, intake, late, metrics, sql, trust, workspace
 
 OPERATIONS: tuple[Operation[Any, Any], ...] = (
     workspace.health,
     workspace.status,
     workspace.tables,
+    columns.correct_column,
     metrics.list_metrics,
     metrics.get_metric,
     metrics.query,
     metrics.range_query,
+    late.corrections,
+    late.watermarks,
+    late.retention,
+    sql.sql,
     intake.post_event,
     intake.post_events,
     intake.submit_batch,

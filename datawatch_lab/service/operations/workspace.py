@@ -6,7 +6,7 @@ from datetime import datetime
 
 import msgspec
 
-from datawatch_lab.core.values import LedgerCounts, TableInfo
+from datawatch_lab.core.values import Column, LedgerCounts, TableInfo
 from datawatch_lab.engine import Engine, queries
 from datawatch_lab.service.answers import (
     ColumnAnswer,
@@ -50,6 +50,7 @@ def status(engine: Engine, ask: Nothing) -> StatusAnswer:
     ]
     oldest, newest = engine.span()
     heard = _last_received(engine)
+    since = engine.store.log_since()
     return StatusAnswer(
         str(engine.path),
         engine.version,
@@ -66,6 +67,7 @@ def status(engine: Engine, ask: Nothing) -> StatusAnswer:
         iso(newest),
         sources,
         *freshness(heard, newest, now, engine.settings.stale_after),
+        iso(since[0]) if since else None,
     )
 
 
@@ -92,6 +94,19 @@ def _last_received(engine: Engine) -> datetime | None:
     return max((each for each in times if each), default=None)
 
 
+def column_answer(column: Column) -> ColumnAnswer:
+    """A column as operations give it."""
+    return ColumnAnswer(
+        column.name,
+        column.type,
+        column.role.value,
+        column.confidence,
+        column.reason,
+        column.sensitive,
+        column.corrected_by,
+    )
+
+
 def _table(engine: Engine, table: TableInfo, heard: datetime | None) -> TableAnswer:
     seen = engine.table_counts(table)
     state, message = freshness(
@@ -101,10 +116,8 @@ def _table(engine: Engine, table: TableInfo, heard: datetime | None) -> TableAns
         name=table.name,
         rows=queries.row_count(engine, table),
         key=list(table.key),
-        columns=[
-            ColumnAnswer(c.name, c.type, c.role.value, c.confidence, c.reason, c.sensitive)
-            for c in table.columns
-        ],
+        key_from=table.key_from,
+        columns=[column_answer(each) for each in table.columns],
         schema=table.schema,
         events=seen.events,
         first_event=iso(seen.first_ts),

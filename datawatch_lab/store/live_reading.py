@@ -1,0 +1,126 @@
+"""Questions about live tables: rows by key, all rows, versions of rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import duckdb
+import polars as pl
+import pyarrow as pa
+
+from datawatch_lab.core.storage import LIVE_HEADS, LOG_SCHEMA, LiveRows
+from datawatch_lab.store.live_slots import HUGEINT, Slot, join_slots
+from datawatch_lab.store.live_state import HEADS, LiveTable
+from datawatch_lab.store.live_views import SAME_KEY, current_rows
+from datawatch_lab.store.sql import fetch_arrow, fetch_row, quote_identifier
+
+_KEYS = ("k_hi", "k_lo")
+_GIVEN = "wanted_keys"
+
+
+def read_rows(
+    con: duckdb.DuckDBPyConnection,
+    stored: LiveTable | None,
+    keys: pl.DataFrame,
+    fields: Sequence[str],
+) -> LiveRows:
+    """The stored rows of some keys, gone ones too; see `core.storage.Store.live_rows`."""
+    parts: list[pl.DataFrame] = []
+    wanted = keys.select(_KEYS)
+    if stored is None:
+        return _no_rows(fields)
+    slots = [slot for slot in stored.slots if slot.field in fields]
+    for source in _sources(stored, slots):
+        if wanted.height:
+            found = _look_up(con, source, wanted)
+            if found.height:
+                parts.append(found)
+                wanted = wanted.join(found.select(_KEYS), on=_KEYS, how="anti")
+    if not parts:
+        return _no_rows(fields)
+    return _as_rows(pl.concat(parts, how="diagonal"), slots, fields)
+
+
+def _sources(stored: LiveTable, slots: Sequence[Slot]) -> Iterator[str]:
+    """What to select from where; a key that an earlier one has is not asked of a later one."""
+    if stored.delta_rows:
+        columns = [*HEADS, "gone", *map(_fetched, slots)]
+        yield f"{', '.join(columns)} FROM {stored.delta}"
+    if stored.base_slots is not None:
+        held = [slot for slot in slots if slot.column in stored.base_slots]
+        columns = [*HEADS, "FALSE AS gone", *map(_fetched, held)]
+        yield f"{', '.join(columns)} FROM {stored.base}"
+    if stored.has_graves:
+        yield f"{', '.join(HEADS)}, TRUE AS gone FROM {stored.graves}"
+
+
+def _look_up(con: duckdb.DuckDBPyConnection, source: str, wanted: pl.DataFrame) -> pl.DataFrame:
+    con.register(_GIVEN, wanted.to_arrow())
+    try:
+        found = fetch_arrow(con, f"SELECT {source} a SEMI JOIN {_GIVEN} b ON {SAME_KEY}")
+    finally:
+        con.unregister(_GIVEN)
+    return pl.DataFrame(found)
+
+
+def _fetched(slot: Slot) -> str:
+    """Integers of 128 bits travel as text: Arrow has no type for all of them."""
+    return f"{slot.column}::VARCHAR AS {slot.column}" if slot.type == HUGEINT else slot.column
+
+
+def _as_rows(found: pl.DataFrame, slots: Sequence[Slot], fields: Sequence[str]) -> LiveRows:
+    heads = found.select(LIVE_HEADS.keys()).with_columns(pl.col("at").dt.replace_time_zone("UTC"))
+    return LiveRows(heads, join_slots(found, slots, fields))
+
+
+def _no_rows(fields: Sequence[str]) -> LiveRows:
+    return LiveRows(
+        pl.DataFrame(schema=LIVE_HEADS), pl.DataFrame(schema=dict.fromkeys(fields, pl.String))
+    )
+
+
+def scan_rows(
+    con: duckdb.DuckDBPyConnection, stored: LiveTable | None, fields: Sequence[str], chunk: int
+) -> Iterator[LiveRows]:
+    """Every current row in frames of about ``chunk`` rows; ``con`` is in a transaction."""
+    if stored is None:
+        return
+    slots = [slot for slot in stored.slots if slot.field in fields]
+    heads = [*HEADS, *(slot.column for slot in slots)]
+    columns = [*HEADS, "FALSE AS gone", *map(_fetched, slots)]
+    reader = con.sql(
+        f"SELECT {', '.join(columns)} FROM ({current_rows(stored, heads)})"
+    ).to_arrow_reader(chunk)
+    with reader:
+        for batch in reader:
+            frame = pl.DataFrame(pa.Table.from_batches([batch]))
+            if frame.height:
+                yield _as_rows(frame, slots, fields)
+
+
+def count_rows(con: duckdb.DuckDBPyConnection, stored: LiveTable | None) -> int:
+    """Rows that are not gone."""
+    if stored is None:
+        return 0
+    (rows,) = fetch_row(con, f"SELECT count(*) FROM ({current_rows(stored, ['k_lo'])})")
+    return int(rows)
+
+
+def read_versions(
+    con: duckdb.DuckDBPyConnection, table_id: int, keys: pl.DataFrame
+) -> pl.DataFrame:
+    """Versions of some keys with the events they came from, in order of seq."""
+    columns = ", ".join(f"l.{quote_identifier(name)}" for name in LOG_SCHEMA.names)
+    con.register(_GIVEN, keys.select(_KEYS).to_arrow())
+    try:
+        found = fetch_arrow(
+            con,
+            f"WITH v AS (SELECT a.* FROM current.versions a SEMI JOIN {_GIVEN} b ON {SAME_KEY} "
+            f"WHERE a.table_id = ?) SELECT v.k_hi, v.k_lo, {columns} "
+            "FROM v JOIN changes.log l ON l.seq = v.seq ORDER BY v.seq, v.k_hi, v.k_lo",
+            [table_id],
+        )
+    finally:
+        con.unregister(_GIVEN)
+    times = [pl.col(name).dt.replace_time_zone("UTC") for name in ("ts", "received")]
+    return pl.DataFrame(found).with_columns(times)

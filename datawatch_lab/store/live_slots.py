@@ -1,0 +1,315 @@
+"""Typed slots: how the values of a field go into columns that never change their type.
+
+A field that is sometimes an integer and sometimes text has two slots, and each row has its value in
+one of them. So no digit is lost when a type drifts, and no stored row is rewritten.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import polars as pl
+
+from datawatch_lab.core.values import Column, Role
+
+BIGINT, HUGEINT, DOUBLE = "BIGINT", "HUGEINT", "DOUBLE"
+BOOLEAN, VARCHAR, TIMESTAMP = "BOOLEAN", "VARCHAR", "TIMESTAMP"
+
+DECIMAL_DIGITS = 18
+"""Digits of a decimal slot, which then takes eight bytes a value."""
+
+MOST_SCALES = 6
+"""Decimal slots a field may have; decimal texts of further scales stay text."""
+
+EXACT_INTEGER = 2**53
+EXACT_DIGITS = 15
+"""Integers up to the first and decimals of so many digits are the same number as a double."""
+
+_SINGLE: dict[pl.DataType | type[pl.DataType], str] = {pl.Boolean: BOOLEAN, pl.Float64: DOUBLE}
+_WHOLE_AS_LABEL = 1e15  # up to here a whole float reads as an integer in labels
+_DECIMAL_TEXT = r"^-?[0-9]{1,29}(\.[0-9]{1,9})?$"
+_MOMENT_HEAD = re.compile(r"\d{4}-\d\d-\d\d")
+_ZONE = r"(Z|[+-][0-9]{2}:?[0-9]{2})$"
+_SECONDS = r"[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?"
+_DAY = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}"
+_MOMENT_FORMS = (
+    (f"{_DAY}T{_SECONDS}{_ZONE}", "%Y-%m-%dT%H:%M:%S%.f%#z"),
+    (f"{_DAY} {_SECONDS}{_ZONE}", "%Y-%m-%d %H:%M:%S%.f%#z"),
+    (f"{_DAY}T{_SECONDS}$", "%Y-%m-%dT%H:%M:%S%.f"),
+    (f"{_DAY} {_SECONDS}$", "%Y-%m-%d %H:%M:%S%.f"),
+)
+_WRITTEN_MOMENT = "%Y-%m-%dT%H:%M:%S%.6fZ"
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A column of a live table's base and delta.
+
+    Attributes:
+        number: its column is ``s<number>``; from 1, never used again within a generation.
+        field: whose values it holds.
+        type: SQL type.
+        exact: numbers only: every value so far is the same number as a double.
+        decimal: text only: every value so far is a decimal number of up to 29 and 9 digits.
+        moment: text only: every value so far is an ISO 8601 moment.
+    """
+
+    number: int
+    field: str
+    type: str
+    exact: bool = True
+    decimal: bool = False
+    moment: bool = False
+
+    @property
+    def column(self) -> str:
+        """Name of its column."""
+        return f"s{self.number}"
+
+    @property
+    def scale(self) -> int:
+        """Digits after the point of a decimal slot; 0 for others."""
+        return int(self.type[:-1].partition(",")[2]) if _is_decimal(self.type) else 0
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Values of a field that share a slot; null where a row's value is elsewhere."""
+
+    type: str
+    values: pl.Series
+    exact: bool = True
+    decimal: bool = False
+    moment: bool = False
+
+
+def fit_rows(
+    rows: pl.DataFrame, columns: Sequence[Column], slots: Sequence[Slot]
+) -> tuple[pl.DataFrame, tuple[Slot, ...]]:
+    """Lay rows out in slots.
+
+    Args:
+        rows: fields, typed as in `core.batches.RowFrame`.
+        columns: what is known of the fields.
+        slots: of the table, so far.
+
+    Returns:
+        The rows by slot column (HUGEINT as text; columns that would be all null are left out), and
+        the slots as they are with these rows: new ones added, what they say of their values
+        brought up to date.
+    """
+    known = {column.name: column for column in columns}
+    state = {(slot.field, slot.type): slot for slot in slots}
+    following = max((slot.number for slot in slots), default=0) + 1
+    laid: list[pl.Series] = []
+    for values in rows:
+        scales = {type_ for field, type_ in state if field == values.name and _is_decimal(type_)}
+        for piece in split(values, known.get(values.name), scales):
+            at = (values.name, piece.type)
+            slot = state.get(at)
+            if slot is None:
+                slot = Slot(following, *at, piece.exact, piece.decimal, piece.moment)
+                following += 1
+            state[at] = _joined(slot, piece)
+            laid.append(piece.values.alias(slot.column))
+    return pl.DataFrame(laid), tuple(state.values())
+
+
+def _joined(slot: Slot, piece: Piece) -> Slot:
+    return replace(
+        slot,
+        exact=slot.exact and piece.exact,
+        decimal=slot.decimal and piece.decimal,
+        moment=slot.moment and piece.moment,
+    )
+
+
+def split(values: pl.Series, column: Column | None, scales: set[str]) -> list[Piece]:
+    """The values of a field by slot type; nothing for a field that is all null.
+
+    Args:
+        values: Int64, Int128, Float64, Boolean or String.
+        column: what is known of the field; None for nothing.
+        scales: decimal types that the field has slots for.
+    """
+    if values.null_count() == len(values):
+        return []
+    if values.dtype in _SINGLE:
+        return [Piece(_SINGLE[values.dtype], values)]
+    if values.dtype == pl.Int128:
+        return _split_integers(values)
+    if values.dtype == pl.String:
+        return _split_texts(values, column or Column(name=values.name), scales)
+    return [_integers(values.cast(pl.Int64))]
+
+
+def _split_texts(values: pl.Series, column: Column, scales: set[str]) -> list[Piece]:
+    if column.type in ("integer", "number"):
+        return _split_numbers(values, scales)
+    if column.role is Role.TIMESTAMP:
+        moments, rest = read_moments(values)
+        return [*_unless_null(TIMESTAMP, moments), *_texts(rest)]
+    return _texts(values)
+
+
+def _integers(values: pl.Series) -> Piece:
+    exact = values.is_between(-EXACT_INTEGER, EXACT_INTEGER).all()
+    return Piece(BIGINT, values, exact=bool(exact))
+
+
+def _split_integers(values: pl.Series) -> list[Piece]:
+    """128-bit integers: those of 64 bits, and the others as text, which is how they travel."""
+    small = values.cast(pl.Int64, strict=False)
+    pieces = [_integers(small)] if small.null_count() < len(small) else []
+    large = _where(values, small.is_null())
+    return [*pieces, *_unless_null(HUGEINT, large.cast(pl.String), exact=False)]
+
+
+def _split_numbers(values: pl.Series, scales: set[str]) -> list[Piece]:
+    """Numeric text: what reads back with the same digits as a number, and the rest as text."""
+    pieces: list[Piece] = []
+    taken = set(scales)
+    rest = values
+    for scale in _scales_of(values):
+        type_ = f"DECIMAL({DECIMAL_DIGITS},{scale})" if scale else BIGINT
+        if scale and type_ not in taken and len(taken) >= MOST_SCALES:
+            continue
+        numbers = rest.cast(pl.Decimal(DECIMAL_DIGITS, scale) if scale else pl.Int64, strict=False)
+        same = (numbers.cast(pl.String) == rest).fill_null(value=False)
+        if not same.any():
+            continue
+        fitting = _where(numbers, same)
+        pieces.append(_decimals(type_, fitting, scale) if scale else _integers(fitting))
+        taken |= {type_} if scale else set()
+        rest = _where(rest, ~same)
+        if rest.null_count() == len(rest):
+            break
+    return [*pieces, *_texts(rest)]
+
+
+def _scales_of(values: pl.Series) -> Iterator[int]:
+    """Numbers of digits after the point: that of the first value, then all, frequent ones first."""
+    present = values.drop_nulls()
+    _, _, digits = present[0].partition(".")
+    if len(digits) <= DECIMAL_DIGITS:
+        yield len(digits)
+    scales = present.str.extract(r"^-?[0-9]+\.?([0-9]*)$").str.len_bytes().drop_nulls()
+    counted = scales.value_counts(sort=True).get_column(scales.name)
+    yield from (scale for scale in counted.to_list() if scale <= DECIMAL_DIGITS)
+
+
+def _decimals(type_: str, values: pl.Series, scale: int) -> Piece:
+    limit = 10 ** max(EXACT_DIGITS - scale, 0)
+    exact = scale <= EXACT_DIGITS and (values.cast(pl.Float64).abs() < limit).all()
+    return Piece(type_, values, exact=bool(exact))
+
+
+def read_moments(values: pl.Series) -> tuple[pl.Series, pl.Series]:
+    """ISO 8601 texts as Datetime[us] in UTC (no offset means UTC), and the texts that are none.
+
+    Days alone, fractions finer than a microsecond and dates that do not exist are none.
+    """
+    moments = pl.Series(values.name, [None], dtype=pl.Datetime("us")).new_from_index(0, len(values))
+    rest = values
+    for pattern, form in _MOMENT_FORMS:
+        read = _where(rest, rest.str.contains(pattern)).str.to_datetime(
+            form, time_unit="us", strict=False
+        )
+        read = read.dt.replace_time_zone(None) if "z" in form else read
+        if read.null_count() < len(read):
+            moments = moments.zip_with(moments.is_not_null(), read)
+            rest = _where(rest, read.is_null())
+        if rest.null_count() == len(rest):
+            break
+    return moments, rest
+
+
+def _texts(values: pl.Series) -> list[Piece]:
+    """Text, with whether all of it could be read as something better."""
+    if values.null_count() == len(values):
+        return []
+    first = values.drop_nulls()[0]
+    decimal = bool(re.match(_DECIMAL_TEXT, first)) and values.str.contains(_DECIMAL_TEXT).all()
+    moment = bool(_MOMENT_HEAD.match(first)) and _all_moments(values)
+    return [Piece(VARCHAR, values, exact=False, decimal=bool(decimal), moment=moment)]
+
+
+def _all_moments(values: pl.Series) -> bool:
+    _, rest = read_moments(values)
+    rest = rest.drop_nulls()
+    return bool(rest.str.to_date("%Y-%m-%d", strict=False).is_not_null().all())
+
+
+def _unless_null(type_: str, values: pl.Series, *, exact: bool = True) -> list[Piece]:
+    return [Piece(type_, values, exact=exact)] if values.null_count() < len(values) else []
+
+
+def _where(values: pl.Series, mask: pl.Series) -> pl.Series:
+    """The values where the mask is true, else null."""
+    return pl.select(pl.when(mask).then(values)).to_series().rename(values.name)
+
+
+def _is_decimal(type_: str) -> bool:
+    return type_.startswith("DECIMAL")
+
+
+def join_slots(stored: pl.DataFrame, slots: Sequence[Slot], fields: Sequence[str]) -> pl.DataFrame:
+    """Rows by field again, from columns by slot (HUGEINT as text).
+
+    A value is what it was: the same number, the same text as a label; a moment is ISO 8601 text of
+    the same moment. Fields of several types become the one type that holds all, text in doubt.
+    """
+    made: list[pl.Series] = []
+    for field in fields:
+        parts = [
+            (slot, stored[slot.column])
+            for slot in slots
+            if slot.field == field and slot.column in stored.columns
+        ]
+        held = [(slot, part) for slot, part in parts if part.null_count() < len(part)]
+        made.append(_joined_values(held, stored.height).alias(field))
+    return pl.DataFrame(made)
+
+
+def _joined_values(parts: list[tuple[Slot, pl.Series]], height: int) -> pl.Series:
+    if not parts:
+        return pl.Series([None], dtype=pl.String).new_from_index(0, height)
+    types = {slot.type for slot, _ in parts}
+    if len(parts) == 1:
+        return _read_back(*parts[0])
+    if types == {BIGINT, HUGEINT}:
+        return _first_of([part.cast(pl.Int128) for _, part in parts])
+    if types == {BIGINT, DOUBLE} and all(
+        part.is_between(-_WHOLE_AS_LABEL, _WHOLE_AS_LABEL).all()
+        for slot, part in parts
+        if slot.type == BIGINT
+    ):
+        return _first_of([part.cast(pl.Float64) for _, part in parts])
+    return _first_of([_as_text(*part) for part in parts])
+
+
+def _read_back(slot: Slot, values: pl.Series) -> pl.Series:
+    if slot.type == HUGEINT:
+        return values.cast(pl.Int128)
+    if slot.type == TIMESTAMP or _is_decimal(slot.type):
+        return _as_text(slot, values)
+    return values
+
+
+def _as_text(slot: Slot, values: pl.Series) -> pl.Series:
+    if slot.type == TIMESTAMP:
+        return values.dt.strftime(_WRITTEN_MOMENT)
+    texts = values.cast(pl.String)
+    if slot.type == DOUBLE:
+        small = values.abs() < _WHOLE_AS_LABEL
+        return texts.zip_with(~small, texts.str.replace(r"\.0$", "")) if small.any() else texts
+    return texts
+
+
+def _first_of(parts: Sequence[pl.Series]) -> pl.Series:
+    result = parts[0]
+    for part in parts[1:]:
+        result = result.zip_with(result.is_not_null(), part)
+    return result
