@@ -110,6 +110,22 @@ class Outcome:
     metavar="N",
     help="Replay at N times the pace of the events.  [default: as fast as possible]",
 )
+@click.option("--table", metavar="T", help="Table of CSV and Parquet rows.  [default: FILE's name]")
+@click.option(
+    "--time-column",
+    metavar="C",
+    help="Column of the rows' event times; '' for none.  [default: found by name and values]",
+)
+@click.option(
+    "--format",
+    type=click.Choice(["auto", "json", "csv", "parquet"]),
+    default="auto",
+    help="How FILE is read; auto: by its ending and first bytes.",
+)
+@click.option("--delimiter", metavar="C", default="", help="Of CSV fields.  [default: found]")
+@click.option(
+    "--header/--no-header", default=None, help="Whether CSV begins with names.  [default: found]"
+)
 @workspace_option
 @json_option
 def ingest(
@@ -118,19 +134,25 @@ def ingest(
     speed: float | None,
     workspace: Path | None,
     as_json: bool,
+    **rows: Any,
 ) -> None:
-    """Read files of change events into the workspace, each event exactly once.
+    """Read files of change events or of rows into the workspace, each exactly once.
 
-    FILE is NDJSON or a JSON array, plain, gzip or zstd; - reads standard input. An interrupted file
+    FILE is NDJSON, a JSON array or CSV, plain, gzip or zstd, or Parquet; - reads standard input.
+    Rows of CSV and Parquet are inserts into the table named after the file. An interrupted file
     goes on where it stopped; a finished one that is read again brings duplicates only. Malformed
     events are set aside and are no failure: see `datawatch quarantine`.
     """
     if follow and len(files) > 1:
         raise click.UsageError("--follow takes one FILE; start one command for each.")
+    rows["delimiter"] = rows["delimiter"].replace("\\t", "\t")
+    if len(rows["delimiter"].encode()) > 1:
+        raise click.UsageError("--delimiter is one character, or \\t for a tab.")
+    how = {"follow": follow, "speed": speed, **rows}
     outcomes: list[Outcome] = []
     with opened(workspace, "ingest", create=True) as handle, Interruption() as interruption:
         for file in files:
-            outcome = _take(handle, file, {"follow": follow, "speed": speed}, interruption)
+            outcome = _take(handle, file, how, interruption)
             outcomes.append(outcome)
             say(outcome.sentence())
             if interruption.signal:

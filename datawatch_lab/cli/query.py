@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,9 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from datawatch_lab.service.answers import QueryAnswer, SeriesAnswer
+    from datawatch_lab.service.operations.metrics import ComparisonAnswer
 
+COMPARISONS = ("previous_period", "same_hour_yesterday", "same_hour_last_week")
 _HEIGHT = 8
 _LAST = 5
 _MAX_SERIES = 30
@@ -25,19 +28,29 @@ _MAX_SERIES = 30
 @click.argument("metric")
 @click.option("--from", "start", metavar="TIME", help="Start: 2026-01-31T12:00, -1h, today.")
 @click.option("--to", "end", metavar="TIME", help="End.  [default: now, or where the data ends]")
-@click.option("--step", metavar="WIDTH", help="Points this far apart: 1s, 1m, 5m, 1h, 1d.")
+@click.option("--step", metavar="WIDTH", help="Points this far apart: 1s, 1m, 5m, 1h, 1d, 1w, 1mo.")
 @click.option(
     "--aggregation",
     metavar="NAME",
     help="avg, sum, count, min, max, p50, p90, p95, p99, rate, distinct or last.",
 )
-@click.option("--by", "group_by", metavar="LABEL", help="One series for each value of LABEL.")
+@click.option(
+    "--by",
+    "group_by",
+    metavar="LABEL",
+    help="One series for each value of LABEL; several with commas.",
+)
 @click.option(
     "--filter",
     "filters",
     multiple=True,
     metavar="LABEL=VALUE",
     help="Only rows whose label has the value; may be repeated.",
+)
+@click.option(
+    "--compare",
+    type=click.Choice(COMPARISONS),
+    help="Set the values beside those of an earlier time.",
 )
 @workspace_option
 @json_option
@@ -48,15 +61,17 @@ def query(metric: str, workspace: Path | None, as_json: bool, **how: Any) -> Non
     or the range that the data has when that is history.
     """
     step = how.pop("step")
-    filters = ",".join(how.pop("filters")) or None
-    asked = {**how, "filters": filters}
+    from datawatch_lab.service.operations.metrics import write_filters
+
+    asked = {**how, "filters": write_filters(how.pop("filters"))}
     with opened(workspace, "query") as handle:
         if step is not None:
             answer, course = handle.range(metric, step=step, **asked), None
         else:
             answer = handle.query(metric, **asked)
             is_alone = not as_json and not how["group_by"]
-            course = handle.range(metric, **asked) if is_alone else None
+            plain = {**asked, "compare": None}
+            course = handle.range(metric, **plain) if is_alone else None
     if as_json:
         print_json(answer)
     else:
@@ -71,6 +86,10 @@ def _show(answer: QueryAnswer, course: QueryAnswer | None) -> None:
     step = f", every {answer.step}" if answer.step else ""
     span = f"{text.moment(answer.start)} to {text.moment(answer.end)} UTC"
     out.print(shown(answer.metric, "bold"), shown(f"{answer.aggregation}, {span}{step}", "dim"))
+    comparison = getattr(answer, "comparison", None)
+    if comparison:
+        _show_comparison(out, answer, comparison)
+        return
     if not any(value is not None for each in answer.series for _, value in each.points):
         out.print("No data in this range.")
     elif answer.step is None:
@@ -84,8 +103,43 @@ def _show(answer: QueryAnswer, course: QueryAnswer | None) -> None:
         _show_sparks(out, answer)
 
 
+def _show_comparison(out: Console, answer: QueryAnswer, comparison: ComparisonAnswer) -> None:
+    """Values now and then with their difference: each point of one series, the last of several."""
+    from datawatch_lab.cli.show import grid, row
+    from datawatch_lab.cli.show import text as shown
+
+    if comparison.start is None or comparison.end is None:
+        out.print("There is no such earlier time.")
+        return
+    words = comparison.compare.replace("_", " ")
+    then = f"{text.moment(comparison.start)} to {text.moment(comparison.end)} UTC"
+    out.print(shown(f"beside {words}, {then}", "dim"))
+    now = {tuple(each.labels.items()): dict(each.points) for each in answer.series}
+    alone = len(comparison.series) == 1 and answer.step is not None
+    heads = ("Now", "Then", "Difference", "Change")
+    listed = grid(("Time (UTC)" if alone else "Series", *heads), numbers=heads)
+    for each in comparison.series[:_MAX_SERIES]:
+        values = now.get(tuple(each.labels.items()), {})
+        parts = list(zip(each.points, each.difference, each.ratio, strict=True))
+        for (at, old), difference, ratio in parts if alone else parts[-1:]:
+            row(
+                listed,
+                text.moment(at) if alone else _label_words(each.labels),
+                text.value(values.get(at), answer.unit),
+                text.value(old, answer.unit),
+                text.value(difference, answer.unit),
+                "–" if ratio is None else f"{ratio - 1:+.1%}",
+            )
+    out.print(listed)
+    _say_rest(out, len(comparison.series))
+
+
+def _label_words(labels: Mapping[str, str]) -> str:
+    return ", ".join(f"{name}={value}" for name, value in labels.items()) or "all"
+
+
 def _name(series: SeriesAnswer) -> str:
-    return ", ".join(f"{name}={value}" for name, value in series.labels.items()) or "all"
+    return _label_words(series.labels)
 
 
 def _show_values(out: Console, answer: QueryAnswer) -> None:

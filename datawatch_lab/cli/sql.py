@@ -27,7 +27,7 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 @click.option("--unmasked", is_flag=True, help="Show personal and secret values too.")
 @workspace_option
 @json_option
-def sql(  # noqa: PLR0913 — the options of a verb
+def sql(
     query: str,
     workspace: Path | None,
     as_json: bool,

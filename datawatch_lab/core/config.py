@@ -189,7 +189,7 @@ KEYS: tuple[Key, ...] = (
     *(
         Key(
             each.name,
-            _reader(each.name, each.default),
+            _reader(each.name, getattr(Settings(), each.name)),
             each.name,
             is_setting=True,
         )

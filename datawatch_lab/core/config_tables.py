@@ -69,5 +69,5 @@ def _role(where: str, given: object) -> Role:
     if given in roles:
         return Role(given)
     near = difflib.get_close_matches(str(given), roles, n=1)
-    guess = f"; did you mean {near[0]!r}?" if near else ""
+    guess = f"; did you mean {near[0]!r}?" if near else "."
     raise ValueError(f"{where}: no role {given!r}{guess} Roles: {', '.join(roles)}")

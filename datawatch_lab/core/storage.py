@@ -214,6 +214,7 @@ class Commit:
     measures: Sequence[MeasureDef] = ()  # new
     series: Sequence[SeriesDef] = ()  # new
     dropped_measures: Sequence[int] = ()  # their series and states go
+    dropped_series: Sequence[int] = ()  # their states go
     evidence: Mapping[int, bytes] = field(default_factory=dict)  # per table id, role evidence
     appends: MeasureAppends | None = None
     closes: pa.Table | None = None  # CLOSE_SCHEMA

@@ -54,7 +54,7 @@ class Answered:
         start, end: the range, widened to whole buckets.
         times: start of each bucket.
         ends: end of each bucket.
-        rows: values by sorted labels, one per bucket; NaN is no value.
+        rows: values by labels, one per bucket; NaN is no value.
         aggregation: its name, or ``formula``.
     """
 
@@ -70,7 +70,7 @@ class Answered:
         """The answer as series of points, in order of their labels."""
         return tuple(
             ResultSeries(dict(labels), points(self.times, self.rows[labels]))
-            for labels in sorted(self.rows)
+            for labels in sorted(self.rows, key=sorted)
         )
 
 
@@ -126,7 +126,7 @@ def _stored(engine: Engine, metric: MetricDef, window: Window, wanted: Wanted) -
         times=times[:-1],
         ends=times[1:],
         rows={
-            tuple(sorted(labels.items())): row
+            tuple(labels.items()): row
             for labels, row in zip(asked.groups, values, strict=True)
         },
         aggregation=asked.aggregation.value,

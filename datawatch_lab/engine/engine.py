@@ -204,6 +204,7 @@ class Engine:
             measures=derived.new_measures,
             series=derived.new_series,
             dropped_measures=derived.dropped,
+            dropped_series=derived.dropped_series,
             evidence=derived.evidence,
             appends=derived.appends,
             live=[each.change for each in derived.live],
@@ -326,6 +327,7 @@ class Engine:
             measures=derived.new_measures,
             series=derived.new_series,
             dropped_measures=derived.dropped,
+            dropped_series=derived.dropped_series,
             evidence=derived.evidence,
             appends=derived.appends,
             live=[each.change for each in derived.live],
@@ -343,7 +345,7 @@ class Engine:
             self._retention.look(self.clock.now(), force=True)
             self.store.compact()
         self._retention.look(self.clock.now())
-        self._retention.step()
+        self._retention.run(idle=idle)
 
     # ------------------------------------------------------------------ asking
 

@@ -31,7 +31,7 @@ from datawatch_lab.engine.history import History
 from datawatch_lab.engine.live import LiveResult, LiveTables
 from datawatch_lab.engine.registry import TableRegistry
 from datawatch_lab.engine.understanding import may_differ, understood
-from datawatch_lab.metrics.book import SeriesBook
+from datawatch_lab.metrics.book import SeriesBook, label_name
 from datawatch_lab.metrics.catalogue import metrics_of, reconcile
 from datawatch_lab.metrics.current import CURRENT, derive_current
 from datawatch_lab.metrics.evidence import Evidence, observe
@@ -48,6 +48,7 @@ class Derived:
     tables: list[TableInfo] = field(default_factory=list)  # new or changed
     new_measures: list[MeasureDef] = field(default_factory=list)
     dropped: list[int] = field(default_factory=list)
+    dropped_series: list[int] = field(default_factory=list)
     evidence_of: dict[int, Evidence] = field(default_factory=dict)
     appends: MeasureAppends | None = None
     new_series: tuple[SeriesDef, ...] = ()
@@ -194,6 +195,8 @@ class Measures:
         self.live.keep(derived.live)
         self.book.commit()
         self.book.drop(derived.dropped)
+        if derived.dropped_series:
+            self.book.drop_series(derived.dropped_series)
         self._evidence |= derived.evidence_of
         self._understood_with |= derived.understood
         for measure_id in derived.dropped:
@@ -241,11 +244,12 @@ class Measures:
         )
         old, new = set(split_fields(before)), set(split_fields(table))
         present = self._present(derived)
-        if old - new:  # a label that is gone would be counted twice if it came back
-            stale = [m.id for m in present if m.table_id == table.id and m.kind in _SPLIT]
-            self._drop(stale, derived)
-            present = self._present(derived)
-            old = new
+        gone_labels = {label_name(name) for name in old - new}
+        if gone_labels:  # they would be counted twice if they came back
+            split = [m.id for m in present if m.table_id == table.id and m.kind in _SPLIT]
+            derived.dropped_series += [
+                id_ for each in split for id_ in self.book.split_by(each, gone_labels)
+            ]
         made, gone = reconcile([table], present, next_id=self._next_id)
         self._drop(gone, derived)
         self._next_id = max([self._next_id, *(each.id + 1 for each in made)])

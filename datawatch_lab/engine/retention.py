@@ -40,6 +40,7 @@ _LEVELS: tuple[LevelName, ...] = ("1s", "1m", "5m", "1h", "1d")
 _LOOK_EVERY = timedelta(minutes=1)
 _WEIGH_EVERY = timedelta(minutes=10)
 _LEAST_ROWS = 2_000
+_FEW_ROWS = 2_000  # below that, statements cost more than rows do
 _ROWS = 20_000
 _MOST_ROWS = 500_000
 _SLACK = 0.98  # of the size that the log may have is left after it grew beyond it
@@ -47,18 +48,18 @@ _SLACK = 0.98  # of the size that the log may have is left after it grew beyond 
 
 @dataclass
 class Pace:
-    """Sizes slices by how long they take: doubled while quick, halved when slow."""
+    """Sizes slices by how long they take: doubled while quick or nearly empty, halved when slow."""
 
     size: float
     least: float
     most: float
 
-    def took(self, seconds: float) -> None:
-        """Learn from a slice of this size."""
-        if seconds > STEP_SECONDS:
-            self.size = max(self.least, self.size / 2)
-        elif seconds < STEP_SECONDS / 3:
+    def took(self, seconds: float, rows: int) -> None:
+        """Learn from a slice of this size: how long it took and how many rows it had."""
+        if rows < _FEW_ROWS or seconds < STEP_SECONDS / 3:
             self.size = min(self.most, self.size * 2)
+        elif seconds > STEP_SECONDS:
+            self.size = max(self.least, self.size / 2)
 
 
 def kept_by_level(settings: Settings) -> dict[LevelName, timedelta]:
@@ -156,6 +157,12 @@ class Retention:
                 edges[table_id] = edge
         return edges
 
+    def run(self, *, idle: bool) -> None:
+        """Do a step between two commits, or as many as fit into one's time when nothing waits."""
+        until = time.perf_counter() + STEP_SECONDS
+        while self.step() and idle and time.perf_counter() < until:
+            pass
+
     def step(self) -> bool:
         """Do one slice of what is due; returns whether it did anything."""
         while self._due:
@@ -181,22 +188,22 @@ class Retention:
             if start < first + width
         }
         began = time.perf_counter()
-        if folds:
-            self._store.fold_sketches(level, slices, _folded(self._store.expiring(level, slices)))
-        else:
-            self._drop(level, slices)
-        pace.took(time.perf_counter() - began)
+        rows = self._fold(level, slices) if folds else self._drop(level, slices)
+        pace.took(time.perf_counter() - began, rows)
         return True
 
-    def _drop(self, level: LevelName, slices: Mapping[int, datetime]) -> None:
+    def _fold(self, level: LevelName, slices: Mapping[int, datetime]) -> int:
+        finalised = _folded(self._store.expiring(level, slices))
+        return self._store.fold_sketches(level, slices, finalised)
+
+    def _drop(self, level: LevelName, slices: Mapping[int, datetime]) -> int:
         if not self._settings.archive:
-            self._store.drop_before(level, slices)
-            return
+            return self._store.drop_before(level, slices)
         expiring = self._store.expiring(level, slices)
         rows = _wide(expiring, self._names())
         with self._store.archiving(Path(self._settings.archive)) as (archive, step):
             archive.write_measures(level, rows, step)
-            self._store.drop_before(level, slices, archived=True)
+            return self._store.drop_before(level, slices, archived=True)
 
     def _log_step(self) -> bool:
         """Drop or archive the oldest part of the log, as far as every derivation has passed it."""
@@ -221,7 +228,7 @@ class Retention:
                 self._store.drop_log(to_seq, archived=True)
         else:
             self._store.drop_log(to_seq)
-        self._rows.took(time.perf_counter() - began)
+        self._rows.took(time.perf_counter() - began, to_seq - first + 1)
         return True
 
 

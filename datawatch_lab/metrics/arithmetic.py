@@ -19,6 +19,7 @@ from datawatch_lab.metrics.typed import (
     Scope,
     Typed,
     bounded,
+    by_row,
     each_row,
     wide,
 )
@@ -146,7 +147,9 @@ def _extreme(pick: Callable[[pl.Expr, pl.Expr], pl.Expr]) -> Rule:
         parts = [scope.number(each) for each in (node.this, *node.expressions)]
         found = parts[0]
         for each in parts[1:]:
-            other = found.value.is_null() | pick(each.value, found.value).fill_null(value=False)
+            other = found.value.is_null() | by_row(pick(each.value, found.value)).fill_null(
+                value=False
+            )
             found = scope.store(chosen(other, each, found))
         return found
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from datawatch_lab.core.values import SeriesDef
 
@@ -63,6 +63,21 @@ class SeriesBook:
             for each in self.of(measure_id):
                 self._remove(each)
             self._pending = [each for each in self._pending if each.measure_id != measure_id]
+
+    def split_by(self, measure_id: int, labels: Collection[str]) -> list[int]:
+        """Ids of a measure's series that have one of these labels."""
+        return [
+            each.id
+            for each in self.of(measure_id)
+            if any(name in labels for name, _ in each.labels)
+        ]
+
+    def drop_series(self, series_ids: Collection[int]) -> None:
+        """Forget series that are gone; their ids are not used again."""
+        gone = set(series_ids)
+        for each in [each for held in self._of.values() for each in held if each.id in gone]:
+            self._remove(each)
+        self._pending = [each for each in self._pending if each.id not in gone]
 
     def series(self, measure_id: int, labels: Labels = ()) -> int:
         """The id of the series with exactly these labels, new if need be; never `OTHER`."""

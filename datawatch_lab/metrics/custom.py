@@ -170,11 +170,15 @@ def _needs(custom: CustomMetric, program: Program, possible: tuple[Aggregation, 
 def aggregations_of(
     custom: CustomMetric, program: Program | None = None
 ) -> tuple[Aggregation, ...]:
-    """The aggregations that its rows can answer."""
+    """The aggregations that its states can answer.
+
+    Distinct sketches are large, so they are kept only where they are what is asked for.
+    """
     value = (program or program_of(custom)).value
     if value is None:
         return _COUNTED
-    return (*_OF_NUMBERS, A.DISTINCT) if value.kind == NUMBER else (*_COUNTED, A.DISTINCT)
+    plain = _OF_NUMBERS if value.kind == NUMBER else _COUNTED
+    return (*plain, A.DISTINCT) if custom.aggregation is A.DISTINCT else plain
 
 
 def metric_of(custom: CustomMetric) -> MetricDef:
@@ -223,15 +227,15 @@ def derive_custom(
     numbers = worked.numbers if worked else None
     values = (numbers.values, numbers.words, numbers.exact) if numbers else (None,)
     total = Rows(series, event, *values)
-    # of the column itself where the expression is one: doubles lose digits of large ids
-    hashed = rows[_BARE] if _BARE in rows.columns else worked.column if worked else None
-    hashes = None if hashed is None else hash_column(hashed)
+    hashes = None
+    if custom.aggregation is A.DISTINCT and worked is not None:
+        # of the column itself where the expression is one: doubles lose digits of large ids
+        hashes = hash_column(rows[_BARE] if _BARE in rows.columns else worked.column)
     _reduce(events, total, hashes, sink)
     if custom.group_by:
         series = _series_of(events, measure_id, custom, book, event)
         order = np.argsort(series, kind="stable")
-        is_distinct = custom.aggregation is A.DISTINCT and hashes is not None
-        split = hashes[order] if is_distinct and hashes is not None else None
+        split = None if hashes is None else hashes[order]
         _reduce(events, total.take(order, series[order]), split, sink)
 
 

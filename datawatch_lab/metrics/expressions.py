@@ -113,7 +113,7 @@ def rows_of(frame: Frame, at: Ints, used: Iterable[tuple[str, str]]) -> pl.DataF
     if len(at) == frame.height and bool((at == np.arange(len(at))).all()):
         return whole
     places = pl.Series(at).set(pl.Series(at < 0), None)
-    return whole.select(pl.all().gather(places)).with_columns(pl.lit(1.0).alias(ROW))
+    return whole.select(pl.all().gather(places)).with_columns(pl.col(ROW).fill_null(1.0))
 
 
 def _columns(frame: Frame, kind: str, name: str) -> list[pl.Series]:

@@ -140,7 +140,12 @@ def _number(scope: _Scope, node: exp.Expression) -> Run:
 def _binary(work: Callable[[Floats, Floats], Floats]) -> Callable[[_Scope, exp.Expression], Run]:
     def rule(scope: _Scope, node: exp.Expression) -> Run:
         left, right = _compile(scope, node.this), _compile(scope, node.expression)
-        return lambda values: _finite(work(left(values), right(values)))
+
+        def run(values: Values) -> Floats:
+            with np.errstate(all="ignore"):  # what is not finite becomes no value
+                return _finite(work(left(values), right(values)))
+
+        return run
 
     return rule
 
@@ -155,11 +160,6 @@ def _unary(work: Callable[[Floats], Floats]) -> Callable[[_Scope, exp.Expression
 
 def _finite(values: Floats) -> Floats:
     return np.where(np.isfinite(values), values, np.nan)
-
-
-def _divide(left: Floats, right: Floats) -> Floats:
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.asarray(left / right)
 
 
 def _round(scope: _Scope, node: exp.Expression) -> Run:
@@ -223,7 +223,7 @@ _RULES: Mapping[type[exp.Expression], Callable[[_Scope, exp.Expression], Run]] =
     exp.Add: _binary(lambda left, right: left + right),
     exp.Sub: _binary(lambda left, right: left - right),
     exp.Mul: _binary(lambda left, right: left * right),
-    exp.Div: _binary(_divide),
+    exp.Div: _binary(lambda left, right: left / right),
     exp.Nullif: _binary(_nullif),
     exp.Neg: _unary(lambda value: -value),
     exp.Abs: _unary(np.abs),

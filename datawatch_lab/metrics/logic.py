@@ -21,6 +21,7 @@ from datawatch_lab.metrics.typed import (
     Scope,
     Typed,
     boolean,
+    by_row,
     nothing,
 )
 
@@ -82,14 +83,14 @@ def _not(scope: Scope, node: exp.Expression) -> Typed:
 def _comparison(compare: Compare) -> Rule:
     def rule(scope: Scope, node: exp.Expression) -> Typed:
         _, (left, right) = scope.alike([node.this, node.expression])
-        return boolean(compare(left.value, right.value))
+        return boolean(by_row(compare(left.value, right.value)))
 
     return rule
 
 
 def _between(scope: Scope, node: exp.Expression) -> Typed:
     _, (value, low, high) = scope.alike([node.this, node.args["low"], node.args["high"]])
-    return boolean((value.value >= low.value) & (value.value <= high.value))
+    return boolean(by_row(value.value >= low.value) & by_row(value.value <= high.value))
 
 
 def _in(scope: Scope, node: exp.Expression) -> Typed:
@@ -104,7 +105,9 @@ def _in(scope: Scope, node: exp.Expression) -> Typed:
         plain = [float(each) if isinstance(each, Decimal) else each for each in constants]
         found = value.value.is_in(pl.lit(pl.Series(plain)).implode())
         return boolean(pl.when(value.value.is_not_null()).then(found))
-    return boolean(reduce(lambda a, b: a | b, (value.value == each.value for each in others)))
+    return boolean(
+        reduce(lambda a, b: a | b, (by_row(value.value == each.value) for each in others))
+    )
 
 
 def _is(scope: Scope, node: exp.Expression) -> Typed:
@@ -145,7 +148,7 @@ def _coalesce(scope: Scope, node: exp.Expression) -> Typed:
 
 def _nullif(scope: Scope, node: exp.Expression) -> Typed:
     kind, (value, other) = scope.alike([node.this, node.expression])
-    return chosen(value.value == other.value, nothing(kind), value)
+    return chosen(by_row(value.value == other.value), nothing(kind), value)
 
 
 def _like(flags: str) -> Rule:

@@ -6,6 +6,7 @@ sqlglot reads the text; only its tree is used. What a tree may hold is decided b
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from functools import lru_cache
 
@@ -17,6 +18,8 @@ from datawatch_lab.core.errors import InputError, NotFoundError, not_found
 
 MAX_LENGTH = 2_000
 """Characters that an expression may have."""
+
+_DISTINCT = re.compile(r"\bdistinct(?=\s*\()", re.IGNORECASE)
 
 Place = tuple[int, int]
 """Where something stands in a text: first and last character, from 0."""
@@ -38,7 +41,9 @@ def parse(text: str, what: str) -> exp.Expression:
     if len(text) > MAX_LENGTH:
         raise InputError(f"the {what} has {len(text):,} characters; the limit is {MAX_LENGTH:,}.")
     try:
-        found = [tree for tree in sqlglot.parse(text, dialect="duckdb") if tree is not None]
+        # a word of SQL that is a function here; as long as it was, so that places stay
+        read = _DISTINCT.sub("_istinct", text)
+        found = [tree for tree in sqlglot.parse(read, dialect="duckdb") if tree is not None]
     except ParseError as error:
         raise _unreadable(text, what, error) from None
     except (TokenError, RecursionError):
@@ -116,7 +121,7 @@ def pointer(text: str, place: Place) -> str:
 def function_name(node: exp.Expression) -> str:
     """What a node is called in a message: the function's name, or the words of the node."""
     if isinstance(node, exp.Anonymous):
-        return str(node.this).lower()
+        return str(node.this).lower().replace("_istinct", "distinct")
     if isinstance(node, exp.Func):
         return str(node.sql_name()).lower()
     return type(node).__name__.lower()

@@ -160,7 +160,7 @@ def plan(  # noqa: PLR0913 — the parts of a question, by keyword
         start, end, step = *_edged(edges, kept, sketch=sketch), None
     else:
         start, end = _range(start, end, step, origin, kept, sketch=sketch)
-    if chosen is A.DISTINCT and _is_distinct_in_total(metric) and (labels or wanted):
+    if chosen is A.DISTINCT and metric.measure is MeasureKind.VALUE and (labels or wanted):
         raise InputError(
             f"{metric.name}: distinct values are counted in total, not by label.",
             hint="Leave out the labels, or take another aggregation.",
@@ -216,13 +216,6 @@ def _edged(edges: Sequence[datetime], kept: Kept, *, sketch: bool) -> tuple[date
     narrowest = min(after - before for before, after in pairwise(edges))
     kept.check(level_of_edges(edges), narrowest, edges[0], sketch=sketch)
     return edges[0], edges[-1]
-
-
-def _is_distinct_in_total(metric: MetricDef) -> bool:
-    """Whether distinct sketches are kept for the total only."""
-    if metric.measure is MeasureKind.CUSTOM:
-        return metric.aggregation is not A.DISTINCT
-    return metric.measure is MeasureKind.VALUE
 
 
 def _needs_base(metric: MetricDef, aggregation: Aggregation) -> bool:

@@ -204,6 +204,15 @@ def each_row(value: pl.Expr) -> pl.Expr:
     return value * pl.col(ROW)
 
 
+def by_row(value: pl.Expr) -> pl.Expr:
+    """A comparison as a full column.
+
+    polars gives one value, and then fails, for a constant compared with what it found to be all
+    null.
+    """
+    return pl.when(pl.col(ROW) > 0).then(value)
+
+
 def bounded(exact: pl.Expr, value: pl.Expr) -> pl.Expr:
     """An exact result where 128 bits are sure to hold it, by its value as a double."""
     return pl.when(value.abs() < EXACT_BELOW).then(exact)

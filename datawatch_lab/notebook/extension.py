@@ -1,4 +1,4 @@
-"""The IPython extension: ``%load_ext datawatch_lab`` gives the magic ``%datawatch``."""
+"""The IPython extension: ``%load_ext datawatch_lab`` gives ``%datawatch`` and ``%%datawatch``."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
 _KEPT = "_datawatch_extension"
+_KINDS = ("line", "cell")
 _LINE = re.compile(rf"\s*%?{MAGIC}\s(?:.*\s)?(\S*)$")
 """The magic's line up to the cursor, with the sign and, under automagic, without."""
 
@@ -31,17 +32,18 @@ class Extension:
         self.ipython = ipython
         self.magics = Datawatch(ipython)
         self.found = Found()
-        self._before: Any = None
+        self._before: dict[str, Any] = {}
 
         def matcher(context: CompletionContext) -> SimpleMatcherResult:
-            return self._match_line(context)
+            return self._match(context)
 
         self.matcher = context_matcher(identifier=MAGIC)(matcher)  # it marks a function
 
     def load(self) -> None:
         """Add the magic and its completion; in a notebook, let plots show."""
         ipython = self.ipython
-        self._before = ipython.magics_manager.magics["line"].get(MAGIC)
+        kinds = ipython.magics_manager.magics
+        self._before = {kind: kinds[kind][MAGIC] for kind in _KINDS if MAGIC in kinds[kind]}
         ipython.register_magics(self.magics)
         completer = ipython.Completer
         completer.custom_matchers = [*completer.custom_matchers, self.matcher]
@@ -53,10 +55,11 @@ class Extension:
 
         The workspace that the magic opened is closed, unless somebody else holds it.
         """
-        lines = self.ipython.magics_manager.magics["line"]
-        lines.pop(MAGIC, None)
-        if self._before is not None:
-            lines[MAGIC] = self._before
+        for kind in _KINDS:
+            known = self.ipython.magics_manager.magics[kind]
+            known.pop(MAGIC, None)
+            if kind in self._before:
+                known[MAGIC] = self._before[kind]
         self.ipython.magics_manager.registry.pop(type(self.magics).__name__, None)
         completer = self.ipython.Completer
         completer.custom_matchers = [
@@ -64,6 +67,23 @@ class Extension:
         ]
         restore(self.found)
         self.magics.release()
+
+    def _match(self, context: CompletionContext) -> SimpleMatcherResult:
+        if context.full_text.lstrip().startswith(f"%%{MAGIC}"):
+            return self._match_cell(context)
+        return self._match_line(context)
+
+    def _match_cell(self, context: CompletionContext) -> SimpleMatcherResult:
+        """Names of the workspace at the cursor of a cell of SQL, where no Python is offered."""
+        lines = context.full_text.lstrip("\n").split("\n")
+        place = context.cursor_line - (context.full_text.count("\n") - len(lines) + 1)
+        before = "\n".join([*lines[:place], context.text_until_cursor])
+        fragment, words = self.magics.complete_cell(before, "\n".join(lines))
+        return {
+            "completions": [SimpleCompletion(each, type="name") for each in words],
+            "matched_fragment": fragment,
+            "suppress": True,
+        }
 
     def _match_line(self, context: CompletionContext) -> SimpleMatcherResult:
         """Words that may stand at the cursor; on the magic's own line no Python is offered."""

@@ -1,17 +1,20 @@
-"""The magic ``%datawatch``: open a workspace and look at it without writing Python."""
+"""The magics ``%datawatch`` and ``%%datawatch``: look at a workspace, and ask it with SQL."""
 
 from __future__ import annotations
 
+import argparse
 import difflib
 import shlex
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
-from IPython.core.magic import Magics, line_magic, magics_class
+from IPython.core.magic import Magics, line_cell_magic, magics_class
 
 from datawatch_lab.core.errors import DataWatchError
+from datawatch_lab.notebook.completion import OPTIONS, suggest
+from datawatch_lab.notebook.frames import pandas_frame, polars_frame
 from datawatch_lab.notebook.objects import Lab, connect
 from datawatch_lab.notebook.objects import open as open_lab
 
@@ -25,6 +28,10 @@ HELP = f"""%{MAGIC} open [PATH or URL]   open a workspace file, or reach a serve
 %{MAGIC} ledger               what became of everything received
 %{MAGIC} quarantine           events that were set aside, and why
 %{MAGIC} help                 this
+
+%%{MAGIC} [NAME] [--polars] [--limit N] [--unmasked]
+SELECT …                       one query over live.*, changes.* and metrics.*; gives a data frame,
+                               or calls it NAME
 
 Without `open` it is ${{DATAWATCH_WORKSPACE}}, else ./datawatch.duckdb.
 In Python it is `{_NAME}`:
@@ -54,9 +61,11 @@ class Datawatch(Magics):
             "help": self._help,
         }
 
-    @line_magic
-    def datawatch(self, line: str) -> Any:
-        """Look at a DataWatch workspace; `%datawatch help` lists what there is."""
+    @line_cell_magic
+    def datawatch(self, line: str, cell: str | None = None) -> Any:
+        """Look at a DataWatch workspace, or ask it with SQL; `%datawatch help` says how."""
+        if cell is not None:
+            return self._sql(line, cell)
         try:
             word, *rest = shlex.split(line) or ["status"]
         except ValueError as error:
@@ -90,6 +99,39 @@ class Datawatch(Magics):
                 del self._names[_NAME]
             self._own.close()
             self._own = None
+
+    # --------------------------------------------------------------------- SQL
+
+    def _sql(self, line: str, cell: str) -> Any:
+        """Run a cell of SQL; a data frame, or None when it was given a name."""
+        how = _read_options(line)
+        try:
+            answer = self._lab().workspace.sql(cell, how.limit, masked=not how.unmasked)
+        except DataWatchError as error:
+            raise UsageError(f"%%{MAGIC}: {error}") from None
+        frame = polars_frame(answer) if how.polars else pandas_frame(answer)
+        if answer.truncated and how.limit is None:
+            print(f"Cut at {answer.limit}; there is more.")  # noqa: T201 — the user is told
+        if how.name is None:
+            return frame
+        self._names[how.name] = frame
+        return None
+
+    def complete_cell(self, before: str, whole: str) -> tuple[str, list[str]]:
+        """The fragment at the cursor of a cell of SQL, and what may stand there.
+
+        Args:
+            before: the cell up to the cursor, its first line included.
+            whole: the cell.
+        """
+        first, newline, rest = before.partition("\n")
+        if not newline:
+            fragment = first.rpartition(" ")[2]
+            return fragment, [each for each in OPTIONS if each.startswith(fragment)]
+        lab = self._found()
+        if lab is None:
+            return "", []
+        return suggest(rest, whole.partition("\n")[2], lab)
 
     # --------------------------------------------------------------------- subcommands
 
@@ -172,3 +214,26 @@ def _at_most(most: int, rest: list[str], word: str) -> None:
     if len(rest) > most:
         wanted = "takes no argument" if most == 0 else "takes one argument at most"
         raise UsageError(f"%{MAGIC} {word} {wanted}; got {' '.join(rest)!r}.")
+
+
+class _Options(argparse.ArgumentParser):
+    """Options of ``%%datawatch``; what is wrong with them is said without ending the program."""
+
+    def error(self, message: str) -> NoReturn:
+        """Refuse the line."""
+        raise UsageError(f"%%{MAGIC}: {message}. See `%{MAGIC} help`.")
+
+
+def _read_options(line: str) -> argparse.Namespace:
+    parser = _Options(prog=f"%%{MAGIC}", add_help=False)
+    parser.add_argument("name", nargs="?")
+    parser.add_argument("--polars", action="store_true")
+    parser.add_argument("--limit", type=int)
+    parser.add_argument("--unmasked", action="store_true")
+    try:
+        found = parser.parse_args(shlex.split(line))
+    except ValueError as error:
+        raise UsageError(f"%%{MAGIC}: {line!r} cannot be read: {error}.") from None
+    if found.name is not None and not found.name.isidentifier():
+        raise UsageError(f"%%{MAGIC}: {found.name!r} is no name that Python knows.")
+    return found

@@ -6,13 +6,17 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+from msgspec import UnsetType
+
 from datawatch_lab.core.durations import format_duration, parse_duration
 from datawatch_lab.core.errors import InputError
 from datawatch_lab.notebook import markup
 from datawatch_lab.notebook.answer import Answer
 from datawatch_lab.notebook.listing import Listing
-from datawatch_lab.service.answers import MetricAnswer
+from datawatch_lab.service.answers import MetricAnswer, QueryAnswer, SeriesAnswer
 from datawatch_lab.service.handle import Workspace
+from datawatch_lab.service.operations.metrics import ComparedAnswer
 from datawatch_lab.views.format import unit_mark
 
 if TYPE_CHECKING:
@@ -180,7 +184,7 @@ class Metric:
             step: width of a bucket; None for what suits the range.
             how: ``start``, ``end``, ``aggregation``, ``by``, ``where``; see the class.
         """
-        width = None if step is None else format_duration(parse_duration(step))
+        width = _step_text(step)
         asked = question(self.workspace, last=last, **how)
         return Answer(self.workspace.range(self.name, step=width, **asked))
 
@@ -196,6 +200,7 @@ class Metric:
         kind: str = "line",
         title: str = "",
         width: int | None = None,
+        compare: str | None = None,
         **how: Any,
     ) -> Any:
         """The points as a HoloViews object; the bucket that is not over yet is dashed.
@@ -206,9 +211,37 @@ class Metric:
             kind: ``line``, or ``bar`` for the newest value of each series.
             title: by default the metric and its aggregation.
             width: in pixels; None fills the cell.
+            compare: also show the values of an earlier time; see `compare`.
             how: ``start``, ``end``, ``aggregation``, ``by``, ``where``; see the class.
         """
+        if compare is not None:
+            beside = self.compare(compare, last, step=step, **how)
+            return beside.plot(kind=kind, title=title, width=width)
         return self.range(last, step=step, **how).plot(kind=kind, title=title, width=width)
+
+    def compare(
+        self,
+        to: str = "previous_period",
+        last: Span | None = None,
+        *,
+        step: Span | None = None,
+        **how: Any,
+    ) -> Answer:
+        """The points beside those of an earlier time, as one answer with the label ``range``.
+
+        Args:
+            to: ``previous_period``, ``same_hour_yesterday`` or ``same_hour_last_week``; the last
+                two by the clock of the workspace's time zone.
+            last: a duration back from now.
+            step: width of a bucket; None for what suits the range.
+            how: ``start``, ``end``, ``aggregation``, ``by``, ``where``; see the class.
+
+        The earlier points stand at the times of the later ones, so that they lie upon each other;
+        ``raw.comparison`` has their own times, the differences and the ratios.
+        """
+        width = _step_text(step)
+        asked = question(self.workspace, last=last, **how)
+        return _beside(self.workspace.range(self.name, step=width, compare=to, **asked))
 
     def live(
         self,
@@ -250,6 +283,25 @@ class Metric:
             markup.paragraph(markup.name(self.name), markup.soft(self.table)),
             markup.table(["", ""], [(markup.soft(key), said) for key, said in rows]),
         )
+
+
+def _beside(raw: QueryAnswer) -> Answer:
+    """An answer with its comparison as series of the same answer, told apart by ``range``."""
+    if not isinstance(raw, ComparedAnswer) or isinstance(raw.comparison, UnsetType):
+        return Answer(raw)
+    name = raw.comparison.compare.replace("_", " ")
+    now = [SeriesAnswer({"range": "now", **each.labels}, each.points) for each in raw.series]
+    then = [
+        SeriesAnswer({"range": name, **each.labels}, each.points) for each in raw.comparison.series
+    ]
+    return Answer(msgspec.structs.replace(raw, series=now + then))
+
+
+def _step_text(step: Span | None) -> str | None:
+    """A step as the service takes it; months are no duration, so texts go as they are."""
+    if step is None or isinstance(step, str):
+        return step
+    return format_duration(parse_duration(step))
 
 
 def unit_words(unit: str) -> str:

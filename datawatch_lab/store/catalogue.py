@@ -27,6 +27,8 @@ _Labels = tuple[tuple[str, str], ...]
 
 def save_definitions(con: duckdb.DuckDBPyConnection, commit: Commit) -> None:
     """Store what a commit says about tables, measures, series and evidence."""
+    if commit.dropped_series:
+        _drop_series(con, commit.dropped_series)
     if commit.dropped_measures:
         _drop_measures(con, commit.dropped_measures)
     if commit.tables:
@@ -172,16 +174,34 @@ def _replace(con: duckdb.DuckDBPyConnection, target: str, key: str, table: pa.Ta
     append(con, target, table)
 
 
+_STATES = (
+    "partials",
+    "new_partials",
+    "bins",
+    "new_bins",
+    "registers",
+    "new_registers",
+    "corrections",
+    "quantiles",
+)
+
+
+def _drop_series(con: duckdb.DuckDBPyConnection, series: Sequence[int]) -> None:
+    gone = pa.table({"id": pa.array(list(series), pa.int32())})
+    for table in _STATES:
+        run_with(con, gone, f"DELETE FROM measures.{table} WHERE series IN (SELECT id FROM given)")
+    run_with(con, gone, "DELETE FROM meta.series WHERE id IN (SELECT id FROM given)")
+
+
 def _drop_measures(con: duckdb.DuckDBPyConnection, measures: Sequence[int]) -> None:
     ids = pa.table({"id": pa.array(list(measures), pa.int32())})
     con.register("dropped", ids)
     try:
-        for table in ("partials", "bins", "registers"):
-            for prefix in ("", "new_"):
-                con.execute(
-                    f"DELETE FROM measures.{prefix}{table} WHERE series IN (SELECT s.id "
-                    "FROM meta.series s JOIN dropped d ON s.measure_id = d.id)"
-                )
+        for table in _STATES:
+            con.execute(
+                f"DELETE FROM measures.{table} WHERE series IN (SELECT s.id "
+                "FROM meta.series s JOIN dropped d ON s.measure_id = d.id)"
+            )
         con.execute("DELETE FROM meta.series WHERE measure_id IN (SELECT id FROM dropped)")
         con.execute("DELETE FROM meta.measures WHERE id IN (SELECT id FROM dropped)")
         drop_custom(con, measures)

@@ -9,30 +9,75 @@ idea of what time it is, so old files and live data are treated alike.
 
 from __future__ import annotations
 
+import time
+
 import duckdb
 
 from datawatch_lab.store.measures import KINDS, REGISTERS, StateKind
 from datawatch_lab.store.sql import fetch_row
 
 COMPACT_ROWS = 250_000
-"""Appended rows of each kind that one call merges at most, oldest first."""
+"""Appended rows of each kind that one slice merges at most, oldest first."""
+
+SLICE_ROWS = 50_000
+SLICE_SECONDS = 0.1
+LEAST_ROWS = 5_000
+_ALL = 2**62
 
 FINE_REGISTERS = 4_096
 """A distinct sketch with more fine registers than this is folded to 2^14 coarse ones."""
 
 
+class Pass:
+    """One compaction of all that was appended up to its beginning, in slices of bounded time.
+
+    A slice is a transaction of its own, so a commit never waits for more than one; slices get
+    smaller when one takes longer than `SLICE_SECONDS`.
+    """
+
+    def __init__(self, con: duckdb.DuckDBPyConnection, rows: int = SLICE_ROWS) -> None:
+        self.rows = rows
+        self._open = {
+            kind.table: (kind, upto)
+            for kind in KINDS
+            for (upto,) in (_number(con, f"SELECT max(rowid) FROM measures.new_{kind.table}"),)
+        }
+
+    @property
+    def is_over(self) -> bool:
+        """Whether all slices are done."""
+        return not self._open
+
+    def slice(self, con: duckdb.DuckDBPyConnection) -> int:
+        """Merge one slice of one kind within the caller's transaction; returns rows saved."""
+        began = time.perf_counter()
+        table, (kind, upto) = next(iter(self._open.items()))
+        saved, done = _compact_kind(con, kind, self.rows, upto)
+        if done:
+            del self._open[table]
+        took = time.perf_counter() - began
+        if took > SLICE_SECONDS:
+            self.rows = max(LEAST_ROWS, self.rows // 2)
+        elif took < SLICE_SECONDS / 3:
+            self.rows = min(COMPACT_ROWS, self.rows * 2)
+        return saved
+
+
 def compact_states(con: duckdb.DuckDBPyConnection, limit: int = COMPACT_ROWS) -> int:
     """Merge states within the caller's transaction; returns rows saved."""
-    return sum(_compact_kind(con, kind, limit) for kind in KINDS)
+    return sum(_compact_kind(con, kind, limit, _ALL)[0] for kind in KINDS)
 
 
-def _compact_kind(con: duckdb.DuckDBPyConnection, kind: StateKind, limit: int) -> int:
+def _compact_kind(
+    con: duckdb.DuckDBPyConnection, kind: StateKind, limit: int, upto: int
+) -> tuple[int, bool]:
+    """Merge the oldest rows up to a row number; gives rows saved, and whether none are left."""
     source = f"measures.new_{kind.table}"
-    first, last, count = _number(con, f"SELECT min(rowid), max(rowid), count(*) FROM {source}")
-    if not count:
-        return 0
+    first, newest, count = _number(con, f"SELECT min(rowid), max(rowid), count(*) FROM {source}")
+    if not count or first > upto:
+        return 0, True
     # deleted rows leave gaps in the row numbers, so this takes at most ``limit`` rows
-    last = min(last, first + limit - 1)
+    last = min(newest, upto, first + limit - 1)
     con.execute(
         f"""
 CREATE OR REPLACE TEMP TABLE merged AS
@@ -55,7 +100,7 @@ FROM {source} p WHERE p.rowid <= ? GROUP BY p.level, p.series, p.bucket{kind.key
         f"INSERT INTO {source} ({columns}, fresh) SELECT {columns}, FALSE FROM merged WHERE hot"
     )
     con.execute("DROP TABLE merged")
-    return saved
+    return saved, last >= min(newest, upto)
 
 
 def _fold_registers(con: duckdb.DuckDBPyConnection) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime, timedelta
@@ -34,7 +35,7 @@ from datawatch_lab.store import retention
 from datawatch_lab.store.archive import Archive
 from datawatch_lab.store.catalogue import load_catalogue, load_tables, load_version
 from datawatch_lab.store.commits import write_commit
-from datawatch_lab.store.compaction import compact_meta, compact_states
+from datawatch_lab.store.compaction import SLICE_ROWS, Pass, compact_meta
 from datawatch_lab.store.corrections import (
     append_closes,
     read_closed,
@@ -106,6 +107,8 @@ class DuckStore:
         self._next_quarantine = int(last) + 1
         self._closed = False
         self._archived = False
+        self._pass: Pass | None = None
+        self._compact_rows = SLICE_ROWS
 
     @classmethod
     def open(
@@ -244,7 +247,7 @@ class DuckStore:
             keys: ``k_hi``, ``k_lo``, distinct.
             fields: the fields wanted; those that were never stored are null.
         """
-        with self._live_snapshot() as (con, tables):
+        with self._live_snapshot(timed=False) as (con, tables):
             return read_rows(con, tables.get(table.id), keys, fields)
 
     def live_scan(
@@ -336,17 +339,39 @@ class DuckStore:
         """Name of a table's typed view in the schema ``changes``; None when not known."""
         return self._views.name(table_id)
 
-    def compact(self) -> int:
+    @property
+    def compacting(self) -> bool:
+        """Whether a compaction that was begun has slices left; `compact` goes on with it."""
+        return self._pass is not None
+
+    def compact(self, seconds: float | None = None) -> int:
         """Merge states of buckets that have several; returns rows saved. Same answers after.
 
-        One transaction of bounded work; safe to kill. Call it every few seconds while data comes.
-        Check-points when the write-ahead log is long, so that a restart need not replay it.
+        Works in transactions of about a tenth of a second; safe to kill. Call it every few seconds
+        while data comes. Check-points at the end when the write-ahead log is long, so that a
+        restart need not replay it.
+
+        Args:
+            seconds: begin no slice after so long; None to do all that was appended until now.
         """
-        with self._write() as con:
-            saved = compact_states(con) + compact_meta(con)
-        with self._writing:
-            if not self._closed and self._wal_bytes() > CHECKPOINT_BYTES:
-                self._checkpoint()
+        until = None if seconds is None else time.perf_counter() + seconds
+        saved = 0
+        if self._pass is None:
+            with self._write() as con:
+                self._pass = Pass(con, self._compact_rows)
+        while not self._pass.is_over:
+            with self._write() as con:
+                saved += self._pass.slice(con)
+            if until is not None and time.perf_counter() >= until:
+                break
+        self._compact_rows = self._pass.rows
+        if self._pass.is_over:
+            self._pass = None
+            with self._write() as con:
+                saved += compact_meta(con)
+            with self._writing:
+                if not self._closed and self._wal_bytes() > CHECKPOINT_BYTES:
+                    self._checkpoint()
         return saved
 
     def compact_live(self, horizon: datetime | None = None, *, least: int | None = None) -> int:
@@ -373,19 +398,20 @@ class DuckStore:
 
     def drop_before(
         self, level: LevelName, cutoffs: Mapping[int, datetime], *, archived: bool = False
-    ) -> None:
-        """Delete states of a level older than the cut-off of their table (by table id)."""
+    ) -> int:
+        """Delete states of a level older than the cut-off of their table; gives rows deleted."""
         with self._write() as con:
-            retention.drop_before(con, level, cutoffs)
+            dropped = retention.drop_before(con, level, cutoffs)
             if archived:
                 retention.count_step(con)
+        return dropped
 
     def fold_sketches(
         self, level: LevelName, cutoffs: Mapping[int, datetime], finalised: pa.Table
-    ) -> None:
-        """Put finalised quantiles in the place of old sketches; see `store.retention`."""
+    ) -> int:
+        """Put finalised quantiles in the place of old sketches; gives rows deleted."""
         with self._write() as con:
-            retention.fold_sketches(con, level, cutoffs, finalised)
+            return retention.fold_sketches(con, level, cutoffs, finalised)
 
     def drop_log(self, to_seq: int, *, archived: bool = False) -> None:
         """Delete the log up to a sequence number; what it held stays counted."""

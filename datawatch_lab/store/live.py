@@ -9,7 +9,7 @@ the base without the keys of the delta, and the delta. See `live_state` for the 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from itertools import cycle
 
@@ -29,7 +29,7 @@ from datawatch_lab.store.live_fold import (
 )
 from datawatch_lab.store.live_slots import Slot, fit_rows
 from datawatch_lab.store.live_state import LiveTable, LiveTables, delta_sql, load_live
-from datawatch_lab.store.live_views import SAME_KEY, live_sql
+from datawatch_lab.store.live_views import live_sql
 from datawatch_lab.store.sql import append, quote_identifier, run_with
 
 
@@ -174,59 +174,71 @@ def _statements(plan: LivePlan, ids: Iterable[int]) -> dict[str, str]:
 
 def put(con: duckdb.DuckDBPyConnection, stored: LiveTable | None, change: LiveChange) -> LiveTable:
     """Store the rows of a change; returns how the table is kept then."""
-    id_ = change.table.id
+    generation = 1
     if stored is not None and change.restart:
-        stored = _drop(con, stored)
-    elif stored is None:
-        stored = LiveTable(id_)
-    if not stored.slots and not stored.delta_rows:
-        con.execute(delta_sql(stored).replace("CREATE TABLE", "CREATE TABLE IF NOT EXISTS"))
-        con.execute("DELETE FROM meta.live_tables WHERE table_id = ?", [id_])
-        con.execute("INSERT INTO meta.live_tables VALUES (?, ?)", [id_, stored.generation])
-    heads, rows = change.put.heads, change.put.rows
-    if not heads.height:
-        return stored
-    laid, slots = fit_rows(rows, change.table.columns, stored.slots)
-    _save_slots(con, stored, slots)
-    keys = heads.select("k_hi", "k_lo").to_arrow()
-    if stored.delta_rows:
-        run_with(con, keys, f"DELETE FROM {stored.delta} a USING given b WHERE {SAME_KEY}")
+        _drop(con, stored)
+        generation = stored.generation + 1
+        stored = None
+    heads = change.put.heads
+    laid, slots = fit_rows(change.put.rows, change.table.columns, stored.slots if stored else ())
+    narrow = bool((heads["k_hi"] == 0).all()) and (stored is None or stored.narrow)
+    if stored is None:
+        stored = LiveTable(change.table.id, generation, slots, narrow)
+        _create(con, stored)
+    else:
+        stored = _adapt(con, stored, slots, narrow=narrow)
+    if stored.delta_rows and heads.height:
+        keys = heads.select("k_hi", "k_lo").to_arrow()
+        run_with(con, keys, f"DELETE FROM {stored.delta} a USING given b WHERE {stored.same_key}")
     append(con, stored.delta, _physical(heads, laid))
-    return replace(stored, slots=slots, delta_rows=stored.delta_rows + heads.height)
+    return replace(stored, delta_rows=stored.delta_rows + heads.height)
 
 
 def _physical(heads: pl.DataFrame, laid: pl.DataFrame) -> pa.Table:
     return heads.select(LIVE_HEADS.keys()).hstack(laid.get_columns()).to_arrow()
 
 
-def _drop(con: duckdb.DuckDBPyConnection, stored: LiveTable) -> LiveTable:
-    """Forget every row, slot and version; what follows has tables of its own."""
+def _create(con: duckdb.DuckDBPyConnection, stored: LiveTable) -> None:
+    con.execute(delta_sql(stored))
+    con.execute(
+        "INSERT INTO meta.live_tables VALUES (?, ?, ?)",
+        [stored.id, stored.generation, stored.narrow],
+    )
+    _save_slots(con, stored.id, stored.slots)
+
+
+def _drop(con: duckdb.DuckDBPyConnection, stored: LiveTable) -> None:
+    """Forget every row, slot and version."""
     for table in (stored.delta, stored.base, stored.graves):
         con.execute(f"DROP TABLE IF EXISTS {table}")
-    con.execute("DELETE FROM meta.live_slots WHERE table_id = ?", [stored.id])
-    con.execute("DELETE FROM current.versions WHERE table_id = ?", [stored.id])
-    return LiveTable(stored.id, stored.generation + 1)
+    for table in ("meta.live_tables", "meta.live_slots", "current.versions"):
+        con.execute(f"DELETE FROM {table} WHERE table_id = ?", [stored.id])
 
 
-def _save_slots(con: duckdb.DuckDBPyConnection, stored: LiveTable, slots: Sequence[Slot]) -> None:
-    """Add the columns of new slots, and remember the slots that are new or have changed."""
-    known = {slot.number for slot in stored.slots}
+def _adapt(
+    con: duckdb.DuckDBPyConnection, stored: LiveTable, slots: tuple[Slot, ...], *, narrow: bool
+) -> LiveTable:
+    """Make room for new slots, and remember what has changed; most often nothing has."""
+    if narrow != stored.narrow:
+        con.execute("UPDATE meta.live_tables SET narrow = FALSE WHERE table_id = ?", [stored.id])
+    if slots == stored.slots:
+        return replace(stored, narrow=narrow)
+    known = {slot.number: slot for slot in stored.slots}
     for slot in slots:
         if slot.number not in known:
             con.execute(f"ALTER TABLE {stored.delta} ADD COLUMN {slot.column} {slot.type}")
-    for slot in set(slots) - set(stored.slots):
-        if slot.number in known:
-            con.execute(
-                "DELETE FROM meta.live_slots WHERE table_id = ? AND number = ?",
-                [stored.id, slot.number],
-            )
-        con.execute(
-            "INSERT INTO meta.live_slots VALUES (?, ?, ?, ?, ?, ?, ?)",
-            [
-                *(stored.id, slot.number, slot.field, slot.type),
-                *(slot.exact, slot.decimal, slot.moment),
-            ],
-        )
+    changed = [slot for slot in slots if known.get(slot.number) != slot]
+    con.execute(
+        "DELETE FROM meta.live_slots WHERE table_id = ? AND number IN (SELECT unnest(?))",
+        [stored.id, [slot.number for slot in changed]],
+    )
+    _save_slots(con, stored.id, changed)
+    return replace(stored, slots=slots, narrow=narrow)
+
+
+def _save_slots(con: duckdb.DuckDBPyConnection, table_id: int, slots: Sequence[Slot]) -> None:
+    rows = [{"table_id": table_id, **asdict(slot)} for slot in slots]
+    append(con, "meta.live_slots", pa.Table.from_pylist(rows) if rows else pa.table({}))
 
 
 def _versions(changes: Sequence[LiveChange]) -> pa.Table:

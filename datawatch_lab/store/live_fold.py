@@ -15,15 +15,14 @@ import duckdb
 
 from datawatch_lab.store.live_slots import Slot
 from datawatch_lab.store.live_state import HEADS, LiveTable, base_sql, graves_sql
-from datawatch_lab.store.live_views import SAME_KEY
 from datawatch_lab.store.sql import fetch_row
 
 FOLD_ROWS = 200_000
 """Rows that one call folds at most."""
 
 SMALL_DELTA, LARGE_DELTA = 10_000, 500_000
-BASE_SHARE = 100
-"""A delta is folded when it has a hundredth of the base, within these bounds."""
+BASE_SHARE = 50
+"""A delta is folded when it has a fiftieth of the base, within these bounds."""
 
 
 def delta_limit(stored: LiveTable) -> int:
@@ -58,9 +57,9 @@ def fold(
     (gone,) = fetch_row(con, "SELECT count(*) FILTER (gone) FROM folded")
     stored = _prepare(con, stored, gone=bool(gone))
     if stored.base_rows:
-        con.execute(f"DELETE FROM {stored.base} a USING folded b WHERE {SAME_KEY}")
+        con.execute(f"DELETE FROM {stored.base} a USING folded b WHERE {stored.same_key}")
     if stored.has_graves:
-        con.execute(f"DELETE FROM {stored.graves} a USING folded b WHERE {SAME_KEY}")
+        con.execute(f"DELETE FROM {stored.graves} a USING folded b WHERE {stored.same_key}")
     _insert(con, stored, gone=int(gone), rows=taken)
     con.execute(f"DELETE FROM {stored.delta} WHERE rowid <= ?", [last])
     con.execute("DROP TABLE folded")

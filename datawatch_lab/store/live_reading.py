@@ -11,7 +11,7 @@ import pyarrow as pa
 from datawatch_lab.core.storage import LIVE_HEADS, LOG_SCHEMA, LiveRows
 from datawatch_lab.store.live_slots import HUGEINT, Slot, join_slots
 from datawatch_lab.store.live_state import HEADS, LiveTable
-from datawatch_lab.store.live_views import SAME_KEY, current_rows
+from datawatch_lab.store.live_views import current_rows
 from datawatch_lab.store.sql import fetch_arrow, fetch_row, quote_identifier
 
 _KEYS = ("k_hi", "k_lo")
@@ -31,14 +31,17 @@ def read_rows(
         return _no_rows(fields)
     slots = [slot for slot in stored.slots if slot.field in fields]
     for source in _sources(stored, slots):
-        if wanted.height:
-            found = _look_up(con, source, wanted)
-            if found.height:
-                parts.append(found)
-                wanted = wanted.join(found.select(_KEYS), on=_KEYS, how="anti")
+        found = _look_up(con, source, wanted, narrow=stored.narrow)
+        if found.height:
+            parts.append(found)
+        if found.height == wanted.height:
+            break
+        if found.height:
+            wanted = wanted.join(found.select(_KEYS), on=_KEYS, how="anti")
     if not parts:
         return _no_rows(fields)
-    return _as_rows(pl.concat(parts, how="diagonal"), slots, fields)
+    found = parts[0] if len(parts) == 1 else pl.concat(parts, how="diagonal")
+    return _as_rows(found, slots, fields)
 
 
 def _sources(stored: LiveTable, slots: Sequence[Slot]) -> Iterator[str]:
@@ -54,13 +57,20 @@ def _sources(stored: LiveTable, slots: Sequence[Slot]) -> Iterator[str]:
         yield f"{', '.join(HEADS)}, TRUE AS gone FROM {stored.graves}"
 
 
-def _look_up(con: duckdb.DuckDBPyConnection, source: str, wanted: pl.DataFrame) -> pl.DataFrame:
+def _look_up(
+    con: duckdb.DuckDBPyConnection, source: str, wanted: pl.DataFrame, *, narrow: bool
+) -> pl.DataFrame:
+    """Rows of a source by key; looked up by half of the key, which takes half the time."""
     con.register(_GIVEN, wanted.to_arrow())
     try:
-        found = fetch_arrow(con, f"SELECT {source} a SEMI JOIN {_GIVEN} b ON {SAME_KEY}")
+        found = pl.DataFrame(
+            fetch_arrow(con, f"SELECT {source} a SEMI JOIN {_GIVEN} b ON a.k_lo = b.k_lo")
+        )
     finally:
         con.unregister(_GIVEN)
-    return pl.DataFrame(found)
+    if narrow and (wanted["k_hi"] == 0).all():
+        return found
+    return found.join(wanted, on=_KEYS, how="semi")
 
 
 def _fetched(slot: Slot) -> str:
@@ -115,9 +125,10 @@ def read_versions(
     try:
         found = fetch_arrow(
             con,
-            f"WITH v AS (SELECT a.* FROM current.versions a SEMI JOIN {_GIVEN} b ON {SAME_KEY} "
-            f"WHERE a.table_id = ?) SELECT v.k_hi, v.k_lo, {columns} "
-            "FROM v JOIN changes.log l ON l.seq = v.seq ORDER BY v.seq, v.k_hi, v.k_lo",
+            f"WITH v AS (SELECT a.* FROM current.versions a SEMI JOIN {_GIVEN} b "
+            "ON a.k_lo = b.k_lo AND a.k_hi = b.k_hi WHERE a.table_id = ?) "
+            f"SELECT v.k_hi, v.k_lo, {columns} FROM v JOIN changes.log l ON l.seq = v.seq "
+            "ORDER BY v.seq, v.k_hi, v.k_lo",
             [table_id],
         )
     finally:

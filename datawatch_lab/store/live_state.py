@@ -26,6 +26,7 @@ class LiveTable:
         id: of the table.
         generation: grows when the table starts over; part of the names of its tables.
         slots: of its fields.
+        narrow: ``k_hi`` is 0 in every row, so ``k_lo`` alone is the key.
         base_slots: columns of slots that the base has; None when there is no base.
         has_graves: whether there is a table of gone keys.
         delta_rows, base_rows: at most so many rows are there.
@@ -34,6 +35,7 @@ class LiveTable:
     id: int
     generation: int = 1
     slots: tuple[Slot, ...] = ()
+    narrow: bool = True
     base_slots: frozenset[str] | None = None
     has_graves: bool = False
     delta_rows: int = 0
@@ -59,6 +61,12 @@ class LiveTable:
         """Name of its table of gone keys."""
         return f"current.graves_{self.id:d}_{self.generation:d}"
 
+    @property
+    def same_key(self) -> str:
+        """The condition that rows ``a`` and ``b`` have one key; half the work when narrow."""
+        wide = "" if self.narrow else " AND a.k_hi = b.k_hi"
+        return f"a.k_lo = b.k_lo{wide}"
+
     def in_base(self, column: str) -> str:
         """An expression for a head or slot column of the base, which may not have it yet."""
         if column in HEADS or column in (self.base_slots or ()):
@@ -74,9 +82,9 @@ LiveTables = Mapping[int, LiveTable]
 def load_live(con: duckdb.DuckDBPyConnection) -> dict[int, LiveTable]:
     """What is stored; reads no rows of a live table."""
     tables = {
-        id_: LiveTable(id_, generation)
-        for id_, generation in con.execute(
-            "SELECT table_id, generation FROM meta.live_tables"
+        id_: LiveTable(id_, generation, narrow=narrow)
+        for id_, generation, narrow in con.execute(
+            "SELECT table_id, generation, narrow FROM meta.live_tables"
         ).fetchall()
     }
     for id_, *slot in con.execute(

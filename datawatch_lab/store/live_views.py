@@ -21,7 +21,6 @@ _DECIMAL_PLACES = 9
 _DECIMAL_TEXT = f"DECIMAL(38, {_DECIMAL_PLACES})"
 _ISO = "%Y-%m-%dT%H:%M:%S.%fZ"
 _UNSEEN = {"integer": BIGINT, "number": DOUBLE, "boolean": "BOOLEAN"}
-SAME_KEY = "a.k_hi = b.k_hi AND a.k_lo = b.k_lo"
 
 
 def live_sql(table: TableInfo, name: str, stored: LiveTable | None) -> str:
@@ -62,7 +61,7 @@ def current_rows(stored: LiveTable, columns: Sequence[str]) -> str:
         return fresh
     settled = _listed([stored.in_base(column) for column in columns])
     return (
-        f"SELECT {settled} FROM {stored.base} a ANTI JOIN {stored.delta} b ON {SAME_KEY} "
+        f"SELECT {settled} FROM {stored.base} a ANTI JOIN {stored.delta} b ON {stored.same_key} "
         f"UNION ALL {fresh}"
     )
 

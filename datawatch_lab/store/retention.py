@@ -83,8 +83,8 @@ def oldest_buckets(
 
 def drop_before(
     con: duckdb.DuckDBPyConnection, level: LevelName, cutoffs: Mapping[int, datetime]
-) -> None:
-    """Delete what a level has of buckets that start before the cut-off of their table.
+) -> int:
+    """Delete what a level has of buckets before the cut-off of their table; gives rows deleted.
 
     At level 1d, what runs from the beginning of time (rows of a table, rows by state, the newest
     value) is carried in a bucket at the beginning, so that sums over all time stay what they were.
@@ -96,23 +96,25 @@ def drop_before(
     """
     _with_cutoffs(con, cutoffs)
     carried = _carried(con) if level == "1d" else None
-    for kind in KINDS:
-        for table in (kind.table, f"new_{kind.table}"):
-            _drop(con, f"measures.{table}", level)
-    for table in ("quantiles", "corrections"):
-        _drop(con, f"measures.{table}", level)
+    tables = [table for kind in KINDS for table in (kind.table, f"new_{kind.table}")]
+    dropped = sum(
+        _drop(con, f"measures.{table}", level) for table in (*tables, "quantiles", "corrections")
+    )
     if carried is not None:
         append(con, "measures.partials", carried)
     con.execute("DROP TABLE kept_from")
+    return dropped
 
 
-def _drop(con: duckdb.DuckDBPyConnection, table: str, level: LevelName) -> None:
-    con.execute(
+def _drop(con: duckdb.DuckDBPyConnection, table: str, level: LevelName) -> int:
+    (count,) = fetch_row(
+        con,
         f"DELETE FROM {table} p USING kept_from k WHERE p.level = ?::UTINYINT "
         "AND p.series = k.series AND p.bucket < k.cutoff "
         "AND p.bucket < (SELECT max(cutoff) FROM kept_from)",
         [LEVEL_NUMBERS[level]],
     )
+    return int(count)
 
 
 def _carried(con: duckdb.DuckDBPyConnection) -> pa.Table:
@@ -179,8 +181,8 @@ def fold_sketches(
     level: LevelName,
     cutoffs: Mapping[int, datetime],
     finalised: pa.Table,
-) -> None:
-    """Put finalised quantiles in the place of the sketches of old buckets.
+) -> int:
+    """Put finalised quantiles in the place of the sketches of old buckets; gives rows deleted.
 
     A bucket that has its quantiles keeps them: what came for it later cannot be merged in.
 
@@ -199,10 +201,10 @@ def fold_sketches(
         "USING (series, bucket)",
     )
     _with_cutoffs(con, cutoffs)
-    for kind in (BINS, REGISTERS):
-        for table in (kind.table, f"new_{kind.table}"):
-            _drop(con, f"measures.{table}", level)
+    tables = [table for kind in (BINS, REGISTERS) for table in (kind.table, f"new_{kind.table}")]
+    dropped = sum(_drop(con, f"measures.{table}", level) for table in tables)
     con.execute("DROP TABLE kept_from")
+    return dropped
 
 
 def log_span(con: duckdb.DuckDBPyConnection) -> tuple[int, int]:

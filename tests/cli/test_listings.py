@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from datawatch_lab.cli.listings import imbalances
-from datawatch_lab.service.answers import Counts, LedgerAnswer
+from datawatch_lab.cli.listings import imbalances, key_words
+from datawatch_lab.service.answers import Counts, LedgerAnswer, TableAnswer
 from tests.cli.conftest import GOOD, Run
 
 COUNTS = {"received": GOOD + 3, "applied": GOOD, "duplicate": 1, "late": 0, "quarantined": 2}
@@ -120,3 +120,42 @@ def test_no_colour_in_a_pipe(filled: Run) -> None:
     """Into a pipe go no escape sequences."""
     for verb in ("status", "ledger", "tables"):
         assert "\x1b" not in filled(verb).stdout
+
+
+def test_a_role_is_corrected_and_shown(filled: Run) -> None:
+    """--set holds from then on, --mask masks, and what was set is shown and in the JSON."""
+    said = filled("tables", "--set", "orders.country=text", "--mask", "orders.status").stdout
+    assert "Set by a user." in said
+    (table,) = json.loads(filled("tables", "--json").stdout)
+    columns = {each["name"]: each for each in table["columns"]}
+    assert (columns["country"]["role"], columns["country"]["corrected_by"]) == ("text", "user")
+    assert columns["status"]["sensitive"]
+    assert "orders_by_country" not in filled("metrics", "--json").stdout
+    filled("tables", "--reset", "orders.country", "--reset", "orders.status")
+    (table,) = json.loads(filled("tables", "--json").stdout)
+    assert not [each for each in table["columns"] if "corrected_by" in each or each["sensitive"]]
+    assert "orders_by_country" in filled("metrics", "--json").stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words", "code"),
+    [
+        (["--set", "orders.country"], "it must be TABLE.COLUMN=ROLE", 2),
+        (["--set", "orders.country=txt"], "no role 'txt'. Roles: numeric, status", 2),
+        (["--set", "ordres.country=text"], "did you mean 'orders'", 1),
+        (["--mask", "orders.contry"], "orders: no column 'contry'; did you mean 'country'", 1),
+    ],
+)
+def test_a_wrong_correction_is_refused(
+    filled: Run, arguments: list[str], words: str, code: int
+) -> None:
+    """The fault and the options are named."""
+    said = filled("tables", *arguments, code=code).stderr
+    assert words in " ".join(said.split())
+
+
+def test_tables_say_whose_key_it_is() -> None:
+    """Key columns with who named them; without a key, what that means."""
+    keyed = TableAnswer("a", 1, ["id", "line"], [], key_from="source")
+    assert key_words(keyed) == "id, line (source)"
+    assert key_words(TableAnswer("a", None, [], [])) == "no key: append-only"

@@ -10,7 +10,8 @@ import pytest
 
 from datawatch_lab.core.config import KEYS, Config, load_config
 from datawatch_lab.core.errors import ConfigError
-from datawatch_lab.core.settings import Settings
+from datawatch_lab.core.settings import Settings, TableSettings
+from datawatch_lab.core.values import Role
 
 
 def written(tmp_path: Path, text: str) -> Path:
@@ -99,3 +100,39 @@ def test_every_setting_has_a_key() -> None:
     top = {each.name for each in msgspec.structs.fields(Config)} - {"settings"}
     assert {each.field for each in KEYS if not each.is_setting} == top
     assert {each.name: each.default for each in KEYS}["allowed_lateness"] == "1d"
+
+
+def test_tables_are_stated(tmp_path: Path) -> None:
+    """Keys, roles and masks by table; a key may be one name, [] says that there is none."""
+    text = (
+        "tables:\n  orders: {key: id, roles: {state: text}, sensitive: [email]}\n  log: {key: []}\n"
+    )
+    wanted = {
+        "orders": TableSettings(key=("id",), roles={"state": Role.TEXT}, sensitive=("email",)),
+        "log": TableSettings(key=()),
+    }
+    assert load_config(written(tmp_path, text), {}).settings.tables == wanted
+    told = {"DATAWATCH_TABLES": '{"orders": {"key": ["id", "line"]}}'}
+    assert load_config(None, told).settings.tables == {"orders": TableSettings(key=("id", "line"))}
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("tables: [orders]", "a section per table"),
+        ("tables: {orders: id}", "orders must hold some of key, roles, sensitive"),
+        ("tables: {orders: {keys: id}}", "orders has no 'keys'; it may hold key, roles, sensitive"),
+        ("tables: {orders: {key: [1]}}", "orders.key must be a list of columns"),
+        ("tables: {orders: {key: [id, id]}}", "orders.key names a column twice"),
+        ("tables: {orders: {roles: [state]}}", "orders.roles must give a role per column"),
+        (
+            "tables: {orders: {roles: {state: txt}}}",
+            "orders.roles.state: no role 'txt'; did you mean 'text'",
+        ),
+    ],
+)
+def test_wrong_tables_are_refused(tmp_path: Path, text: str, words: str) -> None:
+    """The table, the fault and the options are named."""
+    with pytest.raises(ConfigError) as caught:
+        load_config(written(tmp_path, text), {})
+    assert words in str(caught.value)

@@ -226,3 +226,31 @@ def test_objects_load_no_plotting() -> None:
         [sys.executable, "-c", code], capture_output=True, check=True, text=True, cwd=Path.cwd()
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_a_column_is_corrected_in_place(tmp_path: Path) -> None:
+    """The table that was asked shows the new role; its metrics follow; a reset takes it back."""
+    with open_lab(tmp_path / "w.duckdb") as lab:
+        for number in range(30):
+            lab.post(order(number))
+        table = lab.table("orders")
+        assert "orders_by_status" in table.metrics
+        assert table.correct("status", role="text", sensitive=True) is table
+        assert (table.columns["status"].role, table.columns["status"].sensitive) == ("text", True)
+        assert "orders_by_status" not in lab.table("orders").metrics
+        assert table.correct("status", reset=True).columns["status"].role == "status"
+        with pytest.raises(NotFoundError, match="no role 'txt'; did you mean 'text'"):
+            table.correct("status", role="txt")
+        with pytest.raises(NotFoundError, match="did you mean 'status'"):
+            table.correct("statu", role="text")
+        with pytest.raises(InputError, match="nothing to set"):
+            table.correct("status")
+        with pytest.raises(InputError, match="neither role nor sensitive"):
+            table.correct("status", role="text", reset=True)
+
+
+def test_a_key_says_who_named_it(lab: Lab) -> None:
+    """In the listing, as text and as HTML."""
+    assert lab.table("orders").key_from == "inferred"
+    assert "id (inferred)" in repr(lab.tables)
+    assert "key id (inferred)" in lab.table("orders")._repr_html_()

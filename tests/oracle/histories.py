@@ -89,7 +89,9 @@ class Maker:
         for table in tables:
             self._rows[table] = {}
             for number in range(self.shape.seeds):
-                self._insert(table, self._key(table, 1_000 + number))
+                key = self._key(table, 1_000 + number)
+                self._rows[table][key] = row = self._plain(table, key, number)
+                self._write(table, "INSERT", after=row)
         for _ in range(self.shape.events):
             self._change(self.rng.choice(tables))
         return self._events
@@ -157,16 +159,15 @@ class Maker:
         return (number,)
 
     def _full(self, table: str, key: tuple[Any, ...]) -> Row:
-        rng, row = self.rng, dict(zip(KEYS[table] or ("_",), key, strict=True))
-        row.pop("_", None)
-        cents = rng.randrange(100_000)
+        rng, cents = self.rng, self.rng.randrange(100_000)
         amount = rng.choice((None, f"{cents // 100}.{cents % 100:02}", f"{cents}", f"-{cents}.125"))
-        state = rng.choice((None, *STATES, *STATES))
-        if table == "orders":
-            return row | {"amount": amount, "status": state, "note": rng.choice(("", "x", None))}
-        if table == "lines":
-            return row | {"price": amount, "state": state, "sku": f"s{cents % 7}"}
-        return row | {"duration_ms": cents, "page": state or "home"}
+        state, note = rng.choice((None, *STATES, *STATES)), rng.choice(("", "x", None))
+        return _row(table, key, (cents, amount, state, note))
+
+    def _plain(self, table: str, key: tuple[Any, ...], number: int) -> Row:
+        """A row that shows what its fields are for."""
+        values = (number * 100 + 7, f"{number}.{number + 10}", STATES[number % 4], "x")
+        return _row(table, key, values)
 
     def _write(
         self, table: str, op: str, before: Row | None = None, after: Row | None = None
@@ -185,6 +186,16 @@ class Maker:
             name: row for name, row in (("before", before), ("after", after)) if row is not None
         }
         self._events.append(event)
+
+
+def _row(table: str, key: tuple[Any, ...], values: tuple[int, str | None, str | None, Any]) -> Row:
+    cents, amount, state, note = values
+    row = dict(zip(KEYS[table], key, strict=False))
+    if table == "orders":
+        return row | {"amount": amount, "status": state, "note": note}
+    if table == "lines":
+        return row | {"price": amount, "state": state, "sku": f"s{cents % 7}"}
+    return row | {"duration_ms": cents, "page": state or "home"}
 
 
 def arrival(

@@ -7,6 +7,7 @@ position, arrival); for a source that hands changes over in order, by arrival al
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -19,6 +20,7 @@ Row = Mapping[str, Any]
 Key = tuple[str, ...]
 
 NULL = "(null)"
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d")
 
 
 @dataclass(frozen=True)
@@ -181,7 +183,10 @@ def same(found: object, wanted: object) -> bool:
         return bool(json.loads(found, parse_float=Decimal) == wanted)
     if isinstance(found, datetime):
         return micros(found) == parse_time(wanted)
-    return _plain(found) == _plain(wanted)
+    left_text, right_text = _plain(found), _plain(wanted)
+    if left_text != right_text and _MOMENT.match(left_text) and _MOMENT.match(right_text):
+        return parse_time(left_text) == parse_time(right_text)
+    return left_text == right_text
 
 
 def _plain(value: object) -> str:

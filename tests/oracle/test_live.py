@@ -165,6 +165,8 @@ def test_values_are_compared_to_the_last_digit() -> None:
     assert same(0.1, "0.1")
     assert same("a", "a")
     assert same(datetime(2026, 1, 1, 1, tzinfo=UTC), "2026-01-01T02:00:00+01:00")
+    assert same("2026-01-01T01:00:00.5Z", "2026-01-01T02:00:00.500000+01:00")
+    assert not same("2026-01-01T01:00:00Z", "2026-01-01T01:00:01Z")
     assert same('{"a": [1, null]}', {"a": [1, None]})
     assert not same(2**53, 2**53 + 1)
     assert not same(None, "")

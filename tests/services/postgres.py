@@ -19,8 +19,8 @@ from typing import Any
 import psycopg2  # type: ignore[import-untyped]
 
 HOW_TO_GET_ONE = "install it with tools/services.sh (Debian: apt-get install postgresql-15)"
-PASSWORD = "s3cret/pass@word"
-URL_PASSWORD = "s3cret%2Fpass%40word"
+PASSWORD = "s3cret/pass@word"  # noqa: S105 — of private servers only
+URL_PASSWORD = "s3cret%2Fpass%40word"  # noqa: S105
 
 _SETTINGS = {
     "listen_addresses": "'127.0.0.1'",
@@ -130,7 +130,7 @@ class Server:
                 raise RuntimeError(f"the server does not start: {self.log[-2000:]}")
 
     def _answers(self, deadline: float) -> bool:
-        """Wait for an answer; False when the process ended (after a crash memory is held a while)."""
+        """Wait for an answer; False when it ended (after a crash its memory is held a while)."""
         while time.monotonic() < deadline:
             if self._process is None or self._process.poll() is not None:
                 time.sleep(0.2)

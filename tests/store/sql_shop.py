@@ -17,7 +17,7 @@ NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 START = NOW - timedelta(minutes=50)
 ORDERS = 300
 CUSTOMERS = 40
-SECRET = "ana{}@secret.example"
+SECRET = "ana{}@secret.example"  # noqa: S105 — an address, not a password
 """How every e-mail address of the shop looks."""
 
 _STATES = ("open", "paid", "shipped")
@@ -54,6 +54,7 @@ def order(number: int, status: str = "open") -> dict[str, Any]:
         "amount": f"{number % 90}.{number % 100:02d}",
         "quantity": 1 + number % 4,
         "status": status,
+        "gift": number % 5 == 0,
         "data": {"city": ("Rome", "Oslo")[number % 2], "tags": ["a", "b"]},
         "created_at": (START + timedelta(seconds=10 * number)).isoformat(),
     }

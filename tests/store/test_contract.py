@@ -14,11 +14,13 @@ from datawatch_lab.core.errors import WorkspaceError
 from datawatch_lab.core.storage import LOG_SCHEMA, MeasureRead, Span, Store
 from datawatch_lab.core.values import (
     Column,
+    Correction,
     LedgerCounts,
     MeasureDef,
     MeasureKind,
     Role,
     SeriesDef,
+    Stated,
     TableInfo,
 )
 from tests.store.builders import (
@@ -63,7 +65,7 @@ def test_the_catalogue_survives_reopening(opener: Opener) -> None:
         key=("id", "line"),
         columns=(
             Column(name="id", type="integer", role=Role.ID, confidence=0.9, reason="a key."),
-            Column(name="E-Mail", sensitive=True, corrected=True),
+            Column(name="E-Mail", sensitive=True, corrected_by="user"),
         ),
         sampled=12,
     )
@@ -294,6 +296,44 @@ def test_dropped_measures_take_their_series_and_states_along(store: Store) -> No
     assert states_of(store, "1h", [1, 2]) == kept
     assert [one.id for one in store.catalogue().series] == [2]
     assert [one.id for one in store.catalogue().measures] == [2]
+
+
+def test_dropped_series_take_their_states_along(store: Store) -> None:
+    """The measure and its other series stay, whether compacted or not."""
+    labels = {1: (), 2: (("state", "open"),)}
+    store.commit(
+        make_commit(
+            measures=[MeasureDef(id=1, table_id=1, kind=MeasureKind.VALUE)],
+            series=[SeriesDef(id=n, measure_id=1, labels=labels[n]) for n in labels],
+            appends=appends(
+                [partial(n, NOON, 1.0, 1) for n in (1, 2)],
+                [(n, NOON, 4, 1) for n in (1, 2)],
+                [(n, NOON, 4, 1) for n in (1, 2)],
+            ),
+        )
+    )
+    for _ in range(2):
+        store.compact()
+    store.commit(make_commit(appends=appends([partial(n, NOON, 2.0, 2) for n in (1, 2)])))
+    kept = states_of(store, "1h", [1])
+    store.commit(make_commit(dropped_series=[2]))
+    assert states_of(store, "1h", [1, 2]) == kept
+    assert [one.id for one in store.catalogue().series] == [1]
+    assert [one.id for one in store.catalogue().measures] == [1]
+
+
+def test_what_is_stated_of_a_table_is_kept(store: Store) -> None:
+    """Key, who named it, declared types and users' corrections come back as they were."""
+    stated = Stated(
+        key=("id", "line"),
+        types={"amount": "number"},
+        corrections={"state": Correction(role=Role.TEXT, sensitive=True)},
+    )
+    table = TableInfo(
+        id=1, schema="", table="t", name="t", key=("id", "line"), key_from="source", stated=stated
+    )
+    store.commit(make_commit(tables=[table]))
+    assert list(store.catalogue().tables) == [table]
 
 
 def test_a_failing_commit_changes_nothing(store: Store) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, timedelta
 
 import polars as pl
@@ -256,17 +257,20 @@ def test_versions_are_found_with_their_events(store: DuckStore) -> None:
 def test_a_commit_that_fails_leaves_the_live_table(store: DuckStore) -> None:
     """Nothing of it is stored or remembered: new slots neither."""
     put(store, {(0, 1): FIRST})
-    broken = put_rows({(0, 2): {"id": "text now", "more": 1.5}})
-    with pytest.raises(WorkspaceError):
+    drifted = put_rows({(0, 1): {"id": "text now", "more": 1.5}})
+    other = TableInfo(id=2, schema="", table="x", name="x", key=("id",))
+    nowhere = put_rows({(0, 1): {"id": 1}}, other)
+    heads = nowhere.put.heads.with_columns(k_lo=pl.lit(None, pl.Int64))
+    broken = replace(nowhere, put=replace(nowhere.put, heads=heads))
+    with pytest.raises(WorkspaceError, match="NOT NULL"):
         store.commit(
             make_commit(
-                tables=[with_columns(SHOP, *SHOP.columns, Column(name="more"))],
-                live=[broken],
-                appends="not appends",  # fails after nothing, before everything
-                log=log_rows(store, ["a"], 1).append_column("no such column", [[1]]),
+                tables=[with_columns(SHOP, *SHOP.columns, Column(name="more")), other],
+                live=[drifted, broken],
             )
         )
     assert view(store, "id, status") == [(1, "new")]
+    assert read(store, [(0, 1)], ["id", "more"]) == {(0, 1): {"id": 1, "more": None}}
     put(store, {(0, 2): {"id": "text now", "status": "s"}})
     assert view(store, "id, status") == [("1", "new"), ("text now", "s")]
 

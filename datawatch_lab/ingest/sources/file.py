@@ -1,4 +1,4 @@
-"""Files as a source: NDJSON and JSON arrays, plain, gzip or zstd; once, followed, or replayed.
+"""Files as a source: JSON, CSV, Parquet, plain, gzip or zstd; once, followed, or replayed.
 
 Where to resume is kept as a fingerprint of the head of the input (never its name), a byte offset
 and a line. A file that was read to its end (``done``) by a run that came to its own end (it then
@@ -16,13 +16,16 @@ import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
-from datawatch_lab.core.batches import DecodedBatch, Offset
+from datawatch_lab.core.batches import DecodedBatch, Offset, nothing
 from datawatch_lab.core.errors import InputError, SourceError
 from datawatch_lab.ingest.cutting import Cut
-from datawatch_lab.ingest.decode import decode
+from datawatch_lab.ingest.sources.csv import CsvForm
+from datawatch_lab.ingest.sources.forms import Form, FormatName, JsonForm, format_of, table_name
 from datawatch_lab.ingest.sources.pace import Pace
+from datawatch_lab.ingest.sources.parquet import ParquetRows
 from datawatch_lab.ingest.sources.place import Place
 from datawatch_lab.ingest.sources.streams import ByteStream
 
@@ -30,6 +33,7 @@ Progress = Callable[[int, int | None, int], None]
 """Told bytes done, bytes in all (None for a pipe), both as stored, and events received."""
 
 _POLL = 0.1
+_HEAD = 4_096
 
 
 class FileSource:
@@ -43,9 +47,14 @@ class FileSource:
         batch_bytes: about how many decompressed bytes make a batch.
         progress: called after each batch was taken.
         clock: monotonic seconds, to keep the pace by.
+        format: ``json``, ``csv`` or ``parquet``; ``auto``: by ending and first bytes.
+        table: of the rows of a CSV or Parquet file; by default the name of the file.
+        time_column: the column of such rows' event times; '' for none; by default one is found.
+        delimiter: of a CSV file; by default it is found.
+        header: whether a CSV file begins with the names of its columns; by default found out.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the options of one command
         self,
         path: str | os.PathLike[str],
         *,
@@ -55,6 +64,11 @@ class FileSource:
         batch_bytes: int = 4 * 1024 * 1024,
         progress: Progress | None = None,
         clock: Callable[[], float] = time.monotonic,
+        format: FormatName = "auto",
+        table: str | None = None,
+        time_column: str | None = None,
+        delimiter: str = "",
+        header: bool | None = None,
     ) -> None:
         if speed is not None and not speed > 0:
             raise InputError(
@@ -67,6 +81,11 @@ class FileSource:
         self.batch_bytes = batch_bytes
         self.progress = progress
         self.clock = clock
+        self.format = format
+        self.table = table or table_name(self.path)
+        self.time_column = time_column
+        self.delimiter = delimiter
+        self.header = header
         self._name = name or f"file:{'stdin' if self.path == '-' else Path(self.path).name}"
         self._halt = threading.Event()
         self._events = 0
@@ -93,10 +112,60 @@ class FileSource:
         while again and not self._halt.is_set():
             stream = ByteStream(self.path)
             try:
-                again = yield from self._read(Place(stream), resume)
+                format_ = self._format(stream)
+                if format_ == "parquet":
+                    yield from self._rows(resume, stream)
+                    return
+                form = self._csv() if format_ == "csv" else JsonForm()
+                again = yield from self._read(Place(stream, form), resume)
             finally:
                 stream.close()
             resume = None
+
+    def _format(self, stream: ByteStream) -> FormatName:
+        if self.format != "auto":
+            return self.format
+        head = b""
+        if not stream.pipe:
+            head = stream.read(_HEAD)
+            stream.unread(head)
+        return format_of(self.path, head)
+
+    def _csv(self) -> Form:
+        return CsvForm(
+            self.table,
+            time_column=self.time_column,
+            delimiter=self.delimiter,
+            header=self.header,
+            backfill=not self.follow,
+        )
+
+    def _rows(
+        self, resume: Mapping[str, object] | None, stream: ByteStream
+    ) -> Iterator[DecodedBatch]:
+        """The rows of a Parquet file."""
+        if stream.pipe or stream.compressed or self.follow or self.speed:
+            what = "followed" if self.follow else "replayed at a pace" if self.speed else "unpacked"
+            raise SourceError(
+                f"{self.path}: a Parquet file cannot be {what if not stream.pipe else 'piped'}.",
+                hint="Name the file itself, without these options.",
+            )
+        rows = ParquetRows(self.path, self.table, time_column=self.time_column)
+        anew = True
+        for part in rows.parts(resume, self._name):
+            if self._halt.is_set():
+                return
+            offset = Offset(self._name, part.position)
+            first_row = part.batch.events["line"][0].as_py() if part.batch.events.num_rows else 1
+            fresh = anew and first_row == 1
+            anew = False
+            yield replace(part.batch, offset=offset, fresh=fresh)
+            self._events += part.batch.received
+            if self.progress is not None and stream.total is not None:
+                done = stream.total * part.rows // max(rows.total, 1)
+                self.progress(done, stream.total, self._events)
+        if anew:
+            yield nothing(self._name, Offset(self._name, rows.position(rows.total, done=True)))
 
     def _read(
         self, place: Place, resume: Mapping[str, object] | None
@@ -115,7 +184,7 @@ class FileSource:
                     hint="If it is a new input, give the source another name.",
                 )
             return True
-        pace = Pace(self.speed, self.clock, self._halt) if self.speed else None
+        pace = Pace(self.speed, self.clock, self._halt, place.form) if self.speed else None
         while not self._halt.is_set():
             if not stream.readable(_POLL):
                 continue
@@ -140,29 +209,27 @@ class FileSource:
     ) -> Iterator[DecodedBatch]:
         if pace is None:
             if cut.items or done:
-                yield from self._hand_over(cut, place.position(done=done), place)
+                yield from self._hand_over(cut, partial(place.position, done=done), place)
             return
         for part in pace.parts(cut, self._name):
             if self._halt.is_set():
                 return
             last = part.stop == len(cut.items)
-            position = place.position(done=done) if last else place.position_before(cut, part.stop)
+            position = (
+                partial(place.position, done=done)
+                if last
+                else partial(place.position_before, cut, part.stop)
+            )
             yield from self._hand_over(cut[part], position, place)
         if done and not cut.items:
-            yield from self._hand_over(cut, place.position(done=True), place)
+            yield from self._hand_over(cut, partial(place.position, done=True), place)
 
     def _hand_over(
-        self, cut: Cut, position: Mapping[str, object], place: Place
+        self, cut: Cut, position: Callable[[], Mapping[str, object]], place: Place
     ) -> Iterator[DecodedBatch]:
-        batch = decode(
-            cut.items,
-            cut.lines,
-            cut.offsets,
-            source=self._name,
-            offset=Offset(self._name, position),
-            refused=cut.refused,
-        )
-        yield replace(batch, fresh=place.began_anew and not self._events)
+        batch = place.form.decode(cut, self._name)
+        offset = Offset(self._name, position())
+        yield replace(batch, offset=offset, fresh=place.began_anew and not self._events)
         self._events += batch.received
         if self.progress is not None:
             self.progress(place.stream.taken, place.stream.total, self._events)

@@ -9,7 +9,7 @@ from itertools import pairwise
 import numpy as np
 
 from datawatch_lab.ingest.cutting import Cut
-from datawatch_lab.ingest.decode import decode
+from datawatch_lab.ingest.sources.forms import Form, JsonForm
 
 _STEP = 0.1
 """Seconds of replay that are handed over in one go."""
@@ -22,9 +22,17 @@ class Pace:
         speed: seconds of event time that pass in one second.
         clock: monotonic seconds.
         halt: ends every wait when it is set.
+        form: how the input is written.
     """
 
-    def __init__(self, speed: float, clock: Callable[[], float], halt: threading.Event) -> None:
+    def __init__(
+        self,
+        speed: float,
+        clock: Callable[[], float],
+        halt: threading.Event,
+        form: Form | None = None,
+    ) -> None:
+        self.form = form or JsonForm()
         self.speed = speed
         self.clock = clock
         self.halt = halt
@@ -39,7 +47,7 @@ class Pace:
         """
         if not cut.items:
             return
-        due = np.maximum.accumulate(np.maximum(_seconds(cut, source), self._latest))
+        due = np.maximum.accumulate(np.maximum(_seconds(cut, source, self.form), self._latest))
         self._latest = float(due[-1])
         steps = np.floor(np.where(np.isfinite(due), due, 0.0) / (self.speed * _STEP))
         bounds = [0, *(np.flatnonzero(np.diff(steps)) + 1).tolist(), len(cut.items)]
@@ -60,9 +68,9 @@ class Pace:
             self.halt.wait(min(left, 3_600.0))
 
 
-def _seconds(cut: Cut, source: str) -> np.ndarray:
+def _seconds(cut: Cut, source: str, form: Form) -> np.ndarray:
     """Event time of each item, the latest of its events; -inf where there is none."""
-    events = decode(cut.items, cut.lines, cut.offsets, source=source, refused=cut.refused).events
+    events = form.decode(cut, source).events
     timed = events.filter(events["ts"].is_valid())
     micros = timed["ts"].cast("int64").to_numpy()
     item = np.searchsorted(np.asarray(cut.offsets), timed["offset"].to_numpy(), side="right") - 1

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from hashlib import blake2b
 from pathlib import Path
 
-from datawatch_lab.ingest.cutting import Cut, Cutter, Mode
+from datawatch_lab.ingest.cutting import Cut, Mode
+from datawatch_lab.ingest.sources.forms import Form
 from datawatch_lab.ingest.sources.streams import ByteStream
 
 HEAD = 4_096
@@ -17,12 +18,13 @@ _MODES: dict[object, Mode] = {mode: mode for mode in ("", "lines", "array", "val
 
 
 class Place:
-    """A place in a stream of bytes."""
+    """A place in a stream of bytes, which is written in some form."""
 
-    def __init__(self, stream: ByteStream) -> None:
+    def __init__(self, stream: ByteStream, form: Form) -> None:
         self.stream = stream
+        self.form = form
         self._head = b""
-        self._cutter = Cutter()
+        self._cutter = form.cutter()
         self.began_anew = True
 
     def go_to(self, resume: Mapping[str, object] | None, *, finished_counts: bool) -> bool:
@@ -48,7 +50,8 @@ class Place:
             self.began_anew = False
             self._head = head
             mode = _MODES.get(resume.get("mode"), "")
-            self._cutter = Cutter(offset, _whole(resume.get("line"), 1), mode)
+            self.form.restore(resume.get("form"))
+            self._cutter = self.form.cutter(offset, _whole(resume.get("line"), 1), mode)
         return there or self.stream.taken == 0
 
     def cut(self, data: bytes) -> Cut:
@@ -90,7 +93,9 @@ class Place:
 
     def _position(self, offset: int, line: int, mode: Mode, *, done: bool) -> dict[str, object]:
         head = self._head[:offset]
+        kept = self.form.kept()
         return {
+            **({"form": kept} if kept else {}),
             "fingerprint": fingerprint(head),
             "head": len(head),
             "offset": offset,

@@ -11,6 +11,7 @@ from msgspec import UNSET, UnsetType
 from datawatch_lab.core.errors import InputError
 from datawatch_lab.core.values import Coverage, CustomMetric, Formula, MetricDef
 from datawatch_lab.engine import Engine, queries
+from datawatch_lab.engine.comparing import Comparison
 from datawatch_lab.service.answers import MetricAnswer, QueryAnswer, SeriesAnswer
 from datawatch_lab.service.freshness import iso
 from datawatch_lab.service.operation import API, operation
@@ -252,7 +253,7 @@ def _answer(engine: Engine, ask: QueryAsk, step: str | None, *, stepped: bool) -
     )
 
 
-def _comparison(found: queries.Comparison) -> ComparisonAnswer:
+def _comparison(found: Comparison) -> ComparisonAnswer:
     return ComparisonAnswer(
         compare=found.to,
         start=iso(found.start),

@@ -126,7 +126,7 @@ def plain_values(column: pa.ChunkedArray) -> list[Any]:
     if kind in ("timestamp", "date"):
         column = _of_this_calendar(column)
     try:
-        values = column.to_pylist()
+        values: list[Any] = column.to_pylist()
     except (OverflowError, ValueError) as error:
         raise InputError(
             f"a {kind} holds a value that JSON has no form for: {error}.",
@@ -150,7 +150,7 @@ def _of_this_calendar(column: pa.ChunkedArray) -> pa.ChunkedArray:
     return pc.if_else(inside, column, pa.scalar(None, column.type))
 
 
-def _plain(value: Any, *, whole: bool = False) -> Any:  # noqa: PLR0911 — one a type
+def _plain(value: Any, *, whole: bool = False) -> Any:  # noqa: C901, PLR0911 — one case a type
     match value:
         case None | bool() | str():
             return value

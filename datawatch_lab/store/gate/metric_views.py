@@ -122,12 +122,8 @@ def _listed(keys: Sequence[str], value: str, source: str) -> str:
     return f'SELECT {", ".join(["bucket AS time", *keys])}, {value} AS "value" FROM {source}'
 
 
-def _by(keys: Sequence[str]) -> str:
-    return ", ".join([f"g.{key}" for key in keys])
-
-
 def _partials_sql(source: str, keys: Sequence[str], level: int) -> str:
-    """The merged states of each group and bucket: bucket, keys, grp, n, sum, exact, min …"""
+    """The merged states by bucket and group: bucket, grp, keys, n, sum, exact, min and so on."""
     group = ", ".join(["p.bucket", "g.grp", *(f"g.{key}" for key in keys)])
     return (
         f"SELECT {group}, {PARTIALS.merged} FROM measures.all_partials p "
@@ -136,7 +132,7 @@ def _partials_sql(source: str, keys: Sequence[str], level: int) -> str:
 
 
 def _running_sql(source: str, keys: Sequence[str]) -> str:
-    """What the table holds at the end of each minute: all that came and went until then.
+    """The running total at the end of each minute: all that came and went until then.
 
     What older minutes did is in the days, which are kept for longer.
     """

@@ -78,7 +78,7 @@ class Names:
             return self._bare(name)
         if where == "metrics":
             return Relation("metrics", _match(name, self.workspace.metrics, "metric"))
-        if where == "live" or where == "changes":
+        if where in ("live", "changes"):
             shown = _match(name, self.tables, "table", where=where)
             return Relation("live" if where == "live" else "changes", shown, self.tables[shown])
         raise InputError(f"{schema}.{name} cannot be read: {schema!r} is not open.", hint=_WHERE)
@@ -126,7 +126,7 @@ def _is_system(name: str) -> bool:
     return name.casefold().startswith(_SYSTEM)
 
 
-def visible_ctes(node: exp.Expression) -> set[str]:
+def visible_ctes(node: exp.Expr) -> set[str]:
     """Names of the WITH parts that a place in a query can see, in lower case.
 
     A part sees those before it; itself only where the WITH is RECURSIVE.
@@ -146,11 +146,11 @@ def visible_ctes(node: exp.Expression) -> set[str]:
     return found
 
 
-def _cte_name(cte: exp.Expression) -> str:
+def _cte_name(cte: exp.Expr) -> str:
     return str(cte.alias).casefold()
 
 
-def check_ctes(tree: exp.Expression) -> None:
+def check_ctes(tree: exp.Expr) -> None:
     """Refuse names of WITH parts that DuckDB has taken, and parts that multiply without end.
 
     DuckDB may put a part in wherever it is named, so ten parts that each name the one before twice
@@ -176,7 +176,7 @@ def check_ctes(tree: exp.Expression) -> None:
         )
 
 
-def _size(node: exp.Expression, sizes: dict[str, int]) -> int:
+def _size(node: exp.Expr, sizes: dict[str, int]) -> int:
     """Tables that a part reads, its own WITH parts not counted."""
     total = 1
     for table in node.find_all(exp.Table):

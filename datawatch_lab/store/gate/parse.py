@@ -7,9 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import sqlglot
-from sqlglot import exp
+from sqlglot import Token, TokenType, exp
 from sqlglot.errors import ErrorLevel, ParseError, SqlglotError
-from sqlglot.tokens import Token, TokenType
 
 from datawatch_lab.core.errors import InputError
 
@@ -46,7 +45,7 @@ _WORDS = {
 }
 
 
-def parse(text: str) -> exp.Expression:
+def parse(text: str) -> exp.Expr:
     """The tree of the one statement in a text: a query, SHOW or DESCRIBE.
 
     Raises:
@@ -61,7 +60,7 @@ def parse(text: str) -> exp.Expression:
             raise _unreadable(error) from None
         except RecursionError:
             raise _too_deep() from None
-    found = [tree for tree in trees if tree is not None and not isinstance(tree, exp.Semicolon)]
+    found = [tree for tree in trees if tree and not isinstance(tree, exp.Semicolon)]
     if not found:
         raise InputError("the query is empty.", hint=_ASK)
     if len(found) > 1:
@@ -75,7 +74,7 @@ def parse(text: str) -> exp.Expression:
     raise InputError(f"{_word(tree, text)} is not allowed: queries only read.", hint=_ASK)
 
 
-def generate(tree: exp.Expression) -> str:
+def generate(tree: exp.Expr) -> str:
     """The tree as text of DuckDB, every name quoted.
 
     Raises:
@@ -98,8 +97,8 @@ def _tokens(text: str) -> list[Token]:
     try:
         return sqlglot.tokenize(text, read="duckdb")
     except SqlglotError as error:
-        reason = str(error.__cause__ or error).splitlines()[0]
-        raise InputError(f"the query cannot be read: {reason}") from None
+        reason = str(error.__cause__ or error).splitlines()[0].rstrip(".")
+        raise InputError(f"the query cannot be read: {reason}.") from None
 
 
 def _check_size(tokens: list[Token]) -> None:
@@ -136,7 +135,7 @@ def _unreadable(error: ParseError) -> InputError:
     )
 
 
-def _word(tree: exp.Expression, text: str) -> str:
+def _word(tree: exp.Expr, text: str) -> str:
     if isinstance(tree, exp.Command):
         return str(tree.this).upper()
     known = next((word for kind, word in _WORDS.items() if isinstance(tree, kind)), None)

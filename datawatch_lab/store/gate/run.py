@@ -103,7 +103,7 @@ def _described(
 
 
 def _answered(
-    con: duckdb.DuckDBPyConnection, tree: exp.Expression, names: Names, *, rows: int, masked: bool
+    con: duckdb.DuckDBPyConnection, tree: exp.Expr, names: Names, *, rows: int, masked: bool
 ) -> tuple[pa.Table, str, Expansion]:
     done = Expansion()
     text = _prepared(con, tree, names, done, masked=masked)
@@ -126,7 +126,7 @@ def _answered(
 
 def _prepared(
     con: duckdb.DuckDBPyConnection,
-    tree: exp.Expression,
+    tree: exp.Expr,
     names: Names,
     done: Expansion,
     *,

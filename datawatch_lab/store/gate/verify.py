@@ -35,9 +35,7 @@ _SOURCES = frozenset(
 )
 
 
-def verify(
-    con: duckdb.DuckDBPyConnection, tree: exp.Expression, allowed: Collection[Reference]
-) -> None:
+def verify(con: duckdb.DuckDBPyConnection, tree: exp.Expr, allowed: Collection[Reference]) -> None:
     """Compare every table and function of the query, as DuckDB reads it, with what is allowed.
 
     Args:
@@ -64,10 +62,10 @@ def verify(
             _check_table(node, allowed)
 
 
-def _without_pivots(tree: exp.Expression) -> exp.Expression:
+def _without_pivots(tree: exp.Expr) -> exp.Expr:
     """The query with each PIVOT statement as a SELECT of its parts: DuckDB cannot serialise one."""
 
-    def plain(node: exp.Expression) -> exp.Expression:
+    def plain(node: exp.Expr) -> exp.Expr:
         if not isinstance(node, exp.Pivot) or node.this is None:
             return node
         group = node.args.get("group")

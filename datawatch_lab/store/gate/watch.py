@@ -30,29 +30,25 @@ def watched(con: duckdb.DuckDBPyConnection) -> Iterator[list[bool]]:
         yield ended
         return
     over = Event()
-    beside = con.cursor()
-    thread = Thread(target=_watch, args=(con, beside, over, ended), daemon=True)
+    thread = Thread(target=_watch, args=(con, _resident(), over, ended), daemon=True)
     thread.start()
     try:
         yield ended
     finally:
         over.set()
         thread.join()
-        beside.close()
 
 
-def _watch(
-    con: duckdb.DuckDBPyConnection,
-    beside: duckdb.DuckDBPyConnection,
-    over: Event,
-    ended: list[bool],
-) -> None:
-    before, booked = _resident(), _booked(beside)
-    while not over.wait(_EVERY):
-        grown = _resident() - before
-        if grown > MAX_GROWTH and grown - (_booked(beside) - booked) > MAX_GROWTH:
-            ended.append(True)
-            con.interrupt()
+def _watch(con: duckdb.DuckDBPyConnection, before: int, over: Event, ended: list[bool]) -> None:
+    if over.wait(_EVERY):
+        return  # most queries are over by then, and cost nothing more
+    with con.cursor() as beside:
+        booked = _booked(beside)
+        while not over.wait(_EVERY):
+            grown = _resident() - before
+            if grown > MAX_GROWTH and grown - (_booked(beside) - booked) > MAX_GROWTH:
+                ended.append(True)
+                con.interrupt()
 
 
 def _resident() -> int:

@@ -10,7 +10,11 @@
 
 CREATE SCHEMA current;
 
-CREATE TABLE meta.live_tables (table_id INTEGER NOT NULL, generation INTEGER NOT NULL);
+CREATE TABLE meta.live_tables (
+    table_id INTEGER NOT NULL,
+    generation INTEGER NOT NULL,
+    narrow BOOLEAN NOT NULL     -- k_hi is 0 in every row
+);
 
 CREATE TABLE meta.live_slots (
     table_id INTEGER NOT NULL,

@@ -156,6 +156,12 @@ class Catalogue:
         """The primary key of a table, in its order; () when it has none."""
         return tuple(str(name) for (name,) in query(self.connection, _KEY, [relation.oid]))
 
+    def partition(self, relation: Relation) -> bool:
+        """Whether a table is a partition of another."""
+        text = "SELECT relispartition FROM pg_catalog.pg_class WHERE oid = %s"
+        rows = query(self.connection, text, [relation.oid])
+        return bool(rows and rows[0][0])
+
     def tables(self, selection: Selection) -> list[Table]:
         """The tables of the selection that can be published; partitions are in their parents."""
         tables = [Table(*row) for row in query(self.connection, _TABLES)]

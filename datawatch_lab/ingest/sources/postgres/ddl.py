@@ -2,8 +2,8 @@
 
 They write a message (``pg_logical_emit_message``) in the transaction of the command, so the stream
 has it in its place: outside of the guarded block, since a message of a subtransaction can come
-behind the row that follows it. A new table is published in the transaction that makes it: no row is missed. A
-failure inside is a warning to whoever ran the command, never an error.
+behind the row that follows it. A new table is published in the transaction that makes it, so no
+row is missed. A failure inside is a warning to whoever ran the command, never an error.
 """
 
 TRIGGERS = {
@@ -37,12 +37,14 @@ BEGIN
         wrong := CASE WHEN t.identified THEN {inserts} ELSE {full} END;
         IF EXISTS (SELECT FROM pg_publication_rel r JOIN pg_publication p ON p.oid = r.prpubid
                    WHERE r.prrelid = t.oid AND p.pubname = wrong) THEN
-            EXECUTE format('ALTER PUBLICATION %I DROP TABLE ONLY %I.%I', wrong, t.nspname, t.relname);
+            EXECUTE format(
+                'ALTER PUBLICATION %I DROP TABLE ONLY %I.%I', wrong, t.nspname, t.relname);
         END IF;
         wrong := CASE WHEN t.identified THEN {full} ELSE {inserts} END;
         IF NOT EXISTS (SELECT FROM pg_publication_rel r JOIN pg_publication p ON p.oid = r.prpubid
                        WHERE r.prrelid = t.oid AND p.pubname = wrong) THEN
-            EXECUTE format('ALTER PUBLICATION %I ADD TABLE ONLY %I.%I', wrong, t.nspname, t.relname);
+            EXECUTE format(
+                'ALTER PUBLICATION %I ADD TABLE ONLY %I.%I', wrong, t.nspname, t.relname);
         END IF;
         told := told || jsonb_build_object('schema', t.nspname, 'table', t.relname, 'columns', (
             SELECT coalesce(jsonb_agg(jsonb_build_object(
@@ -67,7 +69,8 @@ DECLARE
     told jsonb := '[]';
 BEGIN
     BEGIN
-    SELECT coalesce(jsonb_agg(jsonb_build_object('schema', schema_name, 'table', object_name)), '[]')
+    SELECT coalesce(jsonb_agg(jsonb_build_object(
+        'schema', schema_name, 'table', object_name)), '[]')
     INTO told
     FROM pg_event_trigger_dropped_objects()
     WHERE object_type = 'table' AND NOT is_temporary

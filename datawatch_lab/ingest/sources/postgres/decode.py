@@ -45,6 +45,10 @@ class Lookup(Protocol):
         """The primary key of a table, () when it has none."""
         ...
 
+    def partition(self, relation: Relation) -> bool:
+        """Whether a table is a partition: it is described, but its rows come as its parent's."""
+        ...
+
 
 @dataclass(frozen=True)
 class Wanted:
@@ -150,7 +154,7 @@ class Decoder:
     def _redefined(self, payloads: Sequence[bytes]) -> Iterator[tuple[int, Relation]]:
         """Relation messages that say something new; what they say holds once they are passed."""
         for at, payload in enumerate(payloads):
-            if payload[0] == pgoutput.RELATION:
+            if payload[:1] == b"R":
                 relation = pgoutput.read_relation(payload)
                 if self.memory.relations.get(relation.oid) != relation:
                     yield at, relation
@@ -196,6 +200,7 @@ class Decoder:
         numbers = numbers[self._counts(relation, places.lsn[numbers])]
         if not len(numbers):
             return
+        self._learn(relation.columns)
         found = pgoutput.row_images(messages, numbers, len(relation.columns))
         after = self._images(relation, messages, found.after, None)
         before = self._images(relation, messages, found.before, found.key_only)
@@ -247,9 +252,6 @@ class Decoder:
 
     def _meet(self, relation: Relation) -> Iterator[Chunk]:
         """Remember what a relation message says; tell it as DDL when it says something new."""
-        unknown = [c.type for c in relation.columns if c.type not in self.types]
-        if unknown:
-            self.types.learn(self.lookup.types(unknown))
         old = self.memory.relations.get(relation.oid)
         self.memory.relations[relation.oid] = relation
         self._declared.pop(relation.oid, None)
@@ -262,13 +264,23 @@ class Decoder:
         text = relations.command(old, relation, changes, self._spell)
         if name in self.memory.told:
             self.memory.told.discard(name)
-        elif text and (old or self.memory.complete) and self.wanted.table(name):
+        elif text and (old or self.memory.complete) and self._told_of(relation):
             kind = "ALTER TABLE" if old else "CREATE TABLE"
             yield Chunk.single(*name, 0, Op.DDL, extra=self._ddl(relation, kind, text, changes))
 
+    def _told_of(self, relation: Relation) -> bool:
+        wanted = self.wanted.table((relation.schema, relation.table))
+        return wanted and not self.lookup.partition(relation)
+
+    def _learn(self, columns: Sequence[Attribute]) -> None:
+        """Ask for types that were not met; one that is gone by now reads as text."""
+        unknown = {column.type for column in columns} - self.types.oids
+        if unknown:
+            self.types.learn([TypeRow(oid, "unknown", type="u") for oid in unknown])
+            self.types.learn(self.lookup.types(unknown))
+
     def _spell(self, column: Attribute) -> str:
-        if column.type not in self.types:
-            self.types.learn(self.lookup.types([column.type]))
+        self._learn([column])
         return spelled(self.types[column.type], column.modifier)
 
     def _columns(self, name: TableName) -> list[dict[str, str]] | None:
@@ -326,6 +338,7 @@ class Decoder:
     def _declare(self, relation: Relation) -> Declared:
         known = self._declared.get(relation.oid)
         if known is None:
+            self._learn(relation.columns)
             known = self._declared[relation.oid] = Declared(
                 key=self._key(relation),
                 types={c.name: self.types[c.type].kind.declared for c in relation.columns},

@@ -13,8 +13,8 @@ from datawatch_lab.ingest.sources.postgres.address import Address
 log = logging.getLogger(__name__)
 
 LOST = (
-    "The server no longer keeps what follows the last stored change (max_slot_wal_keep_size, or the "
-    "slot was dropped). Watch with another slot name to start again from a new snapshot."
+    "The server no longer keeps what follows the last stored change (max_slot_wal_keep_size, or "
+    "the slot was dropped). Watch with another slot name to start again from a new snapshot."
 )
 
 SESSION = (
@@ -109,11 +109,10 @@ def is_busy(error: BaseException) -> bool:
 def refusal(address: Address, error: BaseException) -> SourceError:
     """The error for the user: what failed at which server, and how to fix it."""
     text = " ".join(address.clean(str(error)).split())
-    for marks, hint, retry in _HINTS:
-        if any(mark in text for mark in marks):
-            break
-    else:
-        hint, retry = "", False
+    hint, retry = next(
+        ((hint, retry) for marks, hint, retry in _HINTS if any(mark in text for mark in marks)),
+        ("", False),
+    )
     return SourceError(
         f"{address}: {text.rstrip('.')}.",
         hint=hint.format(user=address.options.get("user", "the role"), name=address.name),
@@ -125,16 +124,16 @@ _HINTS: Sequence[tuple[Sequence[str], str, bool]] = (
     (
         ("password authentication failed", "no password supplied"),
         (
-            "Check the user and the password in the address; characters such as @ or / in a password "
-            "are written %40 or %2F."
+            "Check the user and the password in the address; characters such as @ or / in a "
+            "password are written %40 or %2F."
         ),
         False,
     ),
     (
         ("no pg_hba.conf entry",),
         (
-            "Allow this host for {user} in pg_hba.conf (a line of type host for the database covers "
-            "logical replication too) and reload the server; or add ?sslmode=require."
+            "Allow this host for {user} in pg_hba.conf (a line of type host for the database "
+            "covers logical replication too) and reload the server; or add ?sslmode=require."
         ),
         False,
     ),
@@ -185,8 +184,8 @@ _HINTS: Sequence[tuple[Sequence[str], str, bool]] = (
     (
         ("publication ",),
         (
-            "The slot is older than the publication, or it was dropped while the slot waited. Drop the "
-            "slot and watch again from a new snapshot."
+            "The slot is older than the publication, or it was dropped while the slot waited. Drop "
+            "the slot and watch again from a new snapshot."
         ),
         False,
     ),

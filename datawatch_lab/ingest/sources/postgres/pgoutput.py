@@ -210,7 +210,7 @@ class Cells:
 
     Attributes:
         starts, ends: int64, ascending.
-        null, unchanged: the value is null, or is a large one that was not sent as it did not change.
+        null, unchanged: the value is null; it is a large one that did not change and was not sent.
     """
 
     starts: Ints

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import functools
-import operator
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from itertools import chain
 
 from datawatch_lab.ingest.sources.postgres.relations import TableName
 
@@ -39,10 +38,7 @@ class Selection:
     def column(self, name: TableName, column: str) -> bool:
         """Whether a column that is not of the key is read."""
         lists = [columns for pattern, columns in self.columns.items() if _matches(name, pattern)]
-        return not lists or any(
-            fnmatchcase(column, each)
-            for each in functools.reduce(operator.iadd, map(list, lists), [])
-        )
+        return not lists or any(fnmatchcase(column, each) for each in chain.from_iterable(lists))
 
     @property
     def expressions(self) -> tuple[str, str]:

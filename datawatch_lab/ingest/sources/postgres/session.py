@@ -53,9 +53,13 @@ class Session:
         """See `decode.Lookup`."""
         return self._ask(lambda catalogue: catalogue.key(relation))
 
+    def partition(self, relation: Relation) -> bool:
+        """See `decode.Lookup`."""
+        return self._ask(lambda catalogue: catalogue.partition(relation))
+
     def known_types(self, oids: Sequence[int]) -> list[PgType]:
         """The types with these oids."""
-        unknown = [oid for oid in oids if oid not in self.known]
+        unknown = set(oids) - self.known.oids
         if unknown:
             self.known.learn(self.types(unknown))
         return [self.known[oid] for oid in oids]

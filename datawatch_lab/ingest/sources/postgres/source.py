@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from datawatch_lab.core.batches import (
@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 
 _BACK_OFF = (0.25, 30.0)  # seconds: first and longest
 _SLOT_BUSY = 30.0  # seconds after which a slot that another reader has is an error
-_LINGER = 0.05  # seconds between takes, so that single rows come in company
+_LINGER = 0.1  # seconds between takes, so that single rows come in company
 _TAKE = 0.25
 
 
@@ -77,7 +77,7 @@ class PostgresOptions:
     name: str | None = None
     slot: str = "datawatch"
     publication: str = "datawatch"
-    selection: Selection = Selection()
+    selection: Selection = field(default_factory=Selection)
     snapshot: bool = True
     event_trigger: bool = True
     follow: bool = True
@@ -205,7 +205,7 @@ class PostgresSource:
     def _reconnecting(
         self, position: Position, part: Callable[[Position], Iterator[DecodedBatch]]
     ) -> Iterator[DecodedBatch]:
-        """Run a part of the reading again, from the position reached, when the connection breaks."""
+        """Run a part of the reading again, from where it stands, when the connection breaks."""
         wait, busy_since = _BACK_OFF[0], None
         while not self._halt.is_set():
             reached, error = (position.lsn, len(position.memory.since)), None
@@ -355,13 +355,15 @@ class PostgresSource:
     def _take(
         self, stream: Stream, decoder: Decoder, position: Position, target: int | None
     ) -> Iterator[DecodedBatch]:
+        cut = False  # part of a transaction was given, and its end not yet
         while not self._halt.is_set():
             began = time.monotonic()
             payloads, reached = stream.take(_TAKE, self.options.batch_rows)
             for piece in decoder.feed(payloads):
                 if piece.end is not None:
                     position.lsn, position.memory = piece.end, decoder.settled
-                if piece.events.num_rows:
+                if piece.events.num_rows or (cut and piece.end is not None):
+                    cut = decoder.in_transaction
                     yield self._batch(
                         position, piece.events, piece.rows, piece.declared, size=piece.size
                     )

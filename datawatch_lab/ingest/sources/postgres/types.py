@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from enum import Enum
 
@@ -151,8 +152,10 @@ class Types:
         self._rows |= {row.oid: row for row in rows}
         self._made.clear()
 
-    def __contains__(self, oid: int) -> bool:
-        return oid in self._rows
+    @property
+    def oids(self) -> AbstractSet[int]:
+        """Those that are known."""
+        return self._rows.keys()
 
     def __getitem__(self, oid: int) -> PgType:
         """The type with that oid; `UNKNOWN`, which reads as text, when it is not known."""

@@ -1,0 +1,410 @@
+from __future__ import annotations
+
+import json
+import logging
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from datawatch_lab.core.errors import InputError, SourceError
+from datawatch_lab.ingest.sources.postgres import (
+    PostgresOptions,
+    PostgresSource,
+    Selection,
+    remove,
+    server_stats,
+    slot_status,
+)
+from datawatch_lab.ingest.sources.postgres.address import Address
+from tests.ingest.postgres.conftest import Shop
+from tests.ingest.sink import Sink
+from tests.ingest.source_contract import sink
+from tests.services.postgres import PASSWORD, URL_PASSWORD
+
+__all__ = ["sink"]
+
+pytestmark = pytest.mark.services
+
+
+def _read(url: str, sink: Sink, **options: Any) -> list[dict[str, Any]]:
+    """Read what there is; gives the events that came."""
+    before = len(sink.events())
+    source = PostgresSource(url, PostgresOptions(follow=False, **options))
+    for batch in source.batches(sink.offset):
+        sink.store(batch)
+        assert batch.offset is not None
+        source.stored(batch.offset.position)
+    return sink.events()[before:]
+
+
+_TYPES = """
+CREATE EXTENSION IF NOT EXISTS hstore;
+CREATE TYPE mood AS ENUM ('sad', 'so "so"');
+CREATE TYPE place AS (street text, number int);
+CREATE DOMAIN price AS numeric(10,2) CHECK (VALUE >= 0);
+CREATE TABLE kinds (
+    id int PRIMARY KEY, i2 smallint, i8 bigint, n numeric, n2 numeric(12,2), f4 real, f8 float8,
+    yes bool, vc varchar(20), c char(5), by bytea, d date, t time, tz timetz,
+    ts timestamp, tstz timestamptz, iv interval, j json, jb jsonb, u uuid, r int4range,
+    ip inet, cash money, b bit(4), m mood, ms mood[], p place, pr price, prs price[],
+    ia int[], ta text[], ba bool[], ja jsonb[], tza timestamptz[], h hstore,
+    half numeric(10,2) GENERATED ALWAYS AS (n2 / 2) STORED);
+"""
+_ROW = """
+INSERT INTO kinds VALUES ({id}, 1, 9223372036854775807, 'NaN', 12.50, 0.1, 1e300,
+    true, 'a "b" \\ c', 'ab', '\\xdeadbeef', '2024-02-29', '12:00:00.5', '12:00:00+02',
+    '2024-02-29 12:00:00', '2024-02-29 12:00:00.123456+02', '1 year 2 days 03:04:05',
+    '{{"a": 1.50}}', '{{"a": [1, "x"]}}', 'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11', '[1,5)',
+    '192.168.0.1/24', '-1234.56', '1010', 'so "so"', '{{sad,"so \\"so\\""}}', ROW('a, b', 3), 9.99,
+    '{{1.50,NULL}}', '{{{{1,2}},{{3,NULL}}}}', '{{a,"b,c",NULL}}', '{{t,f}}',
+    ARRAY['{{"a": 1}}'::jsonb],
+    '{{"2024-01-01 00:00:00+00"}}', 'a=>1, b=>NULL');
+"""
+_JSON = (
+    '{"id":%d,"i2":1,"i8":9223372036854775807,"n":"NaN","n2":12.50,"f4":0.1,"f8":1e+300,'
+    '"yes":true,"vc":"a \\"b\\" \\\\ c","c":"ab   ","by":"\\\\xdeadbeef","d":"2024-02-29",'
+    '"t":"12:00:00.5","tz":"12:00:00+02","ts":"2024-02-29T12:00:00",'
+    '"tstz":"2024-02-29T10:00:00.123456Z","iv":"P1Y2DT3H4M5S","j":{"a": 1.50},'
+    '"jb":{"a": [1, "x"]},"u":"a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11","r":"[1,5)",'
+    '"ip":"192.168.0.1/24","cash":-1234.56,"b":"1010","m":"so \\"so\\"",'
+    '"ms":["sad","so \\"so\\""],"p":"(\\"a, b\\",3)","pr":9.99,"prs":[1.50,null],'
+    '"ia":[[1,2],[3,null]],"ta":["a","b,c",null],"ba":[true,false],"ja":[{"a": 1}],'
+    '"tza":["2024-01-01T00:00:00Z"],"h":{"a":"1","b":null}}'
+)
+
+
+def test_every_type_reads_the_same_from_snapshot_and_stream(shop: Shop, tmp_path: Path) -> None:
+    """A row of all common types has one image, whichever way it came; generated columns have none.
+
+    Settings of the role that change how values are written do not matter.
+    """
+    shop.query(_TYPES)
+    shop.query(f"ALTER DATABASE {shop.name} SET DateStyle = 'German'")
+    shop.query(f"ALTER DATABASE {shop.name} SET TimeZone = 'Asia/Tokyo'")
+    shop.query(f"ALTER DATABASE {shop.name} SET bytea_output = 'escape'")
+    shop.query(_ROW.format(id=1))
+    texts = []
+    declared: dict[str, str] = {}
+    position = None
+    for number in (1, 2):
+        source = PostgresSource(shop.url, PostgresOptions(follow=False))
+        for batch in source.batches(position):
+            texts += batch.events.column("after").to_pylist()
+            assert batch.offset is not None
+            position = batch.offset.position
+            declared |= dict(next(iter(batch.declared.values())).types) if batch.declared else {}
+        if number == 1:
+            shop.query(_ROW.format(id=2))
+    assert texts == [_JSON % 1, _JSON % 2]
+    assert declared["pr"] == declared["cash"] == declared["f4"] == "number"
+    assert declared["i8"] == "integer"
+    assert declared["jb"] == declared["ms"] == declared["h"] == "json"
+    assert declared["m"] == declared["tstz"] == declared["by"] == "text"
+
+
+def test_a_large_value_that_did_not_change_is_missing(shop: Shop, sink: Sink) -> None:
+    """Unchanged TOAST is not sent: the field is missing, not null, and the live row keeps it."""
+    shop.query("CREATE TABLE docs (id int PRIMARY KEY, body text, seen int)")
+    shop.query("ALTER TABLE docs ALTER body SET STORAGE EXTERNAL")
+    shop.query("INSERT INTO docs VALUES (1, repeat('x', 10000), 0)")
+    _read(shop.url, sink)
+    shop.query("UPDATE docs SET seen = 1")
+    (event,) = _read(shop.url, sink)
+    assert event["after"] == {"id": 1, "seen": 1}
+    assert sink.live("docs", ["id"])[1,] == {"id": 1, "body": "x" * 10_000, "seen": 1}
+
+
+def test_a_key_that_changes_names_the_old_one(shop: Shop, sink: Sink) -> None:
+    """An update of the primary key is one event with the old key as its before image."""
+    shop.query(
+        "CREATE TABLE t (a int, b text, c int, PRIMARY KEY (b, a)); "
+        "INSERT INTO t VALUES (1, 'x', 5)"
+    )
+    _read(shop.url, sink)
+    shop.query("UPDATE t SET a = 2")
+    (event,) = _read(shop.url, sink)
+    assert (event["op"], event["before"], event["after"]) == (
+        "u",
+        {"a": 1, "b": "x"},
+        {"a": 2, "b": "x", "c": 5},
+    )
+
+
+def test_truncate_empties_each_of_its_tables(shop: Shop, sink: Sink) -> None:
+    """One TRUNCATE of two tables is an event for each."""
+    shop.query("CREATE TABLE a (id int PRIMARY KEY); CREATE TABLE b (id int PRIMARY KEY)")
+    _read(shop.url, sink)
+    shop.query("INSERT INTO a VALUES (1); INSERT INTO b VALUES (1); TRUNCATE a, b")
+    events = _read(shop.url, sink)
+    assert sorted((e["table"], e["op"]) for e in events if e["op"] == "t") == [
+        ("a", "t"),
+        ("b", "t"),
+    ]
+    assert sink.live("a", ["id"]) == sink.live("b", ["id"]) == {}
+
+
+def test_tables_without_a_key_can_still_be_written(shop: Shop, sink: Sink) -> None:
+    """Watching breaks no update of a table without a key; its inserts come, its rows once."""
+    shop.query("CREATE TABLE audit (what text, n int); INSERT INTO audit VALUES ('a', 1), ('a', 1)")
+    _read(shop.url, sink)
+    shop.query("INSERT INTO audit VALUES ('', NULL)")
+    shop.query("UPDATE audit SET n = 5 WHERE n = 1; DELETE FROM audit WHERE what = ''")
+    _read(shop.url, sink)
+    events = sink.events("audit")
+    assert [e["op"] for e in events] == ["r", "r", "c"]
+    assert events[2]["after"] == {"what": "", "n": None}
+
+
+def test_full_identity_gives_whole_rows_before(shop: Shop, sink: Sink) -> None:
+    """With REPLICA IDENTITY FULL before images have every column; the primary key is declared."""
+    shop.query("CREATE TABLE f (id int PRIMARY KEY, v text)")
+    shop.query("ALTER TABLE f REPLICA IDENTITY FULL; INSERT INTO f VALUES (1, 'old')")
+    source = PostgresSource(shop.url, PostgresOptions(follow=False))
+    keys = {batch.declared["public", "f"].key for batch in source.batches(None) if batch.declared}
+    assert keys == {("id",)}
+    _read(shop.url, sink)
+    shop.query("UPDATE f SET v = 'new'")
+    (event,) = _read(shop.url, sink)
+    assert event["before"] == {"id": 1, "v": "old"}
+
+
+def test_partitions_come_as_their_parent(shop: Shop, sink: Sink) -> None:
+    """Rows of partitions, also of one attached later, are rows of the partitioned table."""
+    shop.query("CREATE TABLE p (id int, at date, PRIMARY KEY (id, at)) PARTITION BY RANGE (at)")
+    shop.query("CREATE TABLE p24 PARTITION OF p FOR VALUES FROM ('2024-01-01') TO ('2025-01-01')")
+    shop.query("INSERT INTO p VALUES (1, '2024-05-05')")
+    _read(shop.url, sink)
+    shop.query("CREATE TABLE p25 PARTITION OF p FOR VALUES FROM ('2025-01-01') TO ('2026-01-01')")
+    shop.query(
+        "INSERT INTO p VALUES (2, '2025-05-05'); UPDATE p SET at = '2025-06-06' WHERE id = 1"
+    )
+    _read(shop.url, sink)
+    assert {e["table"] for e in sink.events()} == {"p"}
+    assert set(sink.live("p", ["id", "at"])) == {(2, "2025-05-05"), (1, "2025-06-06")}
+
+
+def test_lists_choose_tables_and_columns(shop: Shop, sink: Sink) -> None:
+    """Include, exclude and column lists hold for the snapshot, the stream and tables made later."""
+    shop.query(
+        "CREATE SCHEMA sales; CREATE TABLE sales.orders (id int PRIMARY KEY, v text, secret text)"
+    )
+    shop.query(
+        "CREATE TABLE sales.orders_old (id int PRIMARY KEY); "
+        "CREATE TABLE users (id int PRIMARY KEY)"
+    )
+    shop.query("INSERT INTO sales.orders VALUES (1, 'a', 'x'); INSERT INTO users VALUES (1)")
+    selection = Selection(("sales.*",), ("*_old",), {"sales.orders": ("v",)})
+    _read(shop.url, sink, selection=selection)
+    shop.query(
+        "INSERT INTO sales.orders VALUES (2, 'b', 'x'); INSERT INTO sales.orders_old VALUES (1)"
+    )
+    shop.query("INSERT INTO users VALUES (2); CREATE TABLE sales.new (id int PRIMARY KEY)")
+    shop.query("CREATE TABLE other (id int PRIMARY KEY); INSERT INTO sales.new VALUES (5)")
+    _read(shop.url, sink, selection=selection)
+    assert {e["table"] for e in sink.events()} == {"orders", "new"}
+    assert {e["schema"] for e in sink.events()} == {"sales"}
+    assert list(sink.live("orders", ["id"]).values()) == [{"id": 1, "v": "a"}, {"id": 2, "v": "b"}]
+    assert set(sink.live("new", ["id"])) == {(5,)}
+
+
+def test_a_table_that_is_included_later_gets_its_snapshot(shop: Shop, sink: Sink) -> None:
+    """Its rows are copied then, and no change is lost or twice; the others are not copied again."""
+    shop.query(
+        "CREATE TABLE a (id int PRIMARY KEY, n int); CREATE TABLE b (id int PRIMARY KEY, n int)"
+    )
+    shop.query("INSERT INTO a VALUES (1, 0); INSERT INTO b VALUES (1, 0), (2, 0)")
+    _read(shop.url, sink, selection=Selection(("a",)))
+    shop.query("UPDATE b SET n = 1 WHERE id = 1; DELETE FROM b WHERE id = 2; UPDATE a SET n = 1")
+    _read(shop.url, sink, selection=Selection(("a", "b")))
+    shop.query("UPDATE b SET n = n + 1")
+    _read(shop.url, sink, selection=Selection(("a", "b")))
+    assert [e["op"] for e in sink.events("a")] == ["r", "u"]
+    assert [(e["op"], e["after"]) for e in sink.events("b")] == [
+        ("r", {"id": 1, "n": 1}),
+        ("u", {"id": 1, "n": 2}),
+    ]
+
+
+def test_a_new_slot_begins_with_a_new_snapshot(shop: Shop, sink: Sink) -> None:
+    """When the slot is gone the error says so; with another slot keyed tables are right again."""
+    shop.query("CREATE TABLE a (id int PRIMARY KEY, n int); INSERT INTO a VALUES (1, 0), (2, 0)")
+    _read(shop.url, sink)
+    shop.query("SELECT pg_drop_replication_slot('datawatch')")
+    shop.query("DELETE FROM a WHERE id = 1; INSERT INTO a VALUES (3, 0)")
+    with pytest.raises(SourceError, match="no replication slot 'datawatch'"):
+        _read(shop.url, sink)
+    _read(shop.url, sink, slot="second")
+    assert set(sink.live("a", ["id"])) == {(2,), (3,)}
+
+
+def test_ddl_is_told_by_the_database_where_it_may(shop: Shop, sink: Sink) -> None:
+    """A superuser's source gets the commands themselves, once, before the rows that follow them."""
+    shop.query("CREATE TABLE a (id int PRIMARY KEY)")
+    _read(shop.url, sink)
+    shop.query("ALTER TABLE a ADD COLUMN v text")
+    shop.query("INSERT INTO a VALUES (1, 'x')")
+    shop.query("CREATE TABLE b (id int PRIMARY KEY)")
+    shop.query("DROP TABLE b")
+    events = _read(shop.url, sink)
+    told = [(e["op"], e["table"], (e["extra"] or {}).get("ddl_command")) for e in events]
+    assert told == [
+        ("ddl", "a", "ALTER TABLE a ADD COLUMN v text"),
+        ("c", "a", None),
+        ("ddl", "b", "CREATE TABLE b (id int PRIMARY KEY)"),
+        ("ddl", "b", "DROP TABLE b"),
+    ]
+    assert events[0]["extra"]["columns"] == [
+        {"name": "id", "type": "integer"},
+        {"name": "v", "type": "text"},
+    ]
+
+
+def test_ddl_is_inferred_where_the_role_may_not_more(shop: Shop, sink: Sink) -> None:
+    """A role without a superuser's rights reads its own tables, and changes of columns show.
+
+    Tables of others are left out, and its publication is made without them.
+    """
+    shop.query("DROP ROLE IF EXISTS keeper")
+    shop.query(f"CREATE ROLE keeper LOGIN REPLICATION PASSWORD '{PASSWORD}'")
+    shop.query(
+        f"GRANT CREATE ON DATABASE {shop.name} TO keeper; GRANT ALL ON SCHEMA public TO keeper"
+    )
+    shop.query("CREATE TABLE a (id int PRIMARY KEY); ALTER TABLE a OWNER TO keeper")
+    shop.query("CREATE TABLE b (id int PRIMARY KEY)")
+    url = shop.server.url("keeper", shop.name)
+    try:
+        _read(url, sink)
+        shop.query("ALTER TABLE a ADD COLUMN v text")
+        shop.query("INSERT INTO a VALUES (1, 'x'); INSERT INTO b VALUES (1)")
+        events = _read(url, sink)
+        assert [(e["op"], e["table"]) for e in events] == [("ddl", "a"), ("c", "a")]
+        assert events[0]["extra"]["inferred"] is True
+        assert not shop.query("SELECT 1 FROM pg_event_trigger")
+    finally:
+        shop.query("DROP OWNED BY keeper; DROP ROLE keeper")
+
+
+def test_a_publication_of_somebody_else_is_used_as_it_is(shop: Shop, sink: Sink) -> None:
+    """Its tables, column lists and row filters hold for the snapshot too, and it is not changed."""
+    shop.query(
+        "CREATE TABLE a (id int PRIMARY KEY, v text, secret text); "
+        "CREATE TABLE b (id int PRIMARY KEY)"
+    )
+    shop.query("INSERT INTO a SELECT n, 'v', 's' FROM generate_series(1, 10) n")
+    shop.query("CREATE PUBLICATION theirs FOR TABLE a (id, v) WHERE (id > 5)")
+    _read(shop.url, sink, publication="theirs")
+    shop.query("INSERT INTO a VALUES (20, 'v', 's'), (0, 'v', 's'); INSERT INTO b VALUES (1)")
+    _read(shop.url, sink, publication="theirs")
+    assert {e["table"] for e in sink.events()} == {"a"}
+    assert set(sink.live("a", ["id"])) == {(n,) for n in (6, 7, 8, 9, 10, 20)}
+    assert all(set(e["after"]) == {"id", "v"} for e in sink.events())
+    assert not shop.query("SELECT 1 FROM pg_event_trigger")
+
+
+def test_a_transaction_larger_than_a_batch_is_cut(shop: Shop) -> None:
+    """Parts of it carry the offset before it, only the last one that behind it."""
+    shop.query("CREATE TABLE a (id int PRIMARY KEY)")
+    position = None
+    for batch in PostgresSource(shop.url, PostgresOptions(follow=False)).batches(None):
+        assert batch.offset is not None
+        position = batch.offset.position
+    shop.query("INSERT INTO a SELECT generate_series(1, 5000)")
+    options = PostgresOptions(follow=False, batch_rows=1_000)
+    batches = list(PostgresSource(shop.url, options).batches(position))
+    assert len(batches) >= 5
+    places = [batch.offset.position["lsn"] for batch in batches if batch.offset]
+    assert len(set(places)) == 2
+    assert places[-1] != places[0] == places[-2]
+    assert sum(batch.received for batch in batches) == 5_000
+
+
+def test_another_database_under_the_same_name_is_refused(shop: Shop, sink: Sink) -> None:
+    """A stored position of another cluster or database is not gone on from."""
+    shop.query("CREATE TABLE a (id int PRIMARY KEY)")
+    _read(shop.url, sink)
+    position = {**(sink.offset or {}), "system": "1/other"}
+    with pytest.raises(SourceError, match="another database"):
+        list(PostgresSource(shop.url, PostgresOptions(follow=False)).batches(position))
+
+
+def test_a_slot_that_somebody_reads_is_not_taken(
+    shop: Shop, sink: Sink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A second reader of one slot is told after a while that it needs a name of its own."""
+    from datawatch_lab.ingest.sources.postgres import source
+
+    monkeypatch.setattr(source, "_SLOT_BUSY", 0.5)
+    shop.query("CREATE TABLE a (id int PRIMARY KEY); INSERT INTO a VALUES (1)")
+    _read(shop.url, sink)
+    first = PostgresSource(shop.url)
+    batches = first.batches(sink.offset)
+    shop.query("INSERT INTO a VALUES (2)")
+    next(batches)
+    with pytest.raises(SourceError, match="active") as raised:
+        _read(shop.url, sink)
+    assert "another name" in raised.value.hint
+    first.stop()
+    list(batches)
+
+
+def test_passwords_are_in_no_text(shop: Shop, sink: Sink, caplog: pytest.LogCaptureFixture) -> None:
+    """Neither names, reprs, offsets, logs nor the database's statements hold the password."""
+    shop.query("CREATE TABLE a (id int PRIMARY KEY)")
+    with caplog.at_level(logging.DEBUG):
+        source = PostgresSource(shop.url, PostgresOptions(follow=False))
+        batches = list(source.batches(None))
+    offsets = [json.dumps(batch.offset.position) for batch in batches if batch.offset]
+    texts = [source.name, repr(source), repr(source.address), str(source.address), *offsets]
+    for text in (*texts, caplog.text, *(batch.source for batch in batches)):
+        assert PASSWORD not in text
+        assert URL_PASSWORD not in text
+
+
+@pytest.mark.parametrize("url", ["postgresql://u:hush@h/db?nix=1", "host=h password=hush nix"])
+def test_an_address_that_cannot_be_read_keeps_its_password(url: str) -> None:
+    """The error says what is wrong with the address, and not the password in it."""
+    with pytest.raises(InputError) as raised:
+        Address.parse(url)
+    assert "hush" not in str(raised.value)
+
+
+def test_the_lag_of_a_slot_is_told(shop: Shop, sink: Sink) -> None:
+    """A slot that nobody reads falls behind; its status says by how much."""
+    shop.query("CREATE TABLE a (id int PRIMARY KEY)")
+    _read(shop.url, sink)
+    shop.query("INSERT INTO a SELECT generate_series(1, 5000)")
+    (status,) = slot_status(shop.url, "datawatch")
+    assert status.lag_bytes > 100_000
+    assert status.retained_bytes >= status.lag_bytes
+    assert not status.active
+    assert status.wal_status == "reserved"
+    assert slot_status(shop.url, "none") == []
+
+
+def test_the_server_tells_its_statistics(shop: Shop) -> None:
+    """One row with load, cache, size and lag; what is not installed is None."""
+    connection = shop.server.connect(shop.name)
+    stats = server_stats(connection)
+    connection.close()
+    assert stats["database"] == shop.name
+    assert stats["connections"] >= 1
+    assert 0 <= stats["cache_hit_rate"] <= 1
+    assert stats["size_bytes"] > 1_000_000
+    assert stats["mean_query_ms"] is None
+
+
+def test_all_that_was_made_can_be_taken_back(shop: Shop, sink: Sink) -> None:
+    """After `remove` no slot, publication, trigger or function is left."""
+    shop.query("CREATE TABLE a (id int PRIMARY KEY)")
+    _read(shop.url, sink)
+    connection = shop.server.connect(shop.name)
+    remove(connection, "datawatch", "datawatch")
+    connection.close()
+    left = shop.query(
+        "SELECT slot_name::text FROM pg_replication_slots WHERE database = current_database() "
+        "UNION ALL SELECT pubname FROM pg_publication "
+        "UNION ALL SELECT evtname FROM pg_event_trigger "
+        "UNION ALL SELECT proname FROM pg_proc WHERE pronamespace = 'datawatch'::regnamespace"
+    )
+    assert left == []

@@ -1,0 +1,125 @@
+"""Every attack and mistake of `sql_attacks`, run for real against a workspace with data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from threading import Thread
+
+import duckdb
+import polars as pl
+import pytest
+
+from datawatch_lab.core.errors import InputError, WorkspaceError
+from datawatch_lab.engine import Engine
+from tests.store.sql_attacks import BOUNDED, CANARY, REFUSED
+from tests.store.sql_shop import NOW, ORDERS, change, open_shop, order, take
+
+HONEST = "SELECT count(*) AS n, max(id) AS top FROM live.orders"
+
+
+@pytest.fixture(scope="module")
+def canary(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with files that nobody may read, and nobody may add to."""
+    folder = tmp_path_factory.mktemp("canary")
+    (folder / "secret.csv").write_text(f"secret\n{CANARY}\n", encoding="utf-8")
+    (folder / "secret.json").write_text(f'{{"secret": "{CANARY}"}}\n', encoding="utf-8")
+    pl.DataFrame({"secret": [CANARY]}).write_parquet(folder / "secret.parquet")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory: pytest.TempPathFactory, canary: Path) -> Iterator[Engine]:
+    """The shop, with a short timeout."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DATAWATCH_CANARY", CANARY)
+        patch.chdir(canary)
+        found = open_shop(
+            tmp_path_factory.mktemp("shop") / "w.duckdb", query_timeout=timedelta(seconds=1.5)
+        )
+        yield found
+        found.close()
+
+
+def _state(engine: Engine, canary: Path) -> tuple[object, ...]:
+    """What must be the same after an attack: rows, version, files."""
+    table = engine.sql(HONEST).table.to_pylist()
+    files = sorted((each.name, each.stat().st_size) for each in canary.iterdir())
+    return table, engine.version, files
+
+
+@pytest.mark.parametrize(("what", "query", "word"), REFUSED, ids=[row[0] for row in REFUSED])
+def test_it_is_refused_with_a_sentence(
+    engine: Engine, canary: Path, what: str, query: str, word: str
+) -> None:
+    """Nothing of a file, a variable or the store is in the answer; the next query works."""
+    canary_frame = pl.DataFrame({"secret": [CANARY]})
+    before = _state(engine, canary)
+    with pytest.raises(InputError) as caught:
+        engine.sql(query.format(canary=canary))
+    said = str(caught.value)
+    assert word in said
+    assert CANARY not in said
+    assert "gate_" not in said.replace("gate_0 ", "") or "gate_0" in query
+    assert said.rstrip()[-1] in ".:" or "Masked" in said or "line" in said
+    assert _state(engine, canary) == before
+    assert canary_frame.height == 1
+
+
+@pytest.mark.parametrize(("what", "query", "word"), BOUNDED, ids=[row[0] for row in BOUNDED])
+def test_it_ends_by_time_or_memory(
+    engine: Engine, canary: Path, what: str, query: str, word: str
+) -> None:
+    """With a sentence, while the writer goes on."""
+    before = _state(engine, canary)
+    with pytest.raises(InputError, match=r"The query was ended|the query was ended|cannot be run"):
+        engine.sql(query)
+    assert _state(engine, canary) == before
+
+
+def test_the_writer_is_not_held_up_by_a_long_query(tmp_path: Path) -> None:
+    """An event that comes while a cross join runs is stored while it still runs."""
+    engine = open_shop(tmp_path / "w.duckdb", query_timeout=timedelta(minutes=5))
+    ended: list[WorkspaceError] = []
+
+    def ask() -> None:
+        try:
+            engine.sql(BOUNDED[1][1])
+        except WorkspaceError as error:
+            ended.append(error)
+
+    thread = Thread(target=ask)
+    thread.start()
+    row = order(ORDERS + 1)
+    take(engine, [change(900_000, "orders", "INSERT", NOW, row)])
+    assert engine.sql(HONEST).table.to_pylist()[0]["top"] == ORDERS + 1
+    assert thread.is_alive()
+    engine.close()
+    thread.join()
+    assert "closed during a query" in str(ended[0])
+
+
+def test_there_are_sixty_and_more() -> None:
+    """The list does not shrink unseen."""
+    assert len(REFUSED) + len(BOUNDED) >= 60
+    names = [row[0] for row in (*REFUSED, *BOUNDED)]
+    assert len(set(names)) == len(names)
+
+
+def test_the_fence_holds_where_the_gate_is_not(engine: Engine, canary: Path) -> None:
+    """A connection of the store reads no file, even for SQL that never saw the gate."""
+    canary_frame = pl.DataFrame({"secret": [CANARY]})
+    attempts = (
+        f"SELECT * FROM '{canary}/secret.csv'",
+        f"COPY (SELECT 1) TO '{canary}/out.csv'",
+        f"ATTACH '{canary}/x.duckdb'",
+        "SELECT * FROM canary_frame",
+        "SET enable_external_access = true",
+        "SET python_enable_replacements = true",
+        "LOAD httpfs",
+    )
+    for text in attempts:
+        with engine.store._readers._root.cursor() as con, pytest.raises(duckdb.Error):
+            con.execute(text)
+    assert canary_frame.height == 1
