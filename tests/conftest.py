@@ -13,6 +13,8 @@ from tools import chromium as chromium_tool
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
+    from tests.services.postgres import Server
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add ``--soak``, without which tests marked so are skipped."""
@@ -25,6 +27,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if "chromium" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.browser)
+        if "postgres_server" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.services)
         if item.get_closest_marker("soak") and not config.getoption("--soak"):
             item.add_marker(skip)
 
@@ -61,3 +65,15 @@ def page(chromium: str) -> Iterator[Page]:
         )
         yield browser.new_page(viewport={"width": 1280, "height": 800})
         browser.close()
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[Server]:
+    """A private PostgreSQL for the session; the test is skipped, or fails, where there is none."""
+    from tests.services import postgres
+
+    if postgres.find() is None:
+        missing("PostgreSQL server", postgres.HOW_TO_GET_ONE)
+    server = postgres.Server()
+    yield server
+    server.close()

@@ -413,8 +413,8 @@ class Store(Protocol):
         """
         ...
 
-    def drop_before(self, level: LevelName, cutoffs: Mapping[int, datetime]) -> None:
-        """Delete states of a level older than the cut-off of their table (by table id)."""
+    def drop_before(self, level: LevelName, cutoffs: Mapping[int, datetime]) -> int:
+        """Delete states of a level older than the cut-off of their table; gives rows deleted."""
         ...
 
     def close(self) -> None:

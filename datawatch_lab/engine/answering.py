@@ -125,10 +125,7 @@ def _stored(engine: Engine, metric: MetricDef, window: Window, wanted: Wanted) -
         end=asked.end,
         times=times[:-1],
         ends=times[1:],
-        rows={
-            tuple(labels.items()): row
-            for labels, row in zip(asked.groups, values, strict=True)
-        },
+        rows={tuple(labels.items()): row for labels, row in zip(asked.groups, values, strict=True)},
         aggregation=asked.aggregation.value,
     )
 

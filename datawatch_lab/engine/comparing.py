@@ -86,7 +86,9 @@ def compare(
         start=min((start for start, _ in known), default=None),
         end=max((end for _, end in known), default=None),
         times=tuple(None if each is None else each[0] for each in then),
-        series=tuple(_series(labels, now, rows) for labels in sorted({*now.rows, *rows}, key=sorted)),
+        series=tuple(
+            _series(labels, now, rows) for labels in sorted({*now.rows, *rows}, key=sorted)
+        ),
     )
 
 

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from importlib.metadata import version as release_of
 from pathlib import Path
 from typing import Any, Self
@@ -53,6 +53,8 @@ LIVE_CURSOR = "live"
 """The same for live tables; files from before there were any have none."""
 
 _COMPACT_EVERY = 100  # commits; a large one counts for several
+_FOLD_EVERY = timedelta(seconds=1)
+_COMPACT_SECONDS = 0.15  # between two commits; a pass that needs longer goes on after the next
 _ROWS_PER_COMMIT = 10_000
 _CATCH_UP_EVENTS = 50_000
 
@@ -83,6 +85,7 @@ class Engine:
         self._retention = Retention(
             store, settings, lambda: {each.id: each.name for each in self._registry}
         )
+        self._folded_at = self.started
         self._ended: dict[str, Offset] = {}
         self._catch_up(known.cursors.get(CURSOR, 0))
         if known.cursors.get(LIVE_CURSOR, 0) < self._last_seq:
@@ -343,9 +346,22 @@ class Engine:
         if self._since_compaction >= (1 if idle else _COMPACT_EVERY):
             self._since_compaction = 0
             self._retention.look(self.clock.now(), force=True)
-            self.store.compact()
+            self.store.compact(_COMPACT_SECONDS)
+        elif self.store.compacting:
+            self.store.compact(_COMPACT_SECONDS)
+        self._fold_live()
         self._retention.look(self.clock.now())
         self._retention.run(idle=idle)
+
+    def _fold_live(self) -> None:
+        """Fold live tables that have grown, a bounded step a second, until nothing is left."""
+        now = self.clock.now()
+        if now - self._folded_at < _FOLD_EVERY:
+            return
+        newest = [each.last_ts for each in self.store.table_counts().values() if each.last_ts]
+        horizon = min(newest) - self.settings.raw_kept if newest else None
+        if not self.store.compact_live(horizon):
+            self._folded_at = now
 
     # ------------------------------------------------------------------ asking
 

@@ -115,6 +115,7 @@ class Retention:
         self._due: dict[str, dict[int, datetime]] = {}
         self._log_before: datetime | None = None
         self._log_to = 0
+        self._log_first = False
         self._looked: datetime | None = None
         self._weighed: datetime | None = None
         self._row_bytes: float | None = None
@@ -164,14 +165,20 @@ class Retention:
             pass
 
     def step(self) -> bool:
-        """Do one slice of what is due; returns whether it did anything."""
+        """Do one slice of what is due, levels and the log by turns; gives whether it did any."""
+        self._log_first = not self._log_first
+        if self._log_first:
+            return self._log_step() or self._levels_step()
+        return self._levels_step() or self._log_step()
+
+    def _levels_step(self) -> bool:
         while self._due:
             name, cutoffs = next(iter(self._due.items()))
             if self._level_step(name, cutoffs):
                 return True
             self._done |= {(name, table): edge for table, edge in cutoffs.items()}
             del self._due[name]
-        return self._log_step()
+        return False
 
     def _level_step(self, name: str, cutoffs: Mapping[int, datetime]) -> bool:
         folds = name not in _LEVELS

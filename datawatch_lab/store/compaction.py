@@ -19,8 +19,12 @@ from datawatch_lab.store.sql import fetch_row
 COMPACT_ROWS = 250_000
 """Appended rows of each kind that one slice merges at most, oldest first."""
 
-SLICE_ROWS = 50_000
-SLICE_SECONDS = 0.1
+SLICE_ROWS = 100_000
+"""Rows of the first slice; later ones adapt."""
+
+SLICE_SECONDS = 0.2
+"""What a slice should take at most: the writer waits for it."""
+
 LEAST_ROWS = 5_000
 _ALL = 2**62
 

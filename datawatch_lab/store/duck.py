@@ -347,7 +347,7 @@ class DuckStore:
     def compact(self, seconds: float | None = None) -> int:
         """Merge states of buckets that have several; returns rows saved. Same answers after.
 
-        Works in transactions of about a tenth of a second; safe to kill. Call it every few seconds
+        Works in transactions of about a fifth of a second; safe to kill. Call it every few seconds
         while data comes. Check-points at the end when the write-ahead log is long, so that a
         restart need not replay it.
 

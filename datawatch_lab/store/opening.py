@@ -10,6 +10,7 @@ import duckdb
 from datawatch_lab.core.errors import WorkspaceError
 
 _WAL_LIMIT = "1GB"  # 16 MB halves the throughput of durable commits
+_TAKEN = ("changes", "current", "live", "measures", "meta", "metrics")
 _MEMORY_SHARE = "50%"  # of the machine; the rest is for columns in flight and for notebooks
 _SPILL_LIMIT = "20GB"  # of disk, for sorts and joins that do not fit into memory
 # What no query may reach, whatever got it past the gate: files, other databases, extensions, and
@@ -35,6 +36,12 @@ def check_path(path: Path) -> None:
         raise WorkspaceError(
             f"{path} is a folder, not a workspace file.",
             hint=f"Name a file in it, such as {path / 'datawatch.duckdb'}.",
+        )
+    if path.name.partition(".")[0].lower() in _TAKEN:
+        raise WorkspaceError(
+            f"{path.name} cannot be the name of a workspace: {path.name.partition('.')[0]} is the "
+            "name of a schema in it, and queries could not tell them apart.",
+            hint="Choose another name, such as datawatch.duckdb.",
         )
     if not path.parent.is_dir():
         raise WorkspaceError(

@@ -178,7 +178,8 @@ def test_difference_and_ratio(of_zone: Callable[[str], Engine]) -> None:
     ):
         assert new is not None
         if old:
-            assert (difference, ratio) == (new - old, pytest.approx(new / old))
+            assert difference == new - old
+            assert ratio == pytest.approx(new / old)
         else:
             assert ratio is None
     assert [old for _, old in then.points] == [
@@ -194,8 +195,8 @@ def test_one_value_beside_an_earlier_one(of_zone: Callable[[str], Engine]) -> No
         ("same_hour_yesterday", 1, timedelta()),
         ("same_hour_last_week", 7, timedelta(hours=1)),  # the clocks changed in between
     ):
-        how = {"start": "today", "end": "now", "stepped": False, "compare": compare}
-        result = ask(engine, "orders_inserts_total", **how)
+        how: dict[str, str | bool] = {"start": "today", "end": "now", "stepped": False}
+        result = ask(engine, "orders_inserts_total", compare=compare, **how)
         assert result.comparison is not None
         begin = datetime(2026, 4, 1, 22, tzinfo=UTC) - timedelta(days=days) + width
         length = NOW - datetime(2026, 4, 1, 22, tzinfo=UTC)

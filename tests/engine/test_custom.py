@@ -14,8 +14,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from datawatch_lab.core.clock import ManualClock
-from datawatch_lab.core.errors import InputError, NotFoundError
+from datawatch_lab.core.errors import InputError, NotFoundError, WorkspaceError
 from datawatch_lab.core.settings import Settings
+from datawatch_lab.core.storage import Commit
 from datawatch_lab.core.values import Aggregation, CustomMetric, Formula
 from datawatch_lab.engine import Engine
 from datawatch_lab.engine import custom as custom_module
@@ -208,6 +209,57 @@ def test_a_back_fill_goes_on_after_a_restart(
     filled(again, "volume")
     assert values(again, "volume") == {(): 31.0}
     again.close()
+
+
+def test_events_go_on_while_the_log_is_read(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each counts once, whether it came before, in between or after."""
+    monkeypatch.setattr(custom_module, "STEP_EVENTS", 2)
+    custom = CustomMetric(name="volume", table="orders", group_by=("status",))
+    made = engine.measures.custom.define(engine, custom, backfill=True)
+    assert made.coverage is not None
+    assert not made.coverage.complete
+    for number in range(31, 61):
+        take(engine, event(number))
+    filled(engine, "volume")
+    assert values(engine, "volume", group_by=("status",)) == {("paid",): 60.0}
+
+
+def test_a_commit_that_fails_does_not_lose_or_repeat_a_piece(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is tried again; what was counted in vain is forgotten."""
+    store, commits = engine.store.commit, []
+
+    def commit(what: Commit) -> int:
+        commits.append(what)
+        if len(commits) in (1, 3):
+            raise WorkspaceError("the disk is full")
+        return store(what)
+
+    monkeypatch.setattr(custom_module, "STEP_EVENTS", 11)
+    monkeypatch.setattr(engine.store, "commit", commit)
+    define(engine, "volume", group_by=("status",))
+    assert len(commits) >= 5
+    assert values(engine, "volume", group_by=("status",)) == {("paid",): 30.0}
+
+
+def test_a_commit_that_keeps_failing_leaves_no_metric(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The error says so; when the disk has room again, it can be defined."""
+
+    def commit(what: Commit) -> int:
+        raise WorkspaceError("the disk is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(engine.store, "commit", commit)
+        with pytest.raises(WorkspaceError):
+            define(engine, "volume")
+    assert "volume" not in engine.metrics()
+    define(engine, "volume")
+    assert values(engine, "volume") == {(): 30.0}
 
 
 def test_a_change_makes_the_states_anew(engine: Engine) -> None:

@@ -159,7 +159,14 @@ def same(rig: Rig, sink: Sink) -> bool:
 
 
 class SourceContract:
-    """The tests; a subclass is all that a source's own module needs."""
+    """The tests; a subclass is all that a source's own module needs.
+
+    Attributes:
+        patience: seconds that a store stands still; more than the server waits for an answer, and
+            than the source needs to read everything, were it not held back.
+    """
+
+    patience = 7.0
 
     def test_the_snapshot_has_every_row_once(self, fresh: Rig, sink: Sink) -> None:
         """Rows that were there come as snapshot events, in a back-fill that declares the key."""
@@ -301,7 +308,7 @@ class SourceContract:
         source = fresh.source(follow=True, small=True)
         batches = source.batches(sink.offset)
         sink.store(next(batches))
-        time.sleep(2)  # longer than the source needs to read it all, were it not held back
+        time.sleep(self.patience)
         held = fresh.behind()
         assert held > 0
         for batch in batches:
@@ -311,6 +318,7 @@ class SourceContract:
             if len(sink.events(fresh.table)) == 40_000:
                 source.stop()
         assert same(fresh, sink)
+        assert sink.received == len(sink.events()), "the connection broke: events came twice"
 
     def test_what_is_stored_is_confirmed(self, fresh: Rig, sink: Sink) -> None:
         """The server keeps nothing for a reader that stored everything, also when it is idle."""

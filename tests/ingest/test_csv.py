@@ -107,6 +107,7 @@ def test_rows_that_do_not_fit_are_set_aside(tmp_path: Path) -> None:
         (3, "the row has 1 field, not 2", b"3"),
         (4, "the row has 3 fields, not 2", b"4,5,6"),
     ]
+    assert {row["table"] for row in bad(batches)} == {"t"}
     assert [row["line"] for row in rows(batches)] == [2, 6, 8]
 
 

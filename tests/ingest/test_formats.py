@@ -103,7 +103,7 @@ def meaning(change: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 @given(CHANGES)
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 def test_a_change_means_the_same_in_every_format(change: Change) -> None:
     """Operation, table, time and images do not depend on the envelope."""
     expected = meaning(worded(change, "operation"))
@@ -124,7 +124,7 @@ FORMS = (
 
 
 @given(st.lists(st.tuples(CHANGES, st.sampled_from(FORMS)), max_size=8))
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 def test_formats_mix_in_any_order(stream: list[tuple[Change, Any]]) -> None:
     """An event means the same among others of other formats as alone, and order is kept."""
     events = [form(change) for change, form in stream]
@@ -165,7 +165,7 @@ SKELETONS: tuple[dict[str, Any], ...] = (
 
 
 @given(st.sampled_from(SKELETONS), st.dictionaries(KEYS, JSON, max_size=4), st.integers(0, 3))
-@settings(max_examples=400)
+@settings(max_examples=400, deadline=None)
 def test_whatever_comes_is_an_event_or_a_bad_row(
     skeleton: dict[str, Any], put: dict[str, Any], deep: int
 ) -> None:
@@ -181,7 +181,7 @@ def test_whatever_comes_is_an_event_or_a_bad_row(
 
 
 @given(st.sampled_from(SKELETONS), st.integers(0, 200), st.binary(max_size=3))
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 def test_damaged_bytes_are_bad_rows(skeleton: dict[str, Any], at: int, put: bytes) -> None:
     """Bytes cut out or put in anywhere never raise."""
     whole = text(skeleton)

@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from datawatch_lab.ingest.positions import order_of
@@ -89,6 +89,7 @@ def test_many_binary_logs_in_one_batch() -> None:
     assert places == sorted(places) == [n * FILE + 900 - n for n in range(40)]
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 2**31 - 1), st.integers(0, 2**32 - 1)), min_size=1))
 def test_the_order_of_lsns_is_kept(places: list[tuple[int, int]]) -> None:
     """Texts and numbers of the same LSNs give the same ordinals, in the same order."""
@@ -112,6 +113,7 @@ JSON = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(JSON | st.none(), max_size=6), st.booleans())
 def test_no_position_is_too_strange(values: list[Any], ascii_only: bool) -> None:
     """Whatever JSON stands there, two whole numbers of at least 0 come out, and each on its own."""

@@ -51,10 +51,18 @@ def test_a_quarter_of_an_hour_is_beside_the_same_clock_time(
     assert found == (None if expected is None else (expected, expected + 15 * MINUTE))
 
 
-def bucket(*clock: int, fold: int = 0, width: timedelta = HOUR) -> tuple[datetime, datetime]:
+def bucket(
+    year: int,
+    month: int,
+    day: int,
+    hour: int,
+    minute: int = 0,
+    *,
+    fold: int = 0,
+    width: timedelta = HOUR,
+) -> tuple[datetime, datetime]:
     """A bucket that begins at a clock time in Berlin."""
-    year, month, day, hour, *minute = clock
-    start = datetime(year, month, day, hour, *minute, tzinfo=BERLIN, fold=fold).astimezone(UTC)
+    start = datetime(year, month, day, hour, minute, tzinfo=BERLIN, fold=fold).astimezone(UTC)
     return start, start + width
 
 

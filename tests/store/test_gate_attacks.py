@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
 from threading import Thread
@@ -11,8 +12,10 @@ import duckdb
 import polars as pl
 import pytest
 
-from datawatch_lab.core.errors import InputError, WorkspaceError
+from datawatch_lab.core.errors import BusyError, InputError, WorkspaceError
 from datawatch_lab.engine import Engine
+from datawatch_lab.store.gate import watch
+from datawatch_lab.store.gate.gate import AT_ONCE
 from tests.store.sql_attacks import BOUNDED, CANARY, REFUSED
 from tests.store.sql_shop import NOW, ORDERS, change, open_shop, order, take
 
@@ -98,6 +101,32 @@ def test_the_writer_is_not_held_up_by_a_long_query(tmp_path: Path) -> None:
     engine.close()
     thread.join()
     assert "closed during a query" in str(ended[0])
+
+
+def test_memory_that_duckdb_does_not_count_ends_a_query(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When the process grows beyond what DuckDB has in its books."""
+    sizes = iter([0])
+    monkeypatch.setattr(watch, "_resident", lambda: next(sizes, 2 * watch.MAX_GROWTH))
+    with pytest.raises(InputError, match="texts or lists need more memory"):
+        engine.sql(BOUNDED[0][1])
+    monkeypatch.undo()
+    assert engine.sql(HONEST).table.num_rows == 1
+
+
+def test_more_queries_than_turns_wait_and_are_told(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A program may then try again."""
+    gate = engine.store.gate
+    monkeypatch.setattr(gate, "_patience", timedelta())
+    with ExitStack() as turns:
+        for _ in range(AT_ONCE):
+            turns.enter_context(gate._turn())
+        with pytest.raises(BusyError, match="4 queries are running"):
+            engine.sql("SELECT 1")
+    assert engine.sql("SELECT 1").table.num_rows == 1
 
 
 def test_there_are_sixty_and_more() -> None:

@@ -23,6 +23,14 @@ def test_a_missing_folder_is_named(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("name", ["live.duckdb", "Changes.duckdb", "metrics"])
+def test_a_name_that_is_a_schema_is_refused(tmp_path: Path, name: str) -> None:
+    """DuckDB names the file's catalogue after it, and could not tell the two apart."""
+    with pytest.raises(WorkspaceError, match="is the name of a schema"):
+        DuckStore.open(tmp_path / name)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_folder_is_not_a_workspace(tmp_path: Path) -> None:
     """The hint names a file in it."""
     with pytest.raises(WorkspaceError, match=r"is a folder.*datawatch\.duckdb"):
@@ -102,28 +110,31 @@ def test_versions_start_at_one_without_gaps() -> None:
     assert list(available()) == list(range(1, len(available()) + 1))
 
 
-def test_a_file_of_version_one_is_brought_forward(tmp_path: Path) -> None:
+def test_a_file_is_brought_forward(tmp_path: Path) -> None:
     """Each step runs once, in order, and what was stored stays."""
+    last = max(available())
     path = tmp_path / "shop.duckdb"
     with DuckStore.open(path) as store:
         store.commit(make_commit(log=log_rows(store, ["a"], 1)))
-    steps = {**available(), 2: ("0002_more.sql", "ALTER TABLE changes.log ADD COLUMN more INTEGER")}
+    more = ("9999_more.sql", "ALTER TABLE changes.log ADD COLUMN more INTEGER")
+    steps = {**available(), last + 1: more}
     with duckdb.connect(str(path)) as con:
-        assert migrate(con, path.name, NOON, steps) == 2
-        assert migrate(con, path.name, NOON, steps) == 2
+        assert migrate(con, path.name, NOON, steps) == last + 1
+        assert migrate(con, path.name, NOON, steps) == last + 1
         assert con.execute("SELECT event_id, more FROM changes.log").fetchall() == [("a", None)]
         done = con.execute("SELECT version, name FROM meta.migrations").fetchall()
-        assert done == [(1, "0001_initial.sql"), (2, "0002_more.sql")]
+        assert done == [(version, name) for version, (name, _) in steps.items()]
 
 
 def test_a_failing_migration_leaves_the_file_as_it_was(tmp_path: Path) -> None:
     """Its first half is undone, and its version not recorded."""
     path = tmp_path / "shop.duckdb"
+    last = max(available())
     DuckStore.open(path).close()
-    broken = ("0002_bad.sql", "CREATE TABLE meta.half (x INTEGER); SELECT * FROM nowhere;")
+    broken = ("9999_bad.sql", "CREATE TABLE meta.half (x INTEGER); SELECT * FROM nowhere;")
     with duckdb.connect(str(path)) as con:
-        with pytest.raises(MigrationError, match="version 2"):
-            migrate(con, path.name, NOON, {**available(), 2: broken})
-        assert con.execute("SELECT max(version) FROM meta.migrations").fetchone() == (1,)
+        with pytest.raises(MigrationError, match=f"version {last + 1}"):
+            migrate(con, path.name, NOON, {**available(), last + 1: broken})
+        assert con.execute("SELECT max(version) FROM meta.migrations").fetchone() == (last,)
         assert "half" not in [row[2] for row in con.execute("SHOW ALL TABLES").fetchall()]
     DuckStore.open(path).close()

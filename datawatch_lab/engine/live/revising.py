@@ -132,7 +132,8 @@ def with_removals(versions: Versions, removals: pl.DataFrame) -> Versions:
 
 def removals_of(stored: LiveRows, but: pl.DataFrame, clears: pl.DataFrame) -> Versions:
     """Removal of stored rows by the first of some new TRUNCATEs, but for some keys."""
-    first = clears.sort("at", "ordinal", "sub", "seq").head(1)
+    order = ["seq"] if clears["ordered"].any() else ["at", "ordinal", "sub", "seq"]
+    first = clears.sort(order).head(1)
     keys = stored.heads.select(*KEY).join(but, on=KEY, how="anti", maintain_order="left")
     empty = Versions(pl.DataFrame(schema=HEADS), pl.DataFrame(), {}, clears)
     return with_removals(empty, keys.join(first, how="cross"))

@@ -22,7 +22,7 @@ from datawatch_lab.ingest.envelopes.debezium_records import (
     read_record,
 )
 from datawatch_lab.ingest.envelopes.debezium_source import (
-    identity,
+    identities,
     metadata_of,
     moment,
     place,
@@ -83,10 +83,12 @@ class _Wrapped(msgspec.Struct, forbid_unknown_fields=True, gc=False):
 
 
 _DESCRIBED = ("name", "db", "connector", "version", "server_id", "thread", "snapshot", "query")
-_SOURCE = attrgetter(
+_FROM_SOURCE = (
     "schema", "table", "ts_us", "ts_ms", "txId", "lsn", "sequence", "file", "pos", "row", "gtid",
     "xmin", *_DESCRIBED,
 )  # fmt: skip
+_NAMES = ("op", "transaction", "before", "after", *(f"source.{name}" for name in _FROM_SOURCE))
+_MEMBERS = attrgetter(*_NAMES)
 
 
 class Debezium:
@@ -158,26 +160,14 @@ class DebeziumWithSchema:
 
 
 def _columns(events: Sequence[_Event], before: Sequence[bytes], after: Sequence[bytes]) -> Columns:
-    gathered = list(map(list, zip(*[_SOURCE(event.source) for event in events], strict=True)))
-    (schema, table, ts_us, ts_ms, txid, lsn, sequence, file, pos, row, gtid, xmin, name, db,
-     *_) = gathered or [[] for _ in range(20)]  # fmt: skip
-    tx = [event.transaction for event in events]
+    gathered = list(zip(*map(_MEMBERS, events), strict=True)) or [()] * len(_NAMES)
+    (ops, tx, came_before, came_after, schema, table, ts_us, ts_ms, txid, lsn, sequence, file, pos,
+     row, gtid, xmin, name, db, *_) = gathered  # fmt: skip
     txids = [t.id if t else own for t, own in zip(tx, txid, strict=True)]
     orders = [whole_number(t.total_order) if t else None for t in tx]
-    ops = [event.op for event in events]
     places = list(map(place, lsn, sequence, file, pos, row, gtid, xmin))
-    ids = [
-        identity(
-            where[1],
-            event.op,
-            tx_id,
-            order,
-            bytes(event.before),
-            bytes(event.after),
-            in_row=at is not None,
-        )
-        for where, tx_id, order, at, event in zip(places, txids, orders, row, events, strict=True)
-    ]
+    images = list(zip(came_before, came_after, strict=True))
+    ids = identities([where[1] for where in places], ops, txids, orders, row, images)
     stamps = [
         us if type(us) is int and us else moment(us, ms, event.ts_us, event.ts_ms)
         for us, ms, event in zip(ts_us, ts_ms, events, strict=True)
@@ -194,7 +184,7 @@ def _columns(events: Sequence[_Event], before: Sequence[bytes], after: Sequence[
             "position": [where[0] for where in places],
             "before": before,
             "after": after,
-            "metadata": _metadata(list(zip(*gathered[12:], strict=True)) if gathered else []),
+            "metadata": _metadata(list(zip(*gathered[-len(_DESCRIBED) :], strict=True))),
             "ddl_type": [None] * len(ops),
             "ddl_command": [None] * len(ops),
         },

@@ -146,11 +146,11 @@ def _change(members: Members, shape: Shape) -> ToldChange:
     tx = transaction if isinstance(transaction, dict) else {}
     order, txid = whole_number(tx.get("total_order")), tx.get("id", source.get("txId"))
     position, anchor = place_of(source)
-    images = [_image(members.get(name)) for name in ("before", "after")]
+    images = _image(members.get("before")), _image(members.get("after"))
     before, after = (shape.converted(image) for image in without_unavailable(images))
     in_row = source.get("row") is not None
     return ToldChange(
-        id=identity(anchor, op, txid, order, *images, in_row=in_row),
+        id=identity(anchor, op, txid, order, images, in_row=in_row),
         source=_named(source.get("name")),
         schema=schema,
         table=table,
@@ -179,7 +179,7 @@ def _message(members: Members, source: Mapping[str, Any], at: str | float | None
     position, anchor = place_of(source)
     content = members.get("message", Raw(b"null"))
     made = mark("message", at, message=content)
-    made.id = identity(anchor, "m", source.get("txId"), None, b"", bytes(content))
+    made.id = identity(anchor, "m", source.get("txId"), None, (b"", bytes(content)))
     made.source = _named(source.get("name"))
     made.position = Raw(position)
     made.metadata = Raw(metadata_of(described_by(source)))

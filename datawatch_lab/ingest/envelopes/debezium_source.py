@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 from typing import Any
 
@@ -61,27 +61,41 @@ def place_of(source: Mapping[str, Any]) -> tuple[bytes, str]:
     return msgspec.json.encode(found), anchor
 
 
+Images = tuple[bytes, bytes]
+"""Row images before and after, as they came."""
+
+
 def identity(
-    anchor: str,
-    op: str,
-    txid: object,
-    order: int | None,
-    before: bytes,
-    after: bytes,
-    *,
-    in_row: bool = False,
+    anchor: str, op: str, txid: object, order: int | None, images: Images, *, in_row: bool = False
 ) -> str | None:
     """Identity of an event at a position; None when there is none.
 
     Where neither the order in the transaction nor the row within the position tells events of one
     position apart (rows of a snapshot, of one COPY), their images do.
     """
-    if not anchor:
-        return None
-    told = f"{anchor}:{'' if txid is None else txid}:{'' if order is None else order}:{op}"
-    if op != "r" and (in_row or order is not None):
-        return told
-    return f"{told}:{blake2b(b'|'.join((before, after)), digest_size=10).hexdigest()}"
+    return identities([anchor], [op], [txid], [order], [0 if in_row else None], [images])[0]
+
+
+def identities(
+    anchors: Sequence[str],
+    ops: Sequence[str],
+    txids: Sequence[object],
+    orders: Sequence[int | None],
+    rows: Sequence[int | None],
+    images: Sequence[Images],
+) -> list[str | None]:
+    """The same for many events."""
+    told = zip(anchors, ops, txids, orders, rows, images, strict=True)
+    separate = b"|".join
+    return [
+        None
+        if not anchor
+        else f"{anchor}:{'' if txid is None else txid}:{'' if order is None else order}:{op}"
+        if op != "r" and (row is not None or order is not None)
+        else f"{anchor}:{'' if txid is None else txid}:{'' if order is None else order}:{op}:"
+        f"{blake2b(separate(pair), digest_size=10).hexdigest()}"
+        for anchor, op, txid, order, row, pair in told
+    ]
 
 
 def metadata_of(described: Mapping[str, Any]) -> bytes:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, replace
 
 import msgspec
+import pyarrow as pa
 
 from datawatch_lab.core.batches import DecodedBatch
 from datawatch_lab.ingest.cutting import Cut, Mode
@@ -95,4 +96,13 @@ class CsvForm:
         for at in refused:
             items[at] = cut.items[at]
         batch = decode(items, cut.lines, cut.offsets, source=source, refused=refused)
-        return replace(batch, size=sum(map(len, cut.items)), backfill=self.backfill)
+        size = sum(map(len, cut.items))
+        return replace(batch, bad=self._named(batch.bad), size=size, backfill=self.backfill)
+
+    def _named(self, bad: pa.Table) -> pa.Table:
+        """Malformed rows, under the table that the file is of."""
+        if not bad.num_rows or self._layout is None or self._layout.operation:
+            return bad
+        at = bad.schema.get_field_index("table")
+        names = pa.array([self._layout.table] * bad.num_rows, bad.schema.field(at).type)
+        return bad.set_column(at, bad.schema.field(at), names)

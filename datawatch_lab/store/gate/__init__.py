@@ -6,7 +6,7 @@ parser agrees), `fetch` (streamed, bounded, interrupted when it takes too long).
 what users may expect.
 """
 
-from datawatch_lab.store.gate.run import Gate
+from datawatch_lab.store.gate.gate import Gate
 from datawatch_lab.store.gate.values import (
     MASK,
     MAX_ROWS,

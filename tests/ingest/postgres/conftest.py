@@ -1,4 +1,4 @@
-"""A PostgreSQL server for the tests of this folder; skipped, or failed, where there is none."""
+"""A database of its own for each test of this folder."""
 
 from __future__ import annotations
 
@@ -7,20 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.conftest import missing
 from tests.services import postgres
 
 _NUMBERS = itertools.count()
-
-
-@pytest.fixture(scope="session")
-def postgres_server() -> Iterator[postgres.Server]:
-    """A private server for the session."""
-    if postgres.find() is None:
-        missing("PostgreSQL server", postgres.HOW_TO_GET_ONE)
-    server = postgres.Server()
-    yield server
-    server.close()
 
 
 @pytest.fixture

@@ -2,6 +2,9 @@ from __future__ import annotations
 
 import json
 import logging
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +22,7 @@ from datawatch_lab.ingest.sources.postgres import (
 from datawatch_lab.ingest.sources.postgres.address import Address
 from tests.ingest.postgres.conftest import Shop
 from tests.ingest.sink import Sink
-from tests.ingest.source_contract import sink
+from tests.ingest.source_contract import eventually, sink
 from tests.services.postgres import PASSWORD, URL_PASSWORD
 
 __all__ = ["sink"]
@@ -36,6 +39,26 @@ def _read(url: str, sink: Sink, **options: Any) -> list[dict[str, Any]]:
         assert batch.offset is not None
         source.stored(batch.offset.position)
     return sink.events()[before:]
+
+
+@contextmanager
+def _following(url: str, sink: Sink) -> Iterator[None]:
+    """Read in a thread for as long as the context lasts."""
+    source = PostgresSource(url)
+
+    def read() -> None:
+        for batch in source.batches(sink.offset):
+            sink.store(batch)
+
+    thread = threading.Thread(target=read, daemon=True)
+    thread.start()
+    eventually(lambda: source.reading)
+    try:
+        yield
+    finally:
+        source.stop()
+        thread.join(timeout=30)
+    assert not thread.is_alive()
 
 
 _TYPES = """
@@ -208,6 +231,37 @@ def test_lists_choose_tables_and_columns(shop: Shop, sink: Sink) -> None:
     assert set(sink.live("new", ["id"])) == {(5,)}
 
 
+@pytest.mark.parametrize("key", ["PRIMARY KEY", ""])
+def test_a_copy_that_broke_off_begins_anew(shop: Shop, sink: Sink, key: str) -> None:
+    """Rows that went in between are gone, rows that came are there, and none is twice.
+
+    With a key the table is emptied first; without, rows are known by their place.
+    """
+    shop.query(f"CREATE TABLE a (id int {key}, v text)")
+    shop.query("INSERT INTO a SELECT n, repeat('x', 20) FROM generate_series(1, 3000) n")
+    options = PostgresOptions(follow=False, copy_bytes=8_192)
+    first = PostgresSource(shop.url, options).batches(None)
+    for batch, _ in zip(first, range(3), strict=False):
+        sink.store(batch)
+    first.close()  # type: ignore[attr-defined]
+    copied = len(sink.events("a"))
+    assert 0 < copied < 3_000
+    if key:
+        shop.query("DELETE FROM a WHERE id < 10; UPDATE a SET v = 'y' WHERE id = 11")
+    shop.query("INSERT INTO a VALUES (5000, 'new')")
+    _read(shop.url, sink)
+    shop.query("INSERT INTO a VALUES (5001, 'newer')")
+    _read(shop.url, sink)
+    there = {row[0] for row in shop.query("SELECT id FROM a")}
+    if key:
+        assert [e["op"] for e in sink.events("a", "t")] == ["t"]
+        assert {row["id"] for row in sink.live("a", ["id"]).values()} == there
+        assert sink.live("a", ["id"])[11,]["v"] == "y"
+    else:
+        ids = [event["after"]["id"] for event in sink.events("a")]
+        assert sorted(ids) == sorted(there)  # type: ignore[type-var]
+
+
 def test_a_table_that_is_included_later_gets_its_snapshot(shop: Shop, sink: Sink) -> None:
     """Its rows are copied then, and no change is lost or twice; the others are not copied again."""
     shop.query(
@@ -258,6 +312,40 @@ def test_ddl_is_told_by_the_database_where_it_may(shop: Shop, sink: Sink) -> Non
         {"name": "id", "type": "integer"},
         {"name": "v", "type": "text"},
     ]
+
+
+def test_tables_that_others_make_are_published_at_once(shop: Shop, sink: Sink) -> None:
+    """A plain role makes a table and fills it in one transaction: its rows come, its DDL works.
+
+    A key that comes and goes moves the table between the publications, so updates never fail.
+    """
+    shop.query("CREATE TABLE a (id int PRIMARY KEY)")
+    _read(shop.url, sink)
+    shop.query("DROP ROLE IF EXISTS plain; CREATE ROLE plain; GRANT ALL ON SCHEMA public TO plain")
+    try:
+        with _following(shop.url, sink):
+            for step in (
+                "CREATE TABLE mine (id int, v text); INSERT INTO mine VALUES (1)",
+                "UPDATE mine SET v = 'unseen'",
+                "ALTER TABLE mine ADD PRIMARY KEY (id)",
+                "UPDATE mine SET v = 'seen'",
+                "ALTER TABLE mine DROP CONSTRAINT mine_pkey",
+                "UPDATE mine SET v = 'unseen again'",
+                "INSERT INTO mine VALUES (2, 'last')",
+            ):
+                shop.query(f"SET ROLE plain; {step}")
+            eventually(lambda: len(sink.events("mine", "c")) == 2)
+        changes = [(e["op"], e["after"]) for e in sink.events("mine")]
+        assert changes == [
+            ("ddl", None),
+            ("c", {"id": 1, "v": None}),
+            ("ddl", None),
+            ("u", {"id": 1, "v": "seen"}),
+            ("ddl", None),
+            ("c", {"id": 2, "v": "last"}),
+        ]
+    finally:
+        shop.query("DROP OWNED BY plain; DROP ROLE plain")
 
 
 def test_ddl_is_inferred_where_the_role_may_not_more(shop: Shop, sink: Sink) -> None:

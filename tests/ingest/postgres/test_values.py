@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from datawatch_lab.core.batches import RowFrame
 from datawatch_lab.engine.images import parse_images
 from datawatch_lab.ingest.sources.postgres.images import Column, make_images
+from datawatch_lab.ingest.sources.postgres.small import MOST_ROWS
 from datawatch_lab.ingest.sources.postgres.types import Kind, PgType, Types, spelled
 from datawatch_lab.ingest.sources.postgres.values import render
 
@@ -134,6 +135,33 @@ def test_columns_are_what_the_images_read_as(made: tuple[list[Column], int]) -> 
         assert not frame.columns.width
         return
     _assert_same(frame, again)
+
+
+@settings(deadline=None)
+@given(_columns())
+def test_few_rows_read_as_many(made: tuple[list[Column], int]) -> None:
+    """The way for a few rows and the way for many give the same images and columns."""
+    columns, height = made
+    times = 50  # more rows than the way for a few takes
+    assert height <= MOST_ROWS < height * times
+    many = [
+        Column(
+            each.name,
+            each.type,
+            pl.concat([pl.Series(each.texts, dtype=pl.String)] * times),
+            None if each.absent is None else pl.concat([each.absent] * times),
+        )
+        for each in columns
+    ]
+    whole = make_images(many, height * times)
+    part = make_images(columns, height)
+    assert part.texts.to_list() == whole.texts.to_list()[:height]
+    assert part.json == whole.json
+    assert part.columns.equals(whole.columns[:height], null_equal=True)
+    assert part.columns.schema == whole.columns.schema
+    assert {name: mask.to_list() for name, mask in part.absent.items()} == {
+        name: mask.to_list()[:height] for name, mask in whole.absent.items()
+    }
 
 
 def _assert_same(frame: RowFrame, again: RowFrame) -> None:

@@ -24,6 +24,7 @@ from datawatch_lab.ingest.sources.postgres.pgoutput import (
     Transaction,
 )
 from datawatch_lab.ingest.sources.postgres.relations import TableName
+from datawatch_lab.ingest.sources.postgres.small import MOST_ROWS
 from datawatch_lab.ingest.sources.postgres.types import TypeRow, Types, spelled
 
 DDL_PREFIX = "datawatch.ddl"
@@ -234,7 +235,7 @@ class Decoder:
                 Column(
                     attribute.name,
                     self.types[attribute.type],
-                    cell.texts(messages),
+                    cell.few(messages) if len(at) <= MOST_ROWS else cell.texts(messages),
                     pl.Series(absent) if absent.any() else None,
                 )
             )

@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 
 from datawatch_lab.core.batches import RowFrame
+from datawatch_lab.ingest.sources.postgres.small import MOST_ROWS, join_few, render_few
 from datawatch_lab.ingest.sources.postgres.types import PgType
 from datawatch_lab.ingest.sources.postgres.values import Rendered, render
 
@@ -19,13 +20,13 @@ class Column:
     """A column of several images as it was sent.
 
     Attributes:
-        texts: String; null where the value is null or was not sent.
+        texts: String, or a list where rows are few; null where the value is null or was not sent.
         absent: Boolean, where it was not sent; None when it always was.
     """
 
     name: str
     type: PgType
-    texts: pl.Series
+    texts: pl.Series | Sequence[str | None]
     absent: pl.Series | None = None
 
 
@@ -56,13 +57,32 @@ NO_IMAGES = Images(pl.Series(dtype=pl.String), pl.DataFrame(), {}, frozenset())
 def make_images(columns: Sequence[Column], height: int) -> Images:
     """Images out of columns of ``height`` rows; columns that no row has are left out."""
     held = [c for c in columns if c.absent is None or not c.absent.all()]
-    made = {c.name: render(c.texts, c.type) for c in held}
+    if held and height <= MOST_ROWS:
+        return _few(held)
+    made = {c.name: render(pl.Series(c.texts, dtype=pl.String), c.type) for c in held}
     absent = {c.name: c.absent for c in held if c.absent is not None and c.absent.any()}
     return Images(
         texts=_texts(made, absent, height),
         columns=pl.DataFrame({name: each.values.alias(name) for name, each in made.items()}),
         absent=absent,
         json=frozenset(name for name, each in made.items() if each.json),
+    )
+
+
+def _few(held: Sequence[Column]) -> Images:
+    made = [render_few(list(c.texts), c.type) for c in held]
+    values = [v.values if isinstance(v, Rendered) else v for _, v in made]
+    heads = [f"{msgspec.json.encode(c.name).decode()}:" for c in held]
+    texts = join_few([tokens for tokens, _ in made], heads, [c.absent for c in held])
+    return Images(
+        texts=pl.Series(texts, dtype=pl.String),
+        columns=pl.DataFrame({c.name: each for c, each in zip(held, values, strict=True)}),
+        absent={c.name: c.absent for c in held if c.absent is not None and c.absent.any()},
+        json=frozenset(
+            c.name
+            for c, (_, v) in zip(held, made, strict=True)
+            if isinstance(v, Rendered) and v.json
+        ),
     )
 
 

@@ -102,6 +102,7 @@ class Messages:
         self.payloads = payloads
         lengths = np.fromiter(map(len, payloads), np.int64, len(payloads))
         joined = b"".join((*payloads, bytes(_PAD)))
+        self.joined = joined
         self.buffer = pa.py_buffer(joined)
         self.data = np.frombuffer(joined, np.uint8)
         self.ends: Ints = np.cumsum(lengths)
@@ -230,6 +231,15 @@ class Cells:
         missing = self.null | self.unchanged
         picked = pa.array(np.arange(0, 2 * count, 2), mask=missing if missing.any() else None)
         return as_text(whole.take(picked))
+
+    def few(self, messages: Messages) -> list[str | None]:
+        """The same as a list, for a few rows."""
+        missing = (self.null | self.unchanged).tolist()
+        bounds = zip(self.starts.tolist(), self.ends.tolist(), missing, strict=True)
+        return [
+            None if gone else messages.joined[start:end].decode("utf-8", "backslashreplace")
+            for start, end, gone in bounds
+        ]
 
 
 def as_text(array: pa.Array) -> pl.Series:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -17,7 +18,7 @@ from datawatch_lab.core.batches import (
     Offset,
     TableRows,
 )
-from datawatch_lab.core.errors import SourceError
+from datawatch_lab.core.errors import InputError, SourceError
 from datawatch_lab.ingest.sources.postgres import driver, publication, slots, snapshot
 from datawatch_lab.ingest.sources.postgres.address import Address
 from datawatch_lab.ingest.sources.postgres.catalogue import Catalogue, Published
@@ -31,6 +32,7 @@ from datawatch_lab.ingest.sources.postgres.stream import Stream
 
 log = logging.getLogger(__name__)
 
+_SLOT_NAME = re.compile(r"[a-z0-9_]{1,63}")
 _BACK_OFF = (0.25, 30.0)  # seconds: first and longest
 _SLOT_BUSY = 30.0  # seconds after which a slot that another reader has is an error
 _LINGER = 0.1  # seconds between takes, so that single rows come in company
@@ -99,7 +101,7 @@ class PostgresSource:
         progress: told of the snapshot after each batch.
 
     Raises:
-        InputError: the address cannot be read.
+        InputError: the address cannot be read, or the slot's name is none.
     """
 
     def __init__(
@@ -111,6 +113,11 @@ class PostgresSource:
     ) -> None:
         self.address = Address.parse(url)
         self.options = options or PostgresOptions()
+        if not _SLOT_NAME.fullmatch(self.options.slot):
+            raise InputError(
+                f"{self.options.slot!r} is no name of a replication slot.",
+                hint="It has 1 to 63 of a–z, 0–9 and _.",
+            )
         self.progress = progress
         self._halt = threading.Event()
         self._stream: Stream | None = None
@@ -126,6 +133,11 @@ class PostgresSource:
     def name(self) -> str:
         """Name of the source in the ledger."""
         return self.options.name or self.address.name
+
+    @property
+    def reading(self) -> bool:
+        """Whether it is connected to the stream now; not during the snapshot or a reconnect."""
+        return self._stream is not None
 
     def stop(self) -> None:
         """Ask it to end after the batch in hand; safe from another thread."""
