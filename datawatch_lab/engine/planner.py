@@ -289,10 +289,20 @@ def rebuild_event(row: Mapping[str, object]) -> bytes:
     kept: dict[str, object] = {key: value for key, value in event.items() if value is not None}
     if row["extra"]:
         kept |= msgspec.json.decode(str(row["extra"]), type=dict[str, msgspec.Raw])
-    for key in ("position", "before", "after"):
+    for key in ("before", "after"):
         if row[key]:
             kept[key] = msgspec.Raw(str(row[key]).encode())
-    return msgspec.json.encode(kept)
+    position = _position(row)
+    return msgspec.json.encode(kept if position is None else kept | {"position": position})
+
+
+def _position(row: Mapping[str, object]) -> object:
+    """The position of an event; with its order in the transaction, where it does not tell that."""
+    raw, order = row["position"], row.get("tx_order")
+    if order is None:
+        return msgspec.Raw(str(raw).encode()) if raw else None
+    position = msgspec.json.decode(str(raw)) if raw else {}
+    return {"sequence": order} | position if isinstance(position, dict) else position
 
 
 def _malformed(bad: pl.DataFrame) -> pl.DataFrame:

@@ -66,7 +66,8 @@ def test_parameters_say_what_they_mean(described: dict[str, Any]) -> None:
     """Query parameters carry the names of the wire, and the words of the input's docstring."""
     path = described["paths"][f"{API}/metrics/{{name}}/range"]["get"]
     by_name = {each["name"]: each for each in path["parameters"]}
-    assert set(by_name) == {"name", "from", "to", "step", "aggregation", "group_by", "filters"}
+    named = {"name", "from", "to", "step", "aggregation", "group_by", "filters", "compare"}
+    assert set(by_name) == named
     assert by_name["name"]["in"] == "path"
     assert by_name["name"]["required"]
     assert by_name["step"]["description"].startswith("width of a bucket")

@@ -60,7 +60,7 @@ def rows_of(
 def _values(
     kind: str, field: str, change: Change, lateness: timedelta
 ) -> Iterator[tuple[Labels, Any]]:
-    after, before = change.after or {}, change.before or {}
+    after = change.after or {}
     match kind:
         case "changes" if change.op in "cud":
             yield (), 1
@@ -74,36 +74,6 @@ def _values(
             yield (), int(after[field] is None)
         case "lag" if change.op in "cud" and timedelta(microseconds=change.lag) <= lateness:
             yield (), Decimal(change.lag) / 1_000_000
-        case "rows" if change.op in "crd":
-            yield (), -1 if change.op == "d" else 1
-        case "net":
-            yield from (
-                ((), value) for value in _net(change, number(after.get(field)), before, field)
-            )
-        case "state":
-            yield from (((((field, value),)), sign) for value, sign in _moves(field, change))
-
-
-def _net(change: Change, new: Decimal | None, before: Row, field: str) -> Iterator[Decimal]:
-    old = number(before.get(field))
-    if change.op in "cr" and new is not None:
-        yield new
-    elif change.op == "d" and old is not None:
-        yield -old
-    elif change.op == "u" and new is not None and old is not None:
-        yield new - old
-
-
-def _moves(field: str, change: Change) -> Iterator[tuple[str, int]]:
-    old = None if change.before is None else text(change.before, field)
-    new = None if change.after is None else text(change.after, field)
-    if change.op in "cr" and new is not None:
-        yield new, 1
-    elif change.op == "d" and old is not None:
-        yield old, -1
-    elif change.op == "u" and old is not None and new is not None and old != new:
-        yield old, -1
-        yield new, 1
 
 
 def seconds(value: str) -> float:

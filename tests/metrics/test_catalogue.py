@@ -37,6 +37,8 @@ def test_a_table_gets_the_metrics_of_the_specification() -> None:
         "lag_seconds",
         "by_status",
         "by_paid",
+        "status_transitions",
+        "paid_transitions",
         "id_cardinality",
         "made_at_freshness_seconds",
         *(f"amount_{each}" for each in numbers),

@@ -13,7 +13,7 @@ import pytest
 from datawatch_lab.core.errors import WorkspaceError
 from datawatch_lab.store.archive import Archive
 
-AT = datetime(2026, 3, 1, 12)
+AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
 def changes(table: str | None, *seqs: int) -> pl.DataFrame:
@@ -38,10 +38,12 @@ def test_any_reader_of_parquet_finds_tables_and_days(tmp_path: Path) -> None:
     rows = pl.concat([changes("a/b=c", 1, 2), changes(None, 3)])
     paths = archive.write_changes(rows, 7)
     assert {path.name for path in paths} == {"changes-ab12-00000007.parquet"}
-    found = duckdb.sql(
-        f"SELECT \"table\", day, list(seq ORDER BY seq) FROM read_parquet('{tmp_path}/changes/**/*.parquet', "
-        "hive_partitioning = true, hive_types = {day: DATE}) GROUP BY ALL ORDER BY ALL"
-    ).fetchall()
+    with duckdb.connect() as con:
+        found = con.execute(
+            'SELECT "table", day, list(seq ORDER BY seq) FROM read_parquet(?, '
+            "hive_partitioning = true, hive_types = {day: DATE}) GROUP BY ALL ORDER BY ALL",
+            [f"{tmp_path}/changes/**/*.parquet"],
+        ).fetchall()
     assert found == [("(transactions)", AT.date(), [3]), ("a/b=c", AT.date(), [1, 2])]
 
 

@@ -142,7 +142,7 @@ def test_columns_are_what_the_images_read_as(made: tuple[list[Column], int]) -> 
 def test_few_rows_read_as_many(made: tuple[list[Column], int]) -> None:
     """The way for a few rows and the way for many give the same images and columns."""
     columns, height = made
-    times = 50  # more rows than the way for a few takes
+    times = 200  # more rows than the way for a few takes
     assert height <= MOST_ROWS < height * times
     many = [
         Column(

@@ -14,7 +14,7 @@ import polars as pl
 from datawatch_lab.ingest.sources.postgres.types import Kind, PgType
 from datawatch_lab.ingest.sources.postgres.values import Rendered, render
 
-MOST_ROWS = 48
+MOST_ROWS = 128
 """Up to so many rows this way is the quicker one."""
 
 Texts = Sequence[str | None]
