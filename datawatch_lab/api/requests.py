@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, get_args, get_origin
 
 import msgspec
 
@@ -50,12 +50,22 @@ def _query_values(operation: Operation[Any, Any], query: Mapping[str, list[str]]
     for name, given in query.items():
         if name == TOKEN:
             continue
+        if len(given) > 1 and _is_repeatable(operation, name):
+            values[name] = given
+            continue
         if len(given) > 1:
             raise InputError(f"{operation.name}: parameter {name!r} is given {len(given)} times.")
         if operation.binary and name in BODY_FIELDS:
             raise InputError(f"{operation.name}: {name!r} is no query parameter.")
         values[name] = given[0]
     return values
+
+
+def _is_repeatable(operation: Operation[Any, Any], name: str) -> bool:
+    """Whether an input may be a list, so that its parameter may be given several times."""
+    fields = msgspec.structs.fields(operation.ask)
+    kinds = next((get_args(each.type) for each in fields if each.encode_name == name), ())
+    return any(get_origin(kind) is list for kind in kinds)
 
 
 def _body_values(

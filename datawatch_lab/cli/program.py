@@ -13,6 +13,7 @@ import click
 from datawatch_lab.cli.demo import demo
 from datawatch_lab.cli.ingest import ingest
 from datawatch_lab.cli.listings import ledger, metrics, status, tables
+from datawatch_lab.cli.metric import metric
 from datawatch_lab.cli.quarantine import quarantine
 from datawatch_lab.cli.query import query
 from datawatch_lab.cli.serve import serve
@@ -96,7 +97,7 @@ def main() -> None:
     """Live tables, metrics and dashboards from database changes and telemetry."""
 
 
-for verb in (demo, serve, ingest, status, tables, metrics, query, sql, ledger, quarantine):
+for verb in (demo, serve, ingest, status, tables, metrics, metric, query, sql, ledger, quarantine):
     main.add_command(verb)
 
 

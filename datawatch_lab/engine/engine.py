@@ -92,6 +92,7 @@ class Engine:
             self._rebuild_live()
         self.restate(())  # the configuration may say something else than before
         self._writer = Writer(self._commit, self._upkeep, settings)
+        self.measures.custom.resume(self)  # back-fills that the last run did not end
 
     @classmethod
     def open(

@@ -16,7 +16,7 @@ from datawatch_lab.notebook.answer import Answer
 from datawatch_lab.notebook.listing import Listing
 from datawatch_lab.service.answers import MetricAnswer, QueryAnswer, SeriesAnswer
 from datawatch_lab.service.handle import Workspace
-from datawatch_lab.service.operations.metrics import ComparedAnswer
+from datawatch_lab.service.operations.metrics import ComparedAnswer, write_filters
 from datawatch_lab.views.format import unit_mark
 
 if TYPE_CHECKING:
@@ -95,17 +95,17 @@ def filter_text(where: Where | None) -> str | None:
     """Filters as the service takes them.
 
     Raises:
-        InputError: a value has a comma, which the service cannot take.
+        InputError: a label has a =, which none can have.
 
     >>> filter_text({"status": "paid", "country": "DE"})
     'status=paid,country=DE'
     """
     if where is None or isinstance(where, str):
         return where or None
-    for label, value in where.items():
-        if "," in f"{label}{value}" or "=" in label:
-            raise InputError(f"where: {label}={value!r} has a comma, which filters cannot hold.")
-    return ",".join(f"{label}={value}" for label, value in where.items()) or None
+    for label in where:
+        if "=" in label:
+            raise InputError(f"where: {label!r} is no label.")
+    return write_filters(f"{label}={value}" for label, value in where.items())
 
 
 def group_text(by: By | None) -> str | None:

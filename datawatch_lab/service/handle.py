@@ -28,7 +28,17 @@ from datawatch_lab.service.answers import (
 )
 from datawatch_lab.service.callers import Caller, LocalCaller, RemoteCaller
 from datawatch_lab.service.operation import Nothing
-from datawatch_lab.service.operations import columns, intake, late, metrics, sql, trust, workspace
+from datawatch_lab.service.operations import (
+    columns,
+    custom,
+    intake,
+    late,
+    metrics,
+    sql,
+    trust,
+    workspace,
+)
+from datawatch_lab.service.operations.metrics import MetricDetail
 from datawatch_lab.service.operations.sql import SqlAnswer
 
 DEFAULT_WORKSPACE = "datawatch.duckdb"
@@ -104,6 +114,18 @@ class Workspace:
     def metric(self, name: str) -> MetricAnswer:
         """One metric."""
         return self.caller.call(metrics.get_metric, metrics.MetricAsk(name=name))
+
+    def define_metric(self, name: str, **what: Any) -> MetricDetail:
+        """Define a custom metric or a formula; see `service.operations.custom.MetricBody`."""
+        return self.caller.call(custom.define_metric, custom.MetricBody(name=name, **what))
+
+    def change_metric(self, name: str, **what: Any) -> MetricDetail:
+        """Define a custom metric or a formula anew."""
+        return self.caller.call(custom.change_metric, custom.MetricBody(name=name, **what))
+
+    def drop_metric(self, name: str) -> None:
+        """Drop a custom metric and what it counted, or a formula."""
+        self.caller.call(custom.drop_metric, custom.DropAsk(name=name))
 
     def query(self, name: str, **how: Any) -> QueryAnswer:
         """The value of a metric over a range; see `service.operations.metrics.QueryAsk`."""

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from datawatch_lab.core.batches import RowFrame, TableBatch
+from datawatch_lab.core.batches import RowFrame, TableBatch, Transitions
 from datawatch_lab.core.values import Column, Role, TableInfo
 
 Row = Mapping[str, Any]
@@ -56,6 +56,38 @@ def batch_of(table: TableInfo, changes: Sequence[Change]) -> TableBatch:
         after=frame_of([each.after for each in changes]),
         before=frame_of([each.before for each in changes]),
     )
+
+
+def transitions_of(table: TableInfo, changes: Sequence[Change]) -> Transitions:
+    """Changes as transitions, their own images taken for the rows before and after."""
+    moved = [each for each in changes if each.op in "crud"]
+    sides: dict[str, list[Row | None]] = {
+        "old": [None if each.op in "cr" else each.before for each in moved],
+        "new": [None if each.op == "d" else each.after for each in moved],
+    }
+    steps = pl.DataFrame(
+        {
+            "at": pl.Series([each.at for each in moved], dtype=pl.Int64).cast(
+                pl.Datetime("us", "UTC")
+            ),
+            "seq": pl.Series([each.seq for each in moved], dtype=pl.Int64),
+            "weight": pl.Series([1] * len(moved), dtype=pl.Int64),
+            "had": pl.Series([each is not None for each in sides["old"]], dtype=pl.Boolean),
+            "has": pl.Series([each is not None for each in sides["new"]], dtype=pl.Boolean),
+        }
+    )
+    frames = [
+        pl.DataFrame(
+            {
+                column.name: _series(
+                    [None if row is None else row.get(column.name) for row in rows]
+                )
+                for column in table.columns
+            }
+        )
+        for rows in sides.values()
+    ]
+    return Transitions(steps, *frames)
 
 
 def frame_of(images: Sequence[Row | None]) -> RowFrame:

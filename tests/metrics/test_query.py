@@ -17,11 +17,12 @@ from datawatch_lab.core.settings import Settings
 from datawatch_lab.core.values import LEVEL_SECONDS, Aggregation, Role
 from datawatch_lab.metrics.book import SeriesBook
 from datawatch_lab.metrics.catalogue import metrics_of, reconcile
+from datawatch_lab.metrics.current import derive_current
 from datawatch_lab.metrics.finalise import Result, finalise
 from datawatch_lab.metrics.query import aggregations, plan
 from datawatch_lab.metrics.spans import ceil_to, cover, floor_to, level_of_step
 from datawatch_lab.metrics.stage import derive
-from tests.metrics.changes import START, Change, batch_of, table_of
+from tests.metrics.changes import START, Change, batch_of, table_of, transitions_of
 from tests.metrics.memory import MemoryStore
 
 A = Aggregation
@@ -50,6 +51,10 @@ class Bench:
         for table, changes in ((ORDERS, orders), (ITEMS, items)):
             batch = batch_of(table, changes)
             self.store.append(derive(batch, self.measures, self.book, Settings()))
+            if table.key:
+                mine = [each for each in self.measures if each.table_id == table.id]
+                moved = transitions_of(table, changes)
+                self.store.append(derive_current(moved, mine, self.book))
 
     def ask(self, name: str, start: datetime, end: datetime, **how: Any) -> Result:
         """The answer to a question asked at ``LATER``."""

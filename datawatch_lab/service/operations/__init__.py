@@ -5,7 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from datawatch_lab.service.operation import Operation
-from datawatch_lab.service.operations import columns, intake, late, metrics, sql, trust, workspace
+from datawatch_lab.service.operations import (
+    columns,
+    custom,
+    intake,
+    late,
+    metrics,
+    sql,
+    trust,
+    workspace,
+)
 
 OPERATIONS: tuple[Operation[Any, Any], ...] = (
     workspace.health,
@@ -16,6 +25,9 @@ OPERATIONS: tuple[Operation[Any, Any], ...] = (
     metrics.get_metric,
     metrics.query,
     metrics.range_query,
+    custom.define_metric,
+    custom.change_metric,
+    custom.drop_metric,
     late.corrections,
     late.watermarks,
     late.retention,

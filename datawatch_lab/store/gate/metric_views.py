@@ -127,7 +127,8 @@ def _partials_sql(source: str, keys: Sequence[str], level: int) -> str:
     group = ", ".join(["p.bucket", "g.grp", *(f"g.{key}" for key in keys)])
     return (
         f"SELECT {group}, {PARTIALS.merged} FROM measures.all_partials p "
-        f"JOIN {source} g ON p.series = g.series WHERE p.level = {level} GROUP BY {group}"
+        f"JOIN {source} g ON p.series = g.series WHERE p.level = {level} GROUP BY {group} "
+        "HAVING sum(p.n) <> 0"  # 0: all of it was taken back
     )
 
 
