@@ -22,11 +22,11 @@ _PAUSE_SECONDS = 0.2
 
 @click.group(short_help="Define metrics of your own.")
 def metric() -> None:
-    r"""Define, change, show and drop metrics of your own.
+    """Define, change, show and drop metrics of your own.
 
     \b
-    datawatch metric define revenue --table orders --expression 'amount * quantity' \
-        --aggregation sum --filter "status = 'paid'" --by country
+    datawatch metric define revenue --table orders --aggregation sum
+        --expression 'amount * quantity' --filter "status = 'paid'" --by country
     datawatch metric define average_order --formula 'orders_amount_sum / orders_inserts_total'
     """
 

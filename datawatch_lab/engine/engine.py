@@ -25,11 +25,13 @@ from datawatch_lab.core.storage import (
     Corrections,
 )
 from datawatch_lab.core.values import Column, MetricDef, Role, TableInfo
+from datawatch_lab.engine.acceptance import Acceptance, unpacked
 from datawatch_lab.engine.closing import Advance, Closed, CloseListener, Closing
 from datawatch_lab.engine.column_corrections import correct_column
 from datawatch_lab.engine.corrections import with_depth
+from datawatch_lab.engine.journal import Journal, read_journal
 from datawatch_lab.engine.measures import Derived, Measures
-from datawatch_lab.engine.planner import Submission, make_plan
+from datawatch_lab.engine.planner import JOURNAL, Submission, make_plan, set_aside
 from datawatch_lab.engine.receipts import Receipt
 from datawatch_lab.engine.registry import TableRegistry
 from datawatch_lab.engine.replay import ReplayResult, run_replay
@@ -91,7 +93,17 @@ class Engine:
         if known.cursors.get(LIVE_CURSOR, 0) < self._last_seq:
             self._rebuild_live()
         self.restate(())  # the configuration may say something else than before
-        self._writer = Writer(self._commit, self._upkeep, settings)
+        self._writer = Writer(self._commit, self._upkeep, settings, self._set_aside)
+        self._journal = self._open_journal()
+        self._acceptance = Acceptance(
+            self._journal,
+            registry=lambda: self._registry,
+            maybe_seen=store.maybe_seen,
+            has_room=self._writer.has_room,
+            queue=self._writer.put,
+            settings=settings,
+            clock=clock,
+        )
         self.measures.custom.resume(self)  # back-fills that the last run did not end
 
     @classmethod
@@ -137,6 +149,30 @@ class Engine:
     ) -> Future[Receipt]:
         """Queue a decoded batch; the future ends when it is durable and in its metrics."""
         return self._writer.submit(Submission(batch, self.clock.now()), wait=wait, timeout=timeout)
+
+    def accept(self, batch: DecodedBatch) -> Receipt | None:
+        """Answer for a few ordinary events from the journal; None when they must be submitted."""
+        return self._acceptance.take(batch)
+
+    def _open_journal(self) -> Journal:
+        """Store what a crash left in the journal, and begin anew."""
+        path = self.path.with_name(self.path.name + ".journal")
+        stored = int(str(self._offsets.get(JOURNAL, {}).get("number", 0)))
+        left = []
+        for record in read_journal(path, stored):
+            batch, received = unpacked(record.payload)
+            left.append(self._writer.put(Submission(batch, received, journal=record.number)))
+            stored = record.number
+        for each in left:
+            each.result()
+        journal = Journal(path, stored + 1)
+        journal.forget(stored)
+        return journal
+
+    def _set_aside(self, submissions: Sequence[Submission]) -> Sequence[Receipt]:
+        """Put what was answered for and cannot be stored into the quarantine."""
+        reason = "could not be stored as a change; the server's log has the reason."
+        return self._commit([set_aside(each, reason) for each in submissions])
 
     def replay(self, ids: Sequence[int], corrected: Mapping[int, bytes]) -> ReplayResult:
         """Take quarantined events in again; see `engine.replay`."""
@@ -344,6 +380,7 @@ class Engine:
         self._close_by_clock()
         if idle:
             self._store_endings()
+            self._journal.forget(int(str(self._offsets.get(JOURNAL, {}).get("number", 0))))
         if self._since_compaction >= (1 if idle else _COMPACT_EVERY):
             self._since_compaction = 0
             self._retention.look(self.clock.now(), force=True)
@@ -457,6 +494,7 @@ class Engine:
 
     def close(self) -> None:
         """Store what waits, check-point, release the file."""
+        self._journal.close()
         self._writer.close()
         if self._ended:
             self.store.checkpoint()  # first the long part, so that nothing follows the endings

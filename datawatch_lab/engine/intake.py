@@ -58,13 +58,18 @@ def ending_of(source: str, position: object) -> Offset | None:
 def take_http(
     engine: Engine, body: bytes, *, content_type: str, content_encoding: str, wait: bool
 ) -> Receipt:
-    """Decode a request's body, store it, and give its receipt."""
+    """Decode a request's body, store it, and give its receipt.
+
+    A few ordinary events are answered for once they are in the journal, unless ``wait`` is true.
+    """
     batch = decode_body(
         body,
         content_type=content_type,
         content_encoding=content_encoding,
         id_factory=lambda: uuid.uuid4().hex,
     )
+    if not wait and (answered := engine.accept(batch)) is not None:
+        return answered
     return engine.submit(batch, wait=wait, timeout=_WAIT_SECONDS).result()
 
 

@@ -11,7 +11,14 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from datawatch_lab.core.batches import DecodedBatch, Offset, RowFrame, TableBatch
+from datawatch_lab.core.batches import (
+    BAD_SCHEMA,
+    EVENT_SCHEMA,
+    DecodedBatch,
+    Offset,
+    RowFrame,
+    TableBatch,
+)
 from datawatch_lab.core.settings import Settings
 from datawatch_lab.core.storage import (
     LEDGER_SCHEMA,
@@ -34,6 +41,9 @@ TRANSACTIONS = "(transactions)"
 UNREADABLE = "(unreadable)"
 """Ledger name of malformed input whose table could not be read."""
 
+JOURNAL = "(journal)"
+"""Name of the offset that says which record of the journal is stored."""
+
 _MARKS = (Op.BEGIN.value, Op.COMMIT.value)
 _ROW_OPS = ("c", "u", "d", "r", "t")
 _CHANGE = ("seq", "op", "ts", "received", "ordinal", "sub")
@@ -49,12 +59,14 @@ class Submission:
         received: when it was taken in.
         replay: quarantine ids by (line) for replays, else empty. Replayed events are never late.
         own: identities (hi, lo) that a replay may have although they are known.
+        journal: number of its record in the journal; 0 when it is in none.
     """
 
     batch: DecodedBatch
     received: datetime
     replay: Mapping[int, int] = field(default_factory=dict)
     own: frozenset[tuple[int, int]] = frozenset()
+    journal: int = 0
 
 
 @dataclass(frozen=True)
@@ -137,12 +149,14 @@ def _fresh_marks(
 
 
 def _offsets(submissions: Sequence[Submission]) -> tuple[Offset, ...]:
-    """The furthest offset of each source; batches of a source come in order."""
-    return tuple(
-        {
-            each.batch.offset.source: each.batch.offset for each in submissions if each.batch.offset
-        }.values()
-    )
+    """The furthest offset of each source and of the journal; both come in order."""
+    furthest = {
+        each.batch.offset.source: each.batch.offset for each in submissions if each.batch.offset
+    }
+    journaled = max((each.journal for each in submissions), default=0)
+    if journaled:
+        furthest[JOURNAL] = Offset(JOURNAL, {"number": journaled})
+    return tuple(furthest.values())
 
 
 def _events(submissions: Sequence[Submission], registry: TableRegistry) -> pl.DataFrame:
@@ -303,6 +317,25 @@ def _position(row: Mapping[str, object]) -> object:
         return msgspec.Raw(str(raw).encode()) if raw else None
     position = msgspec.json.decode(str(raw)) if raw else {}
     return {"sequence": order} | position if isinstance(position, dict) else position
+
+
+def set_aside(submission: Submission, reason: str) -> Submission:
+    """The same events as bad rows, for the quarantine: they could not be stored as changes."""
+    batch = submission.batch
+    rows = pl.DataFrame(batch.events).with_columns(
+        pl.col("ts").fill_null(pl.lit(submission.received).cast(pl.Datetime("us", "UTC")))
+    )
+    bad = rows.select("line", "offset", "schema", "table", "event_id").with_columns(
+        pl.lit(reason).alias("reason"),
+        pl.Series("raw", [rebuild_event(row) for row in rows.iter_rows(named=True)], pl.Binary),
+    )
+    made = replace(
+        batch,
+        events=EVENT_SCHEMA.empty_table(),
+        rows={},
+        bad=pa.concat_tables([batch.bad, _cast(bad, BAD_SCHEMA)]),
+    )
+    return replace(submission, batch=made)
 
 
 def _malformed(bad: pl.DataFrame) -> pl.DataFrame:

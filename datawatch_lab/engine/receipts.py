@@ -18,7 +18,8 @@ class Receipt:
         outcomes: one row an event or malformed event, ordered by (line, offset): line, offset,
             event_id, table, outcome (applied, duplicate, late, quarantined), reason ('' when
             applied or duplicate).
-        version: data version from which on queries see it.
+        version: data version from which on queries see it; 0 when that is not known yet, since it
+            waits in the journal (they see it within 500 ms).
     """
 
     counts: LedgerCounts

@@ -10,7 +10,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import TypeVar, cast
 
-from datawatch_lab.core.errors import BusyError, WorkspaceError
+from datawatch_lab.core.errors import BusyError, DataWatchError, WorkspaceError
 from datawatch_lab.core.settings import Settings
 from datawatch_lab.engine.planner import Submission
 from datawatch_lab.engine.receipts import Receipt
@@ -20,6 +20,7 @@ Result = TypeVar("Result")
 log = logging.getLogger(__name__)
 
 _RETRY_AFTER_SECONDS = 1.0
+_TRIES = 3  # of storing what was answered for, when the fault is not the disk's
 
 
 @dataclass
@@ -47,8 +48,11 @@ class Writer:
         commit: Callable[[Sequence[Submission]], Sequence[Receipt]],
         upkeep: Callable[[bool], None],
         settings: Settings,
+        set_aside: Callable[[Sequence[Submission]], Sequence[Receipt]],
     ) -> None:
         self._commit = commit
+        self._set_aside = set_aside
+        self._left_to_journal = False
         self._upkeep = upkeep
         self._settings = settings
         self._waiting: deque[_Waiting] = deque()
@@ -80,6 +84,17 @@ class Writer:
                 )
             self._put(item)
         return item.done  # type: ignore[return-value]  # a submission's future holds a receipt
+
+    def put(self, submission: Submission) -> Future[Receipt]:
+        """Queue what the journal has, whether or not there is room; it is stored without fail."""
+        item = _Waiting(submission, None)
+        with self._changed:
+            self._put(item)
+        return item.done  # type: ignore[return-value]  # a submission's future holds a receipt
+
+    def has_room(self) -> bool:
+        """Whether there is room for a few events more."""
+        return self._events < self._settings.queue_events
 
     def run(self, job: Callable[[], Result]) -> Result:
         """Run a function between two commits, in the writer's thread, and give what it returns."""
@@ -127,7 +142,7 @@ class Writer:
             elif taken[0].job is not None:
                 self._finish_job(taken[0].job, taken[0].done)
             else:
-                self._finish_batches(taken)
+                self._finish_batches([each for each in taken if not self._left(each)])
                 self._tidy(idle=False)
 
     def _take(self) -> list[_Waiting]:
@@ -144,6 +159,14 @@ class Writer:
                 break
         return taken
 
+    def _left(self, item: _Waiting) -> bool:
+        """Whether an item is left to the journal."""
+        journaled = item.submission is not None and item.submission.journal > 0
+        if journaled and self._left_to_journal:
+            item.done.set_exception(WorkspaceError("The workspace was closed.", hint="Open it."))
+            return True
+        return False
+
     def _finish_job(self, job: Callable[[], object], done: Future[object]) -> None:
         try:
             done.set_result(job())
@@ -159,13 +182,44 @@ class Writer:
                 for each in taken:
                     self._finish_batches([each])
                 return
-            log.exception("a batch of %d events could not be stored", taken[0].size)
-            taken[0].done.set_exception(error)
+            if submissions[0].journal:
+                self._finish_journaled(submissions[0], taken[0].done, error)
+            else:
+                log.exception("a batch of %d events could not be stored", taken[0].size)
+                taken[0].done.set_exception(error)
         else:
             for each, receipt in zip(taken, receipts, strict=True):
                 each.done.set_result(receipt)
         if taken:
             self._release(taken)
+
+    def _finish_journaled(
+        self, submission: Submission, done: Future[object], error: BaseException
+    ) -> None:
+        """Store what was answered for however long it takes, or set it aside if it cannot be.
+
+        While closing it is left to the journal, and with it all that comes after: the next opening
+        finds them there.
+        """
+        tries = 1
+        while not self._left_to_journal:
+            log.error("events that were answered for could not be stored (%d): %s", tries, error)
+            with self._changed:
+                closing = self._changed.wait_for(lambda: self._closing, _RETRY_AFTER_SECONDS)
+            if closing:
+                self._left_to_journal = True
+                break
+            broken = tries >= _TRIES and not isinstance(error, DataWatchError)
+            store = self._set_aside if broken else self._commit
+            tries += 1
+            try:
+                (receipt,) = store([submission])
+            except BaseException as again:  # noqa: BLE001 — tried until it is stored
+                error = again
+            else:
+                done.set_result(receipt)
+                return
+        done.set_exception(error)
 
     def _release(self, taken: list[_Waiting]) -> None:
         with self._changed:

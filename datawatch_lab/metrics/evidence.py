@@ -36,6 +36,8 @@ class FieldEvidence(msgspec.Struct, kw_only=True, frozen=True):
         last: the number sampled last.
         longest: characters of the longest sampled value.
         hashes: sorted 64-bit hashes of the distinct sampled values, little-endian.
+        spared: repeats that a key may have: values of rows that a snapshot read once more, and of
+            rows that were deleted, so that they may come again.
     """
 
     name: str
@@ -49,6 +51,7 @@ class FieldEvidence(msgspec.Struct, kw_only=True, frozen=True):
     last: float | None = None
     longest: int = 0
     hashes: bytes = b""
+    spared: int = 0
 
     @property
     def values(self) -> int:
@@ -64,6 +67,11 @@ class FieldEvidence(msgspec.Struct, kw_only=True, frozen=True):
     def unique(self) -> bool:
         """Whether every sampled row has a value and no two are equal."""
         return self.rows > 0 and self.distinct == self.rows
+
+    @property
+    def unique_at_a_time(self) -> bool:
+        """Whether every sampled row has a value that no other row need have had with it."""
+        return self.rows > 0 and not self.nulls and self.distinct + self.spared >= self.rows
 
 
 class Evidence(msgspec.Struct, kw_only=True, frozen=True):
@@ -109,7 +117,9 @@ def observe(evidence: Evidence | None, batch: TableBatch, limit: int) -> Evidenc
             field = fields.get(name) or known.get(name) or FieldEvidence(name=name)
             field = _with_kind(field, column, frame)
             if is_after and field.rows < limit:
-                field = _observe(field, _present(frame, column, sampled), limit)
+                field = _observe(field, _present(frame, column, sampled), batch, limit)
+            elif field.rows < limit and name not in batch.after.columns.columns:
+                field = _observe(field, sampled[:0], batch, limit)
             fields[name] = field
     rows = min(limit, before.rows + len(sampled))
     merged = {**known, **fields}
@@ -146,25 +156,31 @@ def _kind(column: pl.Series, *, is_json: bool) -> str:
     return "integer" if column.dtype.is_integer() else "text"
 
 
-def _present(frame: RowFrame, column: pl.Series, sampled: np.ndarray) -> pl.Series:
-    """The field in the sampled images that have it."""
+def _present(frame: RowFrame, column: pl.Series, sampled: np.ndarray) -> np.ndarray:
+    """Positions of the sampled images that have the field."""
     absent = frame.absent.get(column.name)
-    if absent is None:
-        return column.gather(sampled)
-    return column.gather(sampled[~absent.to_numpy()[sampled]])
+    return sampled if absent is None else sampled[~absent.to_numpy()[sampled]]
 
 
-def _observe(field: FieldEvidence, column: pl.Series, limit: int) -> FieldEvidence:
-    """The field with the next values that its sample has room for."""
-    column = column.head(limit - field.rows)
-    if not len(column):
-        return field
+def _observe(
+    field: FieldEvidence, images: np.ndarray, batch: TableBatch, limit: int
+) -> FieldEvidence:
+    """The field with the values of the next images that its sample has room for."""
+    room = limit - field.rows
+    spared = field.spared + _deleted(field.name, batch, images[:room], full=len(images) >= room)
+    images = images[:room]
+    if not len(images):
+        return field if spared == field.spared else msgspec.structs.replace(field, spared=spared)
+    column = batch.after.columns[field.name].gather(images)
     values = label_texts(column.drop_nulls()).str.replace(_WHOLE_FLOAT, "$1")
     texts = values.to_list()  # a sample: at most `limit` values of a field, ever
     shapes = {text: shape_of(text[:_SHAPED_LENGTH]) for text in set(texts)}
     numbers = [float(text) for text in texts if shapes[text] in (INTEGER, DECIMAL)]
     known = np.frombuffer(field.hashes, dtype="<u8")
-    hashes = np.union1d(known, hash_column(values)) if texts else known
+    mine = hash_column(values) if texts else known[:0]
+    hashes = np.union1d(known, mine)
+    read = batch.events["op"].gather(batch.after.rows[images]).filter(column.is_not_null()) == "r"
+    spared += int((read.to_numpy() & _repeats(mine, known)).sum())
     earlier = [] if field.last is None else [field.last]
     steps = [*earlier, *numbers]
     return msgspec.structs.replace(
@@ -178,4 +194,24 @@ def _observe(field: FieldEvidence, column: pl.Series, limit: int) -> FieldEviden
         last=steps[-1] if steps else None,
         longest=max([field.longest, *(len(text) for text in texts)]),
         hashes=hashes.astype("<u8").tobytes(),
+        spared=spared,
     )
+
+
+def _repeats(hashes: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Where a value is known already, or stands earlier among these."""
+    first = np.zeros(len(hashes), dtype=np.bool_)
+    first[np.unique(hashes, return_index=True)[1]] = True
+    return np.asarray(~first | np.isin(hashes, known))
+
+
+def _deleted(name: str, batch: TableBatch, images: np.ndarray, *, full: bool) -> int:
+    """Rows deleted that had a value there, up to the last image of a sample that is full now."""
+    if name not in batch.before.columns.columns:
+        return 0
+    events = batch.before.rows
+    gone = (batch.events["op"].gather(events) == "d").to_numpy()
+    gone &= batch.before.columns[name].is_not_null().to_numpy()
+    if full:
+        gone &= events <= (batch.after.rows[images[-1]] if len(images) else -1)
+    return int(gone.sum())

@@ -65,18 +65,19 @@ def _declared(field: FieldEvidence, declared: str) -> FieldEvidence:
 def infer_key(evidence: Evidence) -> tuple[str, ...]:
     """The key that a table shows without naming it: its unique id without nulls, or ().
 
-    A field called ``id`` or after the table needs two rows, another id `KEY_ROWS`, since ids of
-    other tables seldom repeat among the first few rows.
+    A field called ``id`` or after the table needs two rows; its values may come again after their
+    row was deleted, or when a snapshot reads the row once more. Another id needs `KEY_ROWS`, since
+    ids of other tables seldom repeat among the first few rows.
     """
+    singular = evidence.table.lower().removesuffix("s")
+    own = {"id", "uuid", "_id", f"{singular}_id", f"{singular}id", f"{evidence.table.lower()}_id"}
     fitting = [
         field.name
         for field in evidence.fields
-        if field.unique
+        if (field.unique or (field.unique_at_a_time and field.name.lower() in own))
         and field.rows >= max(2, evidence.rows)
         and judge(_case(field, evidence.table)).role is Role.ID
     ]
-    singular = evidence.table.lower().removesuffix("s")
-    own = {"id", "uuid", "_id", f"{singular}_id", f"{singular}id", f"{evidence.table.lower()}_id"}
     named = [name for name in fitting if name.lower() in own]
     if not named and evidence.rows < KEY_ROWS:
         return ()

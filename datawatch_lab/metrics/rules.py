@@ -23,6 +23,7 @@ ENUM_LIMIT = 50
 
 _PLAIN_ENUM_LIMIT = 30
 _LARGEST_AMOUNT = 1e16
+_ALWAYS_LARGE = 1e12
 _ENUM_LENGTH = 60
 _FEW_ROWS = 20
 _FEWEST_ROWS = 12
@@ -296,7 +297,9 @@ def _stands_for(case: Case) -> Verdict | None:
         return Verdict(Role.ID, 0.7, f"Integers that stand for a {case.hint.head}.")
     if case.hint.has(lexicon.DIGESTS):
         return Verdict(Role.ID, 0.7, "Integers that are made from a content.")
-    if max(-(field.low or 0), field.high or 0) > _LARGEST_AMOUNT:
+    low, high = field.low or 0, field.high or 0
+    # amounts of all sizes have an outlier now and then; digests and generated ids are large always
+    if max(-low, high) > _LARGEST_AMOUNT and (low < -_LARGEST_AMOUNT or low > _ALWAYS_LARGE):
         return Verdict(Role.ID, 0.7, "Integers too large for amounts.")
     return None
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from datawatch_lab.views.format import escape
+from datawatch_lab.views.format import NOTHING, escape
 
 SHOWN = 50
 """Rows that a listing shows at most."""
@@ -141,6 +141,15 @@ def details(summary: object, body: Safe, *, is_open: bool = False) -> Safe:
 def block(*parts: Safe) -> str:
     """All parts in one frame that carries its own style."""
     return f'<div class="dw-out"><style>{_CSS}</style>{"".join(parts)}</div>'
+
+
+def clock(at: str | None) -> str:
+    """A time of an answer for people, to the second, UTC.
+
+    >>> clock("2026-01-02T03:04:05.678Z"), clock(None)
+    ('2026-01-02 03:04:05', '–')
+    """
+    return NOTHING if at is None else at[:19].replace("T", " ")
 
 
 def plain_table(heads: Sequence[str], rows: Sequence[Sequence[object]], most: int = 20) -> str:

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-import msgspec
 from msgspec import UnsetType
 
 from datawatch_lab.core.durations import format_duration, parse_duration
 from datawatch_lab.core.errors import InputError
 from datawatch_lab.notebook import markup
 from datawatch_lab.notebook.answer import Answer
+from datawatch_lab.notebook.asking import By, Span, Time, group_text, question, time_range
+from datawatch_lab.notebook.beside import Beside
+from datawatch_lab.notebook.late import Corrections
 from datawatch_lab.notebook.listing import Listing
-from datawatch_lab.service.answers import MetricAnswer, QueryAnswer, SeriesAnswer
+from datawatch_lab.service.answers import MetricAnswer
 from datawatch_lab.service.handle import Workspace
-from datawatch_lab.service.operations.metrics import ComparedAnswer, write_filters
+from datawatch_lab.service.operations.metrics import BackfillAnswer, ComparedAnswer, MetricDetail
 from datawatch_lab.views.format import unit_mark
 
 if TYPE_CHECKING:
@@ -24,124 +25,7 @@ if TYPE_CHECKING:
 
     from datawatch_lab.notebook.live import Live
 
-Time = str | datetime
-Span = str | float | timedelta
-Where = str | Mapping[str, object]
-By = str | Sequence[str]
-
 _HEADS = ("metric", "unit", "default", "labels", "meaning")
-
-
-def time_range(
-    last: Span | None,
-    start: Time | None,
-    end: Time | None,
-    newest: Callable[[], str | None] = lambda: None,
-) -> tuple[str | None, str | None]:
-    """``from`` and ``to`` as the service takes them; None for what the data suggests.
-
-    Args:
-        last: a duration back from ``end``, or from now, or from where history ends.
-        start: ISO 8601, relative, or a datetime.
-        end: the same.
-        newest: where history ends; None when data comes now.
-
-    Raises:
-        InputError: both ``last`` and ``start`` say where it begins, or ``last`` is no duration.
-
-    >>> time_range("1h", None, None)
-    ('now-1h', None)
-    """
-    if last is None:
-        return _moment(start), _moment(end)
-    if start is not None:
-        raise InputError(f"both last={last!r} and start={start!r} say where it begins; give one.")
-    span = parse_duration(last)
-    if span <= timedelta(0):
-        raise InputError(f"last={last!r} is not above 0.")
-    ending = newest() if end is None else None
-    if ending is not None:
-        until = datetime.fromisoformat(ending) + timedelta(seconds=1)
-        return _moment(until - span), _moment(until)
-    if end is None:
-        return f"now-{format_duration(span)}", None
-    if isinstance(end, datetime):
-        return _moment(end - span), _moment(end)
-    return _before(end, span), end
-
-
-def _before(end: str, span: timedelta) -> str:
-    """The moment a span before one that is given as text."""
-    bare = end.strip()
-    if bare[:1] in ("-", "+"):
-        bare = f"now{bare}"
-    if bare[:3].isalpha():
-        if not bare.isalpha():
-            raise InputError(f"last with end={end!r} is not clear.", hint="Give start and end.")
-        return f"{bare}-{format_duration(span)}"
-    try:
-        return _moment(datetime.fromisoformat(bare) - span) or ""
-    except ValueError:
-        raise InputError(
-            f"end={end!r} is not a time.", hint="Write ISO 8601, now, today, or give start and end."
-        ) from None
-
-
-def _moment(at: Time | None) -> str | None:
-    return at.isoformat() if isinstance(at, datetime) else at
-
-
-def filter_text(where: Where | None) -> str | None:
-    """Filters as the service takes them.
-
-    Raises:
-        InputError: a label has a =, which none can have.
-
-    >>> filter_text({"status": "paid", "country": "DE"})
-    'status=paid,country=DE'
-    """
-    if where is None or isinstance(where, str):
-        return where or None
-    for label in where:
-        if "=" in label:
-            raise InputError(f"where: {label!r} is no label.")
-    return write_filters(f"{label}={value}" for label, value in where.items())
-
-
-def group_text(by: By | None) -> str | None:
-    """Labels to group by as the service takes them.
-
-    >>> group_text(["status", "country"])
-    'status,country'
-    """
-    return by if by is None or isinstance(by, str) else ",".join(by) or None
-
-
-def history_end(workspace: Workspace) -> str | None:
-    """The newest event where a workspace holds history only; None where data comes now."""
-    status = workspace.status()
-    return status.last_event if status.status == "history" else None
-
-
-def question(
-    workspace: Workspace,
-    *,
-    last: Span | None = None,
-    start: Time | None = None,
-    end: Time | None = None,
-    aggregation: str | None = None,
-    by: By | None = None,
-    where: Where | None = None,
-) -> dict[str, str | None]:
-    """The parts of a question in the service's words."""
-    begin, finish = time_range(last, start, end, lambda: history_end(workspace))
-    return {
-        "start": begin,
-        "end": finish,
-        "aggregation": aggregation,
-        "group_by": group_text(by),
-        "filters": filter_text(where),
-    }
 
 
 class Metric:
@@ -236,12 +120,43 @@ class Metric:
             step: width of a bucket; None for what suits the range.
             how: ``start``, ``end``, ``aggregation``, ``by``, ``where``; see the class.
 
-        The earlier points stand at the times of the later ones, so that they lie upon each other;
-        ``raw.comparison`` has their own times, the differences and the ratios.
+        It shows the differences, `Beside.changes` gives them as a frame.
         """
         width = _step_text(step)
         asked = question(self.workspace, last=last, **how)
-        return _beside(self.workspace.range(self.name, step=width, compare=to, **asked))
+        found = self.workspace.range(self.name, step=width, compare=to, **asked)
+        if not isinstance(found, ComparedAnswer) or isinstance(found.comparison, UnsetType):
+            return Answer(found)
+        return Beside(found, found.comparison)
+
+    def corrections(
+        self,
+        start: Time | None = None,
+        end: Time | None = None,
+        *,
+        step: str = "1m",
+        aggregation: str | None = None,
+        by: By | None = None,
+    ) -> Corrections:
+        """Buckets that were closed and that late events changed, with both values.
+
+        Args:
+            start: ISO 8601, relative, or a datetime.
+            end: the same.
+            step: 1m, 5m, 1h or 1d.
+            aggregation: one of `aggregations`.
+            by: a label; one series per value.
+        """
+        begin, finish = time_range(None, start, end)
+        found = self.workspace.corrections(
+            self.name,
+            start=begin,
+            end=finish,
+            step=step,
+            aggregation=aggregation,
+            group_by=group_text(by),
+        )
+        return Corrections(found)
 
     def live(
         self,
@@ -275,6 +190,7 @@ class Metric:
     def _repr_html_(self) -> str:
         rows = [
             ("Meaning", self.description),
+            *_definition(self.raw),
             ("Unit", unit_words(self.unit)),
             ("Aggregations", ", ".join(self.aggregations)),
             ("Labels", ", ".join(self.labels) or "none"),
@@ -285,16 +201,24 @@ class Metric:
         )
 
 
-def _beside(raw: QueryAnswer) -> Answer:
-    """An answer with its comparison as series of the same answer, told apart by ``range``."""
-    if not isinstance(raw, ComparedAnswer) or isinstance(raw.comparison, UnsetType):
-        return Answer(raw)
-    name = raw.comparison.compare.replace("_", " ")
-    now = [SeriesAnswer({"range": "now", **each.labels}, each.points) for each in raw.series]
-    then = [
-        SeriesAnswer({"range": name, **each.labels}, each.points) for each in raw.comparison.series
-    ]
-    return Answer(msgspec.structs.replace(raw, series=now + then))
+def _definition(raw: MetricAnswer) -> list[tuple[str, object]]:
+    """What a user defined, and how much of the past it covers; nothing for automatic metrics."""
+    if not isinstance(raw, MetricDetail) or raw.definition is None:
+        return []
+    made, cover = raw.definition, raw.backfill
+    on = f"{made.on} of {made.table}" if made.table else ""
+    parts = {"Formula": made.formula, "Expression": made.expression, "Filter": made.filter}
+    rows: list[tuple[str, object]] = [("Counts", on)] if on else []
+    rows += [(head, markup.code(said)) for head, said in parts.items() if said]
+    return rows if cover is None else [*rows, ("Covers", _covered(cover))]
+
+
+def _covered(cover: BackfillAnswer) -> str:
+    if cover.complete:
+        return "all of the log"
+    if cover.wanted:
+        return f"filled from the log: {cover.share:.0%}"
+    return f"since {cover.since}" if cover.since else "from its definition on"
 
 
 def _step_text(step: Span | None) -> str | None:

@@ -2,22 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, Any, Protocol
 
-from datawatch_lab.core.errors import InputError, not_found
+from datawatch_lab.core.errors import not_found
 from datawatch_lab.core.values import Role
 from datawatch_lab.notebook import markup
 from datawatch_lab.notebook.listing import Listing
 from datawatch_lab.notebook.metric import Metrics
+from datawatch_lab.notebook.rows import Rows, quoted
 from datawatch_lab.service.answers import ColumnAnswer, TableAnswer
 from datawatch_lab.views import format as words
 
 if TYPE_CHECKING:
     import pandas as pd
 
-Correct = Callable[..., TableAnswer]
-"""Corrects a column: of (table, column, role, sensitive=, reset=) the table as it is then."""
+
+class Owner(Protocol):
+    """What a table asks for its rows and metrics, and tells corrections: a `Lab`."""
+
+    @property
+    def metrics(self) -> Metrics:
+        """All metrics."""
+        ...
+
+    @property
+    def tables(self) -> Tables:
+        """All tables."""
+        ...
+
+    def sql(self, query: str, limit: int | None = None, *, masked: bool = True) -> Rows:
+        """The rows of a query."""
+        ...
+
+    def correct(self, table: str, column: str, role: str | None, **said: Any) -> TableAnswer:
+        """Set or reset a column; the table as it is then."""
+        ...
+
 
 _NO_KEY = "no key: append-only"
 _COLUMN_HEADS = ("column", "type", "role", "confidence", "why", "")
@@ -59,12 +80,9 @@ class Table:
         key_from: who named the key: ``config``, ``source``, ``inferred`` or ''.
     """
 
-    def __init__(
-        self, raw: TableAnswer, metrics: Callable[[], Metrics], correct: Correct | None = None
-    ) -> None:
-        self._correct = correct
+    def __init__(self, raw: TableAnswer, lab: Owner) -> None:
+        self._lab = lab
         self._take(raw)
-        self._metrics = metrics
 
     def _take(self, raw: TableAnswer) -> None:
         self.raw = raw
@@ -98,15 +116,60 @@ class Table:
             NotFoundError: there is no such column; names the nearest.
             InputError: there is no such role, or nothing to set.
         """
-        if self._correct is None:
-            raise InputError(f"{self.name}: this table is a copy; ask for it as lab.table(…).")
-        self._take(self._correct(self.name, column, role, sensitive=sensitive, reset=reset))
+        self._take(self._lab.correct(self.name, column, role, sensitive=sensitive, reset=reset))
         return self
+
+    def live(
+        self, limit: int = 1_000, *, where: str = "", order: str = "", masked: bool = True
+    ) -> Rows:
+        """The rows that the table has now; of one without a key, those that came in.
+
+        Args:
+            limit: at most this many, 100,000 at most.
+            where: a condition in SQL, such as ``status = 'paid'``.
+            order: columns to sort by, such as ``amount DESC``; '' for no order.
+            masked: show sensitive values as ``•••``.
+        """
+        return self._rows("live", limit, where, order, masked=masked)
+
+    def head(self, limit: int = 10, *, masked: bool = True) -> Rows:
+        """A few of the rows that the table has now, in no order."""
+        return self._rows("live", limit, "", "", masked=masked)
+
+    def changes(self, limit: int = 100, *, where: str = "", masked: bool = True) -> Rows:
+        """The newest changes of the table: ``_op``, ``_ts``, the fields, ``_before`` and more.
+
+        Args:
+            limit: at most this many, 100,000 at most.
+            where: a condition in SQL, such as ``id = 7``.
+            masked: show sensitive values as ``•••``.
+        """
+        return self._rows("changes", limit, where, "_seq DESC", masked=masked)
+
+    def _rows(self, schema: str, limit: int, where: str, order: str, *, masked: bool) -> Rows:
+        name = f"{schema}.{quoted(self._view())}"
+        parts = [f"FROM {name}", f"WHERE ({where}\n)" if where.strip() else ""]
+        parts += [f"ORDER BY {order}" if order.strip() else "", f"LIMIT {limit:d}"]
+        found = self._lab.sql("\n".join(filter(None, parts)), masked=masked)
+        return Rows(found.raw, f"{schema}.{self.name}")
+
+    def _view(self) -> str:
+        """Name of its views; SQL ignores case, so one of two names has a number behind it."""
+        twins = [name for name in self._lab.tables if name.casefold() == self.name.casefold()]
+        if len(twins) < 2:
+            return self.name
+        views = self._lab.sql("SHOW TABLES").dicts()
+        own = [each["name"] for each in views if each["schema"] == "live"]
+        numbered = re.compile(re.escape(self.name) + r"_\d+")
+        return next(
+            (name for name in own if name == self.name),
+            next(filter(numbered.fullmatch, own), self.name),
+        )
 
     @property
     def metrics(self) -> Metrics:
         """The metrics of this table."""
-        every = self._metrics()
+        every = self._lab.metrics
         return Metrics({name: each for name, each in every.items() if each.table == self.name})
 
     def __repr__(self) -> str:
@@ -124,6 +187,11 @@ class Table:
                 state(raw),
             ),
             _column_table(self.columns, f"lab.tables[{raw.name!r}].columns.df()"),
+            markup.paragraph(
+                markup.soft("its rows:"),
+                markup.code(f"lab.table({raw.name!r}).live()"),
+                markup.code(f"live.{raw.name}"),
+            ),
         )
 
     def _sentence(self) -> str:
@@ -182,15 +250,6 @@ def state(raw: TableAnswer) -> str:
     return raw.message or raw.status
 
 
-def clock(at: str | None) -> str:
-    """A time of an answer for people, to the second, UTC.
-
-    >>> clock("2026-01-02T03:04:05.678Z"), clock(None)
-    ('2026-01-02 03:04:05', '–')
-    """
-    return words.NOTHING if at is None else at[:19].replace("T", " ")
-
-
 def role_named(role: str | None) -> Role | None:
     """The role of that name.
 
@@ -217,7 +276,7 @@ def _table_row(raw: TableAnswer) -> tuple[str, str, str, str, str, str, str]:
         words.count(raw.events),
         _key(raw) or _NO_KEY,
         str(len(raw.columns)),
-        clock(raw.last_event),
+        markup.clock(raw.last_event),
         state(raw),
     )
 

@@ -10,7 +10,6 @@ from datawatch_lab.core.errors import InputError
 from datawatch_lab.core.values import LedgerCounts
 from datawatch_lab.notebook import markup
 from datawatch_lab.notebook.masking import Masking
-from datawatch_lab.notebook.tables import clock
 from datawatch_lab.service.answers import (
     Counts,
     LedgerAnswer,
@@ -268,13 +267,13 @@ class Status:
         rows = [
             ("Tables and metrics", f"{raw.tables:,} tables, {raw.metrics:,} metrics"),
             ("Events", f"{raw.events:,} applied, {raw.quarantined:,} in quarantine"),
-            ("From", f"{clock(raw.first_event)} UTC"),
-            ("To", f"{clock(raw.last_event)} UTC"),
+            ("From", f"{markup.clock(raw.first_event)} UTC"),
+            ("To", f"{markup.clock(raw.last_event)} UTC"),
             ("Size", words.plain(words.size(raw.size_bytes))),
             ("Server", raw.address or "none: this process has the workspace"),
         ]
         sources = [
-            (each.name, words.count(each.received), clock(each.last_event), each.message)
+            (each.name, words.count(each.received), markup.clock(each.last_event), each.message)
             for each in raw.sources[: markup.SHOWN]
         ]
         heads = ("source", "received", "newest event (UTC)", "state")

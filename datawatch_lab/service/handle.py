@@ -111,8 +111,8 @@ class Workspace:
             metrics.list_metrics, metrics.MetricsAsk(table=table, search=search)
         )
 
-    def metric(self, name: str) -> MetricAnswer:
-        """One metric."""
+    def metric(self, name: str) -> MetricDetail:
+        """One metric, with its definition and coverage where a user made it."""
         return self.caller.call(metrics.get_metric, metrics.MetricAsk(name=name))
 
     def define_metric(self, name: str, **what: Any) -> MetricDetail:

@@ -144,6 +144,7 @@ def _before(
     con: duckdb.DuckDBPyConnection, kind: StateKind, given: pa.Table, bounds: Sequence[object]
 ) -> pl.DataFrame:
     """Merged states of ``firsts`` without their corrections."""
+    brought = " UNION ALL ".join(_brought(kind, level) for level in LEVEL_NUMBERS.values() if level)
     con.register("brought", naive(given))
     try:
         table = fetch_arrow(
@@ -153,17 +154,24 @@ SELECT p.level, p.series, p.bucket{kind.key}, {kind.merged} FROM (
     SELECT s.level, s.series, s.bucket, {kind.columns}
     FROM measures.all_{kind.table} s SEMI JOIN firsts f USING (level, series, bucket)
     WHERE s.level > 0 AND s.bucket BETWEEN ? AND ?
-    UNION ALL
-    SELECT f.level, f.series, f.bucket, {_prefixed(kind)}
-    FROM brought g CROSS JOIN (VALUES {_WIDTHS}) l(level, width)
-    JOIN firsts f ON f.level = l.level AND f.series = g.series AND f.bucket = {_START}
-    WHERE g.part < f.part OR (g.part = f.part AND g.depth < f.level)
+    UNION ALL {brought}
 ) p GROUP BY ALL""",
             list(bounds),
         )
     finally:
         con.unregister("brought")
     return pl.DataFrame(pl.from_arrow(table))
+
+
+def _brought(kind: StateKind, level: int) -> str:
+    """Rows of the commit itself at one level; a join on plain columns, since it is hashed then."""
+    start = floor_us("epoch_us(g.bucket)", str(list(LEVEL_SECONDS.values())[level] * 1_000_000))
+    return f"""
+    SELECT f.level, f.series, f.bucket, {_prefixed(kind)}
+    FROM (SELECT *, make_timestamp({start}) AS start FROM brought g) g
+    JOIN (SELECT * FROM firsts WHERE level = {level}) f
+    ON f.series = g.series AND f.bucket = g.start
+    WHERE g.part < f.part OR (g.part = f.part AND g.depth < {level})"""
 
 
 def _prefixed(kind: StateKind) -> str:

@@ -174,6 +174,10 @@ class DuckStore:
                 seen[maybe[confirm(con, hi[maybe], lo[maybe])]] = True
         return Identities(hi=hi, lo=lo, seen=seen)
 
+    def maybe_seen(self, halves: np.ndarray) -> bool:
+        """Whether any identity with one of these lower halves (uint64) may be known; no query."""
+        return bool(self._seen.contains(halves).any())
+
     def hash_texts(self, texts: pl.Series) -> tuple[np.ndarray, np.ndarray]:
         """Two int64 halves of the MD5 of each text; the same in every release."""
         with self._readers.cursor() as con:

@@ -9,13 +9,14 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 
 from tests.engine.laboratory import COUNTS, NOW, Laboratory
-from tests.oracle.histories import FIELDS, KEYS, Line, Maker, Shape, arrival
+from tests.oracle.histories import FIELDS, KEYS, Line, Maker, Row, Shape, arrival
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -74,6 +75,89 @@ def compare(laboratory: Laboratory, lines: Sequence[Line]) -> None:
     assert not wrong, wrong[:5]
 
 
+def told(at: int, op: str, after: Row | None = None, before: Row | None = None) -> bytes:
+    """A change of orders, ``at`` seconds after the beginning."""
+    event: dict[str, Any] = {"id": f"e{at}", "table": "orders", "type": op}
+    event["timestamp"] = (NOW - LATENESS + timedelta(seconds=at)).isoformat()
+    images = {name: row for name, row in (("before", before), ("after", after)) if row}
+    return json.dumps(event | images).encode()
+
+
+BASE = [
+    told(n, "INSERT", {"id": n, "amount": f"{n}.5", "status": ("new", "paid")[n % 2]})
+    for n in range(100, 108)
+]
+ROW = {"id": 1, "amount": "5", "status": "new", "note": "a"}
+MOVE = told(3, "UPDATE", {"id": 2}, {"id": 1})
+CASES = {
+    "a late update of a row that moved": [
+        *([told(1, "INSERT", ROW)], [MOVE], [told(2, "UPDATE", {"id": 1, "amount": "7"})]),
+    ],
+    "a late insert of a row that moved": [[MOVE], [told(1, "INSERT", ROW)]],
+    "a late update of a row that moved twice": [
+        [told(1, "INSERT", ROW), MOVE, told(5, "UPDATE", {"id": 3}, {"id": 2})],
+        [told(2, "UPDATE", {"id": 1, "amount": "9", "status": "paid"})],
+    ],
+    "a move that comes late": [
+        [told(1, "INSERT", ROW), told(9, "UPDATE", {"id": 2, "note": "later"})],
+        [MOVE],
+    ],
+    "two rows that swap their keys": [
+        [
+            *(told(1, "INSERT", ROW), told(2, "INSERT", ROW | {"id": 2, "amount": "6"})),
+            told(4, "UPDATE", {"id": 9}, {"id": 1}),
+            told(5, "UPDATE", {"id": 1}, {"id": 2}),
+            told(6, "UPDATE", {"id": 2}, {"id": 9}),
+        ],
+    ],
+    "a truncate that comes late": [
+        [told(1, "INSERT", ROW), told(9, "UPDATE", {"id": 1, "amount": "6"})],
+        [told(5, "TRUNCATE")],
+        [told(4, "INSERT", ROW | {"id": 8})],
+    ],
+    "a truncate beside a late update of a row that moved": [
+        [MOVE],
+        [told(900, "TRUNCATE"), told(1, "UPDATE", {"id": 1, "status": "new"})],
+    ],
+    "a field that is new": [[told(1, "INSERT", {"id": 1})], [told(2, "UPDATE", {"id": 1, "n": 2})]],
+}
+
+
+@pytest.mark.parametrize("batches", CASES.values(), ids=CASES)
+def test_cases_that_are_easily_got_wrong(tmp_path: Path, batches: list[list[bytes]]) -> None:
+    """Each was found by the histories below, or nearly was."""
+    laboratory = Laboratory(tmp_path / "w.duckdb", {"orders": ("id",)})
+    try:
+        for batch in (BASE, *batches):
+            laboratory.feed(batch)
+        wrong = laboratory.row_differences()
+        wrong += laboratory.metric_differences(laboratory.oracle({"orders": FIELDS["orders"]}))
+    finally:
+        laboratory.close()
+    assert not wrong, wrong[:5]
+
+
+def test_too_late_events_take_their_place_when_they_are_replayed(tmp_path: Path) -> None:
+    """Out of the quarantine they count as if they had come in time."""
+    laboratory = Laboratory(tmp_path / "w.duckdb", {"orders": ("id",)}, lateness=LATENESS)
+    late = [
+        told(-9_000, "INSERT", ROW),
+        told(-8_000, "UPDATE", {"id": 1, "status": "paid"}),
+        told(-8_500, "UPDATE", {"id": 1, "note": "b", "amount": "6"}),
+    ]
+    try:
+        laboratory.feed(BASE)
+        assert laboratory.feed(late).late == 3
+        assert laboratory.engine.replay((), {}).applied == 3
+        for line in late:
+            laboratory.judge.admit(line)
+        wrong = laboratory.row_differences()
+        wrong += laboratory.metric_differences(laboratory.oracle({"orders": FIELDS["orders"]}))
+    finally:
+        laboratory.close()
+    assert not wrong, wrong[:5]
+
+
 @quick
 @given(st.randoms(use_true_random=False))
 def test_the_outcome_depends_on_the_set_of_events_alone(rng: Random) -> None:
@@ -87,8 +171,8 @@ def test_an_ordered_source_is_taken_at_its_word(rng: Random) -> None:
     """Of two changes the one that comes later holds, although its time says otherwise."""
     lines = []
     for event in Maker(rng, SMALL, NOW - LATENESS).events():
-        told = datetime.fromisoformat(event["timestamp"]) - timedelta(seconds=rng.randrange(300))
-        lines.append(Line(json.dumps({**event, "timestamp": told.isoformat()}).encode()))
+        at = datetime.fromisoformat(event["timestamp"]) - timedelta(seconds=rng.randrange(300))
+        lines.append(Line(json.dumps({**event, "timestamp": at.isoformat()}).encode()))
     check(rng, lines, ordered=True)
 
 

@@ -82,6 +82,13 @@ class Sink:
                     event[name] = exact(event[name])
         return found
 
+    def count(self, table: str | None = None) -> int:
+        """Events that are stored, of one table or of all."""
+        counted = self._file.execute(
+            'SELECT count(*) FROM events WHERE ? IS NULL OR "table" = ?', [table, table]
+        )
+        return int(counted.fetchone()[0])
+
     def live(self, table: str, key: Sequence[str]) -> dict[tuple[Any, ...], dict[str, Any]]:
         """Current rows by key: the changes one after another, as they came."""
         rows: dict[tuple[Any, ...], dict[str, Any]] = {}

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -237,3 +238,29 @@ def test_a_key_is_inferred_from_a_unique_id(
 ) -> None:
     """The table's own id needs two rows, another id many; a repeated one is no key."""
     assert infer_key(evidence_of(table, rows)) == key
+
+
+@given(st.lists(st.integers(1, 40), max_size=6), st.integers(3, 60))
+def test_an_id_may_come_again_after_its_row_went(cuts: list[int], limit: int) -> None:
+    """Re-inserted and re-read rows keep the key, however the changes are cut into batches."""
+    changes = [Change(n, "c", START + n, {"id": n % 20, "ref": n % 20}) for n in range(1, 20)]
+    changes += [Change(n + 20, "d", START + n, None, {"id": n}) for n in range(1, 6)]
+    changes += [Change(n + 30, "c", START + n, {"id": n, "ref": n}) for n in range(1, 6)]
+    changes += [Change(n + 40, "r", START + n, {"id": n, "ref": n}) for n in range(1, 20)]
+    table = table_of({"id": Role.ID, "ref": Role.ID})
+    seen = None
+    edges = sorted({0, len(changes), *(cut for cut in cuts if cut < len(changes))})
+    for start, end in pairwise(edges):
+        seen = observe(seen, batch_of(table, changes[start:end]), limit)
+    assert seen is not None
+    assert infer_key(seen) == ("id",)
+    assert seen == observe(None, batch_of(table, changes), limit)
+
+
+def test_an_id_that_two_rows_have_at_once_is_no_key() -> None:
+    """One row that went makes room for one that comes, not for two."""
+    changes = [Change(n, "c", START + n, {"id": n}) for n in range(1, 5)]
+    changes += [Change(5, "d", START + 5, None, {"id": 1})]
+    changes += [Change(n, "c", START + n, {"id": n - 5}) for n in range(6, 8)]
+    table = table_of({"id": Role.ID})
+    assert infer_key(observe(None, batch_of(table, changes), 100)) == ()

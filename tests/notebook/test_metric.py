@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from datawatch_lab.core.errors import InputError
-from datawatch_lab.notebook.metric import filter_text, time_range
+from datawatch_lab.notebook.asking import filter_text, time_range
 from datawatch_lab.notebook.objects import Lab
 from tests.notebook.conftest import ORDERS, START, CountingCaller
 

@@ -149,13 +149,9 @@ class LiveTables:
         clears = self._known_clears(table)
         index = _index(versions)
         made = _Made()
-        if versions.clears.height:
-            if self._comes_late(table, versions):
-                self._revise_all(table, versions, past, made)
-                return _result(table, made, index, versions)
-            for rows in self.store.live_scan(table, tracked(table), chunk=_CHUNK):
-                removed = in_arrival_order(removals_of(rows, keys, versions.clears), rows)
-                made.add(fold(removed, rows, tracked(table)))
+        if self._comes_late(table, versions):
+            self._revise_all(table, versions, past, made)
+            return _result(table, made, index, versions)
         stored = self.store.live_rows(table, keys, _needed(table, versions))
         late = older(versions, stored, clears)
         if late.height:
@@ -163,10 +159,20 @@ class LiveTables:
             is_late = _among(versions.heads, late)
             self._revise(table, past_versions, versions.take(is_late), clears, made)
             versions = versions.take(~is_late)
+        if versions.clears.height:
+            self._clear(table, pl.concat([keys, late.select(*KEY)]).unique(), versions.clears, made)
         if versions.height:
             versions = in_arrival_order(cleared(versions), stored)
             made.add(fold(versions, stored, tracked(table)))
         return _result(table, made, index, versions)
+
+    def _clear(
+        self, table: TableInfo, but: pl.DataFrame, clears: pl.DataFrame, made: _Made
+    ) -> None:
+        """Remove all stored rows, but for those of some keys, which are folded otherwise."""
+        for rows in self.store.live_scan(table, tracked(table), chunk=_CHUNK):
+            removed = in_arrival_order(removals_of(rows, but, clears), rows)
+            made.add(fold(removed, rows, tracked(table)))
 
     def _revise(
         self,

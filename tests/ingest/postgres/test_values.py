@@ -71,6 +71,9 @@ def test_a_text_becomes_its_json(name: str, text: str, token: str) -> None:
     assert made.tokens.to_list() == [token, "null"]
 
 
+_ODD = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}
+
+
 def _numerics() -> st.SearchStrategy[str]:
     digits = st.decimals(allow_nan=False, allow_infinity=False, places=3).map(lambda d: f"{d:f}")
     return digits | st.integers(-(10**40), 10**40).map(str) | st.sampled_from(["NaN", "Infinity"])
@@ -95,7 +98,7 @@ def _array(words: list[str | None]) -> str:
 _TEXTS: dict[str, st.SearchStrategy[str]] = {
     "int8": st.integers(-(2**63), 2**63 - 1).map(str),
     "numeric": _numerics(),
-    "float8": st.floats().map(lambda f: {"nan": "NaN", "inf": "Infinity"}.get(repr(f), repr(f))),
+    "float8": st.floats().map(lambda f: _ODD.get(repr(f), repr(f))),
     "bool": st.sampled_from("tf"),
     "text": _WORDS,
     "bytea": st.binary(max_size=6).map(lambda b: f"\\x{b.hex()}"),

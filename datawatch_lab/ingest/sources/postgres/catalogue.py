@@ -8,10 +8,13 @@ from datetime import datetime
 from typing import Any
 
 from datawatch_lab.ingest.sources.postgres.driver import query
-from datawatch_lab.ingest.sources.postgres.pgoutput import Attribute, Relation
+from datawatch_lab.ingest.sources.postgres.pgoutput import Attribute, Relation, lsn_number
 from datawatch_lab.ingest.sources.postgres.relations import TableName
 from datawatch_lab.ingest.sources.postgres.selection import Selection
 from datawatch_lab.ingest.sources.postgres.types import TypeRow
+
+_PAGE = 8192
+_HEADERS = (24, 40)  # bytes, of a page and of the first page of a segment
 
 _TYPES = """
 WITH RECURSIVE used AS (
@@ -144,9 +147,14 @@ class Catalogue:
         moment: datetime = query(self.connection, "SELECT clock_timestamp()")[0][0]
         return moment
 
-    def wal_lsn(self) -> str:
-        """Where the server writes its log now."""
-        return str(query(self.connection, "SELECT pg_current_wal_insert_lsn()::text")[0][0])
+    def flushed(self) -> int:
+        """LSN up to which the server's log is on its disk: the end of its last whole record.
+
+        Right behind the header of a page it is the end of the page before.
+        """
+        lsn = lsn_number(query(self.connection, "SELECT pg_current_wal_flush_lsn()::text")[0][0])
+        into_page = lsn % _PAGE
+        return lsn - into_page if into_page in _HEADERS else lsn
 
     def types(self, oids: Iterable[int]) -> Sequence[TypeRow]:
         """Rows of ``pg_type`` for these oids and what they are made of."""

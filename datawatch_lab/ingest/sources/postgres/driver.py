@@ -111,7 +111,7 @@ def refusal(address: Address, error: BaseException) -> SourceError:
     text = " ".join(address.clean(str(error)).split())
     hint, retry = next(
         ((hint, retry) for marks, hint, retry in _HINTS if any(mark in text for mark in marks)),
-        ("", False),
+        ("", isinstance(error, psycopg2().OperationalError)),
     )
     return SourceError(
         f"{address}: {text.rstrip('.')}.",
@@ -179,7 +179,7 @@ _HINTS: Sequence[tuple[Sequence[str], str, bool]] = (
         "Check the host and the port, and that the server is running and reachable.",
         True,
     ),
-    (("is starting up", "is shutting down", "recovery mode", "terminat"), "Try again.", True),
+    (("the database system is", "recovery mode", "terminat"), "Try again.", True),
     (("too many clients", "remaining connection slots"), "Raise max_connections.", True),
     (
         ("publication ",),

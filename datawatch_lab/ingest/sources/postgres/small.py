@@ -61,7 +61,7 @@ def _quoted(text: str) -> str:
 
 
 def _number(text: str) -> str:
-    return f'"{text}"' if not text.isascii() or "N" in text or "I" in text else text
+    return f'"{text}"' if "n" in text.lower() else text
 
 
 def _iso(text: str) -> str:

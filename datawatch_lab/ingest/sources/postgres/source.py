@@ -23,7 +23,7 @@ from datawatch_lab.ingest.sources.postgres import driver, publication, slots, sn
 from datawatch_lab.ingest.sources.postgres.address import Address
 from datawatch_lab.ingest.sources.postgres.catalogue import Catalogue, Published
 from datawatch_lab.ingest.sources.postgres.decode import Decoder, Wanted
-from datawatch_lab.ingest.sources.postgres.pgoutput import ProtocolError, Relation, lsn_number
+from datawatch_lab.ingest.sources.postgres.pgoutput import ProtocolError, Relation
 from datawatch_lab.ingest.sources.postgres.position import Position, lsn_of
 from datawatch_lab.ingest.sources.postgres.relations import TableName
 from datawatch_lab.ingest.sources.postgres.selection import Selection
@@ -345,7 +345,7 @@ class PostgresSource:
 
     def _listen(self, position: Position) -> Iterator[DecodedBatch]:
         catalogue = self.session.open()
-        target = None if self.options.follow else lsn_number(catalogue.wal_lsn())
+        target = None if self.options.follow else catalogue.flushed()
         decoder = self._decoder(position)
         decoder.types = self.session.known
         connection = driver.connect(self.address, replication=True)

@@ -1,0 +1,178 @@
+"""Quick answers: a few ordinary events are journaled, answered for, and stored right after.
+
+A sender of single events need not wait for a transaction of the store. What it is told then must
+hold, so only events whose fate is certain beforehand go this way: well-formed changes of known
+tables and fields, not seen before, of about now. Everything else waits for its commit.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
+
+import numpy as np
+import polars as pl
+
+from datawatch_lab.core.batches import DecodedBatch
+from datawatch_lab.core.clock import Clock
+from datawatch_lab.core.settings import Settings
+from datawatch_lab.core.values import LedgerCounts
+from datawatch_lab.engine.classify import APPLIED
+from datawatch_lab.engine.journal import Journal
+from datawatch_lab.engine.planner import Submission
+from datawatch_lab.engine.receipts import Receipt
+from datawatch_lab.engine.registry import TableRegistry
+from datawatch_lab.engine.transfer import pack, unpack
+
+MOST_EVENTS = 20
+"""A batch of more is worth a commit of its own."""
+
+_CHANGES = ("c", "u", "d")
+_NAMES = ("line", "offset", "schema", "table", "op", "ts", "event_id", "origin")
+_HALF = 8
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICRO = timedelta(microseconds=1)
+
+Identity = tuple[int, int]
+
+
+class _Store(NamedTuple):
+    """What is asked of the engine; all of it in memory."""
+
+    registry: Callable[[], TableRegistry]
+    maybe_seen: Callable[[np.ndarray], bool]
+    has_room: Callable[[], bool]
+    queue: Callable[[Submission], Future[Receipt]]
+
+
+class Acceptance:
+    """Answers for events of which it is certain that they will be applied.
+
+    Args:
+        journal: where they are kept until they are stored.
+        registry: gives the tables that are known now.
+        maybe_seen: whether any of some identities (their lower halves) may be known.
+        has_room: whether the engine takes more.
+        queue: hands a submission to the writer, in order.
+        settings, clock: of the engine.
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        *,
+        registry: Callable[[], TableRegistry],
+        maybe_seen: Callable[[np.ndarray], bool],
+        has_room: Callable[[], bool],
+        queue: Callable[[Submission], Future[Receipt]],
+        settings: Settings,
+        clock: Clock,
+    ) -> None:
+        self._journal = journal
+        self._store = _Store(registry, maybe_seen, has_room, queue)
+        self._settings = settings
+        self._clock = clock
+        self._pending: set[Identity] = set()
+        self._lock = threading.Lock()
+
+    def take(self, batch: DecodedBatch) -> Receipt | None:
+        """Journal a batch and answer for it; None for one that must wait for its commit.
+
+        Raises:
+            WorkspaceError: the journal cannot be written to; nothing was taken in.
+        """
+        if batch.bad.num_rows or batch.offset or not 0 < batch.events.num_rows <= MOST_EVENTS:
+            return None
+        now = self._clock.now()
+        events = batch.events.select(_NAMES).to_pylist()
+        identities = self._certain(batch, events, now)
+        if identities is None or not self._store.has_room() or not self._reserve(identities):
+            return None
+        try:
+            self._journal.append(
+                packed(batch, now), lambda number: self._enqueue(batch, now, number, identities)
+            ).result()
+        except BaseException:
+            self._release(identities)
+            raise
+        return _receipt(events)
+
+    def _certain(
+        self, batch: DecodedBatch, events: Sequence[dict[str, Any]], now: datetime
+    ) -> list[Identity] | None:
+        """Identities of the events if each is sure to be applied."""
+        registry = self._store.registry()
+        # a watermark is never further ahead than this, so what is younger cannot be late
+        oldest = now + self._settings.future_tolerance - self._settings.allowed_lateness
+        newest = now + self._settings.future_tolerance
+        found = []
+        for event in events:
+            table = registry.find(event["schema"], event["table"])
+            if table is None or event["op"] not in _CHANGES:
+                return None
+            if not oldest < (event["ts"] or now) <= newest:
+                return None
+            key = f"{table.schema}.{table.table}"
+            found.append(identity_of(event["origin"], key, event["event_id"]))
+        for (schema, name), rows in batch.rows.items():
+            table = registry.find(schema, name)
+            known = {column.name for column in table.columns} if table else set()
+            if not known.issuperset(rows.after.columns.columns):
+                return None
+        return found
+
+    def _reserve(self, identities: Sequence[Identity]) -> bool:
+        """Claim identities that nobody has; false when one is taken."""
+        unique = set(identities)
+        halves = np.array([lo for _, lo in identities], dtype=np.uint64)
+        with self._lock:
+            if len(unique) < len(identities) or unique & self._pending:
+                return False
+            if self._store.maybe_seen(halves):
+                return False
+            self._pending |= unique
+        return True
+
+    def _release(self, identities: Sequence[Identity]) -> None:
+        with self._lock:
+            self._pending.difference_update(identities)
+
+    def _enqueue(
+        self, batch: DecodedBatch, received: datetime, number: int, identities: Sequence[Identity]
+    ) -> None:
+        stored = self._store.queue(Submission(batch, received, journal=number))
+        stored.add_done_callback(lambda _: self._release(identities))
+
+
+def identity_of(origin: str, key: str, event_id: str) -> Identity:
+    """(hi, lo) of one event, as `core.storage.Store.identify` gives them for many."""
+    text = f"{origin}\x1f{key}\x1f{event_id}".encode()
+    digest = hashlib.md5(text, usedforsecurity=False).digest()
+    return int.from_bytes(digest[_HALF:], "little"), int.from_bytes(digest[:_HALF], "little")
+
+
+def packed(batch: DecodedBatch, received: datetime) -> bytes:
+    """A batch and when it was taken in, as a record of the journal."""
+    micros = (received - _EPOCH) // _MICRO
+    return micros.to_bytes(_HALF, "little", signed=True) + pack(batch)
+
+
+def unpacked(payload: bytes) -> tuple[DecodedBatch, datetime]:
+    """What `packed` made a record of."""
+    micros = int.from_bytes(payload[:_HALF], "little", signed=True)
+    return unpack(payload[_HALF:]), _EPOCH + micros * _MICRO
+
+
+def _receipt(events: Sequence[dict[str, Any]]) -> Receipt:
+    outcomes = pl.DataFrame(
+        {
+            name: [event[name] for event in events]
+            for name in ("line", "offset", "event_id", "table")
+        }
+    ).with_columns(pl.lit(APPLIED).alias("outcome"), pl.lit("").alias("reason"))
+    counts = LedgerCounts(received=len(events), applied=len(events))
+    return Receipt(counts, outcomes, 0)
