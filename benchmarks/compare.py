@@ -54,9 +54,7 @@ def comparison(
 
 
 def _change(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
-    value, ratio = (
-        _relative(old.get(what), new.get(what)) for what in ("value", "ratio")
-    )
+    value, ratio = (_relative(old.get(what), new.get(what)) for what in ("value", "ratio"))
     telling = value if ratio is None else ratio
     better = None
     if telling is not None and abs(telling) > 0.05:
@@ -90,7 +88,18 @@ def _difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
     return "; ".join(dict.fromkeys(parts))
 
 
-HEADINGS = ("name", "unit", "before", "after", "change", "ratio", "ratio after", "change", "", "note")
+HEADINGS = (
+    "name",
+    "unit",
+    "before",
+    "after",
+    "change",
+    "ratio",
+    "ratio after",
+    "change",
+    "",
+    "note",
+)
 
 
 def comparison_table(changes: Mapping[str, Mapping[str, Any]]) -> str:

@@ -95,7 +95,7 @@ def wide_row(row: Row) -> str:
     numbers = ",".join(f'"n{place}":{(number * (place + 3)) % 9_973 / 4}' for place in range(60))
     states = ",".join(f'"s{place}":"{STATES[(number + place) % 5]}"' for place in range(20))
     texts = ",".join(f'"t{place}":"text {number * (place + 1)} of the row"' for place in range(10))
-    return f"{shop_row(row)},\"weight_2\":1.5,{numbers},{states},{texts}"
+    return f'{shop_row(row)},"weight_2":1.5,{numbers},{states},{texts}'
 
 
 ROWS: Mapping[Kind, Callable[[Row], str]] = {
@@ -144,9 +144,7 @@ class Maker:
     def _event(self, number: int, table: str, stamp: str, chance: float) -> str:
         mix, rows, truth = self.mix, self._rows[table], self.truth
         truth.events[table] = truth.events.get(table, 0) + 1
-        head = (
-            f'{{"id":"evt-{number:010d}","source":"shop-db","schema":"public","table":"{table}",'
-        )
+        head = f'{{"id":"evt-{number:010d}","source":"shop-db","schema":"public","table":"{table}",'
         tail = (
             f'"timestamp":"{stamp}","transaction_id":"{number // 3}","position":{{"lsn":'
             f'"0/{number:08X}","sequence":{number % 3}}},'

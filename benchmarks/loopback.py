@@ -150,9 +150,9 @@ def request(method: str, path: str, host: str, body: bytes = b"") -> bytes:
 
 
 def content_length(head: bytes) -> int:
-    """The length of the body that a lower-cased head announces; 0 without one.
+    r"""The length of the body that a lower-cased head announces; 0 without one.
 
-    >>> content_length(b"http/1.1 202 accepted\\r\\ncontent-length: 17")
+    >>> content_length(b"http/1.1 202 accepted\r\ncontent-length: 17")
     17
     """
     _, found, rest = head.partition(b"\r\ncontent-length:")
@@ -186,4 +186,3 @@ def summary(ordered: Sequence[float]) -> dict[str, Any]:
         name: round(percentile(ordered, share), 3) for name, share in shares.items()
     }
     return {**found, "max": round(ordered[-1], 3), "count": len(ordered)}
-

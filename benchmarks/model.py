@@ -80,6 +80,11 @@ class Sample:
 Part = Callable[[Context], Sample]
 
 
+def _as_is(context: Context) -> str:
+    """Nothing is scaled."""
+    return ""
+
+
 @dataclass(frozen=True)
 class Scenario:
     """One thing that is measured.
@@ -105,7 +110,7 @@ class Scenario:
     baseline: Part | None = None
     against: str = ""
     prepare: Callable[[Context], None] | None = None
-    scaled: Callable[[Context], str] = lambda context: ""
+    scaled: Callable[[Context], str] = _as_is
     runs: int = 5
     seconds: float = 900.0
     needs: tuple[str, ...] = ()

@@ -45,7 +45,9 @@ def check_ledger(client: Client, posted: int) -> str:
     """What is wrong with the ledger of a server that was sent so many events; '' for nothing."""
     ledger = json.loads(client.get(f"{API}/ledger"))
     if ledger["received"] != posted or ledger["applied"] != posted:
-        return f"{ledger['applied']} of {posted} posted events applied, {ledger['received']} received"
+        return (
+            f"{ledger['applied']} of {posted} posted events applied, {ledger['received']} received"
+        )
     return ""
 
 

@@ -80,7 +80,9 @@ def result_of(
     values = [pair[0].values[figure.name] for pair in usable]
     value = median(values) if values else None
     others = [(pair, other) for pair in usable if (other := _baseline(figure.name, pair))]
-    ratio = median(pair[0].values[figure.name] / other for pair, other in others) if others else None
+    ratio = (
+        median(pair[0].values[figure.name] / other for pair, other in others) if others else None
+    )
     reason = reason or next((pair[0].fault for pair in usable if pair[0].fault), "")
     if not values and not reason:
         reason = "it was not measured"
@@ -152,14 +154,20 @@ def table(results: Mapping[str, Mapping[str, Any]]) -> str:
 
 def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
     """Rows of words in columns, numbers to the right."""
-    widths = [max(len(row[place]) for row in rows) for place in range(len(rows[0]))]
+    columns = list(zip(*rows, strict=True))
+    widths = [max(map(len, column)) for column in columns]
+    numeric = [all(_is_number(word) for word in column[1:]) for column in columns]
     return [
         "  ".join(
-            word.rjust(width) if word[:1].isdigit() or word[:1] in "+-–" else word.ljust(width)
-            for word, width in zip(row, widths, strict=True)
+            word.rjust(width) if right else word.ljust(width)
+            for word, width, right in zip(row, widths, numeric, strict=True)
         ).rstrip()
         for row in rows
     ]
+
+
+def _is_number(word: str) -> bool:
+    return word == "–" or word.lstrip("+-")[:1].isdigit()
 
 
 def _row(name: str, result: Mapping[str, Any]) -> tuple[str, ...]:

@@ -189,9 +189,7 @@ def _words(scenario: Scenario, pair: Pair) -> str:
     shown: dict[str, Any] = {
         figure.name: pair[0].values.get(figure.name) for figure in scenario.figures
     }
-    return ", ".join(
-        f"{name} {value:,.4g}" for name, value in shown.items() if value is not None
-    )
+    return ", ".join(f"{name} {value:,.4g}" for name, value in shown.items() if value is not None)
 
 
 @contextmanager

@@ -20,7 +20,11 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 ROOT = Path(__file__).resolve().parents[1]
-CONDA_NAMES = {"duckdb": "python-duckdb", "tzdata": "python-tzdata"}
+CONDA_NAMES = {
+    "duckdb": "python-duckdb",
+    "psycopg2-binary": "psycopg2",
+    "tzdata": "python-tzdata",
+}
 """Package → its name on conda-forge, where the two differ."""
 
 

@@ -1,4 +1,4 @@
-"""An ingest that is killed with -9 at random moments, and gone on with, loses and repeats nothing."""
+"""An ingest that is killed with -9 at random moments loses and repeats nothing."""
 
 from __future__ import annotations
 

@@ -103,9 +103,7 @@ def _sample(asker: Asker, meter: Meter, rate: float, path: Path) -> Sample:
             "updates_per_second": round(rate),
             **{f"{what} {where}": summary(each) for (what, where), each in taken.items()},
         },
-        fault=""
-        if rate >= RATE * 0.95
-        else f"{rate:,.0f} updates/s instead of {RATE:,}",
+        fault="" if rate >= RATE * 0.95 else f"{rate:,.0f} updates/s instead of {RATE:,}",
     )
 
 

@@ -64,7 +64,7 @@ def subject(context: Context) -> Sample:
         taken = sorted(_probe(sender, asker, number) for number in range(1, count + 1))
         rate = (load.sent - before) / (time.perf_counter() - start)
         load.stop()
-        sample = Sample(
+        return Sample(
             {NAME: percentile(taken, 0.99)},
             cpu_seconds=server.cpu_seconds,
             memory_bytes=server.memory_bytes,
@@ -74,7 +74,6 @@ def subject(context: Context) -> Sample:
             if rate >= RATE * _LEAST_SHARE
             else f"the load was {rate:,.0f} events/s; {RATE:,} are wanted",
         )
-    return sample
 
 
 def _probe(sender: Client, asker: Client, number: int) -> float:

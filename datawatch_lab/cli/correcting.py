@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from datawatch_lab.core.errors import not_found
-from datawatch_lab.core.values import Role
 
 if TYPE_CHECKING:
+    from datawatch_lab.core.values import Role
     from datawatch_lab.service.handle import Workspace
 
-_ROLES = ", ".join(role.value for role in Role)
+_ROLES = "numeric, status, timestamp, id, boolean, text, json"
 
 
 @dataclass(frozen=True)
@@ -61,6 +61,8 @@ def _role_of(text: str) -> Said:
     place, _, role = text.rpartition("=")
     if not place:
         raise click.UsageError(f"--set {text}: it must be TABLE.COLUMN=ROLE.")
+    from datawatch_lab.core.values import Role
+
     try:
         return Said(place, role=Role(role))
     except ValueError:

@@ -20,15 +20,18 @@ Verb = TypeVar("Verb", bound=Callable[..., Any])
 _PAUSE_SECONDS = 0.2
 
 
-@click.group(short_help="Define metrics of your own.")
-def metric() -> None:
-    """Define, change, show and drop metrics of your own.
+_HELP = """Define, change, show and drop metrics of your own.
 
-    \b
-    datawatch metric define revenue --table orders --aggregation sum
-        --expression 'amount * quantity' --filter "status = 'paid'" --by country
-    datawatch metric define average_order --formula 'orders_amount_sum / orders_inserts_total'
-    """
+\b
+datawatch metric define revenue --table orders --aggregation sum
+    --expression 'amount * quantity' --filter "status = 'paid'" --by country
+datawatch metric define average_order --formula 'orders_amount_sum / orders_inserts_total'
+"""
+
+
+@click.group(short_help="Define metrics of your own.", help=_HELP)
+def metric() -> None:
+    """Metrics of users."""
 
 
 def _definition(verb: Verb) -> Verb:

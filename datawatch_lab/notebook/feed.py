@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from datawatch_lab.core.errors import DataWatchError
 
@@ -12,6 +12,15 @@ if TYPE_CHECKING:
     from datawatch_lab.service.handle import Workspace
 
 _PATIENCE_SECONDS = 10.0
+
+
+def shop_options(workspace: Workspace, *, rate: float | None, seed: int | None) -> dict[str, Any]:
+    """Options of the demo source: those given, else those of the shop that the workspace holds."""
+    stored = (workspace.offset("demo").position or {}).get("shop")
+    given = {"orders_per_minute": rate, "seed": seed}
+    chosen = {name: value for name, value in given.items() if value is not None}
+    known = {name: stored[name] for name in given if name in stored} if stored else {}
+    return {**known, **chosen}
 
 
 class Feed:

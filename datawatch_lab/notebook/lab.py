@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import msgspec
 
@@ -17,7 +17,8 @@ from datawatch_lab.notebook import markup
 from datawatch_lab.notebook.answer import Answer
 from datawatch_lab.notebook.asking import By, Span, question
 from datawatch_lab.notebook.defining import define
-from datawatch_lab.notebook.feed import Feed
+from datawatch_lab.notebook.feed import Feed, shop_options
+from datawatch_lab.notebook.fresh import Fresh
 from datawatch_lab.notebook.late import Corrections
 from datawatch_lab.notebook.masking import Masking
 from datawatch_lab.notebook.metric import Metric, Metrics
@@ -31,32 +32,10 @@ from datawatch_lab.service.handle import Workspace
 if TYPE_CHECKING:
     from datawatch_lab.core.sources import Source
 
-_KEPT_SECONDS = 2.0
-"""How long names stay before they are asked for again: completion asks at every key."""
-
 Given = TypeVar("Given")
 
-
-class Fresh(Generic[Given]):
-    """An attribute that is asked for when it is used.
-
-    No ``property``, since IPython evaluates none when it completes ``lab.metrics["…``.
-
-    Args:
-        ask: gives it.
-    """
-
-    def __init__(self, ask: Callable[[Lab], Given]) -> None:
-        self._ask = ask
-        self.__doc__ = ask.__doc__
-
-    @overload
-    def __get__(self, lab: None, owner: type[Lab]) -> Fresh[Given]: ...
-    @overload
-    def __get__(self, lab: Lab, owner: type[Lab]) -> Given: ...
-    def __get__(self, lab: Lab | None, owner: type[Lab]) -> Fresh[Given] | Given:
-        """The thing itself, or this when asked of the class."""
-        return self if lab is None else self._ask(lab)
+_KEPT_SECONDS = 2.0
+"""How long names stay before they are asked for again: completion asks at every key."""
 
 
 class Lab:
@@ -313,34 +292,44 @@ class Lab:
         with Bar(os.path.basename(path), face() if progress else None) as bar:  # noqa: PTH119
             return self._take(file_source(os.fspath(path), speed=speed, progress=bar.done))
 
-    def ingest_demo(self, days: float = 2.0, *, seed: int = 7, progress: bool = True) -> Taken:
+    def ingest_demo(
+        self,
+        days: float = 2.0,
+        *,
+        rate: float | None = None,
+        seed: int | None = None,
+        progress: bool = True,
+    ) -> Taken:
         """Read the past of a simulated shop, up to the present: customers, orders, payments.
 
         Called again it brings what would have happened since.
 
         Args:
             days: of history that a new shop brings along.
-            seed: the same seed is the same shop.
+            rate: orders a minute of a new shop; 8 when None.
+            seed: the same seed is the same shop; 7 when None.
             progress: show a bar where somebody watches.
         """
         from datawatch_lab.service.intake import demo_source
 
         if days <= 0:
             raise InputError(f"ingest_demo: days is {days:g}; it must be above 0.")
+        shop = shop_options(self.workspace, rate=rate, seed=seed)
         with Bar("demo", face() if progress else None) as bar:
             return self._take(
-                demo_source(seed=seed, history=timedelta(days=days), live=False, progress=bar.done)
+                demo_source(history=timedelta(days=days), live=False, progress=bar.done, **shop)
             )
 
-    def start_demo(self, *, seed: int = 7) -> Feed:
+    def start_demo(self, *, seed: int | None = None) -> Feed:
         """Let the simulated shop go on from where it is, in the background, until it is stopped.
 
         Args:
-            seed: of the shop that `ingest_demo` brought.
+            seed: of a new shop; that of the one that `ingest_demo` brought is known.
         """
         from datawatch_lab.service.intake import demo_source
 
-        feed = Feed(self.workspace, demo_source(seed=seed, history=timedelta(0)))
+        shop = shop_options(self.workspace, rate=None, seed=seed)
+        feed = Feed(self.workspace, demo_source(history=timedelta(0), **shop))
         self._feeds.append(feed)
         return feed
 

@@ -15,7 +15,10 @@ HEAVY = {
     *("duckdb", "polars", "pyarrow", "pandas", "numpy", "tornado", "panel", "bokeh", "holoviews"),
     *("msgspec", "httpx", "rich", "yaml", "IPython"),
 }
-VERBS = {"demo", "serve", "ingest", "status", "tables", "metrics", "query", "ledger", "quarantine"}
+VERBS = {
+    *("demo", "serve", "ingest", "status", "tables", "metrics", "metric"),
+    *("query", "sql", "ledger", "quarantine"),
+}
 
 
 def test_help_lists_the_verbs(run: Run) -> None:
