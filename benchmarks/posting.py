@@ -13,6 +13,7 @@ from benchmarks.loopback import API, Client, Server, content_length, request
 from benchmarks.model import UnmeasurableError
 
 EVENT_BYTES = Mix().bytes
+_SETTLE_SECONDS = 20.0
 
 
 def live_event(number: int, table: str = "orders", *, prefix: str = "evt") -> bytes:
@@ -42,13 +43,19 @@ def singles(server: Server, first: int, count: int) -> list[bytes]:
 
 
 def check_ledger(client: Client, posted: int) -> str:
-    """What is wrong with the ledger of a server that was sent so many events; '' for nothing."""
-    ledger = json.loads(client.get(f"{API}/ledger"))
-    if ledger["received"] != posted or ledger["applied"] != posted:
-        return (
-            f"{ledger['applied']} of {posted} posted events applied, {ledger['received']} received"
-        )
-    return ""
+    """What is wrong with the ledger of a server that was sent so many events; '' for nothing.
+
+    What is durable may still have to be applied, so it is given a while.
+    """
+    end = time.monotonic() + _SETTLE_SECONDS
+    while True:
+        ledger = json.loads(client.get(f"{API}/ledger"))
+        found = ledger["received"], ledger["applied"]
+        if found == (posted, posted):
+            return ""
+        if time.monotonic() > end:
+            return f"{found[1]} of {posted} posted events applied, {found[0]} received"
+        time.sleep(0.05)
 
 
 async def crowd(server: Server, parts: Sequence[Sequence[bytes]]) -> tuple[list[float], float]:

@@ -14,23 +14,24 @@ from benchmarks.posting import live_batch, live_event
 
 NAME = "visible"
 FULL, QUICK = 300, 30
-RATE, BATCH = 10_000, 500
+RATE, BATCH, LOADS = 10_000, 500, 4
 _LEAST_SHARE = 0.95
 _QUERY = f"{API}/metrics/probes_inserts_total/query?from=-1h"
 _PAUSE = 0.03
 
 
 class Load(threading.Thread):
-    """Posts batches at a fixed rate until `stop`.
+    """Posts batches over one connection at its share of the rate until `stop`.
 
     Attributes:
         sent: events acknowledged so far.
     """
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Server, number: int) -> None:
         super().__init__(daemon=True)
         self.sent = 0
         self._server = server
+        self._prefix = f"load{number}"
         self._over = threading.Event()
 
     def run(self) -> None:
@@ -38,10 +39,10 @@ class Load(threading.Thread):
         start = time.perf_counter()
         with Client(self._server) as client:
             while not self._over.is_set():
-                body = live_batch(1 + self.sent, BATCH, prefix="load")
+                body = live_batch(1 + self.sent, BATCH, prefix=self._prefix)
                 client.post(f"{API}/events/batch?wait=true", body)
                 self.sent += BATCH
-                ahead = start + self.sent / RATE - time.perf_counter()
+                ahead = start + self.sent * LOADS / RATE - time.perf_counter()
                 self._over.wait(max(ahead, 0.0))
 
     def stop(self) -> None:
@@ -56,14 +57,16 @@ def subject(context: Context) -> Sample:
     workspace = context.folder / "bench.duckdb"
     with product(workspace) as server, Client(server) as sender, Client(server) as asker:
         sender.post(f"{API}/events", live_event(0, "probes", prefix="probe"))
-        load = Load(server)
-        load.start()
+        loads = [Load(server, number) for number in range(LOADS)]
+        for each in loads:
+            each.start()
         time.sleep(0.5 if context.quick else 3.0)
         server.mark()
-        before, start = load.sent, time.perf_counter()
+        before, start = sum(each.sent for each in loads), time.perf_counter()
         taken = sorted(_probe(sender, asker, number) for number in range(1, count + 1))
-        rate = (load.sent - before) / (time.perf_counter() - start)
-        load.stop()
+        rate = (sum(each.sent for each in loads) - before) / (time.perf_counter() - start)
+        for each in loads:
+            each.stop()
         return Sample(
             {NAME: percentile(taken, 0.99)},
             cpu_seconds=server.cpu_seconds,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from datawatch_lab.core.batches import DecodedBatch
 
@@ -28,4 +28,13 @@ class Source(Protocol):
 
     def stop(self) -> None:
         """Ask it to end; safe from another thread."""
+        ...
+
+
+@runtime_checkable
+class Acknowledged(Protocol):
+    """A source whose server keeps what it sent until it is told that it is stored."""
+
+    def stored(self, position: Mapping[str, object]) -> None:
+        """Hear that all up to an `Offset.position` is durable; from any thread, in order."""
         ...

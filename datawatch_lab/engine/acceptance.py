@@ -34,6 +34,7 @@ MOST_EVENTS = 20
 _CHANGES = ("c", "u", "d")
 _NAMES = ("line", "offset", "schema", "table", "op", "ts", "event_id", "origin")
 _HALF = 8
+_PATIENCE_SECONDS = 30.0
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICRO = timedelta(microseconds=1)
 
@@ -77,7 +78,7 @@ class Acceptance:
         self._settings = settings
         self._clock = clock
         self._pending: set[Identity] = set()
-        self._lock = threading.Lock()
+        self._changed = threading.Condition()
 
     def take(self, batch: DecodedBatch) -> Receipt | None:
         """Journal a batch and answer for it; None for one that must wait for its commit.
@@ -126,20 +127,25 @@ class Acceptance:
         return found
 
     def _reserve(self, identities: Sequence[Identity]) -> bool:
-        """Claim identities that nobody has; false when one is taken."""
+        """Claim identities that nobody has; false when one is taken.
+
+        It waits for others that have one to be stored, so that what is submitted next finds it.
+        """
         unique = set(identities)
         halves = np.array([lo for _, lo in identities], dtype=np.uint64)
-        with self._lock:
-            if len(unique) < len(identities) or unique & self._pending:
+        with self._changed:
+            if self._pending & unique:
+                self._changed.wait_for(lambda: not self._pending & unique, _PATIENCE_SECONDS)
                 return False
-            if self._store.maybe_seen(halves):
+            if len(unique) < len(identities) or self._store.maybe_seen(halves):
                 return False
             self._pending |= unique
         return True
 
     def _release(self, identities: Sequence[Identity]) -> None:
-        with self._lock:
+        with self._changed:
             self._pending.difference_update(identities)
+            self._changed.notify_all()
 
     def _enqueue(
         self, batch: DecodedBatch, received: datetime, number: int, identities: Sequence[Identity]

@@ -6,14 +6,17 @@ import uuid
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from datawatch_lab.core.batches import Offset
-from datawatch_lab.core.sources import Source
+from datawatch_lab.core.sources import Acknowledged, Source
 from datawatch_lab.core.values import LedgerCounts
-from datawatch_lab.engine.engine import Engine
 from datawatch_lab.engine.receipts import Receipt
 from datawatch_lab.engine.transfer import unpack
 from datawatch_lab.ingest.sources.http import decode_body
+
+if TYPE_CHECKING:
+    from datawatch_lab.engine.engine import Engine
 
 _WAIT_SECONDS = 30.0
 _IN_FLIGHT = 2  # batches of a source between its decoder and the store
@@ -22,8 +25,13 @@ _IN_FLIGHT = 2  # batches of a source between its decoder and the store
 def run(
     engine: Engine, source: Source, progress: Callable[[LedgerCounts], None] | None = None
 ) -> LedgerCounts:
-    """Read a source from its stored offset to its end; decoding overlaps with storing."""
+    """Read a source from its stored offset to its end; decoding overlaps with storing.
+
+    A source that is `Acknowledged` hears of each batch as soon as it is stored, also while nothing
+    new comes. When a batch cannot be stored the source is stopped, and the error raised.
+    """
     pending: list[Future[Receipt]] = []
+    acknowledgement = Acknowledgement(source)
     total = LedgerCounts()
 
     def settle() -> None:
@@ -37,6 +45,7 @@ def run(
         for number, batch in enumerate(source.batches(resume)):
             fresh = batch.fresh or (number == 0 and resume is None)
             pending.append(engine.submit(replace(batch, fresh=fresh)))
+            acknowledgement.follow(pending[-1], batch.offset)
             while pending and (pending[0].done() or len(pending) > _IN_FLIGHT):
                 settle()
     finally:
@@ -46,6 +55,35 @@ def run(
     if ending is not None:
         engine.end(ending)
     return total
+
+
+class Acknowledgement:
+    """Tells a source what is stored; nothing any more after a batch that was not.
+
+    Args:
+        source: heeded or not, as it wishes.
+    """
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._broken = False
+
+    def follow(self, stored: Future[Receipt], offset: Offset | None) -> None:
+        """Tell the source when a batch is stored; the futures end in the order of the batches."""
+        stored.add_done_callback(lambda done: self._tell(done, offset))
+
+    def _tell(self, done: Future[Receipt], offset: Offset | None) -> None:
+        if done.cancelled() or done.exception() is not None:
+            self._broken = True
+            self._source.stop()
+        elif not self._broken:
+            acknowledge(self._source, offset)
+
+
+def acknowledge(source: Source, offset: Offset | None) -> None:
+    """Tell a source that wants to know it that all up to an offset is durable."""
+    if offset is not None and isinstance(source, Acknowledged):
+        source.stored(offset.position)
 
 
 def ending_of(source: str, position: object) -> Offset | None:

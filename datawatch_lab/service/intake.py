@@ -37,6 +37,7 @@ def ingest_source(
     for number, batch in enumerate(source.batches(position)):
         fresh = number == 0 and position is None
         answer = workspace.submit_packed(transfer.pack(replace(batch, fresh=fresh or batch.fresh)))
+        intake.acknowledge(source, batch.offset)
         total += LedgerCounts(
             answer.received, answer.applied, answer.duplicate, answer.late, answer.quarantined
         )

@@ -30,6 +30,7 @@ from datawatch_lab.core.storage import (
     QuarantineRow,
 )
 from datawatch_lab.core.values import Formula, LedgerCounts, LevelName, TableInfo
+from datawatch_lab.core.watching import Watch
 from datawatch_lab.store import lock as locks
 from datawatch_lab.store import retention
 from datawatch_lab.store.archive import Archive
@@ -70,6 +71,7 @@ from datawatch_lab.store.summaries import (
     read_quarantine,
 )
 from datawatch_lab.store.views import ChangeViews, apply_plan
+from datawatch_lab.store.watched import drop_watch, load_watches, put_watch
 
 CHECKPOINT_BYTES = 256 * 1024 * 1024
 """Write-ahead log at which compaction check-points: replaying as much takes about a second."""
@@ -307,6 +309,21 @@ class DuckStore:
         """Forget a formula; harmless when there is none."""
         with self._write() as con:
             drop_formula(con, name)
+
+    def watches(self) -> list[Watch]:
+        """Databases that are watched, in order of name."""
+        with self._readers.cursor() as con:
+            return load_watches(con)
+
+    def put_watch(self, watch: Watch) -> None:
+        """Keep a database that is watched, in place of one of the same name."""
+        with self._write() as con:
+            put_watch(con, watch)
+
+    def drop_watch(self, name: str) -> None:
+        """Forget one; harmless when there is none."""
+        with self._write() as con:
+            drop_watch(con, name)
 
     def ledger(self) -> Mapping[tuple[str, str], LedgerCounts]:
         """The four counts by (source, table)."""

@@ -187,7 +187,7 @@ class Catalogue:
         rows = query(
             self.connection,
             f"SELECT schemaname, tablename, {lists} FROM pg_publication_tables "  # noqa: S608
-            "WHERE pubname = ANY(%s)",
+            "WHERE pubname = ANY(%s) ORDER BY schemaname, tablename",
             [list(publications)],
         )
         tables = {table.name: table for table in self.tables(selection)}

@@ -1,0 +1,68 @@
+"""Addresses of databases with references to the environment, and without their passwords."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from urllib.parse import quote
+
+from datawatch_lab.core.errors import ConfigError
+
+_VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
+_USER = re.compile(r"(://[^/@\s:]*):([^/\s]*)@")
+_QUERY = re.compile(r"([?&])((?:ssl)?password)=([^&\s]*)(&?)")
+_WORD = re.compile(r"\b((?:ssl)?password)\s*=\s*('(?:[^'\\]|\\.)*'|[^\s&]+)\s*")
+
+
+def expand(url: str, environment: Mapping[str, str]) -> str:
+    """The address with ``${NAME}`` and ``${NAME:-default}`` filled in.
+
+    The value of a variable in the place of user or password is percent-encoded, so it may hold any
+    character; elsewhere, and as the whole address, it is taken as it is.
+
+    >>> expand("postgresql://ada:${PW}@db/shop", {"PW": "a/b@c"})
+    'postgresql://ada:a%2Fb%40c@db/shop'
+
+    Raises:
+        ConfigError: a variable is not set; names it.
+    """
+
+    def value_of(found: re.Match[str]) -> str:
+        value = environment.get(found[1]) or found[2]
+        if value is None:
+            raise ConfigError(
+                f"the address asks for the environment variable {found[1]}, which is not set.",
+                hint=f"Set it where the server runs: export {found[1]}=…",
+            )
+        before, after = url[: found.start()], url[found.end() :]
+        if re.search(r"://[^/@]*$", before) and re.match(r"[^/?]*@", after):
+            return quote(value, safe="")
+        return value
+
+    return _VARIABLE.sub(value_of, url)
+
+
+def without_password(url: str) -> str:
+    """The address as it may be kept and shown: passwords go, references to the environment stay.
+
+    >>> without_password("postgresql://ada:secret@db/shop?sslmode=require&password=x")
+    'postgresql://ada@db/shop?sslmode=require'
+    >>> without_password("postgresql://ada:${PW}@db/shop")
+    'postgresql://ada:${PW}@db/shop'
+    >>> without_password("host=db user=ada password='a b' dbname=shop")
+    'host=db user=ada dbname=shop'
+    """
+    url = _USER.sub(lambda m: m[0] if _is_reference(m[2]) else f"{m[1]}@", url)
+    if "://" in url:
+        return _QUERY.sub(_without_parameter, url)
+    return _WORD.sub(lambda m: m[0] if _is_reference(m[2]) else "", url).strip()
+
+
+def _without_parameter(found: re.Match[str]) -> str:
+    if _is_reference(found[3]):
+        return found[0]
+    return found[1] if found[4] else ""
+
+
+def _is_reference(text: str) -> bool:
+    return _VARIABLE.fullmatch(text) is not None and ":-" not in text
