@@ -120,6 +120,7 @@ def _run(
     with served(handle, path, host=_HOST, port=chosen, auth=True) as place:
         click.echo(f"DataWatch shows the demo shop at {place.link}")
         sys.stdout.flush()
+        say(f"Ask it from another terminal: export DATAWATCH_WORKSPACE={path.resolve()}")
         simulation.start()
         try:
             if opens and has_desktop():

@@ -149,7 +149,7 @@ def drop(name: str, workspace: Path | None, as_json: bool) -> None:
 def _show(found: MetricDetail) -> None:
     from datawatch_lab.cli.show import console, grid, row
 
-    listed = grid(("", ""), title=found.name)
+    listed = grid(("Part", "Says"), title=found.name)
     for head, said in _lines(found):
         if said:
             row(listed, head, said)

@@ -37,8 +37,9 @@ _MAX_SERIES = 30
 @click.option(
     "--by",
     "group_by",
+    multiple=True,
     metavar="LABEL",
-    help="One series for each value of LABEL; several with commas.",
+    help="One series for each value of LABEL; may be repeated, or several with commas.",
 )
 @click.option(
     "--filter",
@@ -63,13 +64,14 @@ def query(metric: str, workspace: Path | None, as_json: bool, **how: Any) -> Non
     step = how.pop("step")
     from datawatch_lab.service.operations.metrics import write_filters
 
-    asked = {**how, "filters": write_filters(how.pop("filters"))}
+    by = ",".join(how.pop("group_by")) or None
+    asked = {**how, "filters": write_filters(how.pop("filters")), "group_by": by}
     with opened(workspace, "query") as handle:
         if step is not None:
             answer, course = handle.range(metric, step=step, **asked), None
         else:
             answer = handle.query(metric, **asked)
-            is_alone = not as_json and not how["group_by"]
+            is_alone = not as_json and by is None
             plain = {**asked, "compare": None}
             course = handle.range(metric, **plain) if is_alone else None
     if as_json:
@@ -124,14 +126,19 @@ def _show_comparison(out: Console, answer: QueryAnswer, comparison: ComparisonAn
         for (at, old), difference, ratio in parts if alone else parts[-1:]:
             row(
                 listed,
-                text.moment(at) if alone else _label_words(each.labels),
+                _moment(answer, at) if alone else _label_words(each.labels),
                 text.value(values.get(at), answer.unit),
                 text.value(old, answer.unit),
                 text.value(difference, answer.unit),
-                "–" if ratio is None else f"{ratio - 1:+.1%}",
+                "–" if ratio is None else f"{100 * (ratio - 1):+.1f} %",
             )
     out.print(listed)
     _say_rest(out, len(comparison.series))
+
+
+def _moment(answer: QueryAnswer, at: str) -> str:
+    """Start of a bucket; one that is not over yet says so, since it stands beside a whole one."""
+    return text.moment(at) + (" (not over)" if at == answer.open else "")
 
 
 def _label_words(labels: Mapping[str, str]) -> str:

@@ -50,7 +50,7 @@ def _states(
     """Where a metric's values are, split by some of its labels; the same as for a query of it."""
     if isinstance(metric.definition, Formula):
         raise InputError(
-            f"{metric.name} is a formula and not stored: {metric.definition.expression}",
+            f"{metric.name} is a formula and not stored: {metric.definition.expression}.",
             hint="Write it out over the metrics in it, or ask `datawatch query`.",
         )
     now = engine.clock.now()

@@ -264,7 +264,9 @@ def _status(case: Case) -> Verdict | None:
         words = f"Its name says {head!r} and it has few values."
         return Verdict(Role.STATUS, 0.85, words) if coded and distinct <= ENUM_LIMIT else None
     if distinct <= 8 or (distinct <= ENUM_LIMIT and (case.seen < _FEW_ROWS or case.few)):
-        words = f"Its name says {head!r} and it has {distinct} distinct values."
+        words = (
+            f"Its name says {head!r} and it has {distinct} distinct value{'s' * (distinct != 1)}."
+        )
         return Verdict(Role.STATUS, 0.95 if case.few else 0.7, words)
     if case.few and distinct <= 250 and case.hint.has(_WIDE):
         return Verdict(Role.STATUS, 0.75, f"Its name says {head!r} and its values repeat.")

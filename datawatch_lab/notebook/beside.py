@@ -82,6 +82,11 @@ class Beside(Answer):
             found.append((moment, *values, change_words(ratio)))
         return found
 
+    def _course(self) -> str:
+        raw = self.raw
+        step = f" by {raw.step}" if raw.step else ""
+        return f"{raw.aggregation}{step}, {markup.clock(raw.start)} to {markup.clock(raw.end)}"
+
     def __repr__(self) -> str:
         parts = [f"<{self._sentence()}, beside {self.then}>"]
         for each in self.comparison.series:
@@ -94,7 +99,7 @@ class Beside(Answer):
         parts = [
             markup.paragraph(
                 markup.name(self.raw.metric),
-                markup.soft(self._sentence()),
+                markup.soft(self._course()),
                 f"beside {self.then}" if self.comparison.start else "there is no such earlier time",
             )
         ]

@@ -58,7 +58,9 @@ class Corrections:
 
     def __repr__(self) -> str:
         rows = [self._cells(each) for each in self.points[: markup.SHOWN]]
-        return f"<Corrections of {self._sentence()}>\n" + markup.plain_table(_HEADS, rows)
+        return f"<Corrections of {self.raw.metric} {self._sentence()}>\n" + markup.plain_table(
+            _HEADS, rows
+        )
 
     def _repr_html_(self) -> str:
         rows = [self._cells(each) for each in self.points[: markup.SHOWN]]
@@ -77,9 +79,7 @@ class Corrections:
         raw = self.raw
         noun = "bucket" if len(self) == 1 else "buckets"
         begin, end = markup.clock(raw.start), markup.clock(raw.end)
-        return (
-            f"{raw.metric} {raw.aggregation} by {raw.step}, {begin} to {end}: {len(self):,} {noun}"
-        )
+        return f"{raw.aggregation} by {raw.step}, {begin} to {end}: {len(self):,} {noun}"
 
     def _cells(self, point: CorrectionItem) -> tuple[str, ...]:
         unit = self.raw.unit

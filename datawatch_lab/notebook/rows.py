@@ -98,9 +98,8 @@ class Rows:
     def _repr_html_(self) -> str:
         kinds = [each.type for each in self.raw.columns]
         numbers = [place for place, kind in enumerate(kinds) if kind in _NUMBERS]
-        times = [place for place, kind in enumerate(kinds) if kind in ("timestamp", "date")]
         rows = [[_shown(value) for value in row] for row in self.raw.rows[: markup.SHOWN]]
-        body = markup.table(self.columns, rows, numbers=numbers, nowrap=times)
+        body = markup.table(self.columns, rows, numbers=numbers, nowrap=range(len(kinds)))
         return markup.block(
             markup.paragraph(
                 markup.name(self.name) if self.name else "",

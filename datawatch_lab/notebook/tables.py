@@ -188,9 +188,10 @@ class Table:
             ),
             _column_table(self.columns, f"lab.tables[{raw.name!r}].columns.df()"),
             markup.paragraph(
-                markup.soft("its rows:"),
-                markup.code(f"lab.table({raw.name!r}).live()"),
-                markup.code(f"live.{raw.name}"),
+                markup.Safe(
+                    f"{markup.soft('Its rows:')} {markup.code(f'lab.table({raw.name!r}).live()')}"
+                ),
+                markup.Safe(f"{markup.soft('in SQL:')} {markup.code(_in_sql(raw.name))}"),
             ),
         )
 
@@ -262,6 +263,11 @@ def role_named(role: str | None) -> Role | None:
     if role not in names:
         raise not_found("role", role, names)
     return Role(role)
+
+
+def _in_sql(name: str) -> str:
+    """How the live table is written; quoted where its name is no plain word."""
+    return f"live.{name if re.fullmatch('[A-Za-z_][A-Za-z0-9_]*', name) else quoted(name)}"
 
 
 def _key(raw: TableAnswer) -> str:

@@ -114,7 +114,8 @@ class RemoteCaller:
         except httpx.HTTPError as error:
             raise WorkspaceError(
                 f"the server at {self.address} does not answer ({error}).",
-                hint="Is it running? `datawatch serve` starts one.",
+                hint="If it is just starting or stopping, try again in a few seconds. "
+                "If it is not running, `datawatch serve` starts one.",
             ) from error
         if response.is_error:
             raise _error(response, self.address)

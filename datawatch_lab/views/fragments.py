@@ -210,13 +210,14 @@ def _bar(row: tuple[str, float], total: float, most: float) -> str:
 
 
 def tables(found: Sequence[TableAnswer], now: datetime) -> str:
-    """The tables: name, rows, events, last event, state in words."""
+    """The tables: name, rows, events, key, last event, state in words."""
     head = "".join(
         f'<th scope="col"{extra}>{text}</th>'
         for text, extra in (
             ("Table", ""),
             ("Rows", ' class="num"'),
             ("Events", ' class="num"'),
+            ("Key", ' class="key-of"'),
             ("Last event", ' class="num"'),
             ("State", ""),
         )
@@ -235,10 +236,20 @@ def _table_row(table: TableAnswer, now: datetime) -> str:
     state = word or _sentence(table.message)
     return (
         f'<tr><th scope="row">{escape(table.name)}</th><td class="num">{rows}</td>'
-        f'<td class="num">{words.count(table.events)}</td><td class="num">{last}</td>'
+        f'<td class="num">{words.count(table.events)}</td>'
+        f'<td class="key-of">{_key(table)}</td><td class="num">{last}</td>'
         f'<td><span class="state {kind}"><span aria-hidden="true">{icon}</span> '
         f"{escape(state)}</span></td></tr>"
     )
+
+
+def _key(table: TableAnswer) -> str:
+    """Key columns, and who named them when pointed at; that rows are not tracked without one."""
+    if not table.key:
+        return '<span class="quiet">none: every row is kept</span>'
+    source = {"config": "configuration", "inferred": "unique values"}
+    named = source.get(table.key_from, table.key_from or "unique values")
+    return f'<span title="known from: {escape(named)}">{escape(", ".join(table.key))}</span>'
 
 
 def trust(ledger: LedgerAnswer) -> str:

@@ -78,7 +78,7 @@ def test_a_query_is_compared(workspace: Path) -> None:
     shown = ask(workspace, *how, "--step", "12h", "--compare", "same_hour_yesterday")
     assert shown.exit_code == 0, shown.output
     assert "same hour yesterday" in shown.output
-    assert "+0.0%" in shown.output
+    assert "+0.0 %" in shown.output
     raw = json.loads(ask(workspace, *how, "--compare", "previous_period", "--json").stdout)
     (series,) = raw["comparison"]["series"]
     assert (series["points"][0][1], series["difference"], series["ratio"]) == (24, [0], [1])

@@ -20,7 +20,7 @@ OFFSET_OF = "postgresql:"
 Row = tuple[tuple[str, Any], ...]
 
 _NUMBERS = {20, 21, 23, 700, 701, 1700}
-_MOMENTS = {1114, 1184}
+_MOMENTS = {1082, 1114, 1184}  # a date is the moment at which it begins
 _JSON = {114, 3802, 1007, 1009}
 
 

@@ -42,13 +42,19 @@ def answer(
     """
     names = Names(workspace)
     if isinstance(tree, exp.Show):
-        return show(tree, names), "", ()
+        return *_bounded(show(tree, names), rows), ()
     done = Expansion()
     if isinstance(tree, exp.Describe):
-        table, cut = _described(con, tree, names, done, masked=masked)
+        described, _ = _described(con, tree, names, done, masked=masked)
+        table, cut = _bounded(described, rows)
     else:
         table, cut = _answered(con, tree, names, done, rows=rows, masked=masked)
     return table, cut, tuple(done.masked)
+
+
+def _bounded(table: pa.Table, rows: int) -> tuple[pa.Table, str]:
+    """The first rows, and at what they were cut."""
+    return table.slice(0, rows), f"{rows:,} rows" if table.num_rows > rows else ""
 
 
 def _described(
