@@ -4,7 +4,7 @@ SHELL := /bin/sh
 MAKEFLAGS += --no-print-directory
 BIN := .venv/bin
 
-.PHONY: help demo deps dev test check format docs screenshots constraints docker-up docker-logs docker-down clean
+.PHONY: help demo deps dev test check format docs screenshots constraints bench bench-compare docker-up docker-logs docker-down clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -39,6 +39,13 @@ docs: deps ## check that docs/ names every setting, command and route, and its l
 screenshots: deps ## pictures of every page, light, dark and on a phone, into screenshots/
 	@$(BIN)/python tools/chromium.py --install
 	@$(BIN)/python tools/screenshots.py
+
+bench: deps ## measure everything; results in bench-results/<commit>.json; SCENARIOS="…" chooses
+	@$(BIN)/python -m benchmarks run $(SCENARIOS) \
+		--json bench-results/$$(git rev-parse --short HEAD 2>/dev/null || echo unknown).json
+
+bench-compare: deps ## two results side by side; A=<commit or file> B=<commit or file>
+	@$(BIN)/python -m benchmarks compare "$(A)" "$(B)"
 
 constraints: ## pin the ranges of pyproject.toml anew in constraints.txt (needs uv)
 	@UV="$(UV)" tools/constraints.sh

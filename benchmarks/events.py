@@ -85,7 +85,8 @@ def eight_row(row: Row) -> str:
     return (
         f'{{"id":{number},"amount":"{cents // 100}.{cents % 100:02d}","status":"{STATES[state]}",'
         f'"units":{number % 40},"price":{number % 900 / 4},'
-        f'"ok":{"true" if number % 3 else "false"},"owner_id":{number * 31 % 4_001},"at":"2025-01-06T08:{number % 60:02d}:00Z"'
+        f'"ok":{"true" if number % 3 else "false"},"owner_id":{number * 31 % 4_001},'
+        f'"at":"2025-01-06T08:{number % 60:02d}:00Z"'
     )
 
 

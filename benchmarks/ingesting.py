@@ -58,6 +58,7 @@ def ingest(context: Context, name: str, file: Path) -> Sample:
     memory = peak_bytes()
     with open_workspace(path) as lab:
         fault = difference(lab, truth)
+        keyed = [each for each in lab.tables() if each.key]
         tables = len(lab.tables())
     return Sample(
         {name: truth.total / meter.seconds},
@@ -67,6 +68,7 @@ def ingest(context: Context, name: str, file: Path) -> Sample:
         details={
             "events": truth.total,
             "tables": tables,
+            "keyed_tables": len(keyed),
             "bytes_per_event": round(file.stat().st_size / truth.total),
             "file_bytes_per_event": round(workspace_bytes(path) / truth.total),
             "events_per_cpu_second": round(truth.total / meter.cpu_seconds),

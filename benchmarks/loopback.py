@@ -44,8 +44,8 @@ class Server:
         if "http://" not in line:
             self._process.kill()
             self._process.wait()
-            words = self.log.read_text(errors="replace").splitlines()[-1:]
-            raise UnmeasurableError(f"the server did not start: {' '.join(words)[:200]}")
+            words = self.log.read_text(errors="replace").split()
+            raise UnmeasurableError(f"the server did not start: {' '.join(words)[-300:]}")
         address = urlsplit("http://" + line.split("http://")[1].split()[0])
         self.host, self.port = str(address.hostname), int(address.port or 80)
         return self

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import shutil
 import signal
@@ -23,6 +24,8 @@ from benchmarks.results import Pair, Result, result_of
 ROOT = Path(__file__).resolve().parents[1]
 QUICK_SECONDS = 55.0
 QUICK_RUNS = 3
+LEAST_PART_SECONDS = 6.0
+"""What a part of a quick scenario may take at least, so that one does not use up the minute."""
 
 Say = Callable[[str], None]
 
@@ -33,12 +36,15 @@ class Deadline:
     def __init__(self, seconds: float | None, parts: int) -> None:
         self._end = None if seconds is None else time.monotonic() + seconds
         self._parts = parts
-        self._share = 0.0
+        self._share_end = 0.0
+        self._most = math.inf
 
     def next_scenario(self) -> None:
         """Give the next scenario its share of what is left."""
-        left = self.left
-        self._share = time.monotonic() + (0.0 if left is None else left / max(self._parts, 1))
+        if (left := self.left) is not None:
+            share = left / max(self._parts, 1)
+            self._share_end = time.monotonic() + share
+            self._most = max(2 * share, LEAST_PART_SECONDS)
         self._parts -= 1
 
     @property
@@ -46,9 +52,13 @@ class Deadline:
         """Seconds until the end; None when there is none."""
         return None if self._end is None else max(self._end - time.monotonic(), 0.0)
 
+    def limit(self, seconds: float) -> float:
+        """How long one part may take that would be given so many seconds."""
+        return min(seconds, self._most, math.inf if self.left is None else self.left)
+
     def allows(self, seconds: float) -> bool:
         """Whether the scenario's share has room for a further round that takes so long."""
-        return self._end is None or time.monotonic() + seconds <= self._share
+        return self._end is None or time.monotonic() + seconds <= self._share_end
 
 
 def run(
@@ -100,10 +110,9 @@ def _measure(
             if not deadline.allows(spent):
                 break
     except UnmeasurableError as error:
-        if pairs and deadline.left == 0.0:
-            return pairs, ""
-        say(f"  not measured: {error}")
-        return pairs, str(error)
+        say(f"  given up: {error}")
+        out_of_time = deadline.left is not None and deadline.left < 1.0
+        return pairs, "" if pairs and out_of_time else str(error)
     return pairs, ""
 
 
@@ -139,13 +148,13 @@ def _part(scenario: Scenario, part: str, context: Context, deadline: Deadline) -
     left = deadline.left
     if left is not None and left < 1.0:
         raise UnmeasurableError("skipped: the minute of --quick was over")
-    limit = scenario.seconds if left is None else min(left, scenario.seconds)
+    limit = deadline.limit(scenario.seconds)
     folder = Path(tempfile.mkdtemp(prefix=f"{scenario.name}-", dir=context.folder))
     out = context.folder / f"{folder.name}.json"
     try:
         given = json.dumps(plain_of(replace(context, folder=folder)))
         command = [sys.executable, "-m", "benchmarks.child", scenario.name, part, str(out)]
-        _wait(command, given, limit, hurried=left is not None)
+        _wait(command, given, limit)
         answer = json.loads(out.read_text("utf-8"))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -155,7 +164,7 @@ def _part(scenario: Scenario, part: str, context: Context, deadline: Deadline) -
     return Sample(**answer) if answer else None
 
 
-def _wait(command: Sequence[str], given: str, limit: float, *, hurried: bool) -> None:
+def _wait(command: Sequence[str], given: str, limit: float) -> None:
     """Run a command with its children; end them all when it takes too long.
 
     Raises:
@@ -174,8 +183,7 @@ def _wait(command: Sequence[str], given: str, limit: float, *, hurried: bool) ->
     try:
         _, words = child.communicate(given, timeout=limit)
     except subprocess.TimeoutExpired:
-        when = "what was left of the minute" if hurried else f"{limit:.0f} s"
-        raise UnmeasurableError(f"it did not end within {when}") from None
+        raise UnmeasurableError(f"it did not end within {limit:.0f} s") from None
     finally:
         with suppress(ProcessLookupError):
             os.killpg(child.pid, signal.SIGKILL)

@@ -10,9 +10,9 @@ from importlib import import_module
 from benchmarks.model import Scenario
 
 NAMES = (
+    "import_time",
     "ingest_4_tables",
     "ingest_200_tables",
-    "import_time",
     "post_single",
     "visible",
     "range_query",
@@ -22,6 +22,7 @@ NAMES = (
     "ingest_wide",
     "ingest_updates",
     "river_loop",
+    "bytewax_flow",
     "post_batch",
     "post_clients",
     "live_reads",

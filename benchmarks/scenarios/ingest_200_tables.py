@@ -10,5 +10,5 @@ SCENARIO = ingest_scenario(
     "events of 200 keyed tables with 8 fields, file to workspace",
     Mix(kind="eight", tables=200),
     full=400_000,
-    quick=20_000,
+    quick=1_000,
 )

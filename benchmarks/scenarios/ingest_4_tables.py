@@ -11,5 +11,5 @@ SCENARIO = ingest_scenario(
     "495-byte Savegress events of 4 keyed tables, file to workspace",
     MIX,
     full=500_000,
-    quick=30_000,
+    quick=20_000,
 )

@@ -10,5 +10,5 @@ SCENARIO = ingest_scenario(
     "80 % updates and 5 % deletes with whole before images, of 4 keyed tables",
     Mix(updates=0.8, deletes=0.05, before=True),
     full=300_000,
-    quick=20_000,
+    quick=10_000,
 )

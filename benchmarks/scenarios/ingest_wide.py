@@ -10,5 +10,5 @@ SCENARIO = ingest_scenario(
     "events with 100 fields, of 4 keyed tables, file to workspace",
     Mix(kind="wide", updates=0.12, deletes=0.03),
     full=50_000,
-    quick=3_000,
+    quick=200,
 )

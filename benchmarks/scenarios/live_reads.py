@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from datawatch_lab.store import DuckStore
 
 NAME, _POINT = "live_reads", "live_reads_point"
-FULL, QUICK = 10_000_000, 50_000
+FULL, QUICK = 10_000_000, 20_000
 RATE, BATCH = 10_000, 2_500
 QUESTIONS = {
     "total": "SELECT count(*), sum(amount::DECIMAL(18, 2)) FROM {table}",
@@ -84,7 +84,7 @@ def subject(context: Context) -> Sample:
         asker = Asker(store, plain, total)
         asker.start()
         with Meter() as meter:
-            rate = _update(orders, total, 3.0 if context.quick else 60.0)
+            rate = _update(orders, total, 1.5 if context.quick else 60.0)
         asker.over.set()
         asker.join()
     return _sample(asker, meter, rate, path)
@@ -111,12 +111,9 @@ def _copy(store: DuckStore, plain: Path) -> None:
     """Put the rows of the live view into a plain table of another file."""
     import duckdb
 
-    rows = plain.with_suffix(".parquet")
-    with store._readers.cursor() as con:
-        con.execute(f"COPY (SELECT * FROM live.orders) TO '{rows}'")
-    with duckdb.connect(str(plain)) as other:
-        other.execute(f"CREATE TABLE orders AS SELECT * FROM read_parquet('{rows}')")
-    rows.unlink()
+    with store._readers.cursor() as con, duckdb.connect(str(plain)) as other:
+        other.register("rows", con.sql("SELECT * FROM live.orders").to_arrow_table())
+        other.execute("CREATE TABLE orders AS SELECT * FROM rows")
 
 
 def _update(orders: Orders, total: int, seconds: float) -> float:

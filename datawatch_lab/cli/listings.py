@@ -11,6 +11,7 @@ import click
 from datawatch_lab.cli import text
 from datawatch_lab.cli.correcting import apply_corrections, correction_options, corrections
 from datawatch_lab.cli.options import json_option, opened, print_json, workspace_option
+from datawatch_lab.cli.watching import show_watched
 
 if TYPE_CHECKING:
     from datawatch_lab.service.answers import (
@@ -73,6 +74,7 @@ def _show_status(answer: StatusAnswer) -> None:
         )
     out.print()
     out.print(table)
+    show_watched(answer.watched)
 
 
 @click.command(short_help="List the tables, their keys, columns and freshness.")

@@ -48,6 +48,17 @@ def workspace_option(verb: Verb) -> Verb:
     )(debug_option(verb))
 
 
+def selection_options(verb: Verb) -> Verb:
+    """Add ``--include`` and ``--exclude``, patterns of tables; the verb gets tuples of them."""
+    only = click.option(
+        "--include", multiple=True, metavar="GLOB", help="Only these tables; may be repeated."
+    )
+    without = click.option(
+        "--exclude", multiple=True, metavar="GLOB", help="Not these; may be repeated."
+    )
+    return only(without(verb))
+
+
 def json_option(verb: Verb) -> Verb:
     """Add ``--json``; the verb gets ``as_json``."""
     return click.option(

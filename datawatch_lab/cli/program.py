@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 import click
 
 from datawatch_lab.cli.demo import demo
+from datawatch_lab.cli.doctor import doctor
 from datawatch_lab.cli.ingest import ingest
 from datawatch_lab.cli.listings import ledger, metrics, status, tables
 from datawatch_lab.cli.metric import metric
@@ -18,6 +19,7 @@ from datawatch_lab.cli.quarantine import quarantine
 from datawatch_lab.cli.query import query
 from datawatch_lab.cli.serve import serve
 from datawatch_lab.cli.sql import sql
+from datawatch_lab.cli.watch import watch
 from datawatch_lab.core.errors import ConfigError, DataWatchError, TimeError
 
 FAILED = 1
@@ -97,7 +99,21 @@ def main() -> None:
     """Live tables, metrics and dashboards from database changes and telemetry."""
 
 
-for verb in (demo, serve, ingest, status, tables, metrics, metric, query, sql, ledger, quarantine):
+for verb in (
+    demo,
+    watch,
+    doctor,
+    serve,
+    ingest,
+    status,
+    tables,
+    metrics,
+    metric,
+    query,
+    sql,
+    ledger,
+    quarantine,
+):
     main.add_command(verb)
 
 

@@ -74,7 +74,14 @@ def _serve(config: Config, *, opens: bool) -> None:
     ):
         refuse_served(workspace, path)
         port = free_port(config.host, config.port)
-        with served(workspace, path, host=config.host, port=port, auth=config.auth) as place:
+        with served(
+            workspace,
+            path,
+            host=config.host,
+            port=port,
+            auth=config.auth,
+            sources=config.sources,
+        ) as place:
             click.echo(f"DataWatch serves {path} at {place.link}")
             if opens:
                 click.launch(place.link)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -14,6 +14,7 @@ from datawatch_lab.core.errors import ConfigError
 if TYPE_CHECKING:
     from datawatch_lab.api.auth import Gate
     from datawatch_lab.api.routes import Pattern
+    from datawatch_lab.core.watching import WatchSettings
     from datawatch_lab.service.handle import Workspace
 
 
@@ -71,7 +72,13 @@ def check_host(host: str, *, auth: bool) -> None:
 
 @contextmanager
 def served(
-    workspace: Workspace, path: Path, *, host: str, port: int, auth: bool
+    workspace: Workspace,
+    path: Path,
+    *,
+    host: str,
+    port: int,
+    auth: bool,
+    sources: Sequence[WatchSettings] = (),
 ) -> Iterator[Place]:
     """Serve a workspace of this process while a block runs, and tell others its address.
 
@@ -81,6 +88,7 @@ def served(
         host: to bind to.
         port: a free one; see `api.server.free_port`.
         auth: whether callers must show the token.
+        sources: databases of the configuration; those that the workspace watches go on anyway.
     """
     from datawatch_lab.api.auth import gate_for
     from datawatch_lab.api.routes import patterns
@@ -96,6 +104,7 @@ def served(
         address = address_of(host, port)
         if isinstance(workspace.caller, LocalCaller):
             workspace.caller.engine.publish(address)
+            workspace.caller.engine.watching.resume(sources)
         yield Place(address, link_to(address, token))
     finally:
         server.stop()

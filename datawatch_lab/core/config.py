@@ -16,11 +16,13 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from datawatch_lab.core.config_sources import read_sources
 from datawatch_lab.core.config_tables import read_tables
 from datawatch_lab.core.durations import format_duration, parse_duration
 from datawatch_lab.core.errors import ConfigError, TimeError
 from datawatch_lab.core.settings import Settings
 from datawatch_lab.core.sizes import format_size, parse_size
+from datawatch_lab.core.watching import WatchSettings
 
 DEFAULT_PORT = 3002
 DEFAULT_HOST = "127.0.0.1"
@@ -39,6 +41,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
         auth: whether callers must show the token.
         workspace: path of the workspace file; None for the default.
         settings: of the workspace's engine.
+        sources: databases to watch.
     """
 
     host: str = DEFAULT_HOST
@@ -46,6 +49,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     auth: bool = True
     workspace: str | None = None
     settings: Settings = Settings()
+    sources: tuple[WatchSettings, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -186,6 +190,7 @@ KEYS: tuple[Key, ...] = (
     Key("server.port", _port, "port", also="PORT"),
     Key("server.auth", _switch, "auth"),
     Key("storage.embedded.path", _text, "workspace", also="DATAWATCH_WORKSPACE"),
+    Key("sources", read_sources, "sources"),
     *(
         Key(
             each.name,
@@ -301,4 +306,5 @@ def _value(key: Key, given: object, where: str) -> object:
     except ConfigError as error:
         raise ConfigError(f"{where}: {error.message}", hint=error.hint) from None
     except ValueError as error:
-        raise ConfigError(f"{where} is {given!r}; {error}.") from None
+        shown = "" if key.field == "sources" else f" is {given!r};"  # it may hold a password
+        raise ConfigError(f"{where}{shown or ':'} {error}.") from None

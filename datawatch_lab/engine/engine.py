@@ -2,42 +2,33 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from importlib.metadata import version as release_of
 from pathlib import Path
 from typing import Any, Self
 
 import polars as pl
 
-from datawatch_lab.core.batches import DecodedBatch, Offset, nothing
+from datawatch_lab.core.batches import DecodedBatch, Offset
 from datawatch_lab.core.clock import Clock, SystemClock
 from datawatch_lab.core.errors import WorkspaceError, not_found
 from datawatch_lab.core.settings import Settings
-from datawatch_lab.core.storage import (
-    LEDGER_SCHEMA,
-    LOG_SCHEMA,
-    QUARANTINE_SCHEMA,
-    Commit,
-    Corrections,
-)
 from datawatch_lab.core.values import Column, MetricDef, Role, TableInfo
 from datawatch_lab.engine.acceptance import Acceptance, unpacked
-from datawatch_lab.engine.closing import Advance, Closed, CloseListener, Closing
+from datawatch_lab.engine.closing import CloseListener, Closing
 from datawatch_lab.engine.column_corrections import correct_column
-from datawatch_lab.engine.corrections import with_depth
+from datawatch_lab.engine.committing import Committer
 from datawatch_lab.engine.journal import Journal, read_journal
-from datawatch_lab.engine.measures import Derived, Measures
-from datawatch_lab.engine.planner import JOURNAL, Submission, make_plan, set_aside
+from datawatch_lab.engine.measures import Measures
+from datawatch_lab.engine.planner import Plan, Submission
 from datawatch_lab.engine.receipts import Receipt
-from datawatch_lab.engine.registry import TableRegistry
 from datawatch_lab.engine.replay import ReplayResult, run_replay
-from datawatch_lab.engine.retention import Retention, kept_since
-from datawatch_lab.engine.revisions import find_corrections
+from datawatch_lab.engine.retention import kept_since
 from datawatch_lab.engine.sql import run_sql
+from datawatch_lab.engine.upkeep import Upkeep
+from datawatch_lab.engine.watching import Watching
 from datawatch_lab.engine.writer import Writer
 from datawatch_lab.metrics.kept import Kept
 from datawatch_lab.store.duck import DuckStore
@@ -45,20 +36,6 @@ from datawatch_lab.store.gate import SqlAnswer
 from datawatch_lab.store.lock import OwnerInfo
 from datawatch_lab.store.lock import owner as owner_of
 from datawatch_lab.store.summaries import TableCounts
-
-log = logging.getLogger(__name__)
-
-CURSOR = "measures"
-"""Name of the derivation's cursor: the sequence number up to which its states are stored."""
-
-LIVE_CURSOR = "live"
-"""The same for live tables; files from before there were any have none."""
-
-_COMPACT_EVERY = 100  # commits; a large one counts for several
-_FOLD_EVERY = timedelta(seconds=1)
-_COMPACT_SECONDS = 0.15  # between two commits; a pass that needs longer goes on after the next
-_ROWS_PER_COMMIT = 10_000
-_CATCH_UP_EVENTS = 50_000
 
 
 class Engine:
@@ -71,33 +48,17 @@ class Engine:
         self.clock = clock
         self.started = clock.now()
         self.address: str | None = None
-        self.healthy = True
         self.release = release_of("datawatch-lab")
-        known = store.catalogue()
-        self._registry = TableRegistry(known.tables)
-        self._watermarks = dict(known.watermarks)
-        self._offsets = dict(known.offsets)
-        self._last_seq = known.last_seq
-        self.measures = Measures(store, known, settings)
-        self._listeners: list[Callable[[int], None]] = []
-        self._close_listeners: list[CloseListener] = []
-        closed = {id_: Closed(*each) for id_, each in store.closed().items()}
-        self.closing = Closing(closed, known.watermarks, self.started, settings)
-        self._since_compaction = 0
-        self._retention = Retention(
-            store, settings, lambda: {each.id: each.name for each in self._registry}
+        self._committer = Committer(store, settings, clock)
+        self._upkeep = Upkeep(self._committer)
+        self._writer = Writer(
+            self._committer.commit, self._upkeep.run, settings, self._committer.set_aside
         )
-        self._folded_at = self.started
-        self._ended: dict[str, Offset] = {}
-        self._catch_up(known.cursors.get(CURSOR, 0))
-        if known.cursors.get(LIVE_CURSOR, 0) < self._last_seq:
-            self._rebuild_live()
-        self.restate(())  # the configuration may say something else than before
-        self._writer = Writer(self._commit, self._upkeep, settings, self._set_aside)
         self._journal = self._open_journal()
+        self._upkeep.stored = self._journal.forget
         self._acceptance = Acceptance(
             self._journal,
-            registry=lambda: self._registry,
+            registry=lambda: self._committer.registry,
             maybe_seen=store.maybe_seen,
             has_room=self._writer.has_room,
             queue=self._writer.put,
@@ -105,6 +66,7 @@ class Engine:
             clock=clock,
         )
         self.measures.custom.resume(self)  # back-fills that the last run did not end
+        self.watching = Watching(self)
 
     @classmethod
     def open(
@@ -157,7 +119,7 @@ class Engine:
     def _open_journal(self) -> Journal:
         """Store what a crash left in the journal, and begin anew."""
         path = self.path.with_name(self.path.name + ".journal")
-        stored = int(str(self._offsets.get(JOURNAL, {}).get("number", 0)))
+        stored = self._committer.journaled
         left = []
         for record in read_journal(path, stored):
             batch, received = unpacked(record.payload)
@@ -168,11 +130,6 @@ class Engine:
         journal = Journal(path, stored + 1)
         journal.forget(stored)
         return journal
-
-    def _set_aside(self, submissions: Sequence[Submission]) -> Sequence[Receipt]:
-        """Put what was answered for and cannot be stored into the quarantine."""
-        reason = "could not be stored as a change; the server's log has the reason."
-        return self._commit([set_aside(each, reason) for each in submissions])
 
     def replay(self, ids: Sequence[int], corrected: Mapping[int, bytes]) -> ReplayResult:
         """Take quarantined events in again; see `engine.replay`."""
@@ -194,8 +151,8 @@ class Engine:
 
     def offset(self, source: str) -> Mapping[str, object] | None:
         """How far a source has been read, as of the last commit."""
-        ended = self._ended.get(source)
-        return ended.position if ended else self._offsets.get(source)
+        ended = self._committer.ended.get(source)
+        return ended.position if ended else self._committer.offsets.get(source)
 
     def end(self, ending: Offset) -> None:
         """Note that a run which read a source to its end is over.
@@ -203,205 +160,38 @@ class Engine:
         The note is stored when there is nothing else to do, or as the last act of `close`: a run
         that is killed before is gone on with, and does not read everything once more.
         """
-        self._ended[ending.source] = ending
+        self._committer.ended[ending.source] = ending
 
-    def _store_endings(self) -> None:
-        while self._ended:
-            source, ending = self._ended.popitem()
-            self._commit([Submission(nothing(source, ending), self.clock.now())])
-
-    # --------------------------------------------------- committing, in the writer's thread
-
-    def _commit(self, submissions: Sequence[Submission]) -> Sequence[Receipt]:
-        plan = make_plan(submissions, **self.plan_inputs())
-        return plan.receipts(self.apply(plan))
+    # ------------------------------------------------ changing, in the writer's thread
 
     def plan_inputs(self) -> dict[str, Any]:
         """What `make_plan` needs beside the submissions."""
-        return {
-            "store": self.store,
-            "registry": self._registry,
-            "watermarks": self._watermarks,
-            "last_seq": self._last_seq,
-            "now": self.clock.now(),
-            "settings": self.settings,
-        }
+        return self._committer.plan_inputs()
 
-    def apply(self, plan: Any) -> int:
-        """Derive, store and remember a plan, in the writer's thread; gives the new version."""
-        try:
-            self.measures.history.ordered |= set(plan.commit.ordered)
-            derived = self.measures.derive(plan.table_batches, plan.registry, self._last_seq)
-            corrections = self._corrections(plan, derived)
-        except BaseException:
-            self.measures.roll_back()  # or series of a batch that failed would go with the next
-            raise
-        last_seq = self._last_seq + plan.commit.log.num_rows
-        closes = self.closing.advance(plan.judged, self._watermarks)
-        commit = replace(
-            plan.commit,
-            tables=_changed(self._registry, plan.registry),
-            measures=derived.new_measures,
-            series=derived.new_series,
-            dropped_measures=derived.dropped,
-            dropped_series=derived.dropped_series,
-            evidence=derived.evidence,
-            appends=derived.appends,
-            live=[each.change for each in derived.live],
-            closes=closes.closes,
-            corrections=corrections,
-            cursors={CURSOR: last_seq, LIVE_CURSOR: last_seq},
-        )
-        version = self._store(commit, derived)
-        self._registry = plan.registry
-        self._watermarks = plan.watermarks
-        self._last_seq = last_seq
-        for each in commit.offsets:
-            self._offsets[each.source] = each.position
-            self._ended.pop(each.source, None)  # it has begun again
-        self._since_compaction += 1 + _weight(commit)
-        self._tell(version)
-        self._keep_closes(closes)
-        return version
-
-    def _corrections(self, plan: Any, derived: Derived) -> Corrections | None:
-        late = with_depth(plan.judged, self.closing.by_clock, self.settings)
-        if late is None:
-            return None
-        tables = (self._registry, plan.registry)
-        return find_corrections(
-            self.store,
-            self.measures,
-            self.settings,
-            plan.table_batches,
-            tables,
-            derived,
-            late,
-        )
-
-    def _close_by_clock(self) -> None:
-        """Close minutes of tables that fell silent."""
-        due = self.closing.due(self.clock.now(), self._last_seq, self._watermarks)
-        if due.closes.num_rows:
-            self.store.close_buckets(due.closes)
-            self._keep_closes(due)
-
-    def _keep_closes(self, advance: Advance) -> None:
-        """Remember what is stored as closed, and call the listeners; one that fails is logged."""
-        for closed in self.closing.keep(advance):
-            for listener in tuple(self._close_listeners):
-                try:
-                    listener(*closed)
-                except Exception:
-                    log.exception("a listener of closes failed")
-
-    def _tell(self, version: int) -> None:
-        """Call the listeners; one that fails is logged, since the batch is stored all the same."""
-        for listener in tuple(self._listeners):
-            try:
-                listener(version)
-            except Exception:
-                log.exception("a listener of data versions failed")
-
-    def _store(self, commit: Commit, derived: Derived) -> int:
-        try:
-            version = self.store.commit(commit)
-        except BaseException:
-            self.measures.roll_back()
-            self.healthy = False
-            raise
-        self.measures.keep(derived)
-        self.healthy = True
-        return version
+    def apply(self, plan: Plan) -> int:
+        """Derive, store and remember a plan; gives the new version."""
+        return self._committer.apply(plan)
 
     def restate(self, tables: Sequence[TableInfo]) -> None:
         """Store what is stated of tables now, with what follows for keys, roles and measures."""
-        registry = self._registry.copy()
-        for each in tables:
-            registry.replace(each)
-        try:
-            derived = self.measures.derive((), registry, self._last_seq)
-        except BaseException:
-            self.measures.roll_back()
-            raise
-        changed = _changed(self._registry, registry)
-        if not changed:
-            self.measures.keep(derived)
-            return
-        self._store_derived(derived, changed, {})
-        self._registry = registry
-        self._tell(self.store.version)
-
-    def _catch_up(self, done: int) -> None:
-        """Derive what the log holds beyond the cursor, in steps that each move the cursor."""
-        while done < self._last_seq:
-            end = min(done + _CATCH_UP_EVENTS, self._last_seq)
-            registry = self._registry.copy()
-            batches = [
-                batch
-                for table in self._registry
-                for batch in self.measures.history.batches(table, done, end)
-            ]
-            derived = self.measures.derive(batches, registry, done)
-            self._store_derived(derived, _changed(self._registry, registry), {CURSOR: end})
-            self._registry, done = registry, end
-
-    def _rebuild_live(self) -> None:
-        """Make the live tables of a file that has none yet, or not up to its last event."""
-        for table in self._registry:
-            if table.key:
-                derived = self.measures.rebuild_live(table, self._last_seq)
-                self._store_derived(derived, (), {})
-        self._store_derived(Derived(), (), {LIVE_CURSOR: self._last_seq})
-
-    def _store_derived(
-        self, derived: Derived, tables: Sequence[TableInfo], cursors: Mapping[str, int]
-    ) -> None:
-        """Store what was derived from events that the log holds already."""
-        commit = Commit(
-            log=LOG_SCHEMA.empty_table(),
-            quarantine=QUARANTINE_SCHEMA.empty_table(),
-            ledger=LEDGER_SCHEMA.empty_table(),
-            at=self.clock.now(),
-            tables=tables,
-            measures=derived.new_measures,
-            series=derived.new_series,
-            dropped_measures=derived.dropped,
-            dropped_series=derived.dropped_series,
-            evidence=derived.evidence,
-            appends=derived.appends,
-            live=[each.change for each in derived.live],
-            cursors=cursors,
-        )
-        self._store(commit, derived)
-
-    def _upkeep(self, idle: bool) -> None:  # noqa: FBT001 — the writer says which
-        """Compact when there is enough to, or something and nothing else to do."""
-        self._close_by_clock()
-        if idle:
-            self._store_endings()
-            self._journal.forget(int(str(self._offsets.get(JOURNAL, {}).get("number", 0))))
-        if self._since_compaction >= (1 if idle else _COMPACT_EVERY):
-            self._since_compaction = 0
-            self._retention.look(self.clock.now(), force=True)
-            self.store.compact(_COMPACT_SECONDS)
-        elif self.store.compacting:
-            self.store.compact(_COMPACT_SECONDS)
-        self._fold_live()
-        self._retention.look(self.clock.now())
-        self._retention.run(idle=idle)
-
-    def _fold_live(self) -> None:
-        """Fold live tables that have grown, a bounded step a second, until nothing is left."""
-        now = self.clock.now()
-        if now - self._folded_at < _FOLD_EVERY:
-            return
-        newest = [each.last_ts for each in self.store.table_counts().values() if each.last_ts]
-        horizon = min(newest) - self.settings.raw_kept if newest else None
-        if not self.store.compact_live(horizon):
-            self._folded_at = now
+        self._committer.restate(tables)
 
     # ------------------------------------------------------------------ asking
+
+    @property
+    def measures(self) -> Measures:
+        """Measures, series and what is understood of tables."""
+        return self._committer.measures
+
+    @property
+    def closing(self) -> Closing:
+        """Which buckets are closed."""
+        return self._committer.closing
+
+    @property
+    def healthy(self) -> bool:
+        """Whether the last commit could be stored."""
+        return self._committer.healthy
 
     @property
     def version(self) -> int:
@@ -419,16 +209,16 @@ class Engine:
 
     def subscribe(self, listener: Callable[[int], None]) -> Callable[[], None]:
         """Call a function with the data version after each commit; gives what ends that."""
-        self._listeners.append(listener)
-        return lambda: self._listeners.remove(listener)
+        self._committer.listeners.append(listener)
+        return lambda: self._committer.listeners.remove(listener)
 
     def on_close(self, listener: CloseListener) -> Callable[[], None]:
         """Call a function with (table id, from, until) after each close; gives what ends that.
 
         It is called in the writer's thread, once a table and commit, when the close is stored.
         """
-        self._close_listeners.append(listener)
-        return lambda: self._close_listeners.remove(listener)
+        self._committer.close_listeners.append(listener)
+        return lambda: self._committer.close_listeners.remove(listener)
 
     def closed_since(self, seq: int, number: int = 0) -> pl.DataFrame:
         """Closes as control entries of the log, for replaying what detectors and alerts saw.
@@ -444,17 +234,17 @@ class Engine:
 
     def watermarks(self) -> Mapping[tuple[str, int], datetime]:
         """Newest event time by (source, table id); back-fills stand under a name of their own."""
-        return dict(self._watermarks)
+        return dict(self._committer.watermarks)
 
     def tables(self) -> list[TableInfo]:
         """The tables found so far, in order of appearance."""
-        return list(self._registry)
+        return list(self._committer.registry)
 
     def table(self, name: str) -> TableInfo:
         """A table by name; a `NotFoundError` that names the nearest otherwise."""
-        found = self._registry.named(name)
+        found = self._committer.registry.named(name)
         if found is None:
-            raise not_found("table", name, self._registry.names)
+            raise not_found("table", name, self._committer.registry.names)
         return found
 
     def table_counts(self, table: TableInfo) -> TableCounts:
@@ -494,24 +284,10 @@ class Engine:
 
     def close(self) -> None:
         """Store what waits, check-point, release the file."""
+        self.watching.close()
         self._journal.close()
         self._writer.close()
-        if self._ended:
+        if self._committer.ended:
             self.store.checkpoint()  # first the long part, so that nothing follows the endings
-            self._store_endings()
+            self._upkeep.store_endings()
         self.store.close()
-
-
-def _changed(old: TableRegistry, new: TableRegistry) -> list[TableInfo]:
-    """Tables that are new or look different."""
-    before = {each.id: each for each in old}
-    return [each for each in new if before.get(each.id) != each]
-
-
-def _weight(commit: Commit) -> int:
-    """How many small commits one is worth, by the states that it appends."""
-    if commit.appends is None:
-        return 0
-    appends = (commit.appends.partials, commit.appends.bins, commit.appends.registers)
-    rows: int = sum(table.num_rows for table in appends)
-    return rows // _ROWS_PER_COMMIT

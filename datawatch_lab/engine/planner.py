@@ -181,12 +181,11 @@ def _events(submissions: Sequence[Submission], registry: TableRegistry) -> pl.Da
 
 
 def _note_declared(submissions: Sequence[Submission], registry: TableRegistry) -> None:
-    """Keep what sources declare of the tables whose events they sent."""
+    """Keep what sources declare of their tables; one that has no rows yet is a table too."""
     for each in submissions:
         for (schema, name), declared in each.batch.declared.items():
-            table = registry.find(schema, name)
-            if table is not None:
-                registry.replace(with_declared(table, declared))
+            table, _ = registry.resolve(schema, name)
+            registry.replace(with_declared(table, declared))
 
 
 def _resolve(frame: pl.DataFrame, registry: TableRegistry) -> pl.DataFrame:

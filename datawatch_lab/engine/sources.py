@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from datawatch_lab.core.clock import Clock
+from datawatch_lab.core.errors import InputError, SourceError
 from datawatch_lab.core.sources import Source
+from datawatch_lab.core.watching import Finding, Watch
+
+if TYPE_CHECKING:
+    from datawatch_lab.ingest.sources.postgres import CopyProgress, PostgresSource
+    from datawatch_lab.ingest.sources.postgres.statistics import Probe
+
+UNKNOWN_SLOT = "datawatch"
+"""Stands for the slot of a database that is not watched yet."""
+
+_RELEASE_SECONDS = 10.0
+
+_ADVICE = frozenset({"replica identity", "idle slot", "encoding"})
+"""Checks that do not stand in the way of watching."""
 
 
 def open_file(path: str, **how: Any) -> Source:
@@ -37,3 +52,125 @@ def open_demo(
         live=Pace() if live else None,
         progress=progress,
     )
+
+
+def open_watched(
+    watch: Watch, url: str, progress: Callable[[CopyProgress], None] | None = None
+) -> PostgresSource:
+    """A watched database as a source.
+
+    Args:
+        watch: what is kept of it.
+        url: its address, with the password.
+        progress: told of the first copy after each batch.
+
+    Raises:
+        InputError: the address cannot be read, or is of no database that can be watched.
+    """
+    from datawatch_lab.ingest.sources.postgres import PostgresOptions, PostgresSource, Selection
+
+    check_scheme(url)
+    options = PostgresOptions(
+        name=watch.name or None,
+        slot=watch.slot,
+        publication=watch.slot,
+        selection=Selection(watch.include, watch.exclude),
+        snapshot=watch.snapshot,
+    )
+    return PostgresSource(url, options, progress=progress)
+
+
+def open_probe(source: PostgresSource) -> Probe:
+    """What asks the server of a source for its statistics."""
+    from datawatch_lab.ingest.sources.postgres.statistics import Probe
+
+    return Probe(source.address, source.options.slot)
+
+
+def check_scheme(url: str) -> None:
+    """Refuse an address of something that cannot be watched.
+
+    Raises:
+        InputError: it is one; does not repeat it, for it may hold a password.
+    """
+    scheme, mark, _ = url.partition("://")
+    if mark and scheme not in ("postgresql", "postgres"):
+        raise InputError(
+            f"{scheme}:// cannot be watched; this release watches postgresql://.",
+            hint="It looks like postgresql://user:password@host:5432/database.",
+        )
+
+
+def clean(url: str, text: str) -> str:
+    """A text without what is secret in the address.
+
+    Raises:
+        InputError: the address cannot be read.
+    """
+    from datawatch_lab.ingest.sources.postgres.address import Address
+
+    return Address.parse(url).clean(text)
+
+
+def diagnose(
+    url: str, *, slot: str = "", include: Sequence[str] = (), exclude: Sequence[str] = ()
+) -> list[Finding]:
+    """Check all that watching a database needs; changes nothing. See `…postgres.doctor`.
+
+    Raises:
+        InputError: the address cannot be read, or is of no database that can be watched.
+    """
+    from datawatch_lab.ingest.sources.postgres import Selection, doctor
+
+    check_scheme(url)
+    name = slot or UNKNOWN_SLOT
+    found = doctor(url, slot=name, publication=name, selection=Selection(include, exclude))
+    return [
+        Finding(
+            check=each.check,
+            ok=each.ok,
+            blocking=each.check not in _ADVICE,
+            detail=each.detail if slot else _without_name(each.detail),
+            fix=each.fix,
+        )
+        for each in found
+    ]
+
+
+def _without_name(detail: str) -> str:
+    """What is said of a slot or publication whose name is made up when watching begins."""
+    for kind in ("slot", "publication"):
+        detail = detail.replace(f"The {kind} {UNKNOWN_SLOT} will", f"A {kind} will")
+    return detail
+
+
+def remove_watched(url: str, slot: str) -> None:
+    """Take slot, publications and triggers of a watched database back.
+
+    Raises:
+        SourceError: the server cannot be reached, refuses, or the slot is still being read after
+            some seconds.
+    """
+    from datawatch_lab.ingest.sources.postgres import driver, remove
+    from datawatch_lab.ingest.sources.postgres.address import Address
+
+    address = Address.parse(url)
+    connection = driver.connect(address)
+    try:
+        _patiently(lambda: remove(connection, slot, slot))
+    except driver.psycopg2().Error as error:
+        raise driver.refusal(address, error) from None
+    finally:
+        connection.close()
+
+
+def _patiently(act: Callable[[], None]) -> None:
+    """Try again while the server has not noticed yet that the slot's reader has gone."""
+    deadline = time.monotonic() + _RELEASE_SECONDS
+    while True:
+        try:
+            return act()
+        except SourceError as error:
+            if "is active for PID" not in error.message or time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)

@@ -23,7 +23,7 @@ _RETRY_AFTER_SECONDS = 1.0
 _TRIES = 3  # of storing what was answered for, when the fault is not the disk's
 
 
-@dataclass
+@dataclass(eq=False)
 class _Waiting:
     """A submission, or a job (a function to run between commits), and who waits for it."""
 
@@ -142,7 +142,7 @@ class Writer:
             elif taken[0].job is not None:
                 self._finish_job(taken[0].job, taken[0].done)
             else:
-                self._finish_batches([each for each in taken if not self._left(each)])
+                self._finish_batches(self._without_left(taken))
                 self._tidy(idle=False)
 
     def _take(self) -> list[_Waiting]:
@@ -159,13 +159,15 @@ class Writer:
                 break
         return taken
 
-    def _left(self, item: _Waiting) -> bool:
-        """Whether an item is left to the journal."""
-        journaled = item.submission is not None and item.submission.journal > 0
-        if journaled and self._left_to_journal:
-            item.done.set_exception(WorkspaceError("The workspace was closed.", hint="Open it."))
-            return True
-        return False
+    def _without_left(self, taken: list[_Waiting]) -> list[_Waiting]:
+        """What is to be stored now; what is left to the journal is ended."""
+        if not self._left_to_journal:
+            return taken
+        left = [each for each in taken if each.submission and each.submission.journal]
+        for each in left:
+            each.done.set_exception(WorkspaceError("The workspace was closed.", hint="Open it."))
+        self._release(left)
+        return [each for each in taken if each not in left]
 
     def _finish_job(self, job: Callable[[], object], done: Future[object]) -> None:
         try:
@@ -174,6 +176,8 @@ class Writer:
             done.set_exception(error)
 
     def _finish_batches(self, taken: list[_Waiting]) -> None:
+        if not taken:
+            return
         submissions = [each.submission for each in taken if each.submission is not None]
         try:
             receipts = self._commit(submissions)
@@ -190,8 +194,7 @@ class Writer:
         else:
             for each, receipt in zip(taken, receipts, strict=True):
                 each.done.set_result(receipt)
-        if taken:
-            self._release(taken)
+        self._release(taken)
 
     def _finish_journaled(
         self, submission: Submission, done: Future[object], error: BaseException

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import msgspec
+from msgspec import UnsetType
 
+from datawatch_lab.core.errors import InputError
 from datawatch_lab.notebook import markup
 from datawatch_lab.notebook.answer import Answer
 from datawatch_lab.service.answers import QueryAnswer, SeriesAnswer
-from datawatch_lab.service.operations.metrics import ComparedSeries, ComparisonAnswer
+from datawatch_lab.service.operations.metrics import ComparedAnswer, ComparedSeries
 from datawatch_lab.views import format as words
 
 if TYPE_CHECKING:
@@ -24,14 +26,16 @@ class Beside(Answer):
     The earlier points stand at the times of the later ones, so that they lie upon each other.
 
     Args:
-        raw: the points of now.
-        comparison: those of then, bucket by bucket, with differences and ratios.
+        found: points of now, and those of then with differences and ratios; must have both.
 
     Attributes:
         comparison: as the service gave it; ``times`` are those of then.
     """
 
-    def __init__(self, raw: QueryAnswer, comparison: ComparisonAnswer) -> None:
+    def __init__(self, found: QueryAnswer) -> None:
+        if not isinstance(found, ComparedAnswer) or isinstance(found.comparison, UnsetType):
+            raise InputError(f"{found.metric}: this server does not compare.", hint="Update it.")
+        raw, comparison = found, found.comparison
         self.comparison = comparison
         self.then = comparison.compare.replace("_", " ")
         self._now = {_key(each.labels): dict(each.points) for each in raw.series}

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from msgspec import UnsetType
-
 from datawatch_lab.core.durations import format_duration, parse_duration
 from datawatch_lab.core.errors import InputError
 from datawatch_lab.notebook import markup
@@ -17,7 +15,7 @@ from datawatch_lab.notebook.late import Corrections
 from datawatch_lab.notebook.listing import Listing
 from datawatch_lab.service.answers import MetricAnswer
 from datawatch_lab.service.handle import Workspace
-from datawatch_lab.service.operations.metrics import BackfillAnswer, ComparedAnswer, MetricDetail
+from datawatch_lab.service.operations.metrics import BackfillAnswer, MetricDetail
 from datawatch_lab.views.format import unit_mark
 
 if TYPE_CHECKING:
@@ -110,7 +108,7 @@ class Metric:
         *,
         step: Span | None = None,
         **how: Any,
-    ) -> Answer:
+    ) -> Beside:
         """The points beside those of an earlier time, as one answer with the label ``range``.
 
         Args:
@@ -125,9 +123,7 @@ class Metric:
         width = _step_text(step)
         asked = question(self.workspace, last=last, **how)
         found = self.workspace.range(self.name, step=width, compare=to, **asked)
-        if not isinstance(found, ComparedAnswer) or isinstance(found.comparison, UnsetType):
-            return Answer(found)
-        return Beside(found, found.comparison)
+        return Beside(found)
 
     def corrections(
         self,

@@ -6,6 +6,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from datawatch_lab.core.watching import WatchState
+
 Status = Literal["live", "quiet", "silent", "history", "empty"]
 
 
@@ -203,6 +205,7 @@ class StatusAnswer(msgspec.Struct, frozen=True):
     Attributes:
         log_since: receipt of the oldest change in the log: time travel and back-fill of new metrics
             are possible from here on; None while the log is empty.
+        watched: databases that are watched, with slot, state and lag.
     """
 
     workspace: str
@@ -222,6 +225,7 @@ class StatusAnswer(msgspec.Struct, frozen=True):
     status: Status
     message: str
     log_since: str | None = None
+    watched: list[WatchState] = []
 
 
 class HealthAnswer(msgspec.Struct, frozen=True):

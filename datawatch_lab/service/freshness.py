@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from datawatch_lab.core.watching import WatchState
 from datawatch_lab.service.answers import Status
 
 _HISTORY_AGE = timedelta(hours=24)
@@ -69,3 +70,21 @@ def freshness(
         )
         return "silent", f"no data since {since} UTC ({ago(silence)})"
     return "live", "live"
+
+
+def with_watch(
+    found: tuple[Status, str], watch: WatchState | None, now: datetime
+) -> tuple[Status, str]:
+    """The status of a source, where it is a watched database.
+
+    One that is connected and has nothing new is *quiet*, not silent; one that is not connected is
+    silent and says why.
+    """
+    if watch is None or watch.state == "stopped":
+        return found
+    if watch.state == "streaming":
+        return ("quiet", "connected, nothing new") if found[0] in ("silent", "history") else found
+    if watch.state in ("failed", "reconnecting"):
+        since = ago(now - datetime.fromisoformat(watch.since))
+        return "silent", f"{watch.state} for {since}: {watch.message}"
+    return "live", watch.message

@@ -11,6 +11,7 @@ from typing import Any, Self
 from datawatch_lab.core.errors import WorkspaceLockedError
 from datawatch_lab.core.settings import Settings
 from datawatch_lab.core.values import Role
+from datawatch_lab.core.watching import Finding, Unwatched, WatchState
 from datawatch_lab.service.access import read_token
 from datawatch_lab.service.answers import (
     ColumnAnswer,
@@ -34,6 +35,7 @@ from datawatch_lab.service.operations import (
     intake,
     late,
     metrics,
+    sources,
     sql,
     trust,
     workspace,
@@ -150,6 +152,22 @@ class Workspace:
     def retention(self) -> late.RetentionAnswer:
         """How long what is kept, and from when on time travel and back-fill are possible."""
         return self.caller.call(late.retention, Nothing())
+
+    def watch(self, url: str, **how: Any) -> WatchState:
+        """Watch a database from now on; see `service.operations.sources.WatchAsk`."""
+        return self.caller.call(sources.watch, sources.WatchAsk(url=url, **how))
+
+    def sources(self) -> list[WatchState]:
+        """The databases that are watched, and how each is doing."""
+        return self.caller.call(sources.sources, Nothing())
+
+    def unwatch(self, name: str, *, keep: bool = False) -> Unwatched:
+        """Watch a database no more; take back what was made there unless it is to be kept."""
+        return self.caller.call(sources.unwatch, sources.UnwatchAsk(name=name, keep=keep))
+
+    def diagnose(self, name: str) -> list[Finding]:
+        """Check what a watched database needs and has."""
+        return self.caller.call(sources.diagnose, sources.DiagnoseAsk(name=name))
 
     def post(self, body: bytes, *, content_type: str = "", wait: bool = True) -> EventsAnswer:
         """Take events in from JSON text: one object, an array, a batch object or NDJSON."""

@@ -7,6 +7,7 @@ starts a clock for SIGKILL and then goes on; at the latest the process dies when
 
 from __future__ import annotations
 
+import faulthandler
 import json
 import os
 import random
@@ -140,6 +141,7 @@ _ARMS: dict[str, Callable[[Death], None]] = {
 
 def watch(given: Options) -> None:
     """Watch until told to stop by SIGTERM, or to the end of what was written."""
+    faulthandler.register(signal.SIGUSR1)
     if given.get("kill"):
         arm(Death(**given["kill"]))
     sizes = {"batch_rows": 800, "copy_bytes": 60_000} if given.get("small") else {}

@@ -63,6 +63,8 @@ class Watched:
         try:
             _, errors = process.communicate(timeout=PATIENCE)
         except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGUSR1)  # it writes where its threads are
+            time.sleep(1)
             process.kill()
             _, errors = process.communicate()
             raise AssertionError(f"the engine does not end: {errors[-3000:]}") from None
@@ -90,7 +92,9 @@ class Watched:
         self.finish(process, 0)
 
     def _streams(self) -> bool:
-        return bool(self.server.query("SELECT 1 FROM pg_stat_replication WHERE state='streaming'"))
+        """Whether the engine reads the stream; one that is behind is still catching up."""
+        states = self.server.query("SELECT state FROM pg_stat_replication")
+        return bool({"streaming", "catchup"} & {state for (state,) in states})
 
     def differences(self) -> list[str]:
         """Catch up, and say where the workspace is not what the shop is."""
@@ -130,7 +134,7 @@ def campaign(server: Server, folder: Path, *, seed: int, crashes: int) -> Counte
     streaming = draw.sample(SECTIONS[2:], 3)
     with pg_shop.shop(server, f"shop_{seed}") as url:
         watched = Watched(server, url, folder)
-        with pg_shop.Load(url, seed=seed, bulk=0.02) as load:
+        with pg_shop.Load(url, seed=seed, pause=0.1, bulk=0.02) as load:
             for section in ("snapshot", *SECTIONS[:2], *streaming):
                 passing = draw.randint(1, LONGEST_PASSING[section])
                 watched.kill_engine(section, passing, draw.randrange(2**32))

@@ -264,7 +264,7 @@ def test_an_event_in_a_minute_that_the_clock_closed_is_a_correction(
     """A source that comes back from a stall changes what was seen as missing."""
     submit(engine, [line(1, NOW - MINUTE), line(2, NOW)])
     clock.advance(timedelta(minutes=5))
-    engine._writer.run(lambda: engine._upkeep(False))
+    engine._writer.run(lambda: engine._upkeep.run(idle=False))
     submit(engine, [line(3, NOW + timedelta(seconds=90)), line(4, NOW + 5 * MINUTE)])
     points = corrected(engine, "orders_inserts_total", start="-1h").points
     assert [(each.time, each.first, each.value) for each in points] == [(NOW + MINUTE, 0.0, 1.0)]

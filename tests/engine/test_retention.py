@@ -74,9 +74,9 @@ def tidy(engine: Engine) -> int:
     """Do all that retention has to do; returns steps."""
 
     def all_steps() -> int:
-        engine._retention.look(engine.clock.now(), force=True)
+        engine._upkeep.retention.look(engine.clock.now(), force=True)
         steps = 0
-        while engine._retention.step():
+        while engine._upkeep.retention.step():
             steps += 1
         return steps
 
@@ -287,7 +287,7 @@ def retain_forever(path: Path, folder: Path) -> None:
     clock = ManualClock(NOW)
     settings = Settings(seconds_kept=HOUR, raw_kept=timedelta(seconds=1), archive=str(folder))
     engine = Engine.open(path, clock=clock, settings=settings)
-    number = engine._last_seq
+    number = engine._committer.last_seq
     while True:
         at = NOW - 30 * DAY + number * timedelta(minutes=3)
         submit(engine, [line(number + n, at + n * timedelta(minutes=3)) for n in range(1, 101)])
@@ -322,7 +322,7 @@ def test_kill_during_archiving_loses_nothing_and_doubles_nothing(tmp_path: Path,
     settings = Settings(seconds_kept=HOUR, raw_kept=timedelta(seconds=1), archive=str(folder))
     engine = Engine.open(path, clock=ManualClock(NOW + DAY), settings=settings)
     tidy(engine)
-    last = engine._last_seq
+    last = engine._committer.last_seq
     assert last >= done
     seqs = [
         seq

@@ -132,6 +132,33 @@ def test_two_ranges_side_by_side(lab: Lab) -> None:
         later.against(metric.range(start=START, end=START + half, step="10s"))
 
 
+def test_beside_an_earlier_time(lab: Lab) -> None:
+    """Each bucket has its counterpart, difference and ratio; the display says the change."""
+    half = timedelta(minutes=5)
+    start, end = START + half, START + 2 * half
+    beside = lab.metric(NAME).compare("previous_period", step="1m", start=start, end=end)
+    frame = beside.changes()
+    before = lab.metric(NAME).df(start=START, end=START + half, step="1m")
+    assert frame["then"].tolist() == before[NAME].tolist() == [15, 51, 87, 123, 159]
+    assert frame["difference"].equals((frame["now"] - frame["then"]).rename("difference"))
+    expected = (frame["now"] / frame["then"]).tolist()
+    assert frame["ratio"].tolist() == pytest.approx(expected, nan_ok=True)
+    assert list(beside.df().columns) == ["now", "previous period"]
+    assert "beside previous period" in beside._repr_html_()
+    assert f"+{(frame['ratio'].iloc[1] - 1) * 100:.0f}" in repr(beside)
+
+
+def test_beside_by_label_and_nothing(lab: Lab) -> None:
+    """With labels each has rows of its own; where there is nothing, the frame is empty."""
+    by = lab.metric(NAME).compare(step="5m", by="status", **RANGE).changes()
+    assert set(by["status"]) == {"open", "paid"}
+    start = START - timedelta(days=9)
+    nothing = lab.metric(NAME).compare(step="1h", start=start, end=start + timedelta(hours=2))
+    values = nothing.changes()[["now", "then", "difference", "ratio"]]
+    assert values.shape == (2, 4)
+    assert values.isna().all(axis=None)
+
+
 def test_a_question_is_one_call(lab: Lab, caller: CountingCaller) -> None:
     """Asking for points over given times costs one call."""
     metric = lab.metric(NAME)

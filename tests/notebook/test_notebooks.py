@@ -49,4 +49,4 @@ def test_it_runs_in_an_empty_folder(
     ]
     assert not said
     assert not list(work.iterdir())
-    assert len(notebook.cells[-2].outputs) >= 1  # the live plot showed itself
+    assert len(notebook.cells[-2].outputs) >= 1  # the last code showed itself

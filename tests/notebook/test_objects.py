@@ -31,6 +31,13 @@ SHOWN: dict[str, Make] = {
     "columns": lambda lab: lab.table(HOSTILE).columns,
     "metric": lambda lab: lab.metric("orders_amount_sum"),
     "answer": lambda lab: lab.range("orders_amount_sum"),
+    "rows": lambda lab: lab.sql("SELECT * FROM live.orders"),
+    "hostile rows": lambda lab: lab.table(HOSTILE).head(),
+    "no rows": lambda lab: lab.sql("SELECT id FROM live.orders WHERE id < 0"),
+    "changes": lambda lab: lab.table("customers").changes(),
+    "comparison": lambda lab: lab.metric("orders_amount_sum").compare(step="1m"),
+    "comparison by label": lambda lab: lab.metric("orders_amount_sum").compare(by="status"),
+    "corrections": lambda lab: lab.corrections("orders_amount_sum"),
     "ledger": lambda lab: lab.ledger(),
     "quarantine": lambda lab: lab.quarantine(),
 }
@@ -127,7 +134,7 @@ def _many(count: int) -> tuple[Metrics, Tables]:
             for n in range(count)
         }
     )
-    return metrics, Tables({raw.name: Table(raw, lambda: metrics) for raw in raws})
+    return metrics, Tables({raw.name: Table(raw, Lab.__new__(Lab)) for raw in raws})
 
 
 def test_displays_are_bounded() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import cast
 
+import msgspec
 import pytest
 
 from datawatch_lab.service.answers import LedgerAnswer
@@ -91,3 +92,13 @@ def test_long_lists_are_bounded() -> None:
     html = fragments.tables([table(f"t{place}") for place in range(500)], NOW)
     assert html.count("<tr>") == 51
     assert "450 more tables" in html
+
+
+def test_a_table_says_its_key_or_that_it_has_none() -> None:
+    """Key columns and who named them; a table without one says that its rows only add up."""
+    keyed = msgspec.structs.replace(table("orders"), key=["id", "<b>"], key_from="source")
+    keyless = msgspec.structs.replace(table("visits"), key=[], rows=None)
+    html = fragments.tables([keyed, keyless], NOW)
+    assert '<span title="known from: source">id, &lt;b&gt;</span>' in html
+    assert "append-only" in html
+    assert "none: every row is kept" in html

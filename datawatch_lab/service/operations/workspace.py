@@ -15,7 +15,7 @@ from datawatch_lab.service.answers import (
     StatusAnswer,
     TableAnswer,
 )
-from datawatch_lab.service.freshness import freshness, iso
+from datawatch_lab.service.freshness import freshness, iso, with_watch
 from datawatch_lab.service.operation import API, Nothing, operation
 
 
@@ -38,13 +38,19 @@ def status(engine: Engine, ask: Nothing) -> StatusAnswer:
     now = engine.clock.now()
     cells = engine.store.ledger()
     counts = sum(cells.values(), LedgerCounts())
+    watched = engine.watching.states()
+    states = {each.name: each for each in watched}
     sources = [
         SourceAnswer(
             each.name,
             sum(count.received for (source, _), count in cells.items() if source == each.name),
             iso(each.last_received),
             iso(each.last_ts),
-            *freshness(each.last_received, each.last_ts, now, engine.settings.stale_after),
+            *with_watch(
+                freshness(each.last_received, each.last_ts, now, engine.settings.stale_after),
+                states.get(each.name),
+                now,
+            ),
         )
         for each in engine.store.sources()
     ]
@@ -68,6 +74,7 @@ def status(engine: Engine, ask: Nothing) -> StatusAnswer:
         sources,
         *freshness(heard, newest, now, engine.settings.stale_after),
         iso(since[0]) if since else None,
+        watched,
     )
 
 

@@ -14,7 +14,8 @@ log = logging.getLogger(__name__)
 
 LOST = (
     "The server no longer keeps what follows the last stored change (max_slot_wal_keep_size, or "
-    "the slot was dropped). Watch with another slot name to start again from a new snapshot."
+    "the slot was dropped). Remove it (`datawatch watch URL --remove`) and watch it again: that "
+    "makes a new slot and copies the tables anew."
 )
 
 SESSION = (

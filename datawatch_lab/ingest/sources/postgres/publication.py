@@ -24,6 +24,9 @@ log = logging.getLogger(__name__)
 
 MARK = "made and kept by DataWatch Lab"
 
+SHARED = "datawatch"
+"""A publication of this name that somebody else made is used where there is none of ours."""
+
 _PUBLISH = ("insert, update, delete, truncate", "insert, truncate")
 
 
@@ -53,6 +56,8 @@ def ensure(
     state = _managed(catalogue, name)
     if state is False:
         return Publications((name,))
+    if state is None and _managed(catalogue, SHARED) is False:
+        return Publications((SHARED,))
     names = (name, f"{name}_inserts")
     tables = catalogue.tables(selection)
     mine = [table for table in tables if table.owned]

@@ -6,7 +6,7 @@ import logging
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -49,6 +49,7 @@ class CopyProgress:
         expected: about how many it has.
         estimated: whether that is a guess from its size.
         tables_done, tables: of all.
+        all_rows, all_expected: the same as ``rows`` and ``expected``, of all tables.
     """
 
     table: str
@@ -57,6 +58,8 @@ class CopyProgress:
     estimated: bool
     tables_done: int
     tables: int
+    all_rows: int
+    all_expected: int
 
 
 @dataclass(frozen=True)
@@ -119,6 +122,8 @@ class PostgresSource:
                 hint="It has 1 to 63 of a–z, 0–9 and _.",
             )
         self.progress = progress
+        self.trouble: SourceError | None = None
+        """Why it is connecting again now; None while all is well."""
         self._halt = threading.Event()
         self._stream: Stream | None = None
         self._stored = 0
@@ -236,7 +241,8 @@ class PostgresSource:
                     raise self._told(error)
             if reached != (position.lsn, len(position.memory.since)):
                 wait = _BACK_OFF[0]
-            log.warning("%s Trying again in %.3g s.", self._told(error), wait)
+            self.trouble = self._told(error)
+            log.warning("%s Trying again in %.3g s.", self.trouble, wait)
             self._halt.wait(wait)
             wait = min(2 * wait, _BACK_OFF[1])
 
@@ -275,19 +281,23 @@ class PostgresSource:
     ) -> Iterator[DecodedBatch]:
         with slots.reading(self.address, at) as connection:
             catalogue = Catalogue(connection)
+            expected = [catalogue.estimate(each.table) for each in missing]
+            before = 0
             for done, published in enumerate(missing):
                 table = self._source(catalogue, published, position)
                 if not self.options.snapshot:
                     position.memory.since[published.table.name] = at.lsn
                     continue
-                expected = catalogue.estimate(published.table)
                 count = 0
                 for batch in self._copy_table(connection, table, at, position):
                     yield batch
                     if self._halt.is_set():
                         return
                     count += batch.events.num_rows
-                    self._tell(published, count, expected, (done, len(missing)))
+                    expected[done] = (max(expected[done][0], count), expected[done][1])
+                    self._tell(missing, done, count, before, expected)
+                before += count
+                expected[done] = (count, True)
 
     def _source(
         self, catalogue: Catalogue, published: Published, position: Position
@@ -334,12 +344,26 @@ class PostgresSource:
         yield self._batch(position, declared=declared, backfill=True)
 
     def _tell(
-        self, published: Published, rows: int, expected: tuple[int, bool], tables: tuple[int, int]
+        self,
+        tables: Sequence[Published],
+        done: int,
+        rows: int,
+        before: int,
+        expected: Sequence[tuple[int, bool]],
     ) -> None:
         if self.progress is not None:
-            about, known = expected
-            whole = published.table.name
-            self.progress(CopyProgress(".".join(whole), rows, max(about, rows), not known, *tables))
+            about, known = expected[done]
+            progress = CopyProgress(
+                table=".".join(tables[done].table.name),
+                rows=rows,
+                expected=about,
+                estimated=not known,
+                tables_done=done,
+                tables=len(tables),
+                all_rows=before + rows,
+                all_expected=sum(count for count, _ in expected),
+            )
+            self.progress(progress)
 
     # ------------------------------------------------------------------ stream
 
@@ -357,7 +381,7 @@ class PostgresSource:
                 self._publications.names,
                 messages=catalogue.version >= 140000,
             )
-            self._stream = stream
+            self._stream, self.trouble = stream, None
             yield from self._take(stream, decoder, position, target)
         finally:
             self._stream = None
@@ -397,6 +421,7 @@ class PostgresSource:
         backfill: bool = False,
     ) -> DecodedBatch:
         self._given = position.lsn
+        self.trouble = None
         return DecodedBatch(
             source=self.name,
             events=EVENT_SCHEMA.empty_table() if events is None else events,

@@ -1,0 +1,64 @@
+"""The verb doctor: what a database needs to be watched, checked, each with the way to fix it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from datawatch_lab.cli import text
+from datawatch_lab.cli.options import debug_option, json_option, print_json, selection_options
+
+if TYPE_CHECKING:
+    from datawatch_lab.core.watching import Finding
+
+FAILED = 1
+
+
+@click.command(short_help="Check what watching a database needs.")
+@click.argument("url", metavar="URL")
+@selection_options
+@debug_option
+@json_option
+def doctor(url: str, include: tuple[str, ...], exclude: tuple[str, ...], as_json: bool) -> None:
+    """Check what watching a database needs, and say how to fix each fault; changes nothing.
+
+    URL is postgresql://user:password@host/database; without a password PGPASSWORD and ~/.pgpass
+    hold. A check that fails makes the exit status 1; advice does not.
+    """
+    from datawatch_lab.service.watching import diagnose
+
+    findings = diagnose(url, include, exclude)
+    if as_json:
+        print_json(findings)
+    else:
+        _show(findings)
+    if any(each.blocking and not each.ok for each in findings):
+        click.get_current_context().exit(FAILED)
+
+
+def _show(findings: list[Finding]) -> None:
+    from datawatch_lab.cli.show import console
+    from datawatch_lab.cli.show import text as shown
+
+    out = console()
+    width = max(len(each.check) for each in findings)
+    for each in findings:
+        sign, colour = _sign(each)
+        out.print(shown(f"{sign} {each.check.ljust(width)}  {each.detail}", colour))
+        if each.fix:
+            out.print(shown(f"  {' ' * width}  → {each.fix}"))
+    failed = sum(each.blocking and not each.ok for each in findings)
+    advice = sum(not each.blocking and not each.ok for each in findings)
+    out.print()
+    if failed:
+        out.print(shown(f"{text.plural(failed, 'check')} failed; → says how to fix it.", "red"))
+    else:
+        more = f" ({advice} with advice)" if advice else ""
+        out.print(shown(f"It can be watched{more}: datawatch watch URL", "green"))
+
+
+def _sign(finding: Finding) -> tuple[str, str]:
+    if finding.ok:
+        return "✓", "green"
+    return ("✗", "red") if finding.blocking else ("!", "yellow")

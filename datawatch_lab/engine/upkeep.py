@@ -1,0 +1,74 @@
+"""Upkeep: what keeps a workspace small and its buckets closed, between commits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+from datawatch_lab.core.batches import nothing
+from datawatch_lab.engine.committing import Committer
+from datawatch_lab.engine.planner import Submission
+from datawatch_lab.engine.retention import Retention
+
+_COMPACT_EVERY = 100  # commits; a large one counts for several
+_FOLD_EVERY = timedelta(seconds=1)
+_COMPACT_SECONDS = 0.15  # between two commits; a pass that needs longer goes on after the next
+
+
+class Upkeep:
+    """Runs in the writer's thread after each commit, and when there is nothing to store.
+
+    Each part takes a bounded step and goes on with the next call.
+
+    Attributes:
+        retention: drops what is older than it is kept.
+        stored: called when idle with the number of the last stored record of the journal.
+    """
+
+    def __init__(self, committer: Committer) -> None:
+        self._committer = committer
+        self._folded_at = committer.clock.now()
+        self.retention = Retention(
+            committer.store,
+            committer.settings,
+            lambda: {each.id: each.name for each in committer.registry},
+        )
+        self.stored: Callable[[int], object] = lambda _: None
+
+    def run(self, idle: bool) -> None:  # noqa: FBT001 — the writer says which
+        """Close buckets, compact, fold live tables, drop what is old; more when idle."""
+        committer = self._committer
+        now = committer.clock.now()
+        committer.close_by_clock()
+        if idle:
+            self.store_endings()
+            self.stored(committer.journaled)
+        if committer.weight >= (1 if idle else _COMPACT_EVERY):
+            committer.weight = 0
+            self.retention.look(now, force=True)
+            committer.store.compact(_COMPACT_SECONDS)
+        elif committer.store.compacting:
+            committer.store.compact(_COMPACT_SECONDS)
+        self._fold_live()
+        self.retention.look(now)
+        self.retention.run(idle=idle)
+
+    def store_endings(self) -> None:
+        """Store which runs are over."""
+        ended = self._committer.ended
+        while ended:
+            source, ending = ended.popitem()
+            now = self._committer.clock.now()
+            self._committer.commit([Submission(nothing(source, ending), now)])
+
+    def _fold_live(self) -> None:
+        """Fold live tables that have grown, a bounded step a second, until nothing is left."""
+        committer = self._committer
+        now = committer.clock.now()
+        if now - self._folded_at < _FOLD_EVERY:
+            return
+        counts = committer.store.table_counts().values()
+        newest = [each.last_ts for each in counts if each.last_ts]
+        horizon = min(newest) - committer.settings.raw_kept if newest else None
+        if not committer.store.compact_live(horizon):
+            self._folded_at = now
