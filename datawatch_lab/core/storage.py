@@ -370,6 +370,13 @@ class Store(Protocol):
         """Every TRUNCATE that the log holds, `LOG_SCHEMA` columns in order of seq."""
         ...
 
+    def first_seq(self) -> int:
+        """Sequence number of the oldest event that the log still holds; 1 when it never lost any.
+
+        For an empty log, the number after the last one that it had.
+        """
+        ...
+
     def newest_event(self, table_id: int) -> datetime | None:
         """The newest event time of a table's applied changes; None for none."""
         ...

@@ -10,7 +10,7 @@ from datawatch_lab.notebook.progress import face
 from datawatch_lab.service.handle import Workspace
 from datawatch_lab.service.operations.metrics import MetricDetail
 
-_PAUSE_SECONDS = 0.1
+_PAUSE_SECONDS, _LONGEST_SECONDS = 0.05, 0.5
 
 
 def define(
@@ -26,13 +26,14 @@ def define(
     """
     exists = replace and any(each.name == name for each in workspace.metrics())
     made = (workspace.change_metric if exists else workspace.define_metric)(name, **what)
-    shown = None
+    shown, pause = None, _PAUSE_SECONDS
     while made.backfill is not None and made.backfill.wanted and not made.backfill.complete:
         shown = shown or face()
         if shown is not None:
             share = made.backfill.share
             shown.show(share, f"{name}: filled from the log, {share:.0%}")
-        time.sleep(_PAUSE_SECONDS)
+        time.sleep(pause)
+        pause = min(2 * pause, _LONGEST_SECONDS)
         made = workspace.metric(name)
     if shown is not None:
         shown.end()

@@ -6,6 +6,7 @@ import os
 import weakref
 from pathlib import Path
 
+from datawatch_lab.core.addresses import without_password
 from datawatch_lab.core.errors import InputError
 from datawatch_lab.core.settings import Settings
 from datawatch_lab.notebook.lab import Lab
@@ -66,8 +67,9 @@ def connect(url: str, token: str | None = None) -> Lab:
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.netloc:
         raise InputError(
-            f"{url!r} is not the address of a server.",
-            hint="It looks like http://127.0.0.1:3002; for a file use datawatch_lab.open(path).",
+            f"{without_password(url)!r} is not the address of a server.",
+            hint="It looks like http://127.0.0.1:3002; for a file use datawatch_lab.open(path), for "
+            "a database lab = datawatch_lab.open(); lab.connect(url).",
         )
     given = parse_qs(parts.query).get("token", [None])[0]
     return Lab(handle.connect(f"{parts.scheme}://{parts.netloc}", token or given))

@@ -56,7 +56,7 @@ from datawatch_lab.store.identity import (
 from datawatch_lab.store.live import LiveKeeper
 from datawatch_lab.store.live_reading import count_rows, read_rows, read_versions, scan_rows
 from datawatch_lab.store.live_state import LiveTables
-from datawatch_lab.store.logs import read_log_windows, read_truncates
+from datawatch_lab.store.logs import read_first_seq, read_log_windows, read_truncates
 from datawatch_lab.store.measures import read_states, span_of
 from datawatch_lab.store.migrations import migrate
 from datawatch_lab.store.opening import check_path, connect
@@ -289,6 +289,14 @@ class DuckStore:
         """Every TRUNCATE that the log holds, `LOG_SCHEMA` columns in order of seq."""
         with self._readers.cursor() as con:
             return read_truncates(con)
+
+    def first_seq(self) -> int:
+        """Sequence number of the oldest event that the log still holds; 1 when it never lost any.
+
+        For an empty log, the number after the last one that it had.
+        """
+        with self._readers.cursor() as con:
+            return read_first_seq(con)
 
     def newest_event(self, table_id: int) -> datetime | None:
         """The newest event time of a table's applied changes; None for none."""

@@ -27,6 +27,12 @@ def read_truncates(con: duckdb.DuckDBPyConnection) -> pl.DataFrame:
     )
 
 
+def read_first_seq(con: duckdb.DuckDBPyConnection) -> int:
+    """Number after the last event that retention took out of the log."""
+    (last,) = fetch_row(con, "SELECT coalesce(max(last_seq), 0) FROM changes.dropped")
+    return int(last) + 1
+
+
 def read_log_windows(
     cursor: Callable[[], AbstractContextManager[duckdb.DuckDBPyConnection]],
     table_id: int,

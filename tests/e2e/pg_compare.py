@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-import psycopg2  # type: ignore[import-untyped]
+import psycopg2.extras  # type: ignore[import-untyped]
 
 from datawatch_lab.ingest.sources.postgres.position import Position
 from datawatch_lab.service.handle import Workspace

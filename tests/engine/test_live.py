@@ -72,6 +72,9 @@ class MemoryStore:
     def read_truncates(self) -> pl.DataFrame:
         return _log([event for event in self.log.values() if event["op"] == "t"])
 
+    def first_seq(self) -> int:
+        return min(self.log, default=1)
+
     def newest_event(self, table_id: int) -> datetime | None:
         return max((event["ts"] for event in self.log.values()), default=None)
 
@@ -325,6 +328,28 @@ def test_a_late_event_takes_its_place_between_two_states() -> None:
     assert world.outcome() == expected([first, late, last])
     assert world.states[9, "paid"] == -1
     assert world.store.current()[1]["amount"] == 7
+
+
+def test_rows_older_than_the_log_are_kept_when_the_key_changes() -> None:
+    """A new key is made of the stored rows and of what the log still holds."""
+    world = World()
+    world.feed(
+        [_event("c", n, {"id": n, "status": "new", "amount": n, "note": "n"}) for n in (1, 2)]
+    )
+    world.feed([_event("u", 3, {"id": 2, "status": "paid"})])
+    world.store.log = {seq: event for seq, event in world.store.log.items() if seq == 3}
+    past = _log(list(world.store.log.values()))
+    renamed = msgspec.structs.replace(TABLE, key=("note", "id"))
+    result = world.live.change(TABLE, renamed, [], lambda: [_batch(TABLE, past)])
+    assert result is not None
+    assert result.change.restart
+    found = sorted(
+        zip(*(result.change.put.rows[n].to_list() for n in ("id", "amount")), strict=True)
+    )
+    assert (1, 1) in found
+    moved = list(world.live.history(TABLE, ["status"], lambda: [_batch(TABLE, past)]))
+    ends = [row["status"] for each in moved for row in each.new.to_dicts()]
+    assert sorted(ends) == ["new", "paid"]
 
 
 def test_changes_without_a_key_change_no_row() -> None:

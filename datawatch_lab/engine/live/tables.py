@@ -11,9 +11,10 @@ import logging
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
+import numpy as np
 import polars as pl
 
-from datawatch_lab.core.batches import TableBatch, Transitions
+from datawatch_lab.core.batches import RowFrame, TableBatch, Transitions
 from datawatch_lab.core.storage import LIVE_HEADS, LiveChange, LiveRows, Store
 from datawatch_lab.core.values import Role, TableInfo
 from datawatch_lab.engine.live.columns import together
@@ -85,7 +86,7 @@ class LiveTables:
             past: read when the key is new, or when a TRUNCATE comes late.
         """
         if before.key != table.key:
-            return self._restart(table, batches, past)
+            return self._restart(before, table, batches, past)
         if not table.key:
             return None
         versions = self._versions(table, batches)
@@ -95,14 +96,18 @@ class LiveTables:
 
     def rebuild(self, table: TableInfo, past: Past) -> LiveResult:
         """The live table made anew from the log."""
-        return self._restart(table, (), past)
+        return self._restart(table, table, (), past)
 
     def history(
         self, table: TableInfo, fields: Collection[str], past: Past
     ) -> Iterator[Transitions]:
-        """Transitions of some fields over all that the log holds of a keyed table."""
+        """Transitions of some fields of a keyed table: all that the log holds.
+
+        Rows that have not changed since before the log begins count from their last change on.
+        """
         wanted = sorted({*fields} - {""})
-        parts = [versions_of(each, table.key, self.store.hash_texts, wanted) for each in past()]
+        every = [*self._older_rows(table, wanted), *past()]
+        parts = [versions_of(each, table.key, self.store.hash_texts, wanted) for each in every]
         if parts:
             yield _whole(joined(parts), wanted).transitions()
 
@@ -127,11 +132,25 @@ class LiveTables:
             )
         return versions
 
-    def _restart(self, table: TableInfo, batches: Sequence[TableBatch], past: Past) -> LiveResult:
+    def _older_rows(self, table: TableInfo, fields: Sequence[str]) -> Iterator[TableBatch]:
+        """Rows that have not changed since before the log begins, as snapshot rows."""
+        first = self.store.first_seq()
+        if first <= 1 or not table.key:
+            return
+        for rows in self.store.live_scan(table, [*{*fields, *table.key}], chunk=_CHUNK):
+            old = rows.heads["seq"] < first
+            if old.any():
+                yield _as_snapshot(table, LiveRows(rows.heads.filter(old), rows.rows.filter(old)))
+
+    def _restart(
+        self, before: TableInfo, table: TableInfo, batches: Sequence[TableBatch], past: Past
+    ) -> LiveResult:
         parts: list[Versions] = []
         recent: list[Versions] = []
         if table.key:
-            parts = [versions_of(each, table.key, self.store.hash_texts) for each in past()]
+            names = [column.name for column in table.columns]
+            every = [*self._older_rows(before, names), *past()]
+            parts = [versions_of(each, table.key, self.store.hash_texts) for each in every]
             recent = [versions_of(each, table.key, self.store.hash_texts) for each in batches]
             parts += recent
         if not parts:
@@ -262,6 +281,22 @@ class _Made:
 def _result(table: TableInfo, made: _Made, index: pl.DataFrame, versions: Versions) -> LiveResult:
     change = LiveChange(table, made.rows(), index)
     return LiveResult(change, made.transitions, clears=versions.clears)
+
+
+def _as_snapshot(table: TableInfo, rows: LiveRows) -> TableBatch:
+    """Stored rows as a batch of snapshot rows, each with the order of its last version."""
+    heads = rows.heads
+    events = heads.select(
+        "seq",
+        pl.lit("r").alias("op"),
+        pl.col("at").alias("ts"),
+        pl.col("at").alias("received"),
+        "ordinal",
+        "sub",
+        pl.lit(value=False).alias("ordered"),
+    )
+    images = RowFrame(np.arange(heads.height, dtype=np.int64), rows.rows)
+    return TableBatch(table=table, events=events, after=images, before=RowFrame.empty())
 
 
 def tracked(table: TableInfo) -> list[str]:
