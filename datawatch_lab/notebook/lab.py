@@ -24,7 +24,7 @@ from datawatch_lab.notebook.masking import Masking
 from datawatch_lab.notebook.metric import Metric, Metrics
 from datawatch_lab.notebook.progress import Bar, face
 from datawatch_lab.notebook.rows import Rows
-from datawatch_lab.notebook.sources import Watched
+from datawatch_lab.notebook.sources import Watched, connect_source
 from datawatch_lab.notebook.tables import Table, Tables, role_named
 from datawatch_lab.notebook.trust import Ledger, Quarantine, Replayed, Status, Taken
 from datawatch_lab.service.answers import EventsAnswer, Fixed, TableAnswer
@@ -334,39 +334,16 @@ class Lab:
         self._feeds.append(feed)
         return feed
 
-    def connect(  # noqa: PLR0913 — the parts of a source, by name
-        self,
-        url: str,
-        *,
-        name: str = "",
-        include: By = (),
-        exclude: By = (),
-        snapshot: bool = True,
-    ) -> Watched:
+    def connect(self, url: str, **how: Any) -> Watched:
         """Watch a database: its tables first, then every change; said again, it goes on.
 
         Args:
             url: ``postgresql://user:password@host/database``; ``${NAME}`` is of the environment, so
                 that no password stands in the notebook.
-            name: of the source; by default made of host and database.
-            include: pattern or patterns of tables such as ``public.*``; none for all.
-            exclude: the same; it wins.
-            snapshot: copy the rows that are there first.
-
-        Raises:
-            InputError: the address cannot be read.
-            SourceError: its server cannot be reached, or lacks something; says how to fix it.
+            how: ``name``, ``include``, ``exclude``, ``snapshot``; see `notebook.sources`.
         """
-        from datawatch_lab.service.watching import complete_address
-
-        chosen = {
-            "include": [include] if isinstance(include, str) else list(include),
-            "exclude": [exclude] if isinstance(exclude, str) else list(exclude),
-        }
-        asked = complete_address(url) if self.workspace.is_remote else url
-        state = self.workspace.watch(asked, name=name, snapshot=snapshot, **chosen)
         self._kept.clear()
-        return Watched(self.workspace, state, url)
+        return connect_source(self.workspace, url, **how)
 
     def sources(self) -> list[Watched]:
         """The databases that are watched."""

@@ -68,8 +68,8 @@ def connect(url: str, token: str | None = None) -> Lab:
     if parts.scheme not in ("http", "https") or not parts.netloc:
         raise InputError(
             f"{without_password(url)!r} is not the address of a server.",
-            hint="It looks like http://127.0.0.1:3002; for a file use datawatch_lab.open(path), for "
-            "a database lab = datawatch_lab.open(); lab.connect(url).",
+            hint="It looks like http://127.0.0.1:3002; for a file use datawatch_lab.open(path), "
+            "for a database lab = datawatch_lab.open(); lab.connect(url).",
         )
     given = parse_qs(parts.query).get("token", [None])[0]
     return Lab(handle.connect(f"{parts.scheme}://{parts.netloc}", token or given))

@@ -106,6 +106,40 @@ class Watched:
             self._card.start()
 
 
+def connect_source(
+    workspace: Workspace,
+    url: str,
+    *,
+    name: str = "",
+    include: str | Sequence[str] = (),
+    exclude: str | Sequence[str] = (),
+    snapshot: bool = True,
+) -> Watched:
+    """Watch a database.
+
+    Args:
+        workspace: that watches it.
+        url: its address, with the password or a reference to the environment in its place.
+        name: of the source; by default made of host and database.
+        include: pattern or patterns of tables such as ``public.*``; none for all.
+        exclude: the same; it wins.
+        snapshot: copy the rows that are there first.
+
+    Raises:
+        InputError: the address cannot be read.
+        SourceError: its server cannot be reached, or lacks something; says how to fix it.
+    """
+    asked = watching.complete_address(url) if workspace.is_remote else url
+    state = workspace.watch(
+        asked,
+        name=name,
+        include=[include] if isinstance(include, str) else list(include),
+        exclude=[exclude] if isinstance(exclude, str) else list(exclude),
+        snapshot=snapshot,
+    )
+    return Watched(workspace, state, url)
+
+
 class Card:
     """Draws a state anew in its place, in a thread, until it is over or nobody asked for long.
 

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.timeout(900)
 
 COUNTS = ("received", "applied", "duplicate", "late", "quarantined")
 EVENTS = 100_000
-KILLS = 10
+KILLS = 4  # `test_kill` makes twenty more and compares every metric
 HARD = plant.Options(
     events=EVENTS,
     span=timedelta(hours=10),
@@ -143,7 +143,7 @@ def test_metrics_of_the_present_equal_the_oracle_in_every_bucket(ingested: Inges
     assert not wrong, f"{len(wrong)} differences, e.g. {wrong[:5]}"
 
 
-def test_ten_kills_leave_the_same_live_tables(ingested: Ingested, tmp_path: Path) -> None:
+def test_kills_leave_the_same_live_tables(ingested: Ingested, tmp_path: Path) -> None:
     """Killed with -9 at random moments and started again until it is through."""
     chance, kills, runs = random.Random(10), 0, 0
     while kills < KILLS:
