@@ -4,7 +4,7 @@ SHELL := /bin/sh
 MAKEFLAGS += --no-print-directory
 BIN := .venv/bin
 
-.PHONY: help demo deps dev test check format docs screenshots constraints bench bench-compare docker-up docker-logs docker-down clean
+.PHONY: help demo deps dev test check format docs screenshots bench bench-compare constraints docker-up docker-logs docker-down clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -21,6 +21,7 @@ dev: deps ## serve ./datawatch.duckdb on this machine
 
 test: deps ## run all tests and doctests; names what was skipped and why
 	@$(BIN)/python tools/chromium.py --install
+	@tools/services.sh
 	@$(BIN)/python -m pytest
 
 check: deps ## lint, formatting, types, import rule

@@ -115,8 +115,9 @@ def _first_state(number: int) -> Row:
 class Maker:
     """Makes the lines of one file and keeps the truth about them."""
 
-    def __init__(self, mix: Mix) -> None:
+    def __init__(self, mix: Mix, start: datetime = START) -> None:
         self.mix = mix
+        self._start = start
         self.truth = Truth()
         self._random = random.Random(mix.seed)
         self._row = ROWS[mix.kind]
@@ -137,7 +138,7 @@ class Maker:
         step = timedelta(seconds=1) / mix.per_second
         for number in range(first, first + count):
             table = self.tables[int(draw() * len(self.tables))]
-            stamp = (START + step * number).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+            stamp = (self._start + step * number).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
             yield self._event(number, table, stamp, draw()).encode() + b"\n"
         counted = {table: len(rows) for table, rows in self._rows.items()}
         self.truth.rows = counted if self._changes else dict(self.truth.inserts)

@@ -188,6 +188,8 @@ def _wait(command: Sequence[str], given: str, limit: float) -> None:
         with suppress(ProcessLookupError):
             os.killpg(child.pid, signal.SIGKILL)
         child.communicate()
+    if child.returncode < 0:
+        raise UnmeasurableError(f"it was ended by {signal.Signals(-child.returncode).name}")
     if child.returncode:
         last = next((line for line in reversed(words.splitlines()) if line.strip()), "no word")
         raise UnmeasurableError(f"it failed: {last.strip()[:300]}")

@@ -94,6 +94,5 @@ SCENARIO = Scenario(
     subject=subject,
     against="the same ingest into a table without a key, as the share is worked out",
     scaled=_scaled,
-    runs=3,
     seconds=3_600,
 )

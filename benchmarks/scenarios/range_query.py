@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.events import START
+from benchmarks.events import START, Maker, Mix
 from benchmarks.loopback import percentile, summary
 from benchmarks.meters import Meter, peak_bytes, workspace_bytes
 from benchmarks.model import Context, Figure, Sample, Scenario
@@ -130,7 +130,7 @@ ORDER BY time_bucket($2, s.bucket), s.level, series.id, s.bucket"""
 
 
 class Writes(threading.Thread):
-    """Posts events of all tables at a fixed rate until `stop`.
+    """Stores events of a shop, and some of the tables that are asked about, at a fixed rate.
 
     Attributes:
         sent: events stored so far.
@@ -143,17 +143,13 @@ class Writes(threading.Thread):
         self._over = threading.Event()
 
     def run(self) -> None:
-        """Post."""
-        start, turn = time.perf_counter(), 0
+        """Store."""
+        shop = Maker(Mix(per_second=WRITES_A_SECOND, seed=8), start=self._at)
+        start, turn, each = time.perf_counter(), 0, WRITES_A_SECOND // 4
         while not self._over.is_set():
-            each = WRITES_A_SECOND // 4 // self._tables
-            first = 1_000 + turn * each
-            lines = [
-                line
-                for table in range(self._tables)
-                for line in _events(table, first, each, self._at)
-            ]
-            self.sent += self._lab.post(b"\n".join(lines)).applied
+            asked = _events(turn % self._tables, 1_000 + turn * 250, 2, self._at)
+            lines = [*asked, *shop.lines(each - 2, first=1 + turn * each)]
+            self.sent += self._lab.post(b"\n".join(lines)).received
             turn += 1
             self._over.wait(max(start + turn / 4 - time.perf_counter(), 0.0))
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 Verb = TypeVar("Verb", bound=Callable[..., Any])
 
-_PAUSE_SECONDS = 0.2
+_PAUSE_SECONDS = 0.5
 
 
 _HELP = """Define, change, show and drop metrics of your own.

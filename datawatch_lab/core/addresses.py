@@ -8,7 +8,9 @@ from urllib.parse import quote
 
 from datawatch_lab.core.errors import ConfigError
 
-_VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
+REFERENCE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
+"""A reference to the environment: ``${NAME}`` or ``${NAME:-default}``."""
+
 _USER = re.compile(r"(://[^/@\s:]*):([^/\s]*)@")
 _QUERY = re.compile(r"([?&])((?:ssl)?password)=([^&\s]*)(&?)")
 _WORD = re.compile(r"\b((?:ssl)?password)\s*=\s*('(?:[^'\\]|\\.)*'|[^\s&]+)\s*")
@@ -39,7 +41,7 @@ def expand(url: str, environment: Mapping[str, str]) -> str:
             return quote(value, safe="")
         return value
 
-    return _VARIABLE.sub(value_of, url)
+    return REFERENCE.sub(value_of, url)
 
 
 def without_password(url: str) -> str:
@@ -65,4 +67,4 @@ def _without_parameter(found: re.Match[str]) -> str:
 
 
 def _is_reference(text: str) -> bool:
-    return _VARIABLE.fullmatch(text) is not None and ":-" not in text
+    return REFERENCE.fullmatch(text) is not None and ":-" not in text

@@ -19,6 +19,7 @@ from datawatch_lab.core.batches import (
     RowFrame,
     TableBatch,
 )
+from datawatch_lab.core.durations import format_duration
 from datawatch_lab.core.settings import Settings
 from datawatch_lab.core.storage import (
     LEDGER_SCHEMA,
@@ -48,6 +49,7 @@ _MARKS = (Op.BEGIN.value, Op.COMMIT.value)
 _ROW_OPS = ("c", "u", "d", "r", "t")
 _CHANGE = ("seq", "op", "ts", "received", "ordinal", "sub")
 _NO_TABLE = 0
+_ISO = "%Y-%m-%dT%H:%M:%SZ"
 
 
 @dataclass(frozen=True)
@@ -120,7 +122,7 @@ def make_plan(
     applied = (pl.col("outcome") == APPLIED).cast(pl.Int64)
     events = events.with_columns((applied.cum_sum() + last_seq).alias("seq"))
     moved = new_watermarks(events, marks)
-    quarantine = pl.concat([_aside(events), _malformed(bad)])
+    quarantine = pl.concat([_aside(events, settings), _malformed(bad)])
     outcomes = _outcomes(events, bad, len(submissions))
     commit = Commit(
         log=_log(events),
@@ -263,12 +265,19 @@ def _log(events: pl.DataFrame) -> pa.Table:
     return _cast(events.filter(pl.col("outcome") == APPLIED), LOG_SCHEMA)
 
 
-def _aside(events: pl.DataFrame) -> pl.DataFrame:
+def _aside(events: pl.DataFrame, settings: Settings) -> pl.DataFrame:
     """Late and future events as quarantine rows."""
     aside = events.filter(pl.col("outcome").is_in([LATE, FUTURE]))
     raws = [rebuild_event(row) for row in aside.iter_rows(named=True)]
-    ahead = pl.format("from the future: its time {} is ahead of the clock at {}.", "ts", "received")
-    behind = pl.format("too late: its time {} is beyond the allowed lateness of its source.", "ts")
+    at, now = (pl.col(name).dt.strftime(_ISO) for name in ("ts", "received"))
+    ahead = pl.format("from the future: its time {} is ahead of the clock at {}.", at, now)
+    lateness = format_duration(settings.allowed_lateness)
+    behind = pl.format(
+        "too late: its time {} is more than {} (allowed_lateness) behind the newest event of its "
+        "table and source.",
+        at,
+        pl.lit(lateness),
+    )
     return aside.select(
         "source",
         pl.col("name").alias("table"),

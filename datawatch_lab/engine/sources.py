@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from datawatch_lab.core.addresses import REFERENCE
 from datawatch_lab.core.clock import Clock
 from datawatch_lab.core.errors import InputError, SourceError
 from datawatch_lab.core.sources import Source
@@ -20,6 +21,8 @@ UNKNOWN_SLOT = "datawatch"
 """Stands for the slot of a database that is not watched yet."""
 
 _RELEASE_SECONDS = 10.0
+
+_FILLING = "reference"
 
 _ADVICE = frozenset({"replica identity", "idle slot", "encoding"})
 """Checks that do not stand in the way of watching."""
@@ -101,15 +104,15 @@ def check_scheme(url: str) -> None:
         )
 
 
-def clean(url: str, text: str) -> str:
-    """A text without what is secret in the address.
-
-    Raises:
-        InputError: the address cannot be read.
-    """
+def holds_password(kept: str) -> bool:
+    """Whether libpq would find a password in an address, references to the environment aside."""
     from datawatch_lab.ingest.sources.postgres.address import Address
 
-    return Address.parse(url).clean(text)
+    filled = REFERENCE.sub(_FILLING, kept)
+    if filled == _FILLING:
+        return False
+    hidden = Address.parse(filled).hidden
+    return any(hidden.get(name, _FILLING) != _FILLING for name in ("password", "sslpassword"))
 
 
 def diagnose(

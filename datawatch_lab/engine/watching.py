@@ -144,7 +144,7 @@ class Watching:
     def _define(self, settings: WatchSettings, url: str, *, configured: bool) -> Watch:
         """What is to be kept; an old one of that name keeps its slot."""
         kept = without_password(settings.url)
-        if sources.clean(url, kept) != kept:
+        if sources.holds_password(kept):
             raise InputError(
                 "the password in the address cannot be told from the rest of it.",
                 hint="Write it as postgresql://user:password@host/database, or use ${NAME}.",

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from datawatch_lab.core.durations import format_duration
 from datawatch_lab.core.errors import InputError
 from datawatch_lab.core.values import LEVEL_SECONDS, LevelName
 
@@ -70,7 +71,9 @@ class Kept:
             finest = self.finest(start, sketch=False)
             below = "steps below a minute are" if level == "1s" else f"the level {level} is"
             steps = (
-                "of whole minutes" if finest == timedelta(minutes=1) else f"of at least {finest}"
+                "of whole minutes"
+                if finest == timedelta(minutes=1)
+                else f"of at least {format_duration(finest)}"
             )
             raise InputError(
                 f"{below} kept from {since:%Y-%m-%dT%H:%M:%SZ} on; "

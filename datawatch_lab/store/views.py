@@ -12,7 +12,7 @@ from datawatch_lab.store.sql import quote_identifier, quote_text
 
 _RESERVED = frozenset({"log"})
 _META = ("seq", "event_id", "op", "ts", "received", "source", "position", "txid", "tx_order")
-_META_NAMES = frozenset(f"_{name}" for name in (*_META, "before"))
+_META_NAMES = frozenset(f"_{name}" for name in (*_META, "before", "ddl"))
 # A type that a value does not fit gives null there: the digits stay in the log's own text.
 _CASTS = {"integer": "HUGEINT", "number": "DOUBLE", "boolean": "BOOLEAN"}
 
@@ -110,7 +110,8 @@ def view_sql(table: TableInfo, name: str) -> str:
     """The statement that makes the view of one table.
 
     Columns: ``_seq, _event_id, _op, _ts, _received, _source, _position, _txid, _tx_order``, the
-    fields of the new row image, ``_before`` (JSON text of the old one). Times are UTC.
+    fields of the new row image, ``_before`` (JSON text of the old one), ``_ddl`` (JSON text of a
+    change of the table itself: ``ddl_type``, ``ddl_command``, columns). Times are UTC.
     """
     columns = [f"{name} AS _{name}" for name in _META]
     taken = set(_META_NAMES)
@@ -119,6 +120,7 @@ def view_sql(table: TableInfo, name: str) -> str:
         taken.add(shown.casefold())
         columns.append(f"{column_value(column)} AS {quote_identifier(shown)}")
     columns.append('"before" AS _before')
+    columns.append("CASE WHEN op = 'ddl' THEN extra END AS _ddl")
     return (
         f"CREATE OR REPLACE VIEW changes.{quote_identifier(name)} AS SELECT "
         + ",\n    ".join(columns)

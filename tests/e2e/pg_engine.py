@@ -16,6 +16,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -117,7 +118,7 @@ def _commit(death: Death) -> None:
             return whole(self, given)
         return int(death.around(lambda: whole(self, given)))
 
-    DuckStore.commit = commit  # type: ignore[method-assign]
+    DuckStore.commit = commit  # type: ignore[assignment,method-assign]
 
 
 def _feedback(death: Death) -> None:
@@ -144,8 +145,10 @@ def watch(given: Options) -> None:
     faulthandler.register(signal.SIGUSR1)
     if given.get("kill"):
         arm(Death(**given["kill"]))
-    sizes = {"batch_rows": 800, "copy_bytes": 60_000} if given.get("small") else {}
-    source = PostgresSource(given["url"], PostgresOptions(follow=given["follow"], **sizes))
+    options = PostgresOptions(follow=given["follow"])
+    if given.get("small"):
+        options = replace(options, batch_rows=800, copy_bytes=60_000)
+    source = PostgresSource(given["url"], options)
     signal.signal(signal.SIGTERM, lambda *_: source.stop())
     with open_workspace(given["workspace"]) as workspace:
         ingest_source(workspace, source)

@@ -51,11 +51,19 @@ class Watched:
 
     def start(self, *, follow: bool, kill: dict[str, Any] | None = None) -> subprocess.Popen[str]:
         """Start a process that watches the shop."""
-        given = {"url": self.url, "workspace": str(self.workspace), "follow": follow,
-                 "kill": kill, "small": follow}
+        given = {
+            "url": self.url,
+            "workspace": str(self.workspace),
+            "follow": follow,
+            "kill": kill,
+            "small": follow,
+        }
         return subprocess.Popen(
             [sys.executable, "-m", "tests.e2e.pg_engine", json.dumps(given)],
-            cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+            cwd=ROOT,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
         )
 
     def finish(self, process: subprocess.Popen[str], wanted: int) -> None:
@@ -86,8 +94,7 @@ class Watched:
         self.server.restart("kill")
         self.server_kills += 1
         pg_shop.wait(self._streams, PATIENCE, "the engine does not come back")
-        before = load.transactions
-        pg_shop.wait(lambda: load.transactions > before + 20, PATIENCE, "nobody writes")
+        load.go_on(20)
         process.send_signal(signal.SIGTERM)
         self.finish(process, 0)
 
@@ -134,7 +141,7 @@ def campaign(server: Server, folder: Path, *, seed: int, crashes: int) -> Counte
     streaming = draw.sample(SECTIONS[2:], 3)
     with pg_shop.shop(server, f"shop_{seed}") as url:
         watched = Watched(server, url, folder)
-        with pg_shop.Load(url, seed=seed, pause=0.15, bulk=0.01) as load:
+        with pg_shop.Load(url, seed=seed, pause=0.25, bulk=0.01) as load:
             for section in ("snapshot", *SECTIONS[:2], *streaming):
                 passing = draw.randint(1, LONGEST_PASSING[section])
                 watched.kill_engine(section, passing, draw.randrange(2**32))

@@ -52,6 +52,9 @@ def rows(engine: Engine, table: str = "orders") -> int:
     return engine.store.live_count(engine.table(table))
 
 
+WRONG = "wrong-secret"
+
+
 class Told:
     """A source of empty batches that remembers what it hears."""
 
@@ -149,9 +152,7 @@ def test_a_restart_goes_on_with_the_same_slot(
 def test_without_a_password_a_restart_says_what_to_do(
     database: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """No file of the workspace holds the password; the source is failed with the ways to give it,
-    and goes on when it is given.
-    """
+    """No file holds the password; the source fails with the ways to give it, and then goes on."""
     monkeypatch.delenv("PGPASSWORD", raising=False)
     monkeypatch.setenv("PGPASSFILE", str(tmp_path / "none"))
     path = tmp_path / "w.duckdb"
@@ -221,10 +222,10 @@ def test_a_wrong_password_is_told_at_once_and_nothing_is_kept(
     database: Shop, engine: Engine
 ) -> None:
     """The error has no password in it, and there is no source after it."""
-    url = database.server.url(database=database.name, password="wrong-secret")
+    url = database.server.url(database=database.name, password=WRONG)
     with pytest.raises(SourceError, match="password authentication failed") as caught:
         engine.watching.add(WatchSettings(url=url))
-    assert "wrong-secret" not in str(caught.value)
+    assert WRONG not in str(caught.value)
     assert engine.watching.states() == []
     assert database.slots() == []
 
@@ -234,8 +235,10 @@ def test_the_lag_is_a_metric_and_the_server_a_table(database: Shop, engine: Engi
     engine.watching.add(WatchSettings(url=database.url))
     eventually(lambda: "pg_lag_bytes" in engine.metrics())
     answer = engine.sql("SELECT source, database, connections, lag_bytes FROM live.postgres_server")
-    assert answer.rows[0][:2] == [database.source, database.name]
-    assert answer.rows[0][2] >= 1
+    first = answer.table.to_pylist()[0]
+    assert (first["source"], first["database"]) == (database.source, database.name)
+    assert first["connections"] >= 1
+    assert first["lag_bytes"] is not None
     metric = engine.metric("pg_lag_bytes")
     assert (metric.unit, metric.table) == ("B", "postgres_server")
 
@@ -258,6 +261,22 @@ def test_two_workspaces_share_no_slot(database: Shop, tmp_path: Path) -> None:
     finally:
         for each in engines:
             each.close()
+
+
+def test_a_common_password_is_no_obstacle(
+    database: Shop, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A password that is also the name of user and database is left out, and nothing else."""
+    monkeypatch.delenv("PGPASSWORD", raising=False)
+    database.query("DROP ROLE IF EXISTS shop; CREATE ROLE shop LOGIN SUPERUSER PASSWORD 'shop'")
+    url = database.server.url(
+        user="shop",
+        password="shop",  # noqa: S106 — that is the test
+        database=database.name,
+    )
+    made = engine.watching.add(WatchSettings(url=url))
+    assert made.url == url.replace(":shop@", "@")
+    eventually(lambda: streams(engine))
 
 
 def test_only_databases_that_can_be_watched_are(engine: Engine) -> None:

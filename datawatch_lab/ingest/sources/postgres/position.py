@@ -41,6 +41,7 @@ class Position:
             "partial": [list(name) for name in sorted(self.partial)],
             "since": [[*name, lsn_text(lsn)] for name, lsn in memory.since.items()],
             "told": [list(name) for name in sorted(memory.told)],
+            "stale": [list(name) for name in sorted(memory.stale)],
             "tables": {str(oid): to_plain(each) for oid, each in memory.relations.items()},
         }
 
@@ -57,6 +58,7 @@ class Position:
                 relations={int(oid): from_plain(oid, each) for oid, each in held["tables"].items()},
                 since={(str(s), str(t)): lsn_number(at) for s, t, at in held["since"]},
                 told={(str(s), str(t)) for s, t in held["told"]},
+                stale={(str(s), str(t)) for s, t in held.get("stale", ())},
                 complete=bool(held["complete"]),
             )
             return cls(

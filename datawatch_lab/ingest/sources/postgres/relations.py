@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,9 @@ from datawatch_lab.ingest.sources.postgres.pgoutput import Attribute, Relation
 
 TableName = tuple[str, str]
 """Schema and table."""
+
+Columns = list[dict[str, str]]
+"""``name`` and ``type`` of a table's columns, types as they stand in a definition."""
 
 Spell = Callable[[Attribute], str]
 """A column's type as it stands in a definition."""
@@ -70,6 +74,52 @@ def _renamed(old: Relation, new: Relation) -> Iterator[tuple[str, str]]:
 
 def _type(column: Attribute) -> tuple[int, int]:
     return column.type, column.modifier
+
+
+def is_silent(
+    old: Columns, new: Columns, command: str, filled: Callable[[list[str]], bool]
+) -> bool:
+    """Whether a change of columns altered rows that no message tells of.
+
+    A column that takes the place of another may be that one under a new name. Widening keeps every
+    value, unless the command says how to make new ones.
+
+    Args:
+        old: columns before.
+        new: columns after.
+        command: that did it, as far as it is known.
+        filled: whether any of some new columns had a value for the rows that were there.
+    """
+    before = {column["name"]: column["type"] for column in old}
+    after = {column["name"]: column["type"] for column in new}
+    added = [name for name in after if name not in before]
+    if added and before.keys() - after.keys():
+        return True
+    retyped = [(before[n], t) for n, t in after.items() if n in before and before[n] != t]
+    if not all(widens(was, now) for was, now in retyped):
+        return True
+    return bool(retyped and " using " in f" {command.lower()} ") or (bool(added) and filled(added))
+
+
+_WHOLE = ("smallint", "integer", "bigint")
+_NUMERIC = re.compile(r"numeric\((\d+),(\d+)\)")
+_TEXTS = ("text", "character varying")
+
+
+def widens(was: str, now: str) -> bool:
+    """Whether every value of a type is the same value in another.
+
+    >>> widens("integer", "bigint"), widens("bigint", "integer")
+    (True, False)
+    >>> widens("numeric(10,2)", "numeric(12,4)"), widens("character varying(20)", "text")
+    (True, True)
+    """
+    if was in _WHOLE:
+        return now == "numeric" or (now in _WHOLE and _WHOLE.index(now) > _WHOLE.index(was))
+    if found := _NUMERIC.fullmatch(was):
+        wider = _NUMERIC.fullmatch(now)
+        return now == "numeric" or bool(wider and int(wider[2]) >= int(found[2]))
+    return was.startswith(_TEXTS) and now.startswith(_TEXTS) and not was.endswith("]")
 
 
 def command(old: Relation | None, new: Relation, changes: list[ColumnChange], spell: Spell) -> str:

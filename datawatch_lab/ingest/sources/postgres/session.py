@@ -9,6 +9,7 @@ from datawatch_lab.ingest.sources.postgres import driver
 from datawatch_lab.ingest.sources.postgres.address import Address
 from datawatch_lab.ingest.sources.postgres.catalogue import Catalogue
 from datawatch_lab.ingest.sources.postgres.pgoutput import Relation
+from datawatch_lab.ingest.sources.postgres.relations import TableName
 from datawatch_lab.ingest.sources.postgres.types import PgType, TypeRow, Types
 
 Answer = TypeVar("Answer")
@@ -52,6 +53,10 @@ class Session:
     def key(self, relation: Relation) -> tuple[str, ...]:
         """See `decode.Lookup`."""
         return self._ask(lambda catalogue: catalogue.key(relation))
+
+    def filled(self, name: TableName, columns: Sequence[str]) -> bool:
+        """See `decode.Lookup`."""
+        return self._ask(lambda catalogue: catalogue.filled(name, columns))
 
     def partition(self, relation: Relation) -> bool:
         """See `decode.Lookup`."""

@@ -93,6 +93,19 @@ def reading(address: Address, at: Point) -> Iterator[Any]:
         connection.close()
 
 
+def first_behind(payloads: Sequence[bytes], lsn: int) -> int:
+    """Which message begins the first transaction that was committed at ``lsn`` or later.
+
+    Its place, or the number of messages when there is none.
+    """
+    begins = (
+        at
+        for at, payload in enumerate(payloads)
+        if payload[:1] == b"B" and int.from_bytes(payload[1:9], "big") >= lsn
+    )
+    return next(begins, len(payloads))
+
+
 def refuse_unreadable(catalogue: Catalogue, tables: Sequence[Published]) -> None:
     """Say which tables cannot be copied, before anything is.
 

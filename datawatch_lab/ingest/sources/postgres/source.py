@@ -7,7 +7,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import replace
 from typing import Any
 
 from datawatch_lab.core.batches import (
@@ -22,11 +22,11 @@ from datawatch_lab.core.errors import InputError, SourceError
 from datawatch_lab.ingest.sources.postgres import driver, publication, slots, snapshot
 from datawatch_lab.ingest.sources.postgres.address import Address
 from datawatch_lab.ingest.sources.postgres.catalogue import Catalogue, Published
-from datawatch_lab.ingest.sources.postgres.decode import Decoder, Wanted
+from datawatch_lab.ingest.sources.postgres.decode import Decoder, Memory, Wanted
+from datawatch_lab.ingest.sources.postgres.options import CopyProgress, PostgresOptions
 from datawatch_lab.ingest.sources.postgres.pgoutput import ProtocolError, Relation
 from datawatch_lab.ingest.sources.postgres.position import Position, lsn_of
 from datawatch_lab.ingest.sources.postgres.relations import TableName
-from datawatch_lab.ingest.sources.postgres.selection import Selection
 from datawatch_lab.ingest.sources.postgres.session import Session
 from datawatch_lab.ingest.sources.postgres.stream import Stream
 
@@ -37,58 +37,7 @@ _BACK_OFF = (0.25, 30.0)  # seconds: first and longest
 _SLOT_BUSY = 30.0  # seconds after which a slot that another reader has is an error
 _LINGER = 0.1  # seconds between takes, so that single rows come in company
 _TAKE = 0.25
-
-
-@dataclass(frozen=True)
-class CopyProgress:
-    """How far the snapshot is.
-
-    Attributes:
-        table: the one that is copied, ``schema.table``.
-        rows: copied of it so far.
-        expected: about how many it has.
-        estimated: whether that is a guess from its size.
-        tables_done, tables: of all.
-        all_rows, all_expected: the same as ``rows`` and ``expected``, of all tables.
-    """
-
-    table: str
-    rows: int
-    expected: int
-    estimated: bool
-    tables_done: int
-    tables: int
-    all_rows: int
-    all_expected: int
-
-
-@dataclass(frozen=True)
-class PostgresOptions:
-    """How a database is read.
-
-    Attributes:
-        name: of the source; by default from host, port and database, never from user or password.
-        slot: replication slot; one per reader of a database.
-        publication: made unless it is there; see `publication`.
-        selection: the tables and columns wanted.
-        snapshot: give the rows that are there first; without, changes only.
-        event_trigger: where the role is a superuser, let the database tell of DDL itself.
-        follow: go on until stopped; without, end at what was written when the stream began.
-        batch_rows: messages that make a batch at most.
-        copy_bytes: about how much of a snapshot makes a batch.
-        buffer_bytes: about how much of the stream waits in memory at most.
-    """
-
-    name: str | None = None
-    slot: str = "datawatch"
-    publication: str = "datawatch"
-    selection: Selection = field(default_factory=Selection)
-    snapshot: bool = True
-    event_trigger: bool = True
-    follow: bool = True
-    batch_rows: int = 50_000
-    copy_bytes: int = 4 * 1024 * 1024
-    buffer_bytes: int = 32 * 1024 * 1024
+_RENEW_AGAIN = 30.0  # seconds
 
 
 class PostgresSource:
@@ -126,6 +75,7 @@ class PostgresSource:
         """Why it is connecting again now; None while all is well."""
         self._halt = threading.Event()
         self._stream: Stream | None = None
+        self._cut = False  # part of a transaction was given, and its end not yet
         self._stored = 0
         self._given = 0
         self.session = Session(self.address)
@@ -284,7 +234,7 @@ class PostgresSource:
             expected = [catalogue.estimate(each.table) for each in missing]
             before = 0
             for done, published in enumerate(missing):
-                table = self._source(catalogue, published, position)
+                table = self._source(catalogue, published, position.memory)
                 if not self.options.snapshot:
                     position.memory.since[published.table.name] = at.lsn
                     continue
@@ -300,11 +250,13 @@ class PostgresSource:
                 expected[done] = (count, True)
 
     def _source(
-        self, catalogue: Catalogue, published: Published, position: Position
+        self, catalogue: Catalogue, published: Published, memory: Memory | None = None
     ) -> snapshot.Source:
+        """The table as it is now; ``memory`` learns of it where it knows nothing yet."""
         table, selection = published.table, self.options.selection
         whole = catalogue.relation(table, published.columns)
-        position.memory.relations[table.oid] = whole
+        if memory is not None:
+            memory.relations[table.oid] = whole
         key = self._key(catalogue, whole)
         kept = tuple(
             c
@@ -327,11 +279,20 @@ class PostgresSource:
         self, connection: Any, table: snapshot.Source, at: snapshot.Point, position: Position
     ) -> Iterator[DecodedBatch]:
         name = table.published.table.name
-        origin = f"postgresql:{position.system}"
-        declared = {name: snapshot.declared(table)}
         if name in position.partial and table.key:
-            yield self._batch(position, snapshot.emptied(table, at, origin), backfill=True)
+            empty = snapshot.emptied(table, at, f"postgresql:{position.system}")
+            yield self._batch(position, empty, backfill=True)
         position.partial.add(name)
+        yield from self._rows(connection, table, at, position)
+        position.partial.discard(name)
+        position.memory.since[name] = at.lsn
+        yield self._batch(position, declared={name: snapshot.declared(table)}, backfill=True)
+
+    def _rows(
+        self, connection: Any, table: snapshot.Source, at: snapshot.Point, position: Position
+    ) -> Iterator[DecodedBatch]:
+        name = table.published.table.name
+        origin, declared = f"postgresql:{position.system}", {name: snapshot.declared(table)}
         rows = 0
         for part in snapshot.chunks(connection, table.statement(), self.options.copy_bytes):
             events, images = snapshot.events_of(part, table, at, origin, rows)
@@ -339,9 +300,6 @@ class PostgresSource:
             yield self._batch(
                 position, events, {name: images}, declared, size=len(part), backfill=True
             )
-        position.partial.discard(name)
-        position.memory.since[name] = at.lsn
-        yield self._batch(position, declared=declared, backfill=True)
 
     def _tell(
         self,
@@ -391,24 +349,93 @@ class PostgresSource:
     def _take(
         self, stream: Stream, decoder: Decoder, position: Position, target: int | None
     ) -> Iterator[DecodedBatch]:
-        cut = False  # part of a transaction was given, and its end not yet
+        self._cut, renew_at = False, 0.0
         while not self._halt.is_set():
             began = time.monotonic()
+            if position.memory.stale and began >= renew_at:
+                renew_at = began + _RENEW_AGAIN
+                yield from self._renew(stream, decoder, position)
             payloads, reached = stream.take(_TAKE, self.options.batch_rows)
-            for piece in decoder.feed(payloads):
-                if piece.end is not None:
-                    position.lsn, position.memory = piece.end, decoder.settled
-                if piece.events.num_rows or (cut and piece.end is not None):
-                    cut = decoder.in_transaction
-                    yield self._batch(
-                        position, piece.events, piece.rows, piece.declared, size=piece.size
-                    )
+            yield from self._decoded(payloads, decoder, position)
             if self._stored >= self._given:
                 stream.confirm(max(reached, position.lsn))
-            if target is not None and max(position.lsn, reached) >= target:
+            waits = position.memory.stale and time.monotonic() >= renew_at
+            if target is not None and max(position.lsn, reached) >= target and not waits:
                 return
             if payloads:
                 self._halt.wait(max(0.0, _LINGER - (time.monotonic() - began)))
+
+    def _decoded(
+        self, payloads: Sequence[bytes], decoder: Decoder, position: Position
+    ) -> Iterator[DecodedBatch]:
+        for piece in decoder.feed(payloads):
+            if piece.end is not None:
+                position.lsn, position.memory = piece.end, decoder.settled
+            if piece.events.num_rows or (self._cut and piece.end is not None):
+                self._cut = decoder.in_transaction
+                yield self._batch(
+                    position, piece.events, piece.rows, piece.declared, size=piece.size
+                )
+
+    # ------------------------------------------------------------------ rows that DDL altered
+
+    def _renew(
+        self, stream: Stream, decoder: Decoder, position: Position
+    ) -> Iterator[DecodedBatch]:
+        """Give the rows of stale tables again, in their place in the stream.
+
+        What was committed before they are read is given first, what comes later after them. When
+        it cannot be done, a warning says why, and it is tried again later.
+        """
+        stale = set(position.memory.stale)
+        try:
+            catalogue = self.session.open()
+            tables = [
+                each
+                for each in catalogue.published(self._publications.names, self.options.selection)
+                if each.table.name in stale and each.table.readable
+            ]
+            if tables and self.options.snapshot:
+                yield from self._read_again(tables, stream, decoder, position)
+        except driver.psycopg2().Error as error:
+            if driver.is_lost(error):
+                raise
+            log.warning("%s Rows that DDL altered are read later.", self._told(error))
+            return
+        if not self._halt.is_set():
+            for memory in (position.memory, decoder.settled, decoder.memory):
+                memory.stale -= stale
+            yield self._batch(position)
+
+    def _read_again(
+        self, tables: Sequence[Published], stream: Stream, decoder: Decoder, position: Position
+    ) -> Iterator[DecodedBatch]:
+        here = self.session.catalogue
+        with (
+            slots.point(self.address, here, position.slot, temporary=True) as at,
+            slots.reading(self.address, at) as connection,
+        ):
+            yield from self._up_to(at.lsn, stream, decoder, position)
+            point = replace(at, at=here.now())
+            for published in tables:
+                table = self._source(Catalogue(connection), published)
+                for batch in self._rows(connection, table, point, position) if table.key else ():
+                    if self._halt.is_set():
+                        return
+                    yield batch
+
+    def _up_to(
+        self, lsn: int, stream: Stream, decoder: Decoder, position: Position
+    ) -> Iterator[DecodedBatch]:
+        """Give what was committed before an LSN; the rest stays in the stream."""
+        while not self._halt.is_set():
+            payloads, reached = stream.take(_TAKE, self.options.batch_rows)
+            end = slots.first_behind(payloads, lsn)
+            stream.put_back(payloads[end:])
+            if end:
+                yield from self._decoded(payloads[:end], decoder, position)
+            if end < len(payloads) or max(position.lsn, reached) >= lsn:
+                return
 
     def _batch(
         self,

@@ -85,6 +85,12 @@ class Stream:
             self._changed.notify_all()
             return taken, 0
 
+    def put_back(self, payloads: Sequence[bytes]) -> None:
+        """Messages that were taken too early come first again."""
+        with self._changed:
+            self._waiting[:0] = payloads
+            self._bytes += sum(map(len, payloads))
+
     def confirm(self, lsn: int) -> None:
         """Let the server forget what is before ``lsn``; safe from any thread."""
         with self._changed:

@@ -1,0 +1,110 @@
+"""Addresses: references to the environment filled in, passwords left out."""
+
+from __future__ import annotations
+
+import string
+from urllib.parse import quote
+
+import psycopg2.extensions  # type: ignore[import-untyped]
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from datawatch_lab.core.addresses import expand, without_password
+from datawatch_lab.core.config_sources import read_sources
+from datawatch_lab.core.errors import ConfigError
+from datawatch_lab.engine.sources import holds_password
+
+SECRETS = st.text(st.characters(codec="ascii", exclude_characters="\0"), min_size=1)
+NAMES = st.text(string.ascii_lowercase, min_size=1, max_size=8)
+
+
+@given(secret=SECRETS, user=NAMES, base=NAMES)
+def test_no_password_of_a_url_is_kept(secret: str, user: str, base: str) -> None:
+    """Whatever it is, in either place of a URL: libpq finds none in what is left, and all else."""
+    written = quote(secret, safe="")
+    for url in (
+        f"postgresql://{user}:{written}@db.example:5433/{base}?sslmode=require",
+        f"postgresql://{user}@db.example:5433/{base}?password={written}&sslmode=require",
+        f"postgresql://{user}@db.example:5433/{base}?sslmode=require&password={written}",
+    ):
+        kept = without_password(url)
+        found = psycopg2.extensions.parse_dsn(kept)
+        whole = psycopg2.extensions.parse_dsn(url)
+        assert whole.pop("password") == secret
+        assert found == whole
+        assert not holds_password(kept)
+        assert holds_password(url)
+
+
+@given(secret=SECRETS.filter(lambda text: "\\" not in text and "'" not in text))
+def test_no_password_of_a_list_of_words_is_kept(secret: str) -> None:
+    """The same for libpq's ``host=… dbname=…``."""
+    kept = without_password(f"host=db user=ada password='{secret}' dbname=shop")
+    assert psycopg2.extensions.parse_dsn(kept) == {"host": "db", "user": "ada", "dbname": "shop"}
+
+
+@given(secret=SECRETS)
+def test_a_variable_may_hold_any_password(secret: str) -> None:
+    """In the place of the password its value is encoded, so it arrives as it is."""
+    url = expand("postgresql://ada:${PW}@db/shop", {"PW": secret})
+    assert psycopg2.extensions.parse_dsn(url)["password"] == secret
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://ada:${PW}@db/shop",
+        "postgresql://ada@db/shop?password=${PW}",
+        "${DATABASE_URL}",
+        "host=db password=${PW} user=ada",
+    ],
+)
+def test_references_are_kept(url: str) -> None:
+    """An address that names the environment is kept as it is, and holds no password."""
+    assert without_password(url) == url
+    assert not holds_password(url)
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["postgresql://ada:${PW:-secret}@db/shop", "${DATABASE_URL:-postgresql://ada:secret@db/shop}"],
+)
+def test_a_default_that_is_a_password_is_left_out(url: str) -> None:
+    """A default stands in the text, so it is no safer than a password."""
+    assert "secret" not in without_password(url)
+
+
+def test_a_missing_variable_is_named() -> None:
+    """The error says which, and how to set it; a default is used."""
+    assert expand("${A:-postgresql://db/shop}", {}) == "postgresql://db/shop"
+    with pytest.raises(ConfigError, match=r"variable PW, which is not set.*export PW"):
+        expand("postgresql://ada:${PW}@db/shop", {})
+
+
+def test_the_section_sources_is_read() -> None:
+    """A list, or its JSON text; patterns may be one; references stay for later."""
+    (found,) = read_sources('[{"url": "postgresql://a:${PW}@db/x", "include": "public.*"}]')
+    assert (found.url, found.include) == ("postgresql://a:${PW}@db/x", ("public.*",))
+    assert (found.snapshot, found.name) == (True, "")
+    assert "${PW}" not in repr(found)
+
+
+@pytest.mark.parametrize(
+    ("given_", "words"),
+    [
+        ({"url": "x"}, "a list of databases"),
+        ("[", "must be JSON"),
+        ([{}], "entry 1 needs a url"),
+        (["postgresql://a:secret@db/x"], "entry 1 must hold a url"),
+        ([{"url": "postgresql://a:secret@db/x", "tables": []}], "entry 1 has no 'tables'"),
+        ([{"url": "postgresql://a:secret@db/x", "include": 3}], "entry 1.include must be a list"),
+        ([{"url": "x", "snapshot": "no"}], "snapshot is true or false"),
+        ([{"url": "x", "name": "a"}, {"url": "y", "name": "a"}], "two entries have the name 'a'"),
+    ],
+)
+def test_a_faulty_section_is_refused(given_: object, words: str) -> None:
+    """With the entry, the fault and the options, and without the address."""
+    with pytest.raises(ValueError, match=words) as caught:
+        read_sources(given_)
+    assert "secret" not in str(caught.value)
