@@ -78,7 +78,7 @@ def served(
     host: str,
     port: int,
     auth: bool,
-    sources: Sequence[WatchSettings] = (),
+    sources: Sequence[WatchSettings] | None = (),
 ) -> Iterator[Place]:
     """Serve a workspace of this process while a block runs, and tell others its address.
 
@@ -88,7 +88,8 @@ def served(
         host: to bind to.
         port: a free one; see `api.server.free_port`.
         auth: whether callers must show the token.
-        sources: databases of the configuration; those that the workspace watches go on anyway.
+        sources: databases of the configuration; those that the workspace watches go on too. None
+            leaves that to `resume`.
     """
     from datawatch_lab.api.auth import gate_for
     from datawatch_lab.api.routes import patterns
@@ -104,10 +105,23 @@ def served(
         address = address_of(host, port)
         if isinstance(workspace.caller, LocalCaller):
             workspace.caller.engine.publish(address)
-            workspace.caller.engine.watching.resume(sources)
+        if sources is not None:
+            resume(workspace, sources)
         yield Place(address, link_to(address, token))
     finally:
         server.stop()
+
+
+def resume(workspace: Workspace, sources: Sequence[WatchSettings] = ()) -> None:
+    """Go on with the databases that a workspace of this process watches.
+
+    Raises:
+        InputError: an address of the configuration cannot be read.
+    """
+    from datawatch_lab.service.callers import LocalCaller
+
+    if isinstance(workspace.caller, LocalCaller):
+        workspace.caller.engine.watching.resume(sources)
 
 
 def _server(

@@ -72,7 +72,7 @@ def _here(
     """Serve the workspace and watch in this process."""
     from datawatch_lab.api.server import free_port
     from datawatch_lab.cli.demo import has_desktop
-    from datawatch_lab.cli.serving import served
+    from datawatch_lab.cli.serving import resume, served
     from datawatch_lab.cli.watching import follow
     from datawatch_lab.core.config import load_config
 
@@ -80,10 +80,12 @@ def _here(
     chosen = free_port(_HOST, wanted, search=True)
     if wanted not in (0, chosen):
         say(f"Port {wanted} is taken; using {chosen}.")
-    watched = handle.watch(url, **_settings(how))
-    with served(handle, path, host=_HOST, port=chosen, auth=True) as place:
+    # The page first: loading its libraries and the copy would hold each other up.
+    with served(handle, path, host=_HOST, port=chosen, auth=True, sources=None) as place:
+        watched = handle.watch(url, **_settings(how))
         click.echo(f"DataWatch shows {watched.name} at {place.link}")
         sys.stdout.flush()
+        resume(handle)
         if has_desktop() and not how["no_browser"]:
             click.launch(place.link)
         follow(handle, watched.name, interruption)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
 from collections import Counter
@@ -217,14 +218,16 @@ def test_columns_that_change_under_load_are_followed(
 
 def _alter(server: Server, name: str, statement: str) -> None:
     """Run DDL as soon as the writers let it."""
-    server.query("SET lock_timeout = '20s'; " + statement, database=name)
+    with contextlib.closing(server.connect(name)) as connection, connection.cursor() as cursor:
+        cursor.execute("SET lock_timeout = '20s'")
+        cursor.execute(statement)
 
 
 def _commands(workspace: Workspace) -> list[str]:
     """The DDL commands of the log, in order."""
     found = []
     for table in workspace.tables():
-        query = f"SELECT _seq, _extra FROM changes.{table.name} WHERE _op = 'ddl'"
+        query = f"SELECT _seq, _ddl FROM changes.{table.name} WHERE _op = 'ddl'"
         for seq, extra in workspace.sql(query).rows:
             found.append((seq, json.loads(extra)["ddl_command"]))
     return [command for _, command in sorted(found)]

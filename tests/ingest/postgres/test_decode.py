@@ -20,6 +20,8 @@ from datawatch_lab.ingest.sources.postgres.pgoutput import (
     places,
 )
 from datawatch_lab.ingest.sources.postgres.position import Position
+from datawatch_lab.ingest.sources.postgres.relations import is_silent
+from datawatch_lab.ingest.sources.postgres.slots import first_behind
 from datawatch_lab.ingest.sources.postgres.types import TypeRow
 from tests.ingest.postgres import messages as wire
 
@@ -265,6 +267,44 @@ def test_changes_of_columns_are_told() -> None:
         {"change": "retyped", "name": "price", "type": "double precision", "was": "numeric"}
     ]
     assert events[-1]["table"] == "things"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "command", "silent"),
+    [
+        ({"a": "text"}, {"a": "text", "b": "text"}, "", False),
+        ({"a": "text"}, {"a": "text", "filled": "text"}, "", True),
+        ({"a": "text"}, {"b": "text"}, "", True),
+        ({"a": "text", "b": "text"}, {"a": "text"}, "", False),
+        ({"a": "integer"}, {"a": "bigint"}, "", False),
+        ({"a": "integer"}, {"a": "bigint"}, "ALTER t ALTER a TYPE bigint USING a * 2", True),
+        ({"a": "bigint"}, {"a": "integer"}, "", True),
+        ({"a": "numeric(10,2)"}, {"a": "numeric(12,1)"}, "", True),
+        ({"a": "numeric(10,2)"}, {"a": "numeric"}, "", False),
+        ({"a": "integer"}, {"a": "text"}, "", True),
+        ({"a": "character varying(5)"}, {"a": "character varying(9)"}, "", False),
+        ({"a": "text[]"}, {"a": "text"}, "", True),
+    ],
+)
+def test_which_changes_of_columns_alter_rows(
+    old: dict[str, str], new: dict[str, str], command: str, silent: bool
+) -> None:
+    """A new name, a value by itself, another form; not what only widens, comes empty or goes."""
+    columns = [[{"name": n, "type": t} for n, t in each.items()] for each in (old, new)]
+    assert is_silent(*columns, command, lambda names: "filled" in names) is silent
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 100), st.integers(0, 3)), max_size=8), st.integers(1, 101)
+)
+def test_a_stream_is_cut_before_a_transaction(sizes: list[tuple[int, int]], lsn: int) -> None:
+    """All messages of what was committed before an LSN come first, whole; none of the others."""
+    stream, before = [], 0
+    for at, rows in sorted(sizes):
+        told = [wire.begin(at, 0, 1), *[wire.insert(1, ["B"])] * rows, wire.commit(at, 0)]
+        stream += told
+        before += len(told) * (at < lsn)
+    assert first_behind(stream, lsn) == before
 
 
 def test_a_new_table_is_told_once_the_others_are_known() -> None:

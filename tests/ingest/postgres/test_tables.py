@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import psycopg2  # type: ignore[import-untyped]
 import pytest
 
 from datawatch_lab.core.errors import InputError, SourceError
@@ -312,6 +313,52 @@ def test_ddl_is_told_by_the_database_where_it_may(shop: Shop, sink: Sink) -> Non
         {"name": "id", "type": "integer"},
         {"name": "v", "type": "text"},
     ]
+
+
+@pytest.mark.parametrize("told", [True, False], ids=["event trigger", "inferred"])
+def test_rows_that_ddl_altered_are_read_again(shop: Shop, sink: Sink, told: bool) -> None:
+    """New names, defaults and values come for all rows, once; widening and dropping bring none.
+
+    Changes made before and after the rows are read stay in their order.
+    """
+    shop.query("CREATE TABLE a (id int PRIMARY KEY, v text, n int, m int)")
+    shop.query("INSERT INTO a SELECT i, 'v' || i, i, i FROM generate_series(1, 50) i")
+    _read(shop.url, sink, event_trigger=told)
+    for step, column, again in (
+        ("RENAME v TO w", "w", True),
+        ("ADD COLUMN d int DEFAULT 7", "d", True),
+        ("ALTER n TYPE bigint", "n", False),
+        ("ALTER n TYPE text USING 'x' || n", "n", True),
+        ("ADD COLUMN empty text", "empty", False),
+        ("DROP COLUMN m", "n", False),
+    ):
+        shop.query(f"ALTER TABLE a {step}")
+        shop.query("UPDATE a SET id = id WHERE id = 50")
+        shop.query("DELETE FROM a WHERE id = (SELECT min(id) FROM a)")
+        events = _read(shop.url, sink, event_trigger=told)
+        there = dict(shop.query(f"SELECT id, {column} FROM a"))
+        assert sum(e["op"] == "r" for e in events) == again * len(there)
+        assert [e["op"] for e in events if e["op"] != "r"] == ["ddl", "u", "d"]
+        assert {row["id"]: row.get(column) for row in sink.live("a", ["id"]).values()} == there
+    assert len(sink.live("a", ["id"])) == 44
+
+
+def test_rows_that_cannot_be_read_again_do_not_end_the_stream(shop: Shop, sink: Sink) -> None:
+    """Without a free slot a warning says so; the changes come all the same, and the rows later."""
+    shop.query("CREATE TABLE a (id int PRIMARY KEY, v text); INSERT INTO a VALUES (1, 'x')")
+    _read(shop.url, sink)
+    shop.query("ALTER TABLE a RENAME v TO w")
+    taken = []
+    with pytest.raises(psycopg2.Error, match="slots are in use"):
+        while True:
+            name = f"{shop.name}_{len(taken)}"
+            shop.query("SELECT pg_create_logical_replication_slot(%s, 'pgoutput')", [name])
+            taken.append(name)
+    shop.query("INSERT INTO a VALUES (2, 'y')")
+    assert [e["op"] for e in _read(shop.url, sink)] == ["ddl", "c"]
+    for name in taken:
+        shop.query("SELECT pg_drop_replication_slot(%s)", [name])
+    assert {e["after"]["w"] for e in _read(shop.url, sink)} == {"x", "y"}
 
 
 def test_tables_that_others_make_are_published_at_once(shop: Shop, sink: Sink) -> None:

@@ -37,7 +37,7 @@ ORDER BY k.place
 """
 
 _FILLED = """
-SELECT FROM pg_catalog.pg_attribute a
+SELECT a.attname FROM pg_catalog.pg_attribute a
 JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE n.nspname = %s AND c.relname = %s AND a.attname = ANY(%s) AND NOT a.attisdropped
