@@ -14,7 +14,7 @@ import msgspec
 from datawatch_lab.core.batches import Declared
 from datawatch_lab.core.settings import Settings, TableSettings
 from datawatch_lab.core.values import Correction, Stated, TableInfo
-from datawatch_lab.metrics.evidence import Evidence
+from datawatch_lab.metrics.evidence import Evidence, FieldEvidence
 from datawatch_lab.metrics.roles import infer, infer_key
 
 _SILENT = TableSettings()
@@ -35,7 +35,7 @@ def understood(table: TableInfo, evidence: Evidence | None, settings: Settings) 
         settings: with what the configuration says.
     """
     config = configured(table, settings)
-    seen = evidence or Evidence(table=table.table)
+    seen = evidence or _declared_only(table)
     if config.key is not None:
         named = msgspec.structs.replace(table, key=config.key, key_from="config")
     elif table.stated.key is not None:
@@ -46,6 +46,12 @@ def understood(table: TableInfo, evidence: Evidence | None, settings: Settings) 
     corrections = _corrections(config, table.stated.corrections)
     columns = infer(seen, corrections, named.key, table.stated.types)
     return msgspec.structs.replace(named, columns=columns, sampled=seen.rows)
+
+
+def _declared_only(table: TableInfo) -> Evidence:
+    """Evidence of a table without rows: the fields that its source declares."""
+    fields = tuple(FieldEvidence(name=name) for name in table.stated.types)
+    return Evidence(table=table.table, fields=fields)
 
 
 def may_differ(table: TableInfo, settings: Settings) -> bool:

@@ -32,6 +32,7 @@ _ESCAPES = {chr(code): f"\\u{code:04x}" for code in range(0x20)} | {
     '"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t",
 }  # fmt: skip
 _ENOUGH_TIMES = 0.95
+_MOMENT = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}"
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,16 @@ def _time_column(rows: pl.DataFrame, names: Mapping[str, str]) -> str:
         times = parse_times(values.to_list())
         if values.len() and times.len() - times.null_count() >= _ENOUGH_TIMES * times.len():
             return name
-    return ""
+    moments = [column.name for column in rows if _holds_moments(column.drop_nulls())]
+    return moments[0] if len(moments) == 1 else ""
+
+
+def _holds_moments(values: pl.Series) -> bool:
+    """Whether texts are dates with a time of day, which birthdays and due dates are not."""
+    if not values.len() or not values.str.contains(_MOMENT).all():
+        return False
+    times = parse_times(values.to_list())
+    return bool(times.null_count() == 0)
 
 
 def _tells(column: pl.Series) -> bool:

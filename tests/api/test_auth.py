@@ -41,7 +41,12 @@ def test_every_route_refuses_a_stranger(
     assert not stub.asked
 
 
-BODIES = {"sql": b'{"query": "SELECT 1"}', "define_metric": b'{"name": "revenue"}'}
+BODIES = {
+    "sql": b'{"query": "SELECT 1"}',
+    "define_metric": b'{"name": "revenue"}',
+    "watch": b'{"url": "postgresql://db.example/shop"}',
+    "diagnose_address": b'{"url": "postgresql://db.example/shop"}',
+}
 """Bodies of operations that need more than an empty object."""
 
 

@@ -16,7 +16,7 @@ HEAVY = {
     *("msgspec", "httpx", "rich", "yaml", "IPython"),
 }
 VERBS = {
-    *("demo", "serve", "ingest", "status", "tables", "metrics", "metric"),
+    *("demo", "watch", "doctor", "serve", "ingest", "status", "tables", "metrics", "metric"),
     *("query", "sql", "ledger", "quarantine"),
 }
 

@@ -16,7 +16,7 @@ import pytest
 from datawatch_lab.ingest.sources.postgres import PostgresOptions, PostgresSource
 from datawatch_lab.service.handle import Workspace, open_workspace
 from datawatch_lab.service.intake import ingest_source
-from tests.e2e import pg_compare, pg_kills, pg_shop
+from tests.e2e import pg_compare, pg_kills, pg_shop, pg_speed
 from tests.e2e.pg_engine import SECTIONS
 from tests.services.postgres import Server
 
@@ -160,15 +160,27 @@ def test_thirty_deaths_of_the_engine_and_five_of_the_server_leave_no_trace(
     assert all(hits[section] >= 3 for section in SECTIONS)
 
 
+@pytest.mark.soak
+@pytest.mark.timeout(1200)
+def test_the_source_reads_half_as_fast_as_the_driver_alone(
+    postgres_server: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The same changes by the driver, the source and the whole product, in turn, each thrice."""
+    speeds = pg_speed.measure(postgres_server, tmp_path, 100_000)
+    with capsys.disabled():
+        print(f"\n  {speeds}")
+    assert speeds.source >= 0.5 * speeds.plain
+
+
 ALTERATIONS = (
     "ALTER TABLE orders ADD COLUMN channel text",
-    "ALTER TABLE orders ADD COLUMN vat numeric(5, 2) NOT NULL DEFAULT 19.00",
     "ALTER TABLE orders ALTER points TYPE bigint",
     "ALTER TABLE orders ALTER amount TYPE numeric(20, 6)",
     "ALTER TABLE orders RENAME due TO deadline",
     "ALTER TABLE orders DROP COLUMN legacy",
     "ALTER TABLE orders ALTER points TYPE text USING 'p' || points",
     "ALTER TABLE audit_log ADD COLUMN host text",
+    "ALTER TABLE orders ADD COLUMN vat numeric(5, 2) NOT NULL DEFAULT 19.00",
 )
 """Run one after another under writes; writers name none of the columns that go or change names."""
 

@@ -106,13 +106,21 @@ def test_a_database_is_copied_followed_and_let_go(database: Shop, engine: Engine
     assert made.name == database.source
     eventually(lambda: streams(engine))
     assert rows(engine) == 1_000
-    assert engine.table("empty_one").key == ("id",)
+    empty = engine.table("empty_one")
+    assert empty.key == ("id",)
+    types = {each.name: each.type for each in empty.columns}
+    assert types == {"id": "integer", "note": "text"}
+    assert engine.sql("SELECT id, note FROM live.empty_one").table.num_rows == 0
     database.query("INSERT INTO orders SELECT g, 1, 2, 'paid' FROM generate_series(2001, 2500) g")
     eventually(lambda: rows(engine) == 1_500)
+    database.query("INSERT INTO empty_one VALUES (1, 'first')")
     database.query("DELETE FROM orders WHERE id <= 100")
     eventually(lambda: rows(engine) == 1_400)
+    eventually(lambda: rows(engine, "empty_one") == 1)
+    found = engine.sql("SELECT id, note FROM live.empty_one").table.to_pylist()
+    assert found == [{"id": 1, "note": "first"}]
     eventually(lambda: only(engine).lag_bytes == 0)
-    assert only(engine).rows == 1_000 + 10 + 500 + 100
+    assert only(engine).rows == 1_000 + 10 + 500 + 100 + 1
     assert database.slots() == [made.slot]
     dropped = engine.watching.drop(made.name)
     assert (dropped.removed, dropped.left) == (True, "")

@@ -139,7 +139,9 @@ def test_without_a_header(tmp_path: Path) -> None:
     [
         ("id,created_at", {}, True),
         ("Timestamp,when", {}, True),
-        ("id,when", {}, False),
+        ("id,when", {}, True),
+        ("id,when,until", {}, False),
+        ("id,when", {"time_column": ""}, False),
         ("id,when", {"time_column": "when"}, True),
         ("id,created_at", {"time_column": ""}, False),
     ],
@@ -147,9 +149,12 @@ def test_without_a_header(tmp_path: Path) -> None:
 def test_the_time_of_rows(
     tmp_path: Path, header: str, options: dict[str, Any], found: bool
 ) -> None:
-    """A column that is clearly a time is the event time; the user may name one, or none."""
+    """A column that is clearly a time, or the only one, is the event time, unless the user says."""
     stamp = "2026-01-02 03:04:05.123456"
-    values = {"Timestamp,when": f"{stamp},x"}.get(header, f"1,{stamp}")
+    values = {
+        "Timestamp,when": f"{stamp},x",
+        "id,when,until": f"1,{stamp},2026-01-03 00:00:00",
+    }.get(header, f"1,{stamp}")
     (row,) = rows(read(write(tmp_path / "t.csv", f"{header}\n{values}\n".encode()), **options))
     assert row["ts"] == (datetime(2026, 1, 2, 3, 4, 5, 123456, UTC) if found else None)
     assert stamp in row["after"]

@@ -290,13 +290,11 @@ def test_which_changes_of_columns_alter_rows(
     old: dict[str, str], new: dict[str, str], command: str, silent: bool
 ) -> None:
     """A new name, a value by itself, another form; not what only widens, comes empty or goes."""
-    columns = [[{"name": n, "type": t} for n, t in each.items()] for each in (old, new)]
-    assert is_silent(*columns, command, lambda names: "filled" in names) is silent
+    before, after = ([{"name": n, "type": t} for n, t in each.items()] for each in (old, new))
+    assert is_silent(before, after, command, lambda names: "filled" in names) is silent
 
 
-@given(
-    st.lists(st.tuples(st.integers(1, 100), st.integers(0, 3)), max_size=8), st.integers(1, 101)
-)
+@given(st.lists(st.tuples(st.integers(1, 100), st.integers(0, 3)), max_size=8), st.integers(1, 101))
 def test_a_stream_is_cut_before_a_transaction(sizes: list[tuple[int, int]], lsn: int) -> None:
     """All messages of what was committed before an LSN come first, whole; none of the others."""
     stream, before = [], 0
