@@ -15,6 +15,7 @@ from datawatch_lab.core.values import (
     TableInfo,
 )
 from datawatch_lab.metrics.book import label_name
+from datawatch_lab.metrics.stage import split_fields
 from datawatch_lab.metrics.units import unit_of
 
 Wanted = tuple[MeasureKind, str]
@@ -181,12 +182,8 @@ def _metric(  # noqa: PLR0913 — the attributes of a metric, by keyword
 
 
 def split_labels(table: TableInfo) -> tuple[str, ...]:
-    """Labels that counts and values of a table are split by: its status and boolean fields."""
-    return tuple(
-        label_name(column.name)
-        for column in table.columns
-        if column.role in (Role.STATUS, Role.BOOLEAN)
-    )
+    """Labels that counts and values of a table are split by."""
+    return tuple(label_name(name) for name in split_fields(table))
 
 
 def _of_table(table: TableInfo) -> Iterator[tuple[str, MetricDef]]:

@@ -24,6 +24,9 @@ from datawatch_lab.metrics.reduction import Rows, Runs, Sink, add_registers, red
 
 CHANGES = ("c", "u", "d")
 
+MOST_LABELS = 8
+"""Labels that automatic metrics of a table have: each splits every number of it once more."""
+
 
 @dataclass(frozen=True)
 class Job:
@@ -79,9 +82,9 @@ def derive(
 
 
 def split_fields(table: TableInfo) -> tuple[str, ...]:
-    """Fields that become labels: those with the role status or boolean."""
+    """Fields that become labels: the first `MOST_LABELS` with the role status or boolean."""
     roles = (Role.STATUS, Role.BOOLEAN)
-    return tuple(column.name for column in table.columns if column.role in roles)
+    return tuple(column.name for column in table.columns if column.role in roles)[:MOST_LABELS]
 
 
 def _changes(job: Job, measure: MeasureDef) -> None:

@@ -6,6 +6,7 @@ from datawatch_lab.core.values import Aggregation, MeasureKind, Role, SeriesDef
 from datawatch_lab.metrics.book import OTHER, SeriesBook
 from datawatch_lab.metrics.catalogue import metrics_of, reconcile, wanted_measures
 from datawatch_lab.metrics.query import aggregations
+from datawatch_lab.metrics.stage import MOST_LABELS
 from datawatch_lab.metrics.units import unit_of
 from tests.metrics.changes import table_of
 
@@ -170,3 +171,11 @@ def test_aggregations_begin_with_the_metrics_own() -> None:
         assert listed[0] is metric.aggregation
         assert len(set(listed)) == len(listed)
         assert all(isinstance(each, Aggregation) for each in listed)
+
+
+def test_a_wide_table_is_split_by_a_few_labels() -> None:
+    """The first status and boolean fields become labels; every one has its own states."""
+    wide = table_of({"id": Role.ID, **{f"s{n}": Role.STATUS for n in range(20)}})
+    named = {metric.name: metric for metric in metrics_of([wide])}
+    assert named["orders_total"].labels == ("op", *(f"s{n}" for n in range(MOST_LABELS)))
+    assert named["orders_by_s19"].labels == ("s19",)
