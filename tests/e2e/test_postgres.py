@@ -166,7 +166,7 @@ def test_the_source_reads_half_as_fast_as_the_driver_alone(
     postgres_server: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The same changes by the driver, the source and the whole product, in turn, each thrice."""
-    speeds = pg_speed.measure(postgres_server, tmp_path, 100_000)
+    speeds = pg_speed.measure(postgres_server, tmp_path, 200_000)
     with capsys.disabled():
         print(f"\n  {speeds}")
     assert speeds.source >= 0.5 * speeds.plain
