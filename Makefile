@@ -4,7 +4,7 @@ SHELL := /bin/sh
 MAKEFLAGS += --no-print-directory
 BIN := .venv/bin
 
-.PHONY: help demo deps dev test check format docs screenshots bench bench-compare constraints docker-up docker-logs docker-down clean
+.PHONY: help demo deps dev test soak check format docs screenshots bench bench-compare constraints docker-up docker-logs docker-down clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -23,6 +23,10 @@ test: deps ## run all tests and doctests; names what was skipped and why
 	@$(BIN)/python tools/chromium.py --install
 	@tools/services.sh
 	@$(BIN)/python -m pytest
+
+soak: deps ## run the tests that take minutes: many kills, long histories, any order of arrival
+	@tools/services.sh
+	@$(BIN)/python -m pytest --soak tests/e2e tests/engine tests/ingest
 
 check: deps ## lint, formatting, types, import rule
 	@$(BIN)/ruff check

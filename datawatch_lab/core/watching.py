@@ -104,8 +104,8 @@ class WatchState(msgspec.Struct, frozen=True, kw_only=True):
     lag_at: str | None = None
     retained_bytes: int | None = None
     copying: Copying | None = None
-    include: tuple[str, ...] = ()
-    exclude: tuple[str, ...] = ()
+    include: list[str] = []
+    exclude: list[str] = []
     resumes: bool = True
 
 

@@ -213,8 +213,8 @@ class WatchRun:
             lag_at=_iso(self._sampler.at) if self._sampler.at else None,
             retained_bytes=slot.retained_bytes if slot else None,
             copying=self._copying() if self._state == "snapshot" else None,
-            include=self.watch.include,
-            exclude=self.watch.exclude,
+            include=list(self.watch.include),
+            exclude=list(self.watch.exclude),
             resumes=self.watch.complete,
         )
 

@@ -198,8 +198,8 @@ class Watching:
             since=self._engine.started.isoformat().replace("+00:00", "Z"),
             message=message,
             hint=hint,
-            include=watch.include,
-            exclude=watch.exclude,
+            include=list(watch.include),
+            exclude=list(watch.exclude),
             resumes=watch.complete,
         )
 

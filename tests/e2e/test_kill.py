@@ -14,9 +14,10 @@ from datawatch_lab.service.handle import open_workspace
 from tests.e2e.conftest import run_cli, start_cli
 from tests.oracle import plant
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(1200)
 
-KILLS = 20
+KILLS, SOAKED = 6, 20
+"""How often it is killed; the second with ``--soak``."""
 
 
 def everything(workspace: Path) -> dict[str, Any]:
@@ -73,10 +74,11 @@ def was_over(workspace: Path, file: Path) -> bool:
     return bool(position and position.get("closed"))
 
 
-def test_twenty_kills_leave_no_trace(tmp_path: Path) -> None:
+def test_kills_leave_no_trace(tmp_path: Path, request: pytest.FixtureRequest) -> None:
     """Killed with -9 and restarted until it is through, a run equals an uninterrupted one."""
+    wanted = SOAKED if request.config.getoption("--soak") else KILLS
     file = tmp_path / "events.ndjson"
-    plant.write(file, plant.Options(events=80_000, seed=11, too_late=0.001))
+    plant.write(file, plant.Options(events=60_000, seed=11, too_late=0.001))
     calm = tmp_path / "calm.duckdb"
     started = time.monotonic()
     run_cli("ingest", file, "--workspace", calm)
@@ -84,12 +86,12 @@ def test_twenty_kills_leave_no_trace(tmp_path: Path) -> None:
     expected = everything(calm)
 
     chance, kills, runs = random.Random(20), 0, 0
-    while kills < KILLS:
+    while kills < wanted:
         rough = tmp_path / f"rough{runs}.duckdb"
         kills += killed_until_through(file, rough, chance, whole)
         runs += 1
         found = everything(rough)
         wrong = [part for part in expected if found[part] != expected[part]]
         assert not wrong, f"run {runs} after {kills} kills: {wrong}, counts {found['counts']}"
-        assert runs < KILLS, "the runs are too short to be killed; plant more events"
+        assert runs < wanted, "the runs are too short to be killed; plant more events"
     print(f"{kills} kills over {runs} runs")
