@@ -89,14 +89,17 @@ class Watched:
     def kill_server(self, load: pg_shop.Load, seed: int) -> None:
         """Let the server die under an engine that goes on, and come back."""
         process = self.start(follow=True)
-        pg_shop.wait(self._streams, PATIENCE, "the engine does not stream")
-        time.sleep(random.Random(seed).uniform(0.2, 1.0))
-        self.server.restart("kill")
-        self.server_kills += 1
-        pg_shop.wait(self._streams, PATIENCE, "the engine does not come back")
-        load.go_on(20)
-        process.send_signal(signal.SIGTERM)
-        self.finish(process, 0)
+        try:
+            pg_shop.wait(self._streams, PATIENCE, "the engine does not stream")
+            time.sleep(random.Random(seed).uniform(0.2, 1.0))
+            self.server.restart("kill")
+            self.server_kills += 1
+            pg_shop.wait(self._streams, PATIENCE, "the engine does not come back")
+            load.go_on(20)
+            process.send_signal(signal.SIGTERM)
+            self.finish(process, 0)
+        finally:
+            process.kill()
 
     def _streams(self) -> bool:
         """Whether the engine reads the stream; one that is behind is still catching up."""
