@@ -154,6 +154,14 @@ class Engine:
         ended = self._committer.ended.get(source)
         return ended.position if ended else self._committer.offsets.get(source)
 
+    def begin(self, source: str) -> Mapping[str, object] | None:
+        """How far a source has been read, for a reader that begins a run there.
+
+        Batches of its last run that wait behind one that failed are not stored any more.
+        """
+        self._writer.readmit(source)
+        return self.offset(source)
+
     def end(self, ending: Offset) -> None:
         """Note that a run which read a source to its end is over.
 

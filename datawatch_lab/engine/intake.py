@@ -40,7 +40,7 @@ def run(
         if progress:
             progress(total)
 
-    resume = engine.offset(source.name)
+    resume = engine.begin(source.name)
     try:
         for number, batch in enumerate(source.batches(resume)):
             fresh = batch.fresh or (number == 0 and resume is None)

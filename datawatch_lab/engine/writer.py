@@ -53,6 +53,7 @@ class Writer:
         self._commit = commit
         self._set_aside = set_aside
         self._left_to_journal = False
+        self._refused: set[str] = set()
         self._upkeep = upkeep
         self._settings = settings
         self._waiting: deque[_Waiting] = deque()
@@ -84,6 +85,10 @@ class Writer:
                 )
             self._put(item)
         return item.done  # type: ignore[return-value]  # a submission's future holds a receipt
+
+    def readmit(self, source: str) -> None:
+        """Take batches of a source again: its reader begins anew from the stored offset."""
+        self._refused.discard(source)
 
     def put(self, submission: Submission) -> Future[Receipt]:
         """Queue what the journal has, whether or not there is room; it is stored without fail."""
@@ -176,6 +181,7 @@ class Writer:
             done.set_exception(error)
 
     def _finish_batches(self, taken: list[_Waiting]) -> None:
+        taken = self._admitted(taken)
         if not taken:
             return
         submissions = [each.submission for each in taken if each.submission is not None]
@@ -190,11 +196,32 @@ class Writer:
                 self._finish_journaled(submissions[0], taken[0].done, error)
             else:
                 log.exception("a batch of %d events could not be stored", taken[0].size)
+                self._refuse(submissions[0])
                 taken[0].done.set_exception(error)
         else:
             for each, receipt in zip(taken, receipts, strict=True):
                 each.done.set_result(receipt)
         self._release(taken)
+
+    def _refuse(self, submission: Submission) -> None:
+        """Take no more of a source of which a batch failed: a later offset would pass it over."""
+        if submission.batch.offset is not None:
+            self._refused.add(submission.batch.offset.source)
+
+    def _admitted(self, taken: list[_Waiting]) -> list[_Waiting]:
+        """Items but those of sources of which an earlier batch failed; these are ended."""
+        if not self._refused:
+            return taken
+        kept: list[_Waiting] = []
+        for each in taken:
+            offset = each.submission.batch.offset if each.submission else None
+            if offset is None or offset.source not in self._refused:
+                kept.append(each)
+                continue
+            message = f"{offset.source}: an earlier batch of it could not be stored."
+            each.done.set_exception(WorkspaceError(message, hint="Read it again."))
+            self._release([each])
+        return kept
 
     def _finish_journaled(
         self, submission: Submission, done: Future[object], error: BaseException

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from datawatch_lab.core.batches import Offset
 from datawatch_lab.core.clock import ManualClock
 from datawatch_lab.core.errors import BusyError, NotFoundError, WorkspaceError
 from datawatch_lab.core.settings import Settings
@@ -270,3 +272,40 @@ def test_a_silent_clock_needs_no_data(engine: Engine) -> None:
     assert engine.tables() == []
     with pytest.raises(NotFoundError, match="There are no tables yet"):
         engine.table("orders")
+
+
+def test_no_offset_passes_a_batch_that_failed(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Batches behind one that failed are not stored; the next run begins with it."""
+    batches = [
+        replace(
+            decode([order(number)], [number], [number], source="s"),
+            offset=Offset("s", {"line": number}),
+        )
+        for number in (1, 2, 3)
+    ]
+    real, fails = engine.store.commit, iter([True])
+
+    def commit(what: Commit) -> int:
+        if what.log.num_rows and next(fails, False):
+            raise WorkspaceError("no space left")
+        return real(what)
+
+    engine.begin("s")
+    gate = threading.Event()
+    held = threading.Thread(target=lambda: engine._writer.run(gate.wait))
+    held.start()
+    monkeypatch.setattr(engine.store, "commit", commit)
+    monkeypatch.setattr(engine._writer, "_settings", Settings(batch_events=1))
+    waiting = [engine.submit(batch) for batch in batches]
+    gate.set()
+    held.join()
+    for each in waiting:
+        with pytest.raises(WorkspaceError):
+            each.result(20)
+    assert engine.offset("s") is None
+    assert engine.begin("s") is None
+    for batch in batches:
+        assert engine.submit(batch).result(20).counts.applied == 1
+    assert engine.offset("s") == {"line": 3}

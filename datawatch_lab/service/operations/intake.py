@@ -91,5 +91,5 @@ class OffsetAsk(msgspec.Struct, frozen=True, kw_only=True):
 @operation("GET", f"{API}/offset", role="admin")
 def source_offset(engine: Engine, ask: OffsetAsk) -> OffsetAnswer:
     """How far a source has been read, so that its reader can go on there."""
-    position: Any = engine.offset(ask.source)
+    position: Any = engine.begin(ask.source)
     return OffsetAnswer(ask.source, None if position is None else dict(position))

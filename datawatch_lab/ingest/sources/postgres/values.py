@@ -13,7 +13,7 @@ import msgspec
 import polars as pl
 from msgspec import Raw
 
-from datawatch_lab.ingest.rows import MAX_DEPTH, depth
+from datawatch_lab.ingest.rows import MAX_DEPTH, decode_images, depth
 from datawatch_lab.ingest.sources.postgres.literals import arrays_json, hstore_json
 from datawatch_lab.ingest.sources.postgres.types import Kind, PgType
 from datawatch_lab.ingest.tokens import inexact, token_column
@@ -97,8 +97,15 @@ def _numbers(texts: pl.Series, _: PgType) -> Rendered:
     odd = texts.str.contains(_NO_NUMBER)
     if odd.any():
         odd = odd.fill_null(value=False)
-        return Rendered(_filled(('"' + texts + '"').zip_with(odd, texts)), texts)
+        tokens = _filled(('"' + texts + '"').zip_with(odd, texts))
+        return Rendered(tokens, _read_again(tokens))
     return Rendered(_filled(texts), _typed(texts))
+
+
+def _read_again(tokens: pl.Series) -> pl.Series:
+    """Tokens as `ingest.rows` reads them: how numbers beside texts look is for it to say."""
+    images = decode_images([f'{{"v":{token}}}'.encode() for token in tokens])
+    return images.columns["v"].alias(tokens.name)
 
 
 def _typed(texts: pl.Series) -> pl.Series:
