@@ -107,10 +107,12 @@ class Declared:
         key: key columns (replica identity, primary key); None when it says nothing of a key, ()
             when it says that there is none.
         types: type by column, as `core.values.Column.type` names types; columns may be missing.
+        whole: ``types`` names every column that the table has now, so others were dropped.
     """
 
     key: tuple[str, ...] | None = None
     types: Mapping[str, str] = field(default_factory=dict)
+    whole: bool = False
 
 
 @dataclass(frozen=True)

@@ -113,11 +113,13 @@ class Stated(msgspec.Struct, frozen=True, kw_only=True):
         key: key columns that the source declares; None when it says nothing, () when there is none.
         types: declared type by column, as `Column.type` names types.
         corrections: by column, those of users.
+        dropped: columns that the table had and has no longer; the live table shows them no more.
     """
 
     key: tuple[str, ...] | None = None
     types: dict[str, str] = {}
     corrections: dict[str, Correction] = {}
+    dropped: tuple[str, ...] = ()
 
 
 class Column(msgspec.Struct, frozen=True, kw_only=True):

@@ -21,7 +21,7 @@ class _Header(msgspec.Struct, frozen=True):
     backfill: bool
     position: dict[str, Any] | None
     events: int  # bytes of the events' IPC stream
-    declared: list[tuple[str, str, list[str] | None, dict[str, str]]] = []  # schema, table, …
+    declared: list[tuple[str, str, list[str] | None, dict[str, str], bool]] = []  # schema, table, …
     ordered: bool = False
 
 
@@ -37,7 +37,7 @@ def pack(batch: DecodedBatch) -> bytes:
             position=None if batch.offset is None else dict(batch.offset.position),
             events=len(events),
             declared=[
-                (*name, None if each.key is None else list(each.key), dict(each.types))
+                (*name, None if each.key is None else list(each.key), dict(each.types), each.whole)
                 for name, each in batch.declared.items()
             ],
             ordered=batch.ordered,
@@ -72,8 +72,8 @@ def unpack(body: bytes) -> DecodedBatch:
         fresh=header.fresh,
         backfill=header.backfill,
         declared={
-            (schema, table): Declared(None if key is None else tuple(key), types)
-            for schema, table, key, types in header.declared
+            (schema, table): Declared(None if key is None else tuple(key), types, whole)
+            for schema, table, key, types, whole in header.declared
         },
         ordered=header.ordered,
     )

@@ -83,9 +83,14 @@ def with_declared(table: TableInfo, declared: Declared) -> TableInfo:
     old = table.stated
     key = old.key if declared.key is None else tuple(declared.key)
     types = {**old.types, **declared.types}
-    if (key, types) == (old.key, old.types):
+    dropped = old.dropped
+    if declared.whole:
+        had = dict.fromkeys([*(column.name for column in table.columns), *old.types])
+        dropped = tuple(name for name in had if name not in declared.types)
+        types = {**declared.types}
+    if (key, types, dropped) == (old.key, old.types, old.dropped):
         return table
-    stated = msgspec.structs.replace(old, key=key, types=types)
+    stated = msgspec.structs.replace(old, key=key, types=types, dropped=dropped)
     return msgspec.structs.replace(table, stated=stated)
 
 

@@ -45,7 +45,9 @@ def live_sql(table: TableInfo, name: str, stored: LiveTable | None) -> str:
         ]
         source = f"({current_rows(stored, [slot.column for slot in stored.slots])}) r"
     columns = [
-        f"{value} AS {quote_identifier(label)}" for value, label in zip(values, shown, strict=True)
+        f"{value} AS {quote_identifier(label)}"
+        for column, value, label in zip(table.columns, values, shown, strict=True)
+        if column.name not in table.stated.dropped
     ]
     return (
         f"CREATE OR REPLACE VIEW live.{quote_identifier(name)} AS SELECT "

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from datawatch_lab.core.batches import Declared
@@ -123,6 +124,21 @@ def test_a_source_may_say_that_there_is_no_key(opened: Open) -> None:
     assert (orders(engine).key, orders(engine).key_from) == ((), "source")
     assert not {"orders_rows", "orders_by_state", "orders_amount_net_sum"} & set(engine.metrics())
     assert values(engine, "orders_amount_sum") == {"[]": sum(range(31))}
+
+
+def test_a_column_that_the_source_dropped_is_shown_no_more(opened: Open) -> None:
+    """It leaves the live table, also after a restart; when it is there again, so is the column."""
+    engine = opened()
+    types = dict.fromkeys(msgspec.json.decode(order(1))["after"], "text")
+    take(engine, [order(n) for n in range(30)], Declared(key=("id",), types=types, whole=True))
+    fewer = {name: kind for name, kind in types.items() if name != "amount"}
+    for told, shown in ((types, True), (fewer, False), (None, False), (types, True)):
+        declared = None if told is None else Declared(types=told, whole=True)
+        take(engine, [order(30)], declared)
+        if told is None:
+            engine = opened()
+        columns = engine.sql("SELECT * FROM live.orders LIMIT 1").table.column_names
+        assert ("amount" in columns) is shown
 
 
 def test_the_configuration_wins_over_the_source(opened: Open) -> None:
@@ -248,7 +264,7 @@ def test_what_a_source_declares_reaches_another_process() -> None:
     told = {
         ("public", "orders"): Declared(key=("id",), types={"id": "integer"}),
         ("public", "log"): Declared(key=()),
-        ("", "other"): Declared(types={"a": "text"}),
+        ("", "other"): Declared(types={"a": "text"}, whole=True),
     }
     sent = replace(batch, declared=told, ordered=True)
     found = unpack(pack(sent))

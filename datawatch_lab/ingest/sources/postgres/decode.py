@@ -375,6 +375,7 @@ class Decoder:
             known = self._declared[relation.oid] = Declared(
                 key=self._key(relation),
                 types={c.name: self.types[c.type].kind.declared for c in relation.columns},
+                whole=True,
             )
         return known
 

@@ -193,7 +193,8 @@ def events_of(
 def declared(source: Source) -> Declared:
     """Key and types of a table."""
     named = zip(source.relation.columns, source.types, strict=True)
-    return Declared(source.key, {column.name: type_.kind.declared for column, type_ in named})
+    types = {column.name: type_.kind.declared for column, type_ in named}
+    return Declared(source.key, types, whole=True)
 
 
 def emptied(source: Source, point: Point, origin: str) -> pa.Table:
