@@ -222,10 +222,10 @@ def test_what_closed_is_told_stored_and_kept_over_a_restart(
     clock.advance(timedelta(hours=1))
     again = Engine.open(tmp_path / "r.duckdb", clock=clock)
     assert again.closing.until(1) == NOW - 4 * MINUTE
-    again._writer.run(lambda: again._upkeep(False))
+    again._writer.run(lambda: again._upkeep.run(idle=False))
     assert again.closing.until(1) == NOW - 4 * MINUTE, "sources have a minute to come back"
     clock.advance(MINUTE)
-    again._writer.run(lambda: again._upkeep(False))
+    again._writer.run(lambda: again._upkeep.run(idle=False))
     assert again.closing.until(1) == NOW + 59 * MINUTE
     assert again.closed_since(0)["by"].to_list()[-1] == "clock"
     again.close()
