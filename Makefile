@@ -22,7 +22,7 @@ dev: deps ## serve ./datawatch.duckdb on this machine
 test: deps ## run all tests and doctests; names what was skipped and why
 	@$(BIN)/python tools/chromium.py --install
 	@tools/services.sh
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
 soak: deps ## run the tests that take minutes: many kills, long histories, any order of arrival
 	@tools/services.sh

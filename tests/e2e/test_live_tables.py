@@ -25,7 +25,7 @@ pytestmark = pytest.mark.timeout(900)
 
 COUNTS = ("received", "applied", "duplicate", "late", "quarantined")
 EVENTS = 100_000
-KILLS, SOAKED = 3, 10  # the second with ``--soak``; `test_kill` compares every metric as well
+KILLS = 10
 HARD = plant.Options(
     events=EVENTS,
     span=timedelta(hours=10),
@@ -143,17 +143,15 @@ def test_metrics_of_the_present_equal_the_oracle_in_every_bucket(ingested: Inges
     assert not wrong, f"{len(wrong)} differences, e.g. {wrong[:5]}"
 
 
-def test_kills_leave_the_same_live_tables(
-    ingested: Ingested, tmp_path: Path, request: pytest.FixtureRequest
-) -> None:
+@pytest.mark.soak
+def test_kills_leave_the_same_live_tables(ingested: Ingested, tmp_path: Path) -> None:
     """Killed with -9 at random moments and started again until it is through."""
-    wanted = SOAKED if request.config.getoption("--soak") else KILLS
     chance, kills, runs = random.Random(10), 0, 0
-    while kills < wanted:
+    while kills < KILLS:
         rough = tmp_path / f"rough{runs}.duckdb"
         kills += killed_until_through(ingested.file, rough, chance, ingested.seconds)
         runs += 1
-        assert runs < wanted, "the runs are too short to be killed; plant more events"
+        assert runs < KILLS, "the runs are too short to be killed; plant more events"
         for table in KEYED:
             found = ingested.rows(f"SELECT * FROM live.{table}", rough)
             key = ingested.answers["fields"][table]["key"]

@@ -25,7 +25,7 @@ from tests.oracle.reading import read
 pytestmark = pytest.mark.timeout(600)
 
 COUNTS = ("received", "applied", "duplicate", "late", "quarantined")
-EVENTS = 300_000
+EVENTS = 150_000
 
 
 @dataclass(frozen=True)
