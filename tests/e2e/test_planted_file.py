@@ -39,7 +39,7 @@ class Ingested:
 
 @pytest.fixture(scope="module")
 def ingested(tmp_path_factory: pytest.TempPathFactory) -> Ingested:
-    """300,000 events, 1 % malformed, 2 % duplicates, two years ago."""
+    """150,000 events, 1 % malformed, 2 % duplicates, two years ago."""
     folder = tmp_path_factory.mktemp("planted")
     file = folder / "events.ndjson"
     answers = plant.write(file, plant.Options(events=EVENTS))
@@ -111,7 +111,7 @@ def test_every_metric_equals_the_oracle_at_every_level_and_aggregation(small: In
 
 
 def test_every_metric_of_a_large_file_equals_the_oracle(ingested: Ingested) -> None:
-    """300,000 events, per hour; distinct counts and quantiles of large buckets too."""
+    """150,000 events, per hour; distinct counts and quantiles of large buckets too."""
     names = Oracle(read(ingested.file), ingested.answers["fields"]).names()
     wrong = differences(ingested, [(name, "1h", None) for name in names])
     assert not wrong, f"{len(wrong)} differences, e.g. {wrong[:10]}"
