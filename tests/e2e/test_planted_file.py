@@ -25,7 +25,7 @@ from tests.oracle.reading import read
 pytestmark = pytest.mark.timeout(600)
 
 COUNTS = ("received", "applied", "duplicate", "late", "quarantined")
-EVENTS = 150_000
+EVENTS = 300_000
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Ingested:
 
 @pytest.fixture(scope="module")
 def ingested(tmp_path_factory: pytest.TempPathFactory) -> Ingested:
-    """150,000 events, 1 % malformed, 2 % duplicates, two years ago."""
+    """300,000 events, 1 % malformed, 2 % duplicates, two years ago."""
     folder = tmp_path_factory.mktemp("planted")
     file = folder / "events.ndjson"
     answers = plant.write(file, plant.Options(events=EVENTS))
@@ -111,7 +111,7 @@ def test_every_metric_equals_the_oracle_at_every_level_and_aggregation(small: In
 
 
 def test_every_metric_of_a_large_file_equals_the_oracle(ingested: Ingested) -> None:
-    """150,000 events, per hour; distinct counts and quantiles of large buckets too."""
+    """300,000 events, per hour; distinct counts and quantiles of large buckets too."""
     names = Oracle(read(ingested.file), ingested.answers["fields"]).names()
     wrong = differences(ingested, [(name, "1h", None) for name in names])
     assert not wrong, f"{len(wrong)} differences, e.g. {wrong[:10]}"

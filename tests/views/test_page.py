@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import math
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -142,7 +143,8 @@ def test_history_opens_on_its_own_range(page: Page, serve: Serve, workspace: Wor
     expect(page.locator("[data-slot=badge]")).to_contain_text("History up to")
     expect(page.locator("button[data-range=all]")).to_have_attribute("aria-pressed", "true")
     assert card(page, "events") == "30"
-    assert sum(chart_values(page, "amount")) == pytest.approx(sum(10 + n / 2 for n in range(30)))
+    held = [value for value in chart_values(page, "amount") if not math.isnan(value)]
+    assert sum(held) == pytest.approx(sum(10 + n / 2 for n in range(30)))
 
 
 def test_an_empty_workspace_says_how_to_fill_it_and_fills(

@@ -74,7 +74,7 @@ def redacted(text: str, *secrets: str) -> str:
     """The text with passwords in addresses, and these secrets, replaced by ``***``.
 
     >>> redacted("postgresql://ada:secret@db/shop and password='a b' host=x")
-    "postgresql://ada:***@db/shop and password=*** host=x"
+    'postgresql://ada:***@db/shop and password=*** host=x'
     """
     for secret in sorted(filter(None, secrets), key=len, reverse=True):
         text = text.replace(secret, redacted(secret) if "://" in secret else "***")

@@ -55,7 +55,7 @@ def _expression(pattern: str) -> str:
     r"""A pattern as a regular expression that means the same in PostgreSQL.
 
     >>> _expression("sales.*_2024"), _expression("ord?rs")
-    ('sales\\\\..*_2024', '.*\\\\.ord.rs')
+    ('sales\\..*_2024', '.*\\.ord.rs')
     """
     whole = pattern if "." in pattern else f"*.{pattern}"
     parts = re.split(r"(\*|\?|\[[^\]]*\])", whole)
