@@ -110,11 +110,11 @@ class Committer:
             self.measures.history.ordered |= set(plan.commit.ordered)
             derived = self.measures.derive(plan.table_batches, plan.registry, self.last_seq)
             corrections = self._corrections(plan, derived)
+            closes = self.closing.advance(plan.judged, self.watermarks)
         except BaseException:
             self.measures.roll_back()  # or series of a batch that failed would go with the next
             raise
         last_seq = self.last_seq + plan.commit.log.num_rows
-        closes = self.closing.advance(plan.judged, self.watermarks)
         commit = replace(
             plan.commit,
             tables=_changed(self.registry, plan.registry),
