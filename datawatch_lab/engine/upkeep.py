@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from datawatch_lab.core.batches import nothing
 from datawatch_lab.engine.committing import Committer
@@ -11,6 +11,8 @@ from datawatch_lab.engine.planner import Submission
 from datawatch_lab.engine.retention import Retention
 
 _COMPACT_EVERY = 100  # commits; a large one counts for several
+_COMPACT_PAUSE = timedelta(seconds=10)  # between two passes in a flood …
+_COMPACT_AT_ONCE = 1_500  # … unless so much has come that questions would feel it
 _FOLD_EVERY = timedelta(seconds=1)
 _COMPACT_SECONDS = 0.15  # between two commits; a pass that needs longer goes on after the next
 
@@ -27,7 +29,7 @@ class Upkeep:
 
     def __init__(self, committer: Committer) -> None:
         self._committer = committer
-        self._folded_at = committer.clock.now()
+        self._folded_at = self._compacted_at = committer.clock.now()
         self.retention = Retention(
             committer.store,
             committer.settings,
@@ -43,8 +45,9 @@ class Upkeep:
         if idle:
             self.store_endings()
             self.stored(committer.journaled)
-        if committer.weight >= (1 if idle else _COMPACT_EVERY):
+        if self._is_due(now, idle=idle):
             committer.weight = 0
+            self._compacted_at = now
             self.retention.look(now, force=True)
             committer.store.compact(_COMPACT_SECONDS)
         elif committer.store.compacting:
@@ -52,6 +55,13 @@ class Upkeep:
         self._fold_live()
         self.retention.look(now)
         self.retention.run(idle=idle)
+
+    def _is_due(self, now: datetime, *, idle: bool) -> bool:
+        """Whether a compaction is worth its cost now."""
+        weight = self._committer.weight
+        if idle or weight >= _COMPACT_AT_ONCE:
+            return weight >= 1
+        return weight >= _COMPACT_EVERY and now - self._compacted_at >= _COMPACT_PAUSE
 
     def store_endings(self) -> None:
         """Store which runs are over."""

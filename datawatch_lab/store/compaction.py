@@ -26,6 +26,7 @@ SLICE_SECONDS = 0.2
 """What a slice should take at most: the writer waits for it."""
 
 LEAST_ROWS = 5_000
+_CELLS_A_LIST = 16  # about so many cells has a list, so that a slice of each kind is as large
 _ALL = 2**62
 
 FINE_REGISTERS = 4_096
@@ -77,6 +78,8 @@ def _compact_kind(
 ) -> tuple[int, bool]:
     """Merge the oldest rows up to a row number; gives rows saved, and whether none are left."""
     source = f"measures.new_{kind.table}"
+    if kind.packing is not None:
+        limit = max(1, limit // _CELLS_A_LIST)
     first, newest, count = _number(con, f"SELECT min(rowid), max(rowid), count(*) FROM {source}")
     if not count or first > upto:
         return 0, True
@@ -87,7 +90,7 @@ def _compact_kind(
 CREATE OR REPLACE TEMP TABLE merged AS
 SELECT p.level, p.series, p.bucket{kind.key}, {kind.merged}, bool_or(p.fresh) AS hot,
     count(*) AS parts
-FROM {source} p WHERE p.rowid <= ? GROUP BY p.level, p.series, p.bucket{kind.key}""",
+FROM {_rows_of(kind)} p GROUP BY p.level, p.series, p.bucket{kind.key}""",
         [last],
     )
     if kind is REGISTERS:
@@ -98,13 +101,36 @@ FROM {source} p WHERE p.rowid <= ? GROUP BY p.level, p.series, p.bucket{kind.key
     saved = taken - kept
     if kept > hot:
         saved += _settle(con, kind)
-    columns = f"level, series, bucket, {kind.columns}"
     con.execute(f"DELETE FROM {source} WHERE rowid <= ?", [last])
-    con.execute(
-        f"INSERT INTO {source} ({columns}, fresh) SELECT {columns}, FALSE FROM merged WHERE hot"
-    )
+    con.execute(_keep_sql(kind))
     con.execute("DROP TABLE merged")
     return saved, last >= min(newest, upto)
+
+
+def _rows_of(kind: StateKind) -> str:
+    """The appended rows up to a row number, a parameter; lists taken apart."""
+    source = f"measures.new_{kind.table}"
+    if kind.packing is None:
+        return f"(SELECT * FROM {source} WHERE rowid <= ?)"
+    return (
+        f"(SELECT level, series, bucket, {kind.packing.from_cell}, fresh FROM "
+        f"(SELECT level, series, bucket, unnest(cells) AS cell, fresh FROM {source} "
+        "WHERE rowid <= ?))"
+    )
+
+
+def _keep_sql(kind: StateKind) -> str:
+    """What puts the keys of ``merged`` that are not settled back."""
+    source = f"measures.new_{kind.table}"
+    if kind.packing is None:
+        columns = f"level, series, bucket, {kind.columns}"
+        return (
+            f"INSERT INTO {source} ({columns}, fresh) SELECT {columns}, FALSE FROM merged WHERE hot"
+        )
+    return (
+        f"INSERT INTO {source} SELECT level, series, bucket, list({kind.packing.to_cell}), FALSE "
+        "FROM merged p WHERE hot GROUP BY level, series, bucket"
+    )
 
 
 def _fold_registers(con: duckdb.DuckDBPyConnection) -> None:

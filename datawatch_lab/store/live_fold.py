@@ -20,7 +20,7 @@ from datawatch_lab.store.sql import fetch_row
 FOLD_ROWS = 200_000
 """Rows that one call folds at most."""
 
-SMALL_DELTA, LARGE_DELTA = 10_000, 500_000
+SMALL_DELTA, LARGE_DELTA = 100_000, 500_000
 BASE_SHARE = 50
 """A delta is folded when it has a fiftieth of the base, within these bounds."""
 

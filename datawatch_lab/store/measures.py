@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from datawatch_lab.core.batches import MeasureAppends
 from datawatch_lab.core.storage import MeasureRead, MeasureStates, Span
 from datawatch_lab.core.values import LEVEL_SECONDS
+from datawatch_lab.store.cells import BIN_CELLS, REGISTER_CELLS, Packing, listed
 from datawatch_lab.store.sql import append, fetch_arrow, run_with
 
 # Below this many rows the plan of the merging statement (4 ms) costs more than unmerged rows do.
@@ -45,12 +46,14 @@ class StateKind:
         key: SQL of the key beside (level, series, bucket): '' or ``, p.<column>``.
         merged: SQL that merges the value columns of rows ``p`` with one key.
         schema: columns after the bucket, key first.
+        packing: how ``new_<table>`` lists cells; None when it has a row a state.
     """
 
     table: str
     key: str
     merged: str
     schema: Mapping[str, pl.DataType]
+    packing: Packing | None = None
 
     @property
     def columns(self) -> str:
@@ -80,12 +83,14 @@ BINS = StateKind(
     key=", p.bin",
     merged="sum(p.n)::BIGINT AS n",
     schema={"bin": pl.Int32(), "n": pl.Int64()},
+    packing=BIN_CELLS,
 )
 REGISTERS = StateKind(
     table="registers",
     key=", p.register",
     merged="max(p.rank) AS rank",
     schema={"register": pl.Int32(), "rank": pl.Int8()},
+    packing=REGISTER_CELLS,
 )
 KINDS = (PARTIALS, BINS, REGISTERS)
 FINALISED = StateKind(
@@ -105,29 +110,33 @@ def floor_us(micros: str, width: str, origin: str = "0") -> str:
 
 
 def _append_sql(kind: StateKind) -> str:
-    """The finest level as it came; the coarser ones merged within the batch; one statement."""
-    start = floor_us("epoch_us(p.bucket)", "l.width")
-    widths = ", ".join(
-        f"({number}, {LEVEL_SECONDS[name] * 1_000_000}::BIGINT)"
-        for name, number in LEVEL_NUMBERS.items()
-        if number
+    """The finest level as it came; each coarser one merged from the next finer; one statement."""
+    columns = f"series, bucket, {kind.columns}"
+    steps = [f"l0 AS (SELECT {columns} FROM given)"]
+    for name, number in LEVEL_NUMBERS.items():
+        if not number:
+            continue
+        start = floor_us("epoch_us(p.bucket)", f"{LEVEL_SECONDS[name] * 1_000_000}::BIGINT")
+        steps.append(
+            f"l{number} AS MATERIALIZED (SELECT p.series, make_timestamp({start}) AS bucket"
+            f"{kind.key}, {kind.merged} FROM l{number - 1} p GROUP BY ALL)"
+        )
+    levels = " UNION ALL ".join(
+        f"SELECT {number}, {columns}, TRUE FROM l{number}" for number in LEVEL_NUMBERS.values()
     )
-    columns = f"level, series, bucket, {kind.columns}"
-    return f"""
-INSERT INTO measures.new_{kind.table} ({columns}, fresh)
-SELECT 0, series, bucket, {kind.columns}, TRUE FROM given
-UNION ALL
-SELECT {columns}, TRUE FROM (
-    SELECT l.level, p.series, make_timestamp({start}) AS bucket{kind.key}, {kind.merged}
-    FROM given p CROSS JOIN (VALUES {widths}) l(level, width)
-    GROUP BY l.level, p.series, {start}{kind.key}
-)"""
+    return (
+        f"INSERT INTO measures.new_{kind.table} (level, {columns}, fresh) "
+        f"WITH {', '.join(steps)} {levels}"
+    )
 
 
 def append_states(con: duckdb.DuckDBPyConnection, appends: MeasureAppends) -> None:
     """Add a batch's states at all five levels."""
     for kind, table in zip(KINDS, (appends.partials, appends.bins, appends.registers), strict=True):
-        if table.num_rows >= _MERGE_ROWS:
+        if kind.packing is not None:
+            if table.num_rows:
+                append(con, f"measures.new_{kind.table}", listed(table, kind.packing))
+        elif table.num_rows >= _MERGE_ROWS:
             run_with(con, table, _append_sql(kind))
         else:
             append(con, f"measures.new_{kind.table}", _at_all_levels(table))

@@ -308,14 +308,14 @@ def test_a_missing_view_is_made_at_opening(opener: Opener) -> None:
 
 def test_deltas_are_folded_when_they_have_grown(store: DuckStore) -> None:
     """Small ones stay; rows put again and again do not count twice; a large base waits longer."""
-    rows = {(0, n): {"id": n} for n in range(6_000)}
+    rows = {(0, n): {"id": n} for n in range(60_000)}
     put(store, rows)
     put(store, rows)
     assert store.compact_live() == 0
-    put(store, {(0, n): {"id": n} for n in range(6_000, 12_000)})
-    assert store.compact_live() == 12_000
+    put(store, {(0, n): {"id": n} for n in range(60_000, 120_000)})
+    assert store.compact_live() == 120_000
     assert store.compact_live() == 0
-    assert view(store, "count(*), sum(id)") == [(12_000, sum(range(12_000)))]
+    assert view(store, "count(*), sum(id)") == [(120_000, sum(range(120_000)))]
 
 
 def test_a_role_of_a_moment_that_turns_up_late(store: DuckStore) -> None:

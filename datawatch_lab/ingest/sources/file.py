@@ -34,6 +34,7 @@ Progress = Callable[[int, int | None, int], None]
 
 _POLL = 0.1
 _HEAD = 4_096
+_FIRST_BYTES = 2 * 1024 * 1024
 
 
 class FileSource:
@@ -44,7 +45,8 @@ class FileSource:
         follow: go on when the file grows, is replaced or cut; ends with `stop` only.
         speed: replay at this many times the pace of the event times; None: as fast as possible.
         name: of the source; ``file:<name of the file>`` by default.
-        batch_bytes: about how many decompressed bytes make a batch.
+        batch_bytes: about how many decompressed bytes make a batch at most; the first are smaller,
+            so that numbers show soon, and a flood is stored in few large transactions.
         progress: called after each batch was taken.
         clock: monotonic seconds, to keep the pace by.
         format: ``json``, ``csv`` or ``parquet``; ``auto``: by ending and first bytes.
@@ -61,7 +63,7 @@ class FileSource:
         follow: bool = False,
         speed: float | None = None,
         name: str | None = None,
-        batch_bytes: int = 4 * 1024 * 1024,
+        batch_bytes: int = 24 * 1024 * 1024,
         progress: Progress | None = None,
         clock: Callable[[], float] = time.monotonic,
         format: FormatName = "auto",
@@ -185,14 +187,17 @@ class FileSource:
                 )
             return True
         pace = Pace(self.speed, self.clock, self._halt, place.form) if self.speed else None
+        size = min(_FIRST_BYTES, self.batch_bytes)
         while not self._halt.is_set():
             if not stream.readable(_POLL):
                 continue
             if self.follow and place.rewritten():
                 yield from self._give(place.finish(), place, pace)
                 return True
-            data = stream.read(self.batch_bytes)
+            data = stream.read(size)
             if data:
+                if len(data) == size:
+                    size = min(2 * size, self.batch_bytes)
                 yield from self._give(place.cut(data), place, pace)
             elif not self.follow or stream.pipe:
                 yield from self._give(place.finish(), place, pace, done=True)
