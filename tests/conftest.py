@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, NoReturn
 
 import pytest
+from hypothesis import settings
 
 from tools import chromium as chromium_tool
 
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page
 
     from tests.services.postgres import Server
+
+settings.register_profile("datawatch", deadline=None)  # no test says anything about the clock
+settings.load_profile("datawatch")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 import polars as pl
 import pyarrow as pa
+from numpy.typing import NDArray
 
+from datawatch_lab.core.columns import first_bytes
 from datawatch_lab.core.values import TableInfo
 
 UTC_US = pa.timestamp("us", tz="UTC")
@@ -195,6 +198,11 @@ class TableBatch:
     after: RowFrame
     before: RowFrame
     backfill: bool = False
+
+    @cached_property
+    def codes(self) -> NDArray[np.uint8]:
+        """Operation of each event as the byte of its letter."""
+        return first_bytes(self.events["op"])
 
 
 PARTIAL_SCHEMA = pa.schema(

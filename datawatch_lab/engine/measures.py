@@ -75,6 +75,9 @@ class Measures:
         self._store = store
         self._settings = settings
         self._defs = {each.id: each for each in known.measures}
+        self._of_table: dict[int, dict[int, MeasureDef]] = {}
+        for each in known.measures:
+            self._of_table.setdefault(each.table_id, {})[each.id] = each
         self._next_id = max(self._defs, default=0) + 1
         self._evidence = {
             table_id: msgspec.msgpack.decode(data, type=Evidence)
@@ -156,7 +159,8 @@ class Measures:
     def watched(self, table_id: int, derived: Derived) -> list[MeasureDef]:
         """Measures of a table that were there before the commit and are after it."""
         gone = set(derived.dropped)
-        return [m for m in self._defs.values() if m.table_id == table_id and m.id not in gone]
+        there = self._of_table.get(table_id, {})
+        return [m for m in there.values() if m.id not in gone]
 
     def rebuild_live(self, table: TableInfo, last_seq: int) -> Derived:
         """The live table of one table and its current-state measures, made anew from the log."""
@@ -164,7 +168,7 @@ class Measures:
         live = self.live.rebuild(table, self.history.past(table, last_seq))
         derived.live.append(live)
         self._drop_current(table.id, derived)
-        made, _ = reconcile([table], self._present(derived), next_id=self._next_id)
+        made, _ = reconcile([table], self._present(derived, table.id), next_id=self._next_id)
         derived.new_measures += [each for each in made if each.kind in CURRENT]
         self._next_id = max([self._next_id, *(each.id + 1 for each in made)])
         derived.appends = _joined(self._derived(table.id, (), live, derived))
@@ -179,15 +183,14 @@ class Measures:
         derived: Derived,
     ) -> list[MeasureAppends]:
         """What a commit's changes of one table add to its measures."""
-        wanted = [m for m in self._present(derived) if m.table_id == table_id]
+        wanted = self._present(derived, table_id)
         parts = [derive(each, wanted, self.book, self._settings) for each in batches]
         steps = live.transitions if live is not None else ()
         return parts + [derive_current(each, wanted, self.book) for each in steps]
 
     def _drop_current(self, table_id: int, derived: Derived) -> None:
         """Let measures of the current state begin anew."""
-        present = self._present(derived)
-        stale = [m.id for m in present if m.table_id == table_id and m.kind in CURRENT]
+        stale = [m.id for m in self._present(derived, table_id) if m.kind in CURRENT]
         self._drop(stale, derived)
 
     def keep(self, derived: Derived) -> None:
@@ -200,8 +203,12 @@ class Measures:
         self._evidence |= derived.evidence_of
         self._understood_with |= derived.understood
         for measure_id in derived.dropped:
-            self._defs.pop(measure_id, None)
-        self._defs |= {each.id: each for each in derived.new_measures}
+            gone = self._defs.pop(measure_id, None)
+            if gone is not None:
+                del self._of_table[gone.table_id][measure_id]
+        for each in derived.new_measures:
+            self._defs[each.id] = each
+            self._of_table.setdefault(each.table_id, {})[each.id] = each
         if derived.tables:
             self._named = None
         self.custom.kept()
@@ -226,9 +233,11 @@ class Measures:
         derived.understood[table.id] = table.stated
         return understood(table, seen, self._settings)
 
-    def _present(self, derived: Derived) -> list[MeasureDef]:
+    def _present(self, derived: Derived, table_id: int) -> list[MeasureDef]:
+        """Measures of a table as they are after the commit, as far as it is derived."""
         gone = set(derived.dropped)
-        every = self._defs | {each.id: each for each in derived.new_measures}
+        every = dict(self._of_table.get(table_id, {}))
+        every |= {each.id: each for each in derived.new_measures if each.table_id == table_id}
         return [m for m in every.values() if m.id not in gone]
 
     def _reconciled(
@@ -243,10 +252,10 @@ class Measures:
             each.restarted and each.change.table.id == table.id for each in derived.live
         )
         old, new = set(split_fields(before)), set(split_fields(table))
-        present = self._present(derived)
+        present = self._present(derived, table.id)
         gone_labels = {label_name(name) for name in old - new}
         if gone_labels:  # they would be counted twice if they came back
-            split = [m.id for m in present if m.table_id == table.id and m.kind in _SPLIT]
+            split = [m.id for m in present if m.kind in _SPLIT]
             derived.dropped_series += [
                 id_ for each in split for id_ in self.book.split_by(each, gone_labels)
             ]
@@ -261,7 +270,7 @@ class Measures:
         past = [each for each in made if each.field in known or each.kind is MeasureKind.STATE]
         if last_seq == 0 or not (past or added):
             return []
-        kept = [m for m in present if m.table_id == table.id and m.id not in set(gone)]
+        kept = [m for m in present if m.id not in set(gone)]
         parts = []
         for batch in self.history.batches(table, 0, last_seq):
             if past:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import chain, count
 
 import msgspec
 
@@ -91,8 +92,8 @@ class TableRegistry:
 
     def _free_name(self, schema: str, table: str) -> str:
         wanted = [table] + ([f"{schema}_{table}"] if schema else [])
-        wanted += [f"{wanted[-1]}_{n}" for n in range(2, 10_000)]
-        return next(name for name in wanted if name not in self._by_name)
+        numbered = (f"{wanted[-1]}_{n}" for n in count(2))
+        return next(name for name in chain(wanted, numbered) if name not in self._by_name)
 
 
 def with_columns(table: TableInfo, **changes: object) -> TableInfo:

@@ -14,6 +14,7 @@ import polars as pl
 import pyarrow as pa
 
 from datawatch_lab.core.batches import MeasureAppends, Transitions
+from datawatch_lab.core.columns import micros_of
 from datawatch_lab.core.values import MeasureDef, MeasureKind
 from datawatch_lab.metrics.book import NULL, SeriesBook, label_name
 from datawatch_lab.metrics.images import Codes, Ints, label_texts
@@ -78,7 +79,7 @@ def derive_current(
 
 def _lay_out(transitions: Transitions) -> Steps:
     frame = transitions.steps
-    at = frame["at"].dt.epoch("us").to_numpy()
+    at = micros_of(frame["at"])
     seq = frame["seq"].to_numpy()
     order = np.lexsort((seq, at))
     picked = pl.Series(order)

@@ -7,6 +7,7 @@ noted beyond the sample too, since it decides the type of the column and not its
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from itertools import pairwise
 
@@ -15,11 +16,13 @@ import numpy as np
 import polars as pl
 
 from datawatch_lab.core.batches import RowFrame, TableBatch
+from datawatch_lab.core.columns import not_null
 from datawatch_lab.metrics.hashing import hash_column
 from datawatch_lab.metrics.images import label_texts
 from datawatch_lab.metrics.shapes import DECIMAL, INTEGER, shape_of
 
-_WHOLE_FLOAT = r"^(-?[0-9]+)\.0$"  # how a whole float looks in a batch where it stands beside text
+_WHOLE_FLOAT = re.compile(r"(-?[0-9]+)\.0")  # how it looks in a batch where it stands beside text
+_INSERT, _SNAPSHOT, _DELETE = b"crd"
 _SHAPED_LENGTH = 200  # characters of a value that its shape is read from
 
 
@@ -133,8 +136,8 @@ def _sampled_images(batch: TableBatch) -> np.ndarray:
     """Positions of the after images of inserted and snapshot rows, in order of sequence number."""
     if not len(batch.after.rows):
         return np.empty(0, dtype=np.int64)
-    op = batch.events["op"].gather(batch.after.rows)
-    return op.is_in(["c", "r"]).arg_true().cast(pl.Int64).to_numpy()
+    op = batch.codes[batch.after.rows]
+    return np.flatnonzero((op == _INSERT) | (op == _SNAPSHOT))
 
 
 def _with_kind(field: FieldEvidence, column: pl.Series, frame: RowFrame) -> FieldEvidence:
@@ -171,16 +174,16 @@ def _observe(
     images = images[:room]
     if not len(images):
         return field if spared == field.spared else msgspec.structs.replace(field, spared=spared)
-    column = batch.after.columns[field.name].gather(images)
-    values = label_texts(column.drop_nulls()).str.replace(_WHOLE_FLOAT, "$1")
-    texts = values.to_list()  # a sample: at most `limit` values of a field, ever
+    column = batch.after.columns[field.name][images]
+    filled = not_null(column)
+    texts = _texts(column)  # a sample: at most `limit` values of a field, ever
     shapes = {text: shape_of(text[:_SHAPED_LENGTH]) for text in set(texts)}
     numbers = [float(text) for text in texts if shapes[text] in (INTEGER, DECIMAL)]
     known = np.frombuffer(field.hashes, dtype="<u8")
-    mine = hash_column(values) if texts else known[:0]
+    mine = hash_column(pl.Series(texts)) if texts else known[:0]
     hashes = np.union1d(known, mine)
-    read = batch.events["op"].gather(batch.after.rows[images]).filter(column.is_not_null()) == "r"
-    spared += int((read.to_numpy() & _repeats(mine, known)).sum())
+    read = batch.codes[batch.after.rows[images]][filled] == _SNAPSHOT
+    spared += int((read & _repeats(mine, known)).sum()) if read.any() else 0
     earlier = [] if field.last is None else [field.last]
     steps = [*earlier, *numbers]
     return msgspec.structs.replace(
@@ -198,6 +201,15 @@ def _observe(
     )
 
 
+def _texts(column: pl.Series) -> list[str]:
+    """The values that are not null as label texts; whole floats as integers."""
+    texts: list[str] = label_texts(column.drop_nulls() if column.null_count() else column).to_list()
+    return [
+        whole[1] if text.endswith(".0") and (whole := _WHOLE_FLOAT.fullmatch(text)) else text
+        for text in texts
+    ]
+
+
 def _repeats(hashes: np.ndarray, known: np.ndarray) -> np.ndarray:
     """Where a value is known already, or stands earlier among these."""
     first = np.zeros(len(hashes), dtype=np.bool_)
@@ -210,8 +222,10 @@ def _deleted(name: str, batch: TableBatch, images: np.ndarray, *, full: bool) ->
     if name not in batch.before.columns.columns:
         return 0
     events = batch.before.rows
-    gone = (batch.events["op"].gather(events) == "d").to_numpy()
-    gone &= batch.before.columns[name].is_not_null().to_numpy()
+    gone = batch.codes[events] == _DELETE
+    if not gone.any():
+        return 0
+    gone &= not_null(batch.before.columns[name])
     if full:
         gone &= events <= (batch.after.rows[images[-1]] if len(images) else -1)
     return int(gone.sum())

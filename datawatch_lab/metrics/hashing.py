@@ -14,7 +14,10 @@ import hashlib
 import numpy as np
 import polars as pl
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
+
+from datawatch_lab.core.columns import texts_of
 
 Hashes = NDArray[np.uint64]
 
@@ -62,7 +65,7 @@ def _hash_integers(column: pl.Series) -> Hashes:
     result = np.empty(len(column), dtype=np.uint64)
     mask = large.to_numpy()
     result[~mask] = _hash_int64(column.filter(~large).cast(pl.Int64).to_numpy())
-    result[mask] = _hash_bytes(column.filter(large).cast(pl.String))
+    result[mask] = _hash_bytes(texts_of(column.filter(large).cast(pl.String)))
     return result
 
 
@@ -74,26 +77,30 @@ def _hash_floats(values: NDArray[np.float64]) -> Hashes:
 
 def _hash_texts(column: pl.Series) -> Hashes:
     """Texts that are plain numbers hash as numbers, the rest as bytes."""
-    result = _hash_bytes(column)
-    digits = column.str.contains(r"^-?[0-9][0-9.]*$")
+    texts = texts_of(column)
+    result = _hash_bytes(texts)
+    digits = _matches(texts, r"^-?[0-9][0-9.]*$")
     if not digits.any():
         return result
-    where = np.flatnonzero(digits.to_numpy())
-    numbers = column.gather(where)
-    integer = numbers.str.contains(_INTEGER_TEXT)
-    fraction = numbers.str.contains(_FRACTION_TEXT) & ~integer
-    integers = numbers.filter(integer).str.replace(r"\.0+$", "").cast(pl.Int64)
-    result[where[integer.to_numpy()]] = _hash_int64(integers.to_numpy())
-    floats = numbers.filter(fraction).cast(pl.Float64)
-    result[where[fraction.to_numpy()]] = _hash_floats(floats.to_numpy())
+    where = np.flatnonzero(digits)
+    numbers = texts.take(pa.array(where))
+    integer = _matches(numbers, _INTEGER_TEXT)
+    fraction = _matches(numbers, _FRACTION_TEXT) & ~integer
+    if integer.any():
+        bare = pc.replace_substring_regex(numbers.filter(pa.array(integer)), r"\.0+$", "")
+        result[where[integer]] = _hash_int64(np.asarray(bare.cast(pa.int64())))
+    if fraction.any():
+        floats = pl.Series(numbers.filter(pa.array(fraction))).cast(pl.Float64)
+        result[where[fraction]] = _hash_floats(floats.to_numpy())
     return result
 
 
-def _hash_bytes(column: pl.Series) -> Hashes:
+def _matches(texts: pa.LargeStringArray, pattern: str) -> NDArray[np.bool_]:
+    return np.asarray(pc.match_substring_regex(texts, pattern))
+
+
+def _hash_bytes(array: pa.LargeStringArray) -> Hashes:
     """Hash UTF-8 bytes eight at a time, one pass over the column per word."""
-    array = column.rechunk().to_arrow()
-    if not isinstance(array, pa.LargeStringArray):
-        array = array.cast(pa.large_string())
     _, offset_buffer, data_buffer = array.buffers()
     size = len(array)
     if not size:

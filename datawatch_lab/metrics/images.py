@@ -7,16 +7,18 @@ from dataclasses import dataclass, field
 import numpy as np
 import polars as pl
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from datawatch_lab.core.batches import RowFrame, TableBatch
+from datawatch_lab.core.columns import micros_of, not_null, texts_of
 from datawatch_lab.metrics.book import MISSING, NULL
 from datawatch_lab.metrics.numbers import Bools, Floats, Numbers, moments_of, numbers_of
 
 Ints = NDArray[np.int64]
 Codes = NDArray[np.int32]
 
-_MOMENT = pl.Datetime("us", "UTC")
+_WHOLE_BELOW = 1e15  # whole floats from here on keep their form
 
 NOWHERE = -1
 """Position of an image that an event does not have; code of a field that an image does not have."""
@@ -49,8 +51,7 @@ class Frame:
         present = self.present(name)
         if not present.any() or not self.rows.columns[name].null_count():
             return present
-        not_null: Bools = self.rows.columns[name].is_not_null().to_numpy()
-        return present & not_null
+        return present & not_null(self.rows.columns[name])
 
     def column(self, name: str) -> pl.Series:
         """The column; of nulls when no image has it."""
@@ -135,14 +136,10 @@ class Events:
 def lay_out(batch: TableBatch) -> Events:
     """Put a batch in order of time; images stay where they are."""
     events = batch.events
-    at = events["ts"].dt.epoch("us").to_numpy()
+    at = micros_of(events["ts"])
     seq = events["seq"].cast(pl.Int64).to_numpy()
-    received = events["received"].dt.epoch("us").to_numpy()
-    op = (
-        events["op"]
-        .replace_strict({name: ord(name) for name in "crudt"}, return_dtype=pl.UInt8)
-        .to_numpy()
-    )
+    received = micros_of(events["received"])
+    op = batch.codes
     after_at = _places(batch.after, len(at))
     before_at = _places(batch.before, len(at))
     if not bool(np.all((at[1:] > at[:-1]) | ((at[1:] == at[:-1]) & (seq[1:] > seq[:-1])))):
@@ -160,13 +157,6 @@ def lay_out(batch: TableBatch) -> Events:
         after_at=after_at,
         before_at=before_at,
     )
-
-
-def _first_bytes(column: pl.Series) -> NDArray[np.uint8]:
-    """First byte of each operation; there are five, so it is looked up."""
-    encoded = column.rechunk().to_arrow().dictionary_encode()
-    letters = np.array([ord(text[0]) for text in encoded.dictionary.to_pylist()], dtype=np.uint8)
-    return np.asarray(letters[np.asarray(encoded.indices)]) if len(column) else letters
 
 
 def _places(frame: RowFrame, events: int) -> Ints:
@@ -199,6 +189,9 @@ def label_texts(column: pl.Series) -> pl.Series:
     """Values as label texts: whole floats as integers, booleans as true and false; null stays."""
     if column.dtype != pl.Float64:
         return column if column.dtype == pl.String else column.cast(pl.String)
-    whole = (column == column.floor()) & (column.abs() < 1e15)
     texts = column.cast(pl.String)
-    return texts.str.replace(r"\.0$", "") if whole.any() else texts
+    values = column.to_numpy()
+    if not ((values == np.floor(values)) & (np.abs(values) < _WHOLE_BELOW)).any():
+        return texts
+    shortened = pc.replace_substring_regex(texts_of(texts), r"\.0$", "", max_replacements=1)
+    return pl.Series(column.name, shortened)

@@ -87,10 +87,11 @@ def decimal_floats(column: pl.Series) -> pl.Series:
     more than 53 bits, so those go by their text.
     """
     floats = column.cast(pl.Float64)
-    large = (floats.abs() >= 2**53 / 10**SCALE).fill_null(value=False)
+    large = np.abs(floats.to_numpy()) >= 2**53 / 10**SCALE  # null is NaN, which is not large
     if not large.any():
         return floats
-    return floats.scatter(large.arg_true(), column.filter(large).cast(pl.String).cast(pl.Float64))
+    by_text = column.filter(pl.Series(large)).cast(pl.String).cast(pl.Float64)
+    return floats.scatter(np.flatnonzero(large), by_text)
 
 
 def _words(array: pa.Array, known: Bools) -> Words:

@@ -14,6 +14,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from datawatch_lab.core.batches import Transitions
+from datawatch_lab.core.columns import micros_of, not_null
 from datawatch_lab.core.storage import LIVE_HEADS, LiveRows
 from datawatch_lab.engine.live.columns import as_type, common_type
 from datawatch_lab.engine.live.versions import GONE, PATCH, Versions
@@ -144,11 +145,14 @@ class _Layout:
             return np.full(firsts.height, self.none, dtype=np.int64)
         numbered = self._stored.heads.select(*KEY).with_row_index("place", self.size)
         found = firsts.join(numbered, on=KEY, how="left", maintain_order="left")["place"]
-        return found.cast(pl.Int64).fill_null(self.none).to_numpy()
+        places = found.cast(pl.Int64)
+        return (places.fill_null(self.none) if places.null_count() else places).to_numpy()
 
     def _moved_from(self) -> tuple[Ints, Ints]:
         """Versions that came from another key, and the position of the state they came from."""
-        moved = self.heads["from_hi"].is_not_null().to_numpy().nonzero()[0]
+        column = self.heads["from_hi"]
+        none_moved = column.null_count() == len(column)
+        moved = np.empty(0, dtype=np.int64) if none_moved else np.flatnonzero(not_null(column))
         if not moved.size:
             return moved, moved
         left = self.heads.with_row_index("place").filter(pl.col("kind") == GONE)
@@ -224,7 +228,7 @@ class _Layout:
 def _order(heads: pl.DataFrame) -> Ints:
     """Positions sorted by key, then by order of versions."""
     hi, lo = heads["k_hi"].to_numpy(), heads["k_lo"].to_numpy()
-    at = heads["at"].dt.epoch("us").to_numpy()
+    at = micros_of(heads["at"])
     ordinal, sub, seq = (heads[name].to_numpy() for name in ("ordinal", "sub", "seq"))
     if _ascending(at, ordinal, sub, seq):
         by_lo = np.argsort(lo, kind="stable")

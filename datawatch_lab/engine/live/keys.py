@@ -14,6 +14,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from datawatch_lab.core.batches import RowFrame
+from datawatch_lab.core.columns import not_null
 from datawatch_lab.metrics.images import label_texts
 
 Ints = NDArray[np.int64]
@@ -65,7 +66,7 @@ def keys_of(frame: RowFrame, key: Sequence[str], hash_texts: HashTexts) -> Keys:
 def _filled(frame: RowFrame, name: str) -> Bools:
     if name not in frame.columns.columns:
         return np.zeros(len(frame.rows), dtype=np.bool_)
-    filled: Bools = frame.columns[name].is_not_null().to_numpy()
+    filled = not_null(frame.columns[name])
     absent = frame.absent.get(name)
     return filled if absent is None else filled & ~absent.to_numpy()
 
@@ -73,7 +74,7 @@ def _filled(frame: RowFrame, name: str) -> Bools:
 def _whole_numbers(column: pl.Series) -> tuple[Ints, Bools]:
     """Values as 64-bit integers, and where they are such."""
     if column.dtype == pl.Int64:
-        return column.fill_null(0).to_numpy(), column.is_not_null().to_numpy()
+        return _zero_for_null(column), not_null(column)
     if column.dtype == pl.Float64:
         fits = (column == column.floor()) & (column.abs() < _WHOLE_BELOW)
         column = column.set(~fits.fill_null(value=False), None)
@@ -82,7 +83,12 @@ def _whole_numbers(column: pl.Series) -> tuple[Ints, Bools]:
     elif column.dtype == pl.Boolean:
         column = pl.Series([None], dtype=pl.Int64).new_from_index(0, len(column))
     numbers = column.cast(pl.Int64, strict=False)
-    return numbers.fill_null(0).to_numpy(), numbers.is_not_null().to_numpy()
+    return _zero_for_null(numbers), not_null(numbers)
+
+
+def _zero_for_null(numbers: pl.Series) -> Ints:
+    filled = numbers.fill_null(0) if numbers.null_count() else numbers
+    return np.asarray(filled.to_numpy())
 
 
 def _joined(texts: Sequence[pl.Series]) -> pl.Series:

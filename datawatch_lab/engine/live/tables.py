@@ -253,6 +253,8 @@ class LiveTables:
 
     def _comes_late(self, table: TableInfo, versions: Versions) -> bool:
         """Whether something stored may be newer than a TRUNCATE of this commit."""
+        if not versions.clears.height:
+            return False
         clears = versions.clears.filter(~pl.col("ordered"))
         newest = self.store.newest_event(table.id)
         return bool(
