@@ -261,7 +261,7 @@ def join_slots(stored: pl.DataFrame, slots: Sequence[Slot], fields: Sequence[str
     A value is what it was: the same number, the same text as a label; a moment is ISO 8601 text of
     the same moment. Fields of several types become the one type that holds all, text in doubt.
     """
-    made: list[pl.Series] = []
+    made: dict[str, pl.Series] = {}
     for field in fields:
         parts = [
             (slot, stored[slot.column])
@@ -269,7 +269,7 @@ def join_slots(stored: pl.DataFrame, slots: Sequence[Slot], fields: Sequence[str
             if slot.field == field and slot.column in stored.columns
         ]
         held = [(slot, part) for slot, part in parts if part.null_count() < len(part)]
-        made.append(_joined_values(held, stored.height).alias(field))
+        made[field] = _joined_values(held, stored.height)
     return pl.DataFrame(made)
 
 

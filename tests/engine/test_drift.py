@@ -76,6 +76,20 @@ def test_a_new_field_is_null_where_it_was_not_yet(laboratory: Laboratory) -> Non
     assert sorted((row["id"], row["a"], row["b"]) for row in rows) == [(1, 5, None), (2, None, "x")]
 
 
+def test_a_field_without_a_name_is_a_field(laboratory: Laboratory) -> None:
+    """JSON allows the empty name; SQL does not, so its column is called ``_``."""
+    laboratory.feed(
+        [
+            event(1, "INSERT", '{"id": 1, "": 1}'),
+            event(2, "INSERT", '{"id": 2, "": 2, "v": 1}'),
+            event(3, "UPDATE", '{"id": 1, "": 3}'),
+            event(4, "DELETE", "null", before={"id": 2}),
+        ]
+    )
+    laboratory.compact()
+    assert [(row["id"], row["_"], row["v"]) for row in laboratory.live("items")] == [(1, 3, None)]
+
+
 def test_integers_widen_without_a_rounded_digit(laboratory: Laboratory) -> None:
     """From 64 bits to 128, to decimals, to text; one batch each, old rows unchanged."""
     steps = ("1", "9223372036854775807", "18446744073709551617", "1.25", '"twelve"', "true")

@@ -95,7 +95,7 @@ def fold(versions: Versions, stored: LiveRows, tracked: Sequence[str]) -> Folded
 def _frame(columns: Sequence[pl.Series], keep: pl.Series, height: int) -> pl.DataFrame:
     if not columns:
         return pl.DataFrame(height=height)
-    return pl.DataFrame([column.filter(keep) for column in columns])
+    return pl.DataFrame({column.name: column.filter(keep) for column in columns})
 
 
 @dataclass(frozen=True)

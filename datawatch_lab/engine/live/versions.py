@@ -237,7 +237,7 @@ def _filled_up(
             continue
         source = old[name][pl.Series(np.where(fill, at[events], 0), dtype=pl.UInt32)]
         present = columns[name] if name in columns.columns else _null_series(old[name], len(events))
-        pair = together([pl.DataFrame([present.alias(name)]), pl.DataFrame([source.alias(name)])])
+        pair = together([pl.DataFrame({name: present}), pl.DataFrame({name: source})])
         merged = pl.select(
             pl.when(pl.Series(fill))
             .then(pair[name].tail(len(events)))
@@ -258,7 +258,7 @@ def _only(columns: pl.DataFrame, fields: Sequence[str] | None) -> pl.DataFrame:
 def _nulls(like: pl.DataFrame, height: int) -> pl.DataFrame:
     if not like.width:
         return pl.DataFrame(height=height)
-    return pl.DataFrame([_null_series(column, height) for column in like])
+    return pl.DataFrame({column.name: _null_series(column, height) for column in like})
 
 
 def _null_series(like: pl.Series, height: int) -> pl.Series:
