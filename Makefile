@@ -3,6 +3,7 @@ SHELL := /bin/sh
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
 BIN := .venv/bin
+FUZZ_SECONDS := 60
 
 .PHONY: help demo deps dev test soak check format docs screenshots bench bench-compare constraints docker-up docker-logs docker-down clean
 
@@ -24,9 +25,10 @@ test: deps ## run all tests and doctests; names what was skipped and why
 	@tools/services.sh
 	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
-soak: deps ## run the tests that take minutes: many kills, long histories, any order of arrival
+soak: deps ## run the tests that take minutes: kills, long histories, any order, fuzzing
 	@tools/services.sh
-	@$(BIN)/python -m pytest --soak tests/e2e tests/engine tests/ingest
+	@$(BIN)/python -m pytest --soak tests/e2e tests/engine tests/fuzz tests/ingest
+	@$(BIN)/python -m tests.fuzz all --seconds $(FUZZ_SECONDS)
 
 check: deps ## lint, formatting, types, import rule
 	@$(BIN)/ruff check

@@ -5,10 +5,16 @@ The folders, in the order in which data flows::
     core/       values, protocols, errors, clock, durations, settings; knows no edge
     ingest/     bytes → typed change batches: envelopes/ (formats), sources/ (inputs)
     metrics/    field roles, the catalogue of automatic metrics, partial states, queries
+    anomaly/    detectors, the bank that steps all series, episodes, evaluation
+    forecast/   models, their choice by back-test, calibrated intervals
+    quality/    rules, scores, suggestions
+    schema/     DDL, inference, diff, classification, blast radius
+    alerts/     condition language, state machine, routing stages, channels
     store/      DuckDB: change log, roll-ups, ledger, quarantine, migrations; all SQL
     engine/     composition: the one place where stages meet; owns threads and transactions
     service/    the operations of a workspace, each declared once; the only door for every edge
-    api/        tornado: REST, generated from service/
+    api/        tornado: REST and WebSocket, generated from service/
+    client/     the SDK, sync and async: operations over HTTP, events in the background
     views/      Panel and HoloViews: the live overview page, plots
     notebook/   the IPython extension and objects that show themselves
     cli         the command `datawatch`

@@ -110,23 +110,22 @@ def _fill(path: Path, days: int) -> None:
         con.execute("SET preserve_insertion_order = true")
         for day in range(days):
             start = (START + timedelta(days=day)).replace(tzinfo=None)
-            con.execute(_FILL, [start, BLOCK])
+            for level, width in _LEVELS.items():
+                con.execute(_FILL.format(level=level, width=width), [start, BLOCK])
 
 
+_LEVELS = {"1m": 60, "5m": 300, "1h": 3_600, "1d": 86_400}
 _FILL = """
-INSERT INTO measures.partials
-    (level, series, bucket, n, sum, exact, min, max, last, last_at, last_seq)
-WITH slots AS (
-    SELECT l.level, l.width, $1::TIMESTAMP + to_seconds(l.width) * i AS bucket
-    FROM (VALUES (1, 60), (2, 300), (3, 3600), (4, 86400)) l(level, width),
-        LATERAL (SELECT unnest(range(86400 // l.width)) AS i) n
-)
-SELECT s.level::UTINYINT, series.id, s.bucket, s.width, s.width * v, (s.width * v)::DECIMAL(38, 9),
-    v - 10, v + 10, v, s.bucket + to_seconds(s.width - 1), epoch(s.bucket)::BIGINT
-FROM slots s, meta.series series,
+INSERT INTO measures.partials_{level}
+    (series, bucket, n, sum, exact, min, max, last, last_at, last_seq)
+SELECT series.id, s.bucket, {width}, {width} * v, ({width} * v)::DECIMAL(38, 9),
+    v - 10, v + 10, v, s.bucket + to_seconds({width} - 1), epoch(s.bucket)::BIGINT
+FROM (
+    SELECT $1::TIMESTAMP + to_seconds({width}) * unnest(range(86400 // {width})) AS bucket
+) s, meta.series series,
     LATERAL (SELECT (hash(series.id, s.bucket) % 10000)::DOUBLE / 4 AS v) x
 WHERE series.measure_id IN (SELECT id FROM meta.measures WHERE kind = 'value')
-ORDER BY time_bucket($2, s.bucket), s.level, series.id, s.bucket"""
+ORDER BY time_bucket($2, s.bucket), series.id, s.bucket"""
 
 
 class Writes(threading.Thread):

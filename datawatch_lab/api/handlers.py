@@ -8,9 +8,9 @@ import logging
 import re
 import uuid
 from asyncio import Future
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from types import TracebackType
 from typing import Any
@@ -20,10 +20,15 @@ from tornado.http1connection import HTTP1Connection
 from tornado.ioloop import IOLoop
 from tornado.web import HTTPError, RequestHandler, stream_request_body
 
-from datawatch_lab.api.auth import SAFE_METHODS, Gate, without_token
+from datawatch_lab.api.auth import SAFE_METHODS, Gate, address_of, without_token
 from datawatch_lab.api.envelope import HttpError, envelope, headers_of
+from datawatch_lab.api.forms import ARROW, asked_for, written
 from datawatch_lab.api.requests import read_ask
-from datawatch_lab.core.errors import AccessError, DataWatchError, InputError
+from datawatch_lab.api.times import RequestTimes
+from datawatch_lab.core.errors import DataWatchError, InputError
+from datawatch_lab.core.who import Who, acting
+from datawatch_lab.service.access.door import check_role
+from datawatch_lab.service.access.webhook import SIGNATURE, TIMESTAMP, Webhook
 from datawatch_lab.service.answers import EventsAnswer, HealthAnswer
 from datawatch_lab.service.callers import Caller
 from datawatch_lab.service.operation import Operation, Role
@@ -35,8 +40,7 @@ _GZIP_FROM_BYTES = 1_024
 _GZIP_LEVEL = 5
 _DROPPED_LIMITS = 16
 
-Allows = Callable[[str, Role], bool]
-"""Whether a user may do what asks for a role."""
+_STRANGER = Who("", "viewer", "stranger")
 
 
 @dataclass(frozen=True)
@@ -45,20 +49,20 @@ class Shared:
 
     Attributes:
         caller: carries operations out.
-        gate: tells who asks.
-        allows: whether a user has a role.
+        gate: tells who asks, and what they may do.
         readers, writers: threads for operations; apart, so that waiting writes block no reader.
         max_bytes: of a request's body.
         paths: all paths, for "did you mean".
+        times: how long requests took, for the exposition.
     """
 
     caller: Caller
     gate: Gate
-    allows: Allows
     readers: ThreadPoolExecutor
     writers: ThreadPoolExecutor
     max_bytes: int
     paths: tuple[str, ...]
+    times: RequestTimes = field(default_factory=RequestTimes)
 
 
 class ApiHandler(RequestHandler):
@@ -73,7 +77,7 @@ class ApiHandler(RequestHandler):
     def initialize(self, shared: Shared) -> None:
         """Take what all handlers share."""
         self.shared = shared
-        self.user = ""
+        self.who = _STRANGER
 
     def set_default_headers(self) -> None:
         """Name the request, and nothing about the server; tornado calls this again on an error."""
@@ -83,9 +87,14 @@ class ApiHandler(RequestHandler):
         self.set_header("Cache-Control", "no-cache")
         self.set_header("Content-Type", "application/json; charset=UTF-8")
 
+    @property
+    def user(self) -> str:
+        """The name of who asks; '' for a stranger."""
+        return self.who.name
+
     def prepare(self) -> None:
-        """Let the owner in; every route that does not say otherwise asks for the token."""
-        self.user = self.shared.gate.check(self)
+        """Sign in; every route that does not say otherwise asks for a token or a user."""
+        self.who = self.shared.gate.check(self)
 
     def need(self, role: Role) -> None:
         """Refuse a user who has not the role.
@@ -93,8 +102,7 @@ class ApiHandler(RequestHandler):
         Raises:
             AccessError: 403.
         """
-        if not self.shared.allows(self.user, role):
-            raise AccessError(f"this needs the role {role}.", status=403)
+        check_role(self.who, role)
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         """Answer with the envelope; what was not meant to be seen stays in the log."""
@@ -118,6 +126,13 @@ class ApiHandler(RequestHandler):
     def _log(self) -> None:
         """One line a request; the path without its query, which may hold a token."""
         status = self.get_status()
+        operation = getattr(self, "operation", None)
+        self.shared.times.note(
+            str(self.request.method),
+            operation.path if operation is not None else "",
+            status,
+            self.request.request_time(),
+        )
         level = logging.INFO if status < 500 else logging.ERROR
         log.log(
             level,
@@ -167,15 +182,13 @@ class OperationHandler(ApiHandler):
         self.pieces: list[bytes] = []
         self.size = 0
         self.accepted = False
+        self.delivery: Webhook | None = None
 
     def prepare(self) -> None:
         """Sign in, then check method, role and size."""
         method = "GET" if self.request.method == "HEAD" else str(self.request.method)
         operation = self.operations.get(method)
-        if operation is None or operation.answer is not HealthAnswer:
-            self.user = self.shared.gate.check(self)
-        else:
-            self.user = self.shared.gate.user(self) or ""
+        self.who = self._signed_in(operation)
         if operation is None:
             allowed = ", ".join(sorted(self.operations))
             raise HttpError(
@@ -193,6 +206,30 @@ class OperationHandler(ApiHandler):
         announced = self.request.headers.get("Content-Length", "")
         self._check_size(int(announced) if announced.isdecimal() else 0)
         self.accepted = True
+
+    def _signed_in(self, operation: Operation[Any, Any] | None) -> Who:
+        """Who asks; health is told to strangers too, and events come signed where that is set up.
+
+        Raises:
+            AccessError: 401, 403.
+        """
+        gate = self.shared.gate
+        if operation is not None and operation.answer is HealthAnswer:
+            return gate.who(self) or _STRANGER
+        webhook = gate.webhook if operation is not None and _takes_events(operation) else None
+        if webhook is None:
+            return gate.check(self)
+        headers = self.request.headers
+        is_signed = SIGNATURE in headers or TIMESTAMP in headers
+        if not is_signed and gate.token is not None and gate.who(self) is not None:
+            return gate.check(self)
+        gate.check_host(self)
+        gate.check_origin(self)
+        webhook.check_headers(headers)
+        self.delivery = webhook
+        who = Who("webhook", "editor", "webhook", address_of(self), self.request_id)
+        gate.limits.take(who)
+        return who
 
     def finish(self, chunk: str | bytes | dict[str, Any] | None = None) -> Future[None]:
         """End the answer; one given before the body was read says that the connection ends too.
@@ -215,7 +252,9 @@ class OperationHandler(ApiHandler):
     async def serve(self, **path: str) -> None:
         """Call the operation in a thread and answer."""
         self._check_size(self.size)
-        operation = self.operation
+        operation = self.operation = asked_for(
+            self.operation, self.request.headers.get("Accept", "")
+        )
         ask = read_ask(
             operation,
             path=path,
@@ -232,7 +271,9 @@ class OperationHandler(ApiHandler):
         packs = "gzip" in self.request.headers.get("Accept-Encoding", "")
         body, packed = await IOLoop.current().run_in_executor(pool, self._answer, ask, packs)
         self.set_status(operation.status)
-        self.set_header("Vary", "Accept-Encoding")
+        self.set_header("Vary", "Accept, Accept-Encoding")
+        if operation.gives_table:
+            self.set_header("Content-Type", ARROW)
         if packed:
             self.set_header("Content-Encoding", "gzip")
         self.finish(body)
@@ -241,12 +282,15 @@ class OperationHandler(ApiHandler):
 
     def _answer(self, ask: msgspec.Struct, packs: bool) -> tuple[bytes, bool]:  # noqa: FBT001
         """The body, and whether it is packed; runs in a thread."""
-        answer: Any = self.shared.caller.call(self.operation, ask)
+        with acting(self.who):
+            if self.delivery is not None:
+                self.delivery.check_body(self.request.headers, getattr(ask, "body", b""))
+            answer: Any = self.shared.caller.call(self.operation, ask)
         if isinstance(answer, HealthAnswer) and not self.user:
             answer = {"status": answer.status}
         if self.operation.name == "post_event":
             _refuse_malformed(answer)
-        body = msgspec.json.encode(answer)
+        body = written(self.operation, answer)
         if packs and len(body) >= _GZIP_FROM_BYTES:
             # Without a time stamp, so that the same answer has the same bytes and ETag.
             return gzip.compress(body, _GZIP_LEVEL, mtime=0), True
@@ -261,6 +305,11 @@ class OperationHandler(ApiHandler):
                 hint="Send it in several requests, or use `datawatch ingest FILE`.",
                 details={"max_bytes": limit},
             )
+
+
+def _takes_events(operation: Operation[Any, Any]) -> bool:
+    """Whether it takes events as other programs send them."""
+    return operation.binary and operation.role == "editor"
 
 
 def _refuse_malformed(answer: EventsAnswer) -> None:
@@ -311,7 +360,7 @@ class HomeHandler(ApiHandler):
 
     def prepare(self) -> None:
         """Turn a link's token into its cookie; strangers are refused by the portal."""
-        self.user = self.shared.gate.user(self) or ""
+        self.who = self.shared.gate.who(self) or _STRANGER
 
     def get(self) -> None:
         """Go to the portal."""

@@ -11,18 +11,20 @@ from typing import Any
 import msgspec
 
 from datawatch_lab.api.envelope import ErrorAnswer
+from datawatch_lab.api.forms import ARROW
 from datawatch_lab.api.requests import BODY_FIELDS
+from datawatch_lab.api.sockets.routes import socket_document
 from datawatch_lab.service.answers import HealthAnswer
 from datawatch_lab.service.operation import Operation
 
 _REF = "#/components/schemas/{name}"
 _FAULTS = {
     "400": "The request cannot be carried out as asked; the message says why.",
-    "401": "The token is missing or wrong.",
+    "401": "Nobody is signed in: the token, the cookie or the signature is missing or wrong.",
     "403": "The Host, the Origin or the role is not allowed.",
     "404": "A named thing does not exist; the message names the nearest that does.",
     "413": "The body is too large.",
-    "429": "The engine is at its limit; Retry-After says when to try again.",
+    "429": "The engine, or whoever asks, is at a limit; Retry-After says when to try again.",
     "500": "A fault of the server; its log has the reason under X-Request-ID.",
     "503": "The workspace cannot be used at the moment.",
 }
@@ -61,6 +63,7 @@ def document(operations: Sequence[Operation[Any, Any]]) -> Json:
         },
         "security": [{"bearer": []}, {"cookie": []}, {"query": []}],
         "paths": paths,
+        "x-websockets": socket_document(),
         "components": {
             "schemas": {name: components[name] for name in sorted(used)},
             "responses": faults,
@@ -82,7 +85,7 @@ def _operation(operation: Operation[Any, Any], asked: Json, answer: Json, path: 
         "responses": {
             str(operation.status): {
                 "description": "Done.",
-                "content": {"application/json": {"schema": answer}},
+                "content": _forms(operation, answer),
             },
             **{status: {"$ref": f"#/components/responses/{status}"} for status in _FAULTS},
         },
@@ -96,6 +99,12 @@ def _operation(operation: Operation[Any, Any], asked: Json, answer: Json, path: 
     if operation.name in _REMARKS:
         described["description"] = _REMARKS[operation.name]
     return described
+
+
+def _forms(operation: Operation[Any, Any], answer: Json) -> Json:
+    """The media types of an answer; a table comes as Arrow to who accepts that."""
+    forms: Json = {"application/json": {"schema": answer}}
+    return forms | {ARROW: {"schema": {}}} if operation.table is not None else forms
 
 
 def _tag(path: str) -> str:

@@ -7,7 +7,7 @@ from typing import Any, get_args, get_origin
 
 import msgspec
 
-from datawatch_lab.api.auth import TOKEN
+from datawatch_lab.api.auth import SECRETS
 from datawatch_lab.api.envelope import HttpError
 from datawatch_lab.core.errors import InputError
 from datawatch_lab.service.operation import Operation
@@ -48,7 +48,7 @@ def read_ask(
 def _query_values(operation: Operation[Any, Any], query: Mapping[str, list[str]]) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for name, given in query.items():
-        if name == TOKEN:
+        if name in SECRETS:
             continue
         if len(given) > 1 and _is_repeatable(operation, name):
             values[name] = given

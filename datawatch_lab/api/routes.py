@@ -9,18 +9,22 @@ from typing import Any
 
 import msgspec
 
+from datawatch_lab.api import static
 from datawatch_lab.api.auth import Gate
+from datawatch_lab.api.exposition import EXPOSED, ExpositionHandler
 from datawatch_lab.api.handlers import (
-    Allows,
     DocumentHandler,
     HomeHandler,
     OperationHandler,
     Shared,
     UnknownHandler,
 )
+from datawatch_lab.api.login import LOGIN, LOGOUT, LoginHandler, LogoutHandler
 from datawatch_lab.api.openapi import document
+from datawatch_lab.api.sockets.room import Room
+from datawatch_lab.api.sockets.routes import SOCKETS, room_of, socket_patterns
 from datawatch_lab.service.handle import Workspace
-from datawatch_lab.service.operation import Operation, Role
+from datawatch_lab.service.operation import Operation
 
 MAX_BYTES = 64 * 1024 * 1024
 """Largest body of a request."""
@@ -30,32 +34,29 @@ PORTAL = "/datawatch"
 
 _READERS = 8
 _WRITERS = 16
+_CHECKERS = 2
 
 Pattern = tuple[str, type[Any], dict[str, Any]]
-
-
-def everybody(user: str, role: Role) -> bool:
-    """Until there are named users, whoever has the token may do everything."""
-    del user, role
-    return True
 
 
 def patterns(
     workspace: Workspace,
     gate: Gate,
     *,
-    allows: Allows = everybody,
     max_bytes: int = MAX_BYTES,
     operations: Sequence[Operation[Any, Any]] | None = None,
+    style: str = "",
+    room: Room | None = None,
 ) -> list[Pattern]:
     """URL patterns for tornado: as ``extra_patterns`` of a Bokeh server, or of an application.
 
     Args:
         workspace: what is served.
         gate: who may ask; see `auth.gate_for`.
-        allows: whether a user has a role.
         max_bytes: of a request's body; larger ones are refused with 413.
         operations: those to serve; by default all of `service.operations`.
+        style: CSS variables of the pages' look, for the page where users sign in.
+        room: of the WebSockets; by default one with all topics.
     """
     if operations is None:
         from datawatch_lab.service.operations import OPERATIONS
@@ -65,22 +66,35 @@ def patterns(
     shared = Shared(
         caller=workspace.caller,
         gate=gate,
-        allows=allows,
         readers=ThreadPoolExecutor(_READERS, thread_name_prefix="datawatch-read"),
         writers=ThreadPoolExecutor(_WRITERS, thread_name_prefix="datawatch-write"),
         max_bytes=max_bytes,
-        paths=(*by_path, OPENAPI_PATH, PORTAL),
+        paths=(*by_path, *SOCKETS, OPENAPI_PATH, PORTAL),
     )
     described = msgspec.json.encode(document(operations))
     return [
         ("/", HomeHandler, {"shared": shared, "home": PORTAL}),
+        (LOGIN, LoginHandler, _login(shared, style)),
+        (LOGOUT, LogoutHandler, {"shared": shared}),
         (OPENAPI_PATH, DocumentHandler, {"shared": shared, "body": described}),
+        (static.PATH, static.ScriptHandler, {"shared": shared, "body": static.script()}),
         *(
-            (regex_of(path), OperationHandler, {"shared": shared, "operations": found})
+            (
+                regex_of(path),
+                ExpositionHandler if path == EXPOSED else OperationHandler,
+                {"shared": shared, "operations": found},
+            )
             for path, found in by_path.items()
         ),
-        ("/api(?:/.*)?", UnknownHandler, {"shared": shared}),
+        *socket_patterns(shared, room or room_of(workspace.caller)),
+        ("/(?:api|ws)(?:/.*)?", UnknownHandler, {"shared": shared}),
     ]
+
+
+def _login(shared: Shared, style: str) -> dict[str, Any]:
+    """What the page of signing in is given; its threads are its own, so that it blocks no other."""
+    checkers = ThreadPoolExecutor(_CHECKERS, thread_name_prefix="datawatch-login")
+    return {"shared": shared, "home": PORTAL, "style": style, "checkers": checkers}
 
 
 def group(

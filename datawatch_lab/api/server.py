@@ -15,6 +15,7 @@ from tornado.ioloop import IOLoop
 from tornado.web import Application, RequestHandler
 
 from datawatch_lab.api.routes import Pattern
+from datawatch_lab.api.sockets.room import rooms_of
 from datawatch_lab.core.errors import DataWatchError
 
 log = logging.getLogger(__name__)
@@ -69,6 +70,8 @@ class Server:
         loop = self._loop
         if loop is None or not self._thread.is_alive():
             return
+        for each in rooms_of(self.patterns):
+            each.close()
         loop.add_callback(self._stop)
         self._thread.join(_STOP_SECONDS)
 

@@ -45,6 +45,8 @@ def _show_status(answer: StatusAnswer) -> None:
     out = console()
     out.print(shown(answer.workspace, "bold"), state(answer.status, answer.message))
     out.print(shown(f"served at {answer.address}" if answer.address else "not served now", "dim"))
+    if answer.problem:
+        out.print(shown(f"✗ cannot store what comes: {answer.problem}", "red"))
     facts = [
         text.plural(answer.tables, "table"),
         text.plural(answer.metrics, "metric"),

@@ -18,7 +18,9 @@ from datawatch_lab.cli.metric import metric
 from datawatch_lab.cli.quarantine import quarantine
 from datawatch_lab.cli.query import query
 from datawatch_lab.cli.serve import serve
+from datawatch_lab.cli.services import services
 from datawatch_lab.cli.sql import sql
+from datawatch_lab.cli.users import audit, users
 from datawatch_lab.cli.watch import watch
 from datawatch_lab.core.errors import ConfigError, DataWatchError, TimeError
 
@@ -113,6 +115,9 @@ for verb in (
     sql,
     ledger,
     quarantine,
+    services,
+    users,
+    audit,
 ):
     main.add_command(verb)
 

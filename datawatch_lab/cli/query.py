@@ -53,22 +53,28 @@ _MAX_SERIES = 30
     type=click.Choice(COMPARISONS),
     help="Set the values beside those of an earlier time.",
 )
+@click.option(
+    "--points",
+    type=click.IntRange(min=12),
+    metavar="N",
+    help="At most so many points over time, such as pixels; the highest and the lowest stay.",
+)
 @workspace_option
 @json_option
 def query(metric: str, workspace: Path | None, as_json: bool, **how: Any) -> None:
     """Ask for a METRIC over a range.
 
-    Without --step, one value for each series; with it, its points. Without --from, the last hour,
-    or the range that the data has when that is history.
+    Without --step or --points, one value for each series; with one of them, its points. Without
+    --from, the last hour, or the range that the data has when that is history.
     """
-    step = how.pop("step")
+    step, points = how.pop("step"), how.pop("points")
     from datawatch_lab.service.operations.metrics import write_filters
 
     by = ",".join(how.pop("group_by")) or None
     asked = {**how, "filters": write_filters(how.pop("filters")), "group_by": by}
     with opened(workspace, "query") as handle:
-        if step is not None:
-            answer, course = handle.range(metric, step=step, **asked), None
+        if step is not None or points is not None:
+            answer, course = handle.range(metric, step=step, points=points, **asked), None
         else:
             answer = handle.query(metric, **asked)
             is_alone = not as_json and by is None

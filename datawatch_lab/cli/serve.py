@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 )
 @click.option("--port", type=click.IntRange(0, 65_535), help="0 for any free one.  [default: 3002]")
 @click.option("--host", help="Address to bind to.  [default: 127.0.0.1]")
-@click.option("--no-auth", is_flag=True, help="Ask for no token; on this machine only.")
+@click.option("--no-auth", is_flag=True, help="Ask nobody to sign in; on this machine only.")
 @click.option("--open", "opens", is_flag=True, help="Open the page in a browser.")
 @workspace_option
 def serve(
@@ -66,8 +66,8 @@ def _serve(config: Config, *, opens: bool) -> None:
     from datawatch_lab.cli.signals import Interruption
     from datawatch_lab.service.handle import default_path
 
-    check_host(config.host, auth=config.auth)
     path = Path(config.workspace) if config.workspace else default_path()
+    check_host(config.host, auth=config.auth, path=path)
     with (
         Interruption() as interruption,
         opened(path, "serve", create=True, settings=config.settings) as workspace,
@@ -81,6 +81,7 @@ def _serve(config: Config, *, opens: bool) -> None:
             port=port,
             auth=config.auth,
             sources=config.sources,
+            config=config,
         ) as place:
             click.echo(f"DataWatch serves {path} at {place.link}")
             if opens:

@@ -14,6 +14,7 @@ from datawatch_lab.core.errors import ConfigError
 if TYPE_CHECKING:
     from datawatch_lab.api.auth import Gate
     from datawatch_lab.api.routes import Pattern
+    from datawatch_lab.core.config import Config
     from datawatch_lab.core.watching import WatchSettings
     from datawatch_lab.service.handle import Workspace
 
@@ -48,11 +49,16 @@ def link_to(address: str, token: str | None) -> str:
     return f"{address}/?token={token}" if token else f"{address}/"
 
 
-def check_host(host: str, *, auth: bool) -> None:
+def check_host(host: str, *, auth: bool, path: Path | None = None) -> None:
     """Refuse what would let strangers in.
 
+    Args:
+        host: to bind to.
+        auth: whether callers must sign in.
+        path: of the workspace, whose users may.
+
     Raises:
-        ConfigError: the host is not loopback.
+        ConfigError: other machines can reach the host, and nobody would have to sign in or could.
     """
     from datawatch_lab.api.auth import is_loopback
 
@@ -63,11 +69,21 @@ def check_host(host: str, *, auth: bool) -> None:
             f"--no-auth is for this machine only; {host} can be reached by others.",
             hint="Use --host 127.0.0.1.",
         )
-    raise ConfigError(
-        f"{host} can be reached by other machines, and serving them needs users, "
-        "which this release does not have.",
-        hint="Use --host 127.0.0.1, and a tunnel such as `ssh -L 3002:127.0.0.1:3002`.",
-    )
+    if not _has_users(path):
+        raise ConfigError(
+            f"{host} can be reached by other machines, and this workspace has no users.",
+            hint="Add one first: `datawatch users add NAME --role admin`. Or use --host 127.0.0.1, "
+            "and a tunnel such as `ssh -L 3002:127.0.0.1:3002`.",
+        )
+
+
+def _has_users(path: Path | None) -> bool:
+    from datawatch_lab.service.access.access import Access
+
+    if path is None:
+        return False
+    with Access(path) as access:
+        return access.users.any()
 
 
 @contextmanager
@@ -79,6 +95,7 @@ def served(
     port: int,
     auth: bool,
     sources: Sequence[WatchSettings] | None = (),
+    config: Config | None = None,
 ) -> Iterator[Place]:
     """Serve a workspace of this process while a block runs, and tell others its address.
 
@@ -90,26 +107,77 @@ def served(
         auth: whether callers must show the token.
         sources: databases of the configuration; those that the workspace watches go on too. None
             leaves that to `resume`.
+        config: further names of the server, limits, the secret of webhooks.
     """
-    from datawatch_lab.api.auth import gate_for
+    from datawatch_lab.api.auth import is_loopback
     from datawatch_lab.api.routes import patterns
     from datawatch_lab.api.server import address_of
+    from datawatch_lab.api.sockets.room import rooms_of
     from datawatch_lab.service.access import make_token
     from datawatch_lab.service.callers import LocalCaller
 
     token = make_token(path) if auth else None
-    gate = gate_for(token, host=host, port=port)
-    server = _server(workspace, patterns(workspace, gate), gate, host=host, port=port)
+    gate = _gate(token, path, host=host, port=port, config=config)
+    urls = patterns(workspace, gate, style=_style())
+    server = _server(workspace, urls, gate, host=host, port=port)
     server.start()
     try:
-        address = address_of(host, port)
+        near = address_of(_near(host), port)
         if isinstance(workspace.caller, LocalCaller):
-            workspace.caller.engine.publish(address)
+            workspace.caller.engine.publish(near)
         if sources is not None:
             resume(workspace, sources)
-        yield Place(address, link_to(address, token))
+        # Others sign in by name; the owner's link is for this machine, and for its screen alone.
+        address = near if is_loopback(host) else address_of(_far(host, config), port)
+        yield Place(address, link_to(near, token) if is_loopback(host) else f"{address}/")
     finally:
+        for room in rooms_of(urls):
+            room.close()
         server.stop()
+
+
+def _near(host: str) -> str:
+    """Where tools of this machine reach a server that is bound to a host."""
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 — compared only
+
+
+def _far(host: str, config: Config | None) -> str:
+    """Where other machines reach it, as far as is known."""
+    from socket import gethostname
+
+    from datawatch_lab.api.auth import is_everywhere
+
+    if config is not None and config.names:
+        return config.names[0]
+    return gethostname().lower() if is_everywhere(host) else host
+
+
+def _gate(token: str | None, path: Path, *, host: str, port: int, config: Config | None) -> Gate:
+    from datawatch_lab.api.auth import gate_for
+    from datawatch_lab.api.limits import Limits
+    from datawatch_lab.core.config import Config
+    from datawatch_lab.service.access.webhook import Webhook
+
+    config = config or Config()
+    secret = config.webhook_secret
+    return gate_for(
+        token,
+        host=host,
+        port=port,
+        names=config.names,
+        workspace=path,
+        limits=Limits(requests=config.rate_limit, logins=config.login_limit),
+        webhook=None if secret is None else Webhook(secret, config.webhook_window),
+    )
+
+
+def _style() -> str:
+    """The look of the pages, for the page where users sign in."""
+    if find_spec("datawatch_lab.views.theme") is None:
+        return ""
+    from datawatch_lab.views.theme import FONT, tokens_css
+
+    return f"{tokens_css()}:root{{--dw-font:{FONT}}}"
 
 
 def resume(workspace: Workspace, sources: Sequence[WatchSettings] = ()) -> None:
@@ -132,6 +200,7 @@ def _server(
         from datawatch_lab.api.server import Server
 
         return Server(urls, host=host, port=port)
+    from datawatch_lab.api.login import LOGIN
     from datawatch_lab.views.server import build_server
 
     built: RunningServer = build_server(
@@ -140,6 +209,12 @@ def _server(
         port=port,
         extra_patterns=urls,
         user_of=gate.user,  # without a token it still refuses foreign hosts
-        origins=[f"{name}:{port}" for name in (host, "localhost", "127.0.0.1")],
+        origins=[f"{name}:{port}" for name in _origins(gate, host)],
+        login=LOGIN if gate.access is not None else None,
     )
     return built
+
+
+def _origins(gate: Gate, host: str) -> list[str]:
+    """Names of this server whose pages may open a WebSocket; Bokeh takes no IPv6 addresses."""
+    return sorted(each for each in {host, "localhost", "127.0.0.1", *gate.hosts} if ":" not in each)

@@ -12,6 +12,7 @@ from datawatch_lab.cli import text
 from datawatch_lab.cli.options import json_option, opened, print_json, say, workspace_option
 
 if TYPE_CHECKING:
+    from datawatch_lab.service.handle import Workspace
     from datawatch_lab.service.operations.sql import SqlAnswer, SqlColumn
 
 _NUMBERS = ("integer", "number", "decimal")
@@ -45,6 +46,8 @@ def sql(
     if query == "-":
         query = sys.stdin.read()
     with opened(workspace, "sql") as handle:
+        if as_csv:
+            check_export(handle)
         answer = handle.sql(query, limit, masked=not unmasked)
     if as_json:
         names = [column.name for column in answer.columns]
@@ -55,6 +58,19 @@ def sql(
         _show(answer)
     if answer.truncated and limit is None:
         say(f"Cut at {answer.limit}; there is more.")
+
+
+def check_export(handle: Workspace) -> None:
+    """Refuse where the workspace's plan has no export.
+
+    Raises:
+        PlanError: it has none.
+    """
+    from datawatch_lab.core.plans import check_feature
+    from datawatch_lab.service.operation import Nothing
+    from datawatch_lab.service.operations.users import me
+
+    check_feature(handle.caller.call(me, Nothing()).plan, "csv_export")
 
 
 def _print_csv(answer: SqlAnswer) -> None:

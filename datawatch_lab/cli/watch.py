@@ -36,9 +36,10 @@ _HOST = "127.0.0.1"
 def watch(url: str, workspace: Path | None, **how: Any) -> None:
     """Watch a database: copy its tables, then follow every change, until Ctrl-C.
 
-    URL is postgresql://user:password@host/database. The password is kept in memory only; without
-    one in the URL, PGPASSWORD and ~/.pgpass hold. Started again it goes on where it stopped. If a
-    server has the workspace, that server watches, and this command only shows how it goes.
+    URL is postgresql://user:password@host/database, or system:// for the machine itself. The
+    password is kept in memory only; without one in the URL, PGPASSWORD and ~/.pgpass hold. Started
+    again it goes on where it stopped. If a server has the workspace, that server watches, and this
+    command only shows how it goes.
     """
     from datawatch_lab.cli.logs import start_logging
     from datawatch_lab.cli.signals import Interruption
@@ -117,7 +118,9 @@ def _remove(handle: Workspace, url: str, name: str, *, keep: bool) -> None:
 
     found = watching.find(handle, url, name)
     dropped = watching.unwatch(handle, found.name, url, keep=keep)
-    if dropped.left:
+    if found.url.startswith("system:"):
+        say(f"{found.name} is measured no more.")
+    elif dropped.left:
         say(f"{found.name} is watched no more; left on its server: {dropped.left}.")
     else:
         say(f"{found.name} is watched no more; slot and publications {found.slot} are gone.")

@@ -28,6 +28,10 @@ DEFAULT_PORT = 3002
 DEFAULT_HOST = "127.0.0.1"
 
 _VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
+_RATE = re.compile(r"[1-9]\d*/(?:[1-9]\d* ?)?(?:second|minute|hour|day)s?")
+_SECRET_FIELDS = ("sources", "webhook_secret")
+"""Their values are not quoted in errors."""
+
 _YES = frozenset({"true", "yes", "on", "1"})
 _NO = frozenset({"false", "no", "off", "0"})
 
@@ -39,6 +43,11 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
         host: to bind to.
         port: to bind to; 0 for any free one.
         auth: whether callers must show the token.
+        names: that the server is asked by, beside those of its machine.
+        rate_limit: requests of one user or token, such as ``6000/minute``; '' for no limit.
+        login_limit: attempts to sign in from one address.
+        webhook_secret: that deliveries of events are signed with; None for none.
+        webhook_window: how far the time of a delivery may be from now.
         workspace: path of the workspace file; None for the default.
         settings: of the workspace's engine.
         sources: databases to watch.
@@ -47,6 +56,11 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     host: str = DEFAULT_HOST
     port: int = DEFAULT_PORT
     auth: bool = True
+    names: tuple[str, ...] = ()
+    rate_limit: str = "6000/minute"
+    login_limit: str = "10/minute"
+    webhook_secret: str | None = None
+    webhook_window: timedelta = timedelta(minutes=5)
     workspace: str | None = None
     settings: Settings = Settings()
     sources: tuple[WatchSettings, ...] = ()
@@ -146,6 +160,29 @@ def _folder(given: object) -> str:
     return str(Path(_text(given)).expanduser())
 
 
+def _names(given: object) -> tuple[str, ...]:
+    names = given.split(",") if isinstance(given, str) else given
+    if not isinstance(names, list) or not all(isinstance(each, str) for each in names):
+        raise ValueError("it must be a list of names, such as [watch.example.org]")
+    found = tuple(each.strip().lower() for each in names if each.strip())
+    if any("*" in each for each in found):
+        raise ValueError("a wildcard would let any page in")
+    return found
+
+
+def _rate(given: object) -> str:
+    text = str(given).strip() if given not in (None, False) else ""
+    if text and not _RATE.fullmatch(text):
+        raise ValueError("it must be of the form 600/minute, or empty for no limit")
+    return text
+
+
+def _plan(given: object) -> str:
+    from datawatch_lab.core.plans import plan_named
+
+    return plan_named(_text(given).lower()).name
+
+
 def _zone(given: object) -> str:
     name = _text(given)
     try:
@@ -158,8 +195,13 @@ def _zone(given: object) -> str:
 _READERS: Mapping[str, Callable[[object], object]] = {
     "timezone": _zone,
     "raw_bytes": _size,
+    "cache_bytes": _size,
     "archive": _folder,
+    "plan": _plan,
 }
+CACHE_KEYS = {name: f"cache_{name}" for name in ("live", "aggregates", "dashboards", "bytes")}
+"""Keys of ``cache`` and the settings that they are."""
+
 RETENTION_LEVELS = {
     "raw": "raw_kept",
     "raw_size": "raw_bytes",
@@ -189,6 +231,11 @@ KEYS: tuple[Key, ...] = (
     Key("server.host", _text, "host"),
     Key("server.port", _port, "port", also="PORT"),
     Key("server.auth", _switch, "auth"),
+    Key("server.names", _names, "names"),
+    Key("server.rate_limit", _rate, "rate_limit"),
+    Key("server.login_limit", _rate, "login_limit"),
+    Key("server.webhook_secret", _text, "webhook_secret"),
+    Key("server.webhook_window", _duration, "webhook_window"),
     Key("storage.embedded.path", _text, "workspace", also="DATAWATCH_WORKSPACE"),
     Key("sources", read_sources, "sources"),
     *(
@@ -199,6 +246,10 @@ KEYS: tuple[Key, ...] = (
             is_setting=True,
         )
         for each in msgspec.structs.fields(Settings)
+    ),
+    *(
+        Key(f"cache.{name}", _reader(field, timedelta()), field, is_setting=True)
+        for name, field in CACHE_KEYS.items()
     ),
     Key("metrics.archive", _folder, "archive", is_setting=True),
     Key("metrics.retention", _kept, "minutes_kept", is_setting=True),
@@ -306,5 +357,5 @@ def _value(key: Key, given: object, where: str) -> object:
     except ConfigError as error:
         raise ConfigError(f"{where}: {error.message}", hint=error.hint) from None
     except ValueError as error:
-        shown = "" if key.field == "sources" else f" is {given!r};"  # it may hold a password
+        shown = "" if key.field in _SECRET_FIELDS else f" is {given!r};"  # it may hold a password
         raise ConfigError(f"{where}{shown or ':'} {error}.") from None

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from urllib.parse import quote
 
 import msgspec
 
 from datawatch_lab.core.watching import WatchSettings
 
 _PARTS = ("url", "name", "include", "exclude", "snapshot")
+_SYSTEM = ("every", "disk", "redis", "name")
 
 
 def read_sources(given: object) -> tuple[WatchSettings, ...]:
@@ -19,6 +21,8 @@ def read_sources(given: object) -> tuple[WatchSettings, ...]:
 
     >>> read_sources([{"url": "postgresql://ada:${PW}@db/shop", "include": "sales.*"}])[0].include
     ('sales.*',)
+    >>> read_sources([{"type": "system", "every": "10s", "disk": "/data"}])[0].url
+    'system://?every=10s&disk=/data'
 
     Raises:
         ValueError: it is not such a section; names the entry, the fault and the options, and never
@@ -45,6 +49,8 @@ def _decoded(text: str) -> object:
 def _source(where: str, given: object) -> WatchSettings:
     if not isinstance(given, Mapping):
         raise ValueError(f"{where} must hold a url")  # noqa: TRY004 — read as a bad value
+    if "type" in given:
+        return _system(where, given)
     unknown = [str(part) for part in given if part not in _PARTS]
     if unknown:
         raise ValueError(f"{where} has no {unknown[0]!r}; it may hold {', '.join(_PARTS)}")
@@ -60,6 +66,20 @@ def _source(where: str, given: object) -> WatchSettings:
         exclude=_patterns(f"{where}.exclude", given.get("exclude") or ()),
         snapshot=snapshot,
     )
+
+
+def _system(where: str, given: Mapping[str, object]) -> WatchSettings:
+    """The machine itself: ``{type: system, every: 10s, disk: /data, redis: redis://…}``."""
+    if given["type"] != "system":
+        raise ValueError(f"{where}: type may be system; a database is named by its url alone")
+    unknown = [str(part) for part in given if part not in ("type", *_SYSTEM)]
+    if unknown:
+        raise ValueError(f"{where} has no {unknown[0]!r}; it may hold type, {', '.join(_SYSTEM)}")
+    told = {name: str(given[name]).strip() for name in _SYSTEM if name in given}
+    name = told.pop("name", "")
+    # References to the environment and slashes stay as they are, so that they can be read.
+    parts = "&".join(f"{part}={quote(value, safe='${}:/@')}" for part, value in told.items())
+    return WatchSettings(url=f"system://?{parts}" if parts else "system://", name=name)
 
 
 def _patterns(where: str, given: object) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ The tree::
     ├── SourceError            an input cannot be read
     ├── BusyError              the engine is at its limit; try again             (HTTP 429)
     ├── AccessError            not allowed                                       (HTTP 401, 403)
+    │   └── PlanError          not in the plan that is switched on               (HTTP 403)
     └── MissingPackageError    an optional package is needed; says which
 
 A message names the object, the fault and the options. ``hint`` says what to do.
@@ -119,6 +120,18 @@ class AccessError(DataWatchError):
     def __init__(self, message: str, *, status: int = 401, hint: str = "") -> None:
         super().__init__(message, hint=hint)
         self.status = status
+
+
+class PlanError(AccessError):
+    """The plan that is switched on does not include it; ``details`` has the plan and the limit."""
+
+    code = "plan_limit"
+
+    def __init__(
+        self, message: str, *, hint: str = "", details: Mapping[str, Any] | None = None
+    ) -> None:
+        super().__init__(message, status=403, hint=hint)
+        self.details = dict(details or {})
 
 
 class MissingPackageError(DataWatchError, ImportError):

@@ -43,7 +43,21 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         sketches_kept: how long minutes keep sketches; older ones keep finalised quantiles.
         archive: folder that takes as Parquet what is dropped; empty for none.
         stale_after: a source that sent nothing for this long is shown as silent.
+        cache_live, cache_aggregates, cache_dashboards: how long an answer is kept at most: of a
+            range that goes on, one value over a range that is over, points over such a range. None
+            is given again after the data that it is made of has changed.
+        cache_bytes: what the answers that are kept may take; the ones used last stay.
+        telemetry_window: dashboards of telemetry look back this far, from the full hour.
+        telemetry_rows: newest actions and runs of the window that sessions, journeys and tasks are
+            made of.
+        session_gap: actions of a user without a session of their own belong to one session unless
+            this long lies between them.
+        service_stale_after: a service that was not heard of for this long is shown as stale.
+        degraded_error_percent, unhealthy_error_percent: errors per 100 requests from which on a
+            service is degraded, and unhealthy.
+        degraded_latency, unhealthy_latency: average time of a request from which on it is so.
         tables: keys, roles and masks by table, ``orders`` or ``sales.orders``.
+        plan: limits that are switched on: none, community, pro or enterprise; see `core.plans`.
     """
 
     timezone: str = "UTC"
@@ -65,4 +79,17 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     sketches_kept: timedelta = timedelta(days=7)
     archive: str = ""
     stale_after: timedelta = timedelta(seconds=60)
+    cache_live: timedelta = timedelta(seconds=5)
+    cache_aggregates: timedelta = timedelta(minutes=5)
+    cache_dashboards: timedelta = timedelta(hours=1)
+    cache_bytes: int = 64_000_000
+    telemetry_window: timedelta = timedelta(hours=24)
+    telemetry_rows: int = 200_000
+    session_gap: timedelta = timedelta(minutes=30)
+    service_stale_after: timedelta = timedelta(minutes=2)
+    degraded_error_percent: int = 5
+    unhealthy_error_percent: int = 20
+    degraded_latency: timedelta = timedelta(seconds=1)
+    unhealthy_latency: timedelta = timedelta(seconds=5)
     tables: dict[str, TableSettings] = {}
+    plan: str = "none"

@@ -263,6 +263,8 @@ class MeasureRead:
         edges: starts of buckets of unequal width and the end of the last, ascending, in place of
             ``step`` and ``origin``: days by wall clock. Each is on a bucket of the spans' level.
         bins, registers: whether the sketches are wanted too.
+        columns: of `MeasureStates.partials` that are wanted; the others come as nulls. None for
+            all.
     """
 
     groups: Mapping[int, int]
@@ -273,6 +275,7 @@ class MeasureRead:
     bins: bool = False
     registers: bool = False
     finalised: bool = False  # quantiles of minutes without sketches as well
+    columns: frozenset[str] | None = None
 
 
 @dataclass(frozen=True)

@@ -98,12 +98,13 @@ class Correction(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         role: what the column is for.
         sensitive: whether displays mask it.
-        by: who says so; a user stands before the configuration.
+        by: who says so; a user stands before the configuration, and that before the schema that a
+            telemetry stream has by itself.
     """
 
     role: Role | None = None
     sensitive: bool | None = None
-    by: Literal["user", "config"] = "user"
+    by: Literal["user", "config", "schema"] = "user"
 
 
 class Stated(msgspec.Struct, frozen=True, kw_only=True):

@@ -13,7 +13,8 @@ class WatchSettings(msgspec.Struct, frozen=True, kw_only=True):
     """What a user says of a database that is to be watched; in no repr, for it may hold a password.
 
     Attributes:
-        url: ``postgresql://user:password@host/database``; ``${NAME}`` is of the environment.
+        url: ``postgresql://user:password@host/database`` or ``system://``, the machine itself;
+            ``${NAME}`` is of the environment.
         name: of the source; '' for one made of host and database.
         include, exclude: patterns of ``schema.table``; see docs/postgresql.md.
         snapshot: copy the rows that are there first.

@@ -14,7 +14,8 @@ from datawatch_lab.core.errors import InputError
 from datawatch_lab.core.storage import MeasureStates
 from datawatch_lab.core.values import Aggregation, Coverage, Formula, MeasureKind, MetricDef
 from datawatch_lab.engine.windows import Window, is_current, span_of
-from datawatch_lab.metrics.finalise import ResultSeries, finalise
+from datawatch_lab.metrics.downsample import downsample
+from datawatch_lab.metrics.finalise import ResultSeries, finalise, is_counted
 from datawatch_lab.metrics.formulas import Reference, compile_formula
 from datawatch_lab.metrics.query import Plan, plan
 from datawatch_lab.metrics.unequal import finalise_edges
@@ -68,10 +69,20 @@ class Answered:
     @property
     def series(self) -> tuple[ResultSeries, ...]:
         """The answer as series of points, in order of their labels."""
+        return self.series_of(None)
+
+    def series_of(self, most: int | None) -> tuple[ResultSeries, ...]:
+        """The same with so many points a series at most, those that draw the same line."""
         return tuple(
-            ResultSeries(dict(labels), points(self.times, self.rows[labels]))
+            ResultSeries(dict(labels), self._points(self.rows[labels], most))
             for labels in sorted(self.rows, key=sorted)
         )
+
+    def _points(self, row: Row, most: int | None) -> tuple[tuple[datetime, float | None], ...]:
+        if most is None or len(row) <= most:
+            return points(self.times, row)
+        kept = downsample(np.where(np.isfinite(row), row, np.nan), most)
+        return points([self.times[place] for place in kept.tolist()], row[kept])
 
 
 def points(times: Sequence[datetime], row: Row) -> tuple[tuple[datetime, float | None], ...]:
@@ -144,6 +155,8 @@ def _present(
     A custom metric that does not cover the past knows nothing of it; its sums, like those of a
     field, are unknown where there are no rows.
     """
+    if not is_counted(asked):
+        return None
     coverage = coverage_of(engine, metric)
     if coverage is not None and asked.aggregation is Aggregation.SUM:
         return None

@@ -25,6 +25,7 @@ from datawatch_lab.engine.planner import JOURNAL, Plan, Submission, make_plan, s
 from datawatch_lab.engine.receipts import Receipt
 from datawatch_lab.engine.registry import TableRegistry
 from datawatch_lab.engine.revisions import find_corrections
+from datawatch_lab.engine.touched import Touched
 from datawatch_lab.store.duck import DuckStore
 
 log = logging.getLogger(__name__)
@@ -50,6 +51,7 @@ class Committer:
         offsets: how far each source was read, by name.
         last_seq: sequence number of the last event in the log.
         ended: offsets of runs that are over, not stored yet; see `Engine.end`.
+        touched: which states each commit changed.
         weight: commits since somebody set it to 0; a large one counts for several.
         healthy: whether the last commit could be stored.
         listeners: called with the data version after each commit.
@@ -67,6 +69,7 @@ class Committer:
         self.ended: dict[str, Offset] = {}
         self.last_seq = known.last_seq
         self.measures = Measures(store, known, settings)
+        self.touched = Touched(known, store.version)
         closed = {id_: Closed(*each) for id_, each in store.closed().items()}
         self.closing = Closing(closed, known.watermarks, clock.now(), settings)
         self.weight = 0
@@ -137,6 +140,7 @@ class Committer:
             self.offsets[each.source] = each.position
             self.ended.pop(each.source, None)  # it has begun again
         self.weight += 1 + _weight(commit)
+        self.touched.note(version, commit)  # only now is all of it to be seen
         self._tell(version)
         self._keep_closes(closes)
         return version
@@ -205,8 +209,9 @@ class Committer:
         if not changed:
             self.measures.keep(derived)
             return
-        self._store_derived(derived, changed, {})
+        stored = self._store_derived(derived, changed, {})
         self.registry = registry
+        self.touched.note(*stored)
         self._tell(self.store.version)
 
     def _catch_up(self, done: int) -> None:
@@ -220,21 +225,22 @@ class Committer:
                 for batch in self.measures.history.batches(table, done, end)
             ]
             derived = self.measures.derive(batches, registry, done)
-            self._store_derived(derived, _changed(self.registry, registry), {CURSOR: end})
+            stored = self._store_derived(derived, _changed(self.registry, registry), {CURSOR: end})
             self.registry, done = registry, end
+            self.touched.note(*stored)
 
     def _rebuild_live(self) -> None:
         """Make the live tables of a file that has none yet, or not up to its last event."""
         for table in self.registry:
             if table.key:
                 derived = self.measures.rebuild_live(table, self.last_seq)
-                self._store_derived(derived, (), {})
-        self._store_derived(Derived(), (), {LIVE_CURSOR: self.last_seq})
+                self.touched.note(*self._store_derived(derived, (), {}))
+        self.touched.note(*self._store_derived(Derived(), (), {LIVE_CURSOR: self.last_seq}))
 
     def _store_derived(
         self, derived: Derived, tables: Sequence[TableInfo], cursors: Mapping[str, int]
-    ) -> None:
-        """Store what was derived from events that the log holds already."""
+    ) -> tuple[int, Commit]:
+        """Store what was derived from events that the log holds already; gives the new version."""
         commit = Commit(
             log=LOG_SCHEMA.empty_table(),
             quarantine=QUARANTINE_SCHEMA.empty_table(),
@@ -250,7 +256,7 @@ class Committer:
             live=[each.change for each in derived.live],
             cursors=cursors,
         )
-        self._store(commit, derived)
+        return self._store(commit, derived), commit
 
 
 def _changed(old: TableRegistry, new: TableRegistry) -> list[TableInfo]:

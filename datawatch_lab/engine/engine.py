@@ -7,26 +7,32 @@ from concurrent.futures import Future
 from datetime import datetime
 from importlib.metadata import version as release_of
 from pathlib import Path
-from typing import Any, Self
+from threading import BoundedSemaphore
+from typing import TYPE_CHECKING, Any, Self
 
 import polars as pl
 
 from datawatch_lab.core.batches import DecodedBatch, Offset
 from datawatch_lab.core.clock import Clock, SystemClock
 from datawatch_lab.core.errors import WorkspaceError, not_found
+from datawatch_lab.core.plans import with_metrics, within
 from datawatch_lab.core.settings import Settings
 from datawatch_lab.core.values import Column, MetricDef, Role, TableInfo
 from datawatch_lab.engine.acceptance import Acceptance, unpacked
+from datawatch_lab.engine.beside import Beside
+from datawatch_lab.engine.cache import AnswerCache
 from datawatch_lab.engine.closing import CloseListener, Closing
 from datawatch_lab.engine.column_corrections import correct_column
 from datawatch_lab.engine.committing import Committer
 from datawatch_lab.engine.journal import Journal, read_journal
 from datawatch_lab.engine.measures import Measures
 from datawatch_lab.engine.planner import Plan, Submission
+from datawatch_lab.engine.pulse import Pulse
 from datawatch_lab.engine.receipts import Receipt
 from datawatch_lab.engine.replay import ReplayResult, run_replay
 from datawatch_lab.engine.retention import kept_since
 from datawatch_lab.engine.sql import run_sql
+from datawatch_lab.engine.touched import Touched
 from datawatch_lab.engine.upkeep import Upkeep
 from datawatch_lab.engine.watching import Watching
 from datawatch_lab.engine.writer import Writer
@@ -36,6 +42,12 @@ from datawatch_lab.store.gate import SqlAnswer
 from datawatch_lab.store.lock import OwnerInfo
 from datawatch_lab.store.lock import owner as owner_of
 from datawatch_lab.store.summaries import TableCounts
+
+if TYPE_CHECKING:
+    from datawatch_lab.engine.queries import QueryResult
+
+_PATIENCE_SECONDS = 10.0
+_DECODERS = 2  # large bodies decoded at a time: each takes ten times its bytes, and one core
 
 
 class Engine:
@@ -50,12 +62,20 @@ class Engine:
         self.address: str | None = None
         self.release = release_of("datawatch-lab")
         self._committer = Committer(store, settings, clock)
+        self.answers: AnswerCache[QueryResult] = AnswerCache(settings)
+        self.pulse = Pulse()
+        self.beside = Beside(self)
         self._upkeep = Upkeep(self._committer)
         self._writer = Writer(
-            self._committer.commit, self._upkeep.run, settings, self._committer.set_aside
+            self.pulse.timed(self._committer.commit),
+            self._upkeep.run,
+            settings,
+            self._committer.set_aside,
         )
+        self.decoders = BoundedSemaphore(_DECODERS)
         self._journal = self._open_journal()
         self._upkeep.stored = self._journal.forget
+        self.subscribe(lambda _: self._journal.relieve())
         self._acceptance = Acceptance(
             self._journal,
             registry=lambda: self._committer.registry,
@@ -90,7 +110,7 @@ class Engine:
                 f"there is no workspace at {place}.",
                 hint="`datawatch ingest FILE` or `datawatch demo` makes one.",
             )
-        chosen = settings or Settings()
+        chosen = within(settings or Settings())
         store = DuckStore.open(place, what=what, query_timeout=chosen.query_timeout, clock=clock)
         return cls(store, place, chosen, clock or SystemClock())
 
@@ -112,6 +132,10 @@ class Engine:
         """Queue a decoded batch; the future ends when it is durable and in its metrics."""
         return self._writer.submit(Submission(batch, self.clock.now()), wait=wait, timeout=timeout)
 
+    def refuse_when_full(self) -> None:
+        """Raise a `BusyError` when there is no room, before work is done in vain."""
+        self._writer.refuse_when_full()
+
     def accept(self, batch: DecodedBatch) -> Receipt | None:
         """Answer for a few ordinary events from the journal; None when they must be submitted."""
         return self._acceptance.take(batch)
@@ -126,10 +150,27 @@ class Engine:
             left.append(self._writer.put(Submission(batch, received, journal=record.number)))
             stored = record.number
         for each in left:
-            each.result()
+            self._await_stored(each, path)
         journal = Journal(path, stored + 1)
         journal.forget(stored)
         return journal
+
+    def _await_stored(self, left: Future[Receipt], journal: Path) -> None:
+        """Wait for what a crash left; give the file up when it cannot be stored."""
+        while True:
+            try:
+                left.result(_PATIENCE_SECONDS)
+                return
+            except TimeoutError:
+                problem = self._writer.problem
+            if problem:
+                self._writer.close()
+                self.store.close()
+                raise WorkspaceError(
+                    f"{self.path} cannot be opened: what was answered for before a crash cannot "
+                    f"be stored. {problem}",
+                    hint=f"It is kept in {journal}. Make room, then open again.",
+                )
 
     def replay(self, ids: Sequence[int], corrected: Mapping[int, bytes]) -> ReplayResult:
         """Take quarantined events in again; see `engine.replay`."""
@@ -192,19 +233,34 @@ class Engine:
         return self._committer.measures
 
     @property
+    def touched(self) -> Touched:
+        """Which states each commit changed."""
+        return self._committer.touched
+
+    @property
     def closing(self) -> Closing:
         """Which buckets are closed."""
         return self._committer.closing
 
     @property
     def healthy(self) -> bool:
-        """Whether the last commit could be stored."""
-        return self._committer.healthy
+        """Whether the last commit could be stored, and the last quick answer."""
+        return not self.problem
+
+    @property
+    def problem(self) -> str:
+        """Why what came last could not be stored; '' when it was."""
+        return self._writer.problem or self._journal.problem
 
     @property
     def version(self) -> int:
         """Data version; grows with each commit."""
         return self.store.version
+
+    @property
+    def last_seq(self) -> int:
+        """Sequence number of the last event in the log."""
+        return self._committer.last_seq
 
     @property
     def backlog(self) -> int:
@@ -265,7 +321,7 @@ class Engine:
 
     def metrics(self) -> Mapping[str, MetricDef]:
         """Metrics by name."""
-        return self.measures.metrics(self.tables())
+        return self.measures.metrics(with_metrics(self.settings.plan, self.tables()))
 
     def sql(self, text: str, *, limit: int | None = None, masked: bool = True) -> SqlAnswer:
         """Run one query of a user; see `engine.sql`."""
@@ -293,6 +349,7 @@ class Engine:
     def close(self) -> None:
         """Store what waits, check-point, release the file."""
         self.watching.close()
+        self.beside.close()
         self._journal.close()
         self._writer.close()
         if self._committer.ended:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from datawatch_lab.engine.engine import Engine
 
 _WAIT_SECONDS = 30.0
+_LARGE_BYTES = 16 * 1024  # packed, perhaps
 _IN_FLIGHT = 2  # batches of a source between its decoder and the store
 
 
@@ -99,13 +101,20 @@ def take_http(
     """Decode a request's body, store it, and give its receipt.
 
     A few ordinary events are answered for once they are in the journal, unless ``wait`` is true.
+
+    Raises:
+        InputError: see `ingest.sources.http.decode_body`.
+        BusyError: there is no room, and ``wait`` is false or it took too long.
     """
-    batch = decode_body(
-        body,
-        content_type=content_type,
-        content_encoding=content_encoding,
-        id_factory=lambda: uuid.uuid4().hex,
-    )
+    if not wait:
+        engine.refuse_when_full()
+    with engine.decoders if len(body) > _LARGE_BYTES else nullcontext():
+        batch = decode_body(
+            body,
+            content_type=content_type,
+            content_encoding=content_encoding,
+            id_factory=lambda: uuid.uuid4().hex,
+        )
     if not wait and (answered := engine.accept(batch)) is not None:
         return answered
     return engine.submit(batch, wait=wait, timeout=_WAIT_SECONDS).result()

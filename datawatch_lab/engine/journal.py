@@ -48,6 +48,9 @@ class Journal:
     """Appends records in the order of their numbers; any thread may append.
 
     Records that arrive together are flushed together.
+
+    Attributes:
+        problem: why the last records could not be written; '' when they were.
     """
 
     def __init__(self, path: Path, first: int) -> None:
@@ -58,6 +61,7 @@ class Journal:
             first: number of the first record appended from now on.
         """
         self.path = path
+        self.problem = ""
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
         self._next = first
         self._size = _whole(path.read_bytes())
@@ -101,6 +105,10 @@ class Journal:
             self._size = 0
             return True
 
+    def relieve(self) -> None:
+        """Forget the problem: the disk has taken something else since."""
+        self.problem = ""
+
     def close(self) -> None:
         """Write what waits, then close the file."""
         with self._changed:
@@ -126,6 +134,7 @@ class Journal:
                 else:
                     failed = None
                     self._next += len(taken)
+                self.problem = "" if failed is None else _refusal(self.path, failed)
                 self._waiting.clear()
             _tell(taken, first, failed, self.path)
 
@@ -148,7 +157,7 @@ def _tell(taken: list[_Waiting], first: int, failed: OSError | None, path: Path)
         if failed is not None:
             each.done.set_exception(
                 WorkspaceError(
-                    f"{path} could not take an event: {failed.strerror}.",
+                    _refusal(path, failed),
                     hint="Nothing of it was taken in. Check the disk, then send it again.",
                 )
             )
@@ -159,6 +168,10 @@ def _tell(taken: list[_Waiting], first: int, failed: OSError | None, path: Path)
             each.done.set_exception(error)
         else:
             each.done.set_result(number)
+
+
+def _refusal(path: Path, fault: OSError) -> str:
+    return f"{path} could not take an event: {fault.strerror}."
 
 
 def _packed(number: int, payload: bytes) -> bytes:

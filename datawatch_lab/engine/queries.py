@@ -11,14 +11,18 @@ from datawatch_lab.core.errors import InputError
 from datawatch_lab.core.values import Aggregation, MeasureKind, MetricDef, TableInfo
 from datawatch_lab.engine.answering import FORMULA, Answered, Wanted, answer, read
 from datawatch_lab.engine.comparing import Comparison, compare
-from datawatch_lab.engine.windows import Window, range_of, span_of, window_of
+from datawatch_lab.engine.remembering import Question, basis_of, still_holds
+from datawatch_lab.engine.windows import GOOD_POINTS, Window, range_of, span_of, window_of
+from datawatch_lab.metrics.downsample import LEAST_POINTS
 from datawatch_lab.metrics.finalise import ResultSeries, finalise
-from datawatch_lab.metrics.query import QUANTILES, plan
+from datawatch_lab.metrics.query import MAX_POINTS, QUANTILES, plan
 
 if TYPE_CHECKING:
     from datawatch_lab.engine.engine import Engine
 
 _SECOND = timedelta(seconds=1)
+_POINTS_A_POINT = 10  # so many buckets are looked at for each point that is wanted
+_BYTES_AN_ANSWER, _BYTES_A_POINT = 1_000, 130
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,8 @@ class QueryRequest:
             one that suits the range.
         stepped: whether points over time are wanted rather than one value.
         compare: ``previous_period``, ``same_hour_yesterday`` or ``same_hour_last_week``.
+        points: points of a series at most, such as the pixels of a chart: of more, those that draw
+            the same line are kept; see `metrics.downsample`. None for one a bucket.
     """
 
     metric: str
@@ -46,6 +52,7 @@ class QueryRequest:
     step: str | None = None
     stepped: bool = True
     compare: str | None = None
+    points: int | None = None
 
 
 @dataclass(frozen=True)
@@ -56,7 +63,8 @@ class QueryResult:
         aggregation: its name; ``formula`` for a formula.
         start, end: the range, widened to whole steps (or seconds).
         step: width of a bucket as a duration, or None.
-        series: labels and points each.
+        series: labels and points each. The range and the step are those of the buckets, fewer of
+            which are in the points when a number of these was asked for.
         open: start of the bucket that is not over yet, or None.
         version: data version before the read; newer data may be in it, older is not missing.
         comparison: with an earlier time, when it was asked for.
@@ -80,6 +88,26 @@ def run(engine: Engine, request: QueryRequest) -> QueryResult:
         InputError: a name, a time, a label, the step or the aggregation cannot be had.
     """
     engine.measures.custom.resume(engine)  # a back-fill that a restart cut off
+    question = _question(engine, request)
+    version, now = engine.version, question.wanted.now
+    known = engine.answers.find(question.key, now)
+    if known is not None and still_holds(engine, question, known.basis):
+        engine.answers.count(hit=True)
+        return replace(known.value, version=version)
+    engine.answers.count(hit=False)
+    settled = engine.touched.version >= version  # all that belongs to the version is there
+    result = _answered(engine, question, version)
+    earlier = result.comparison.start if result.comparison else None
+    basis = basis_of(engine, question, version, earlier or result.start) if settled else None
+    if basis is not None:
+        size = _size(result)
+        engine.answers.put(question.key, result, basis, question.lifetime, now=now, size=size)
+    return result
+
+
+def _question(engine: Engine, request: QueryRequest) -> Question:
+    """The words of a request read."""
+    _check_points(request)
     metric = engine.metric(request.metric)
     wanted = Wanted(
         now=engine.clock.now(),
@@ -91,30 +119,64 @@ def run(engine: Engine, request: QueryRequest) -> QueryResult:
     window = Window(start, end)
     if request.stepped:
         finest = _finest(engine, metric, wanted, start)
-        window = window_of(engine, start, end, request.step, finest)
-    version = engine.version
+        most = GOOD_POINTS if request.points is None else request.points * _POINTS_A_POINT
+        window = window_of(engine, start, end, request.step, finest, min(most, MAX_POINTS))
+    return Question(metric, window, wanted, request.compare, request.points)
+
+
+def _check_points(request: QueryRequest) -> None:
+    """Refuse numbers of points that cannot be had.
+
+    Raises:
+        InputError: says which can.
+    """
+    if request.points is None:
+        return
+    if not LEAST_POINTS <= request.points <= MAX_POINTS:
+        raise InputError(
+            f"points is {request.points:,}; it goes from {LEAST_POINTS} to {MAX_POINTS:,}.",
+            hint="Give the width of the chart in pixels, or leave it out for every point.",
+        )
+    if request.compare is not None:
+        raise InputError(
+            "points and compare cannot be had together: a comparison has a value for each bucket.",
+            hint="Take a longer step in place of points.",
+        )
+
+
+def _answered(engine: Engine, question: Question, version: int) -> QueryResult:
+    """The answer, made anew."""
+    metric, window, wanted = question.metric, question.window, question.wanted
     found = answer(engine, metric, window, wanted)
     result = QueryResult(
         aggregation=found.aggregation,
         start=found.start,
         end=found.end,
         step=window.words,
-        series=found.series,
+        series=found.series_of(question.points),
         unit=metric.unit,
         open=_open(found, wanted.now) if window.stepped else None,
         version=version,
     )
-    if request.compare is None:
+    if question.compare is None:
         return result
     zone = ZoneInfo(engine.settings.timezone)
     earlier = compare(
-        request.compare,
+        question.compare,
         window,
         found,
         zone,
         lambda other: answer(engine, metric, other, wanted),
     )
     return replace(result, comparison=earlier)
+
+
+def _size(result: QueryResult) -> int:
+    """Bytes that an answer takes, about."""
+    points = sum(len(each.points) for each in result.series)
+    if result.comparison is not None:
+        points += 3 * sum(len(each.points) for each in result.comparison.series)
+    return _BYTES_AN_ANSWER + _BYTES_A_POINT * points
 
 
 def _finest(engine: Engine, metric: MetricDef, wanted: Wanted, start: datetime) -> timedelta:

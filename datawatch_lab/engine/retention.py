@@ -103,6 +103,9 @@ class Retention:
         store: to drop from.
         settings: how long what is kept, and where the archive is.
         names: workspace name of each table id.
+
+    Attributes:
+        dropped: called after states were dropped.
     """
 
     def __init__(
@@ -110,6 +113,7 @@ class Retention:
     ) -> None:
         self._names = names
         self._store = store
+        self.dropped: Callable[[], object] = lambda: None
         self._settings = settings
         self._done: dict[tuple[str, int], datetime] = {}
         self._due: dict[str, dict[int, datetime]] = {}
@@ -196,6 +200,7 @@ class Retention:
         }
         began = time.perf_counter()
         rows = self._fold(level, slices) if folds else self._drop(level, slices)
+        self.dropped()
         pace.took(time.perf_counter() - began, rows)
         return True
 

@@ -9,13 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 from datawatch_lab.core.addresses import REFERENCE
 from datawatch_lab.core.clock import Clock
-from datawatch_lab.core.errors import InputError, SourceError
+from datawatch_lab.core.errors import DataWatchError, InputError, SourceError
 from datawatch_lab.core.sources import Source
 from datawatch_lab.core.watching import Finding, Watch
 
 if TYPE_CHECKING:
     from datawatch_lab.ingest.sources.postgres import CopyProgress, PostgresSource
     from datawatch_lab.ingest.sources.postgres.statistics import Probe
+    from datawatch_lab.ingest.sources.system import SystemSource
+
+SYSTEM = "system"
+"""Scheme of the machine itself as a source."""
 
 UNKNOWN_SLOT = "datawatch"
 """Stands for the slot of a database that is not watched yet."""
@@ -55,6 +59,49 @@ def open_demo(
         live=Pace() if live else None,
         progress=progress,
     )
+
+
+def is_system(url: str) -> bool:
+    """Whether an address means the machine itself."""
+    return url.partition("://")[0] == SYSTEM
+
+
+def open_system(url: str, name: str = "") -> SystemSource:
+    """The machine itself as a source; see `ingest.sources.system`.
+
+    Raises:
+        InputError: the address cannot be read.
+    """
+    from datawatch_lab.ingest.sources.system import SystemOptions, SystemSource
+
+    return SystemSource(SystemOptions.parse(url, name))
+
+
+def name_of(watch: Watch, url: str) -> str:
+    """Name of the source of what is watched.
+
+    Raises:
+        InputError: the address cannot be read, or is of nothing that can be watched.
+    """
+    if is_system(url):
+        return open_system(url, watch.name).name
+    return open_watched(watch, url).name
+
+
+def probe(watch: Watch, url: str) -> None:
+    """Sign in, or measure, once, so that a wrong address of a new source is told at once.
+
+    Raises:
+        SourceError: the server cannot be reached, or refuses.
+    """
+    if is_system(url):
+        open_system(url, watch.name).check()
+        return
+    session = open_watched(watch, url).session
+    try:
+        session.open()
+    finally:
+        session.close()
 
 
 def open_watched(
@@ -97,9 +144,9 @@ def check_scheme(url: str) -> None:
         InputError: it is one; does not repeat it, for it may hold a password.
     """
     scheme, mark, _ = url.partition("://")
-    if mark and scheme not in ("postgresql", "postgres"):
+    if mark and scheme not in ("postgresql", "postgres", SYSTEM):
         raise InputError(
-            f"{scheme}:// cannot be watched; this release watches postgresql://.",
+            f"{scheme}:// cannot be watched; this release watches postgresql:// and system://.",
             hint="It looks like postgresql://user:password@host:5432/database.",
         )
 
@@ -108,6 +155,8 @@ def holds_password(kept: str) -> bool:
     """Whether libpq would find a password in an address, references to the environment aside."""
     from datawatch_lab.ingest.sources.postgres.address import Address
 
+    if is_system(kept):
+        return False
     filled = REFERENCE.sub(_FILLING, kept)
     if filled == _FILLING:
         return False
@@ -126,6 +175,8 @@ def diagnose(
     from datawatch_lab.ingest.sources.postgres import Selection, doctor
 
     check_scheme(url)
+    if is_system(url):
+        return [_diagnose_system(url)]
     name = slot or UNKNOWN_SLOT
     found = doctor(url, slot=name, publication=name, selection=Selection(include, exclude))
     return [
@@ -138,6 +189,17 @@ def diagnose(
         )
         for each in found
     ]
+
+
+def _diagnose_system(url: str) -> Finding:
+    """Whether the machine can be measured."""
+    try:
+        open_system(url).check()
+    except DataWatchError as error:
+        return Finding(
+            check="system", ok=False, blocking=True, detail=error.message, fix=error.hint
+        )
+    return Finding(check="system", ok=True, blocking=False, detail="The machine can be measured.")
 
 
 def _without_name(detail: str) -> str:
@@ -154,6 +216,8 @@ def remove_watched(url: str, slot: str) -> None:
         SourceError: the server cannot be reached, refuses, or the slot is still being read after
             some seconds.
     """
+    if is_system(url):
+        return
     from datawatch_lab.ingest.sources.postgres import driver, remove
     from datawatch_lab.ingest.sources.postgres.address import Address
 

@@ -73,14 +73,15 @@ def _states(
         members=found.read.groups,
         kind=metric.measure,
         aggregation=found.aggregation,
-        masked=_sensitive_labels(engine, metric) if masked else frozenset(),
+        masked=sensitive_labels(engine, metric) if masked else frozenset(),
     )
 
 
-def _sensitive_labels(engine: Engine, metric: MetricDef) -> frozenset[str]:
+def sensitive_labels(engine: Engine, metric: MetricDef) -> frozenset[str]:
     """Labels of a metric whose values are those of a sensitive field."""
-    if not metric.table:
-        return frozenset()
+    if not metric.table:  # of several tables: whichever of them has such a field
+        fields = (each for table in engine.tables() for each in table.columns if each.sensitive)
+        return frozenset({label_name(each.name) for each in fields} & set(metric.labels))
     sensitive = [each.name for each in engine.table(metric.table).columns if each.sensitive]
     if metric.measure in _BY_FIELD and metric.field in sensitive:
         return frozenset(metric.labels)

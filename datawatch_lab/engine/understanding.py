@@ -1,5 +1,7 @@
 """What a table is: its key and its columns, from what is said of it and from its rows.
 
+A telemetry stream has a schema of its own, which holds where nobody says otherwise.
+
 The key is the one that the configuration names, else the one that the source declares, else an
 inferred one. A role or mask is the one that a user set, else the configuration's, else inferred;
 a type is the declared one, else inferred.
@@ -14,6 +16,7 @@ import msgspec
 from datawatch_lab.core.batches import Declared
 from datawatch_lab.core.settings import Settings, TableSettings
 from datawatch_lab.core.values import Correction, Stated, TableInfo
+from datawatch_lab.ingest.telemetry.streams import stream_of
 from datawatch_lab.metrics.evidence import Evidence, FieldEvidence
 from datawatch_lab.metrics.roles import infer, infer_key
 
@@ -35,17 +38,37 @@ def understood(table: TableInfo, evidence: Evidence | None, settings: Settings) 
         settings: with what the configuration says.
     """
     config = configured(table, settings)
+    stated = _of_stream(table)
     seen = evidence or _declared_only(table)
     if config.key is not None:
         named = msgspec.structs.replace(table, key=config.key, key_from="config")
-    elif table.stated.key is not None:
-        named = msgspec.structs.replace(table, key=table.stated.key, key_from="source")
+    elif stated.key is not None:
+        named = msgspec.structs.replace(table, key=stated.key, key_from="source")
     else:
         key = infer_key(seen)
         named = msgspec.structs.replace(table, key=key, key_from="inferred" if key else "")
-    corrections = _corrections(config, table.stated.corrections)
-    columns = infer(seen, corrections, named.key, table.stated.types)
+    corrections = _by_schema(table) | _corrections(config, stated.corrections)
+    columns = infer(seen, corrections, named.key, stated.types)
     return msgspec.structs.replace(named, columns=columns, sampled=seen.rows)
+
+
+def _of_stream(table: TableInfo) -> Stated:
+    """What is stated of a table; of a stream, its own schema under that: append-only, typed."""
+    stream = stream_of(table.schema, table.table)
+    if stream is None:
+        return table.stated
+    key = () if table.stated.key is None else table.stated.key
+    stated: Stated = msgspec.structs.replace(
+        table.stated, key=key, types=stream.types | table.stated.types
+    )
+    return stated
+
+
+def _by_schema(table: TableInfo) -> dict[str, Correction]:
+    """Roles that the columns of a stream have by its schema."""
+    stream = stream_of(table.schema, table.table)
+    roles = stream.roles if stream is not None else {}
+    return {name: Correction(role=role, by="schema") for name, role in roles.items()}
 
 
 def _declared_only(table: TableInfo) -> Evidence:

@@ -35,11 +35,13 @@ class Upkeep:
             committer.settings,
             lambda: {each.id: each.name for each in committer.registry},
         )
+        self.retention.dropped = committer.touched.forget
         self.stored: Callable[[int], object] = lambda _: None
 
     def run(self, idle: bool) -> None:  # noqa: FBT001 — the writer says which
         """Close buckets, compact, fold live tables, drop what is old; more when idle."""
         committer = self._committer
+        committer.store.revive()
         now = committer.clock.now()
         committer.close_by_clock()
         if idle:

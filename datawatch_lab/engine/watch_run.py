@@ -12,18 +12,19 @@ import time
 from collections import deque
 from collections.abc import Iterator, Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from datawatch_lab.core.batches import DecodedBatch
 from datawatch_lab.core.errors import DataWatchError, SourceError, WorkspaceError
 from datawatch_lab.core.watching import Copying, State, Watch, WatchState
 from datawatch_lab.engine import intake
-from datawatch_lab.engine.sources import open_watched
-from datawatch_lab.engine.watch_statistics import Sampler
+from datawatch_lab.engine.sources import is_system, open_system, open_watched
+from datawatch_lab.engine.watch_statistics import NoSampler, Sampler
 
 if TYPE_CHECKING:
     from datawatch_lab.engine.engine import Engine
     from datawatch_lab.ingest.sources.postgres import CopyProgress, PostgresSource
+    from datawatch_lab.ingest.sources.system import SystemSource
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +41,7 @@ class Counted:
         source: what is read.
     """
 
-    def __init__(self, source: PostgresSource) -> None:
+    def __init__(self, source: PostgresSource | SystemSource) -> None:
         self.source = source
         self.rows = 0
         self._sizes: deque[int] = deque()
@@ -103,7 +104,7 @@ class WatchRun:
         self._state: State = "starting"
         self._since = engine.clock.now()
         self._counted = self._open()
-        self._sampler = Sampler(engine, self._counted.source, self._measured)
+        self._sampler = self._sampled()
         self._thread = threading.Thread(target=self._run, name="datawatch-watch", daemon=True)
 
     def __repr__(self) -> str:
@@ -138,7 +139,15 @@ class WatchRun:
 
     # ------------------------------------------------------------------ reading
 
+    def _sampled(self) -> Sampler | NoSampler:
+        if is_system(self._url):
+            return NoSampler()
+        source = cast("PostgresSource", self._counted.source)
+        return Sampler(self._engine, source, self._measured)
+
     def _open(self) -> Counted:
+        if is_system(self._url):
+            return Counted(open_system(self._url, self.watch.name))
         return Counted(open_watched(self.watch, self._url, self._copied))
 
     def _run(self) -> None:

@@ -39,6 +39,19 @@ _ROW_SECONDS = 10.0
 _STORE_SECONDS = 60.0
 
 
+class NoSampler:
+    """Stands for the sampler of a source that has no server to measure."""
+
+    slot: SlotStatus | None = None
+    at: datetime | None = None
+
+    def start(self) -> None:
+        """Nothing begins."""
+
+    def stop(self) -> None:
+        """Nothing ends."""
+
+
 class Sampler:
     """Measures in a thread of its own until `stop`; a server that does not answer is tried again.
 

@@ -63,7 +63,7 @@ class Watching:
             if run is not None and run.running and run.watch == watch and run.uses(url):
                 return run.state()
             if watch.name not in self._known() and not configured:
-                _probe(watch, url)
+                sources.probe(watch, url)
             if run is not None:
                 run.stop()
             self._engine.store.put_watch(watch)
@@ -159,7 +159,7 @@ class Watching:
             complete=kept == settings.url,
             configured=configured,
         )
-        name = settings.name or sources.open_watched(made, url).name
+        name = settings.name or sources.name_of(made, url)
         old = self._known().get(name)
         return msgspec.structs.replace(made, name=name, slot=old.slot if old else made.slot)
 
@@ -205,15 +205,6 @@ class Watching:
 
 
 _GO_ON = "`datawatch serve` or `datawatch watch` goes on with it."
-
-
-def _probe(watch: Watch, url: str) -> None:
-    """Sign in once, so that a wrong address of a new source is told at once."""
-    session = sources.open_watched(watch, url).session
-    try:
-        session.open()
-    finally:
-        session.close()
 
 
 def _removed(url: str, watch: Watch) -> str:

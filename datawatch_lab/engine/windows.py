@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from datawatch_lab.engine.engine import Engine
 
 DEFAULT_RANGE = timedelta(hours=1)
-_GOOD_POINTS = 240
+GOOD_POINTS = 240
+"""Buckets of a range that nobody said a step for, at most."""
 _SECOND, _DAY = timedelta(seconds=1), timedelta(days=1)
 _STEPS = tuple(
     timedelta(seconds=each)
@@ -100,7 +101,12 @@ def span_of(engine: Engine, table: str) -> tuple[datetime | None, datetime | Non
 
 
 def window_of(
-    engine: Engine, start: datetime, end: datetime, step: str | None, finest: timedelta
+    engine: Engine,
+    start: datetime,
+    end: datetime,
+    step: str | None,
+    finest: timedelta,
+    most: int = GOOD_POINTS,
 ) -> Window:
     """The buckets of a range.
 
@@ -110,13 +116,14 @@ def window_of(
         end: UTC.
         step: as the user wrote it; None for one that suits the range.
         finest: the narrowest step that there is data for.
+        most: buckets, when no step is given.
 
     Raises:
         InputError: the step is no whole number of seconds, or too short for the range.
     """
     calendar = None if step is None else read_step(step)
     if calendar is None:
-        width = _suiting(start, end, finest) if step is None else _read(step)
+        width = _suiting(start, end, finest, most) if step is None else _read(step)
         if width % _DAY:
             return Window(start, end, step=width)
         calendar = CalendarStep(width // _DAY, "day")
@@ -152,6 +159,6 @@ def _read(step: str) -> timedelta:
     return width
 
 
-def _suiting(start: datetime, end: datetime, finest: timedelta) -> timedelta:
-    fitting = (each for each in _STEPS if each >= finest and (end - start) / each <= _GOOD_POINTS)
+def _suiting(start: datetime, end: datetime, finest: timedelta, most: int) -> timedelta:
+    fitting = (each for each in _STEPS if each >= finest and (end - start) / each <= most)
     return next(fitting, _STEPS[-1])

@@ -10,8 +10,9 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import TypeVar, cast
 
-from datawatch_lab.core.errors import BusyError, DataWatchError, WorkspaceError
+from datawatch_lab.core.errors import BusyError, WorkspaceError
 from datawatch_lab.core.settings import Settings
+from datawatch_lab.engine.parting import is_of_data, store_in_parts
 from datawatch_lab.engine.planner import Submission
 from datawatch_lab.engine.receipts import Receipt
 
@@ -21,6 +22,14 @@ log = logging.getLogger(__name__)
 
 _RETRY_AFTER_SECONDS = 1.0
 _TRIES = 3  # of storing what was answered for, when the fault is not the disk's
+
+
+QUEUE_BYTES = 192 * 1024 * 1024
+"""Bytes of input that may wait, however few events they are; decoded they take several times that.
+"""
+
+COMMIT_BYTES = 48 * 1024 * 1024
+"""Bytes of input from which on a commit takes no further batch."""
 
 
 @dataclass(eq=False)
@@ -34,6 +43,10 @@ class _Waiting:
     @property
     def size(self) -> int:
         return self.submission.batch.received if self.submission else 0
+
+    @property
+    def bytes(self) -> int:
+        return self.submission.batch.size if self.submission else 0
 
 
 class Writer:
@@ -52,12 +65,14 @@ class Writer:
     ) -> None:
         self._commit = commit
         self._set_aside = set_aside
+        self.problem = ""
         self._left_to_journal = False
         self._refused: set[str] = set()
         self._upkeep = upkeep
         self._settings = settings
         self._waiting: deque[_Waiting] = deque()
         self._events = 0
+        self._bytes = 0
         self._changed = threading.Condition()
         self._closing = False
         self._thread = threading.Thread(target=self._run, name="datawatch-writer", daemon=True)
@@ -75,16 +90,28 @@ class Writer:
         """
         item = _Waiting(submission, None)
         with self._changed:
-            has_room = self._has_room if wait else (lambda: self._closing or self._room(item.size))
+            has_room = self._has_room if wait else (lambda: self._closing or self._room(item))
             if not (self._changed.wait_for(has_room, timeout) if wait else has_room()):
-                raise BusyError(
-                    f"{self._events:,} events wait to be stored; the limit is "
-                    f"{self._settings.queue_events:,}.",
-                    hint="Try again in a second.",
-                    details={"retry_after": _RETRY_AFTER_SECONDS},
-                )
+                raise self._busy()
             self._put(item)
         return item.done  # type: ignore[return-value]  # a submission's future holds a receipt
+
+    def refuse_when_full(self) -> None:
+        """Say that it is full before work is done for what would be refused.
+
+        Raises:
+            BusyError: there is no room for even one event.
+        """
+        if not self.has_room():
+            raise self._busy()
+
+    def _busy(self) -> BusyError:
+        return BusyError(
+            f"{self._events:,} events ({self._bytes:,} bytes) wait to be stored; the limit is "
+            f"{self._settings.queue_events:,} ({QUEUE_BYTES:,}).",
+            hint="Try again in a second.",
+            details={"retry_after": _RETRY_AFTER_SECONDS},
+        )
 
     def readmit(self, source: str) -> None:
         """Take batches of a source again: its reader begins anew from the stored offset."""
@@ -99,7 +126,7 @@ class Writer:
 
     def has_room(self) -> bool:
         """Whether there is room for a few events more."""
-        return self._events < self._settings.queue_events
+        return self._events < self._settings.queue_events and self._bytes < QUEUE_BYTES
 
     def run(self, job: Callable[[], Result]) -> Result:
         """Run a function between two commits, in the writer's thread, and give what it returns."""
@@ -120,17 +147,21 @@ class Writer:
             self._changed.notify_all()
         self._thread.join()
 
-    def _room(self, size: int) -> bool:
-        return self._events == 0 or self._events + size <= self._settings.queue_events
+    def _room(self, item: _Waiting) -> bool:
+        return self._events == 0 or (
+            self._events + item.size <= self._settings.queue_events
+            and self._bytes + item.bytes <= QUEUE_BYTES
+        )
 
     def _has_room(self) -> bool:
-        return self._closing or self._events < self._settings.queue_events
+        return self._closing or self.has_room()
 
     def _put(self, item: _Waiting) -> None:
         if self._closing:
             raise WorkspaceError("The workspace is closed.", hint="Open it again.")
         self._waiting.append(item)
         self._events += item.size
+        self._bytes += item.bytes
         self._changed.notify_all()
 
     def _run(self) -> None:
@@ -153,13 +184,15 @@ class Writer:
     def _take(self) -> list[_Waiting]:
         """The next job alone, or as many batches as make one commit."""
         taken: list[_Waiting] = []
-        size = 0
+        size = length = 0
         while self._waiting:
             head = self._waiting[0]
-            if taken and (head.job or size + head.size > self._settings.batch_events):
+            full = size + head.size > self._settings.batch_events or length > COMMIT_BYTES
+            if taken and (head.job or full):
                 break
             taken.append(self._waiting.popleft())
             size += head.size
+            length += head.bytes
             if head.job:
                 break
         return taken
@@ -187,7 +220,7 @@ class Writer:
         submissions = [each.submission for each in taken if each.submission is not None]
         try:
             receipts = self._commit(submissions)
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 — handed to whoever waits
             if len(taken) > 1:
                 for each in taken:
                     self._finish_batches([each])
@@ -195,13 +228,32 @@ class Writer:
             if submissions[0].journal:
                 self._finish_journaled(submissions[0], taken[0].done, error)
             else:
-                log.exception("a batch of %d events could not be stored", taken[0].size)
-                self._refuse(submissions[0])
-                taken[0].done.set_exception(error)
+                self._finish_in_parts(submissions[0], taken[0].done, error)
         else:
+            self.problem = ""
             for each, receipt in zip(taken, receipts, strict=True):
                 each.done.set_result(receipt)
         self._release(taken)
+
+    def _finish_in_parts(
+        self, submission: Submission, done: Future[object], error: BaseException
+    ) -> None:
+        """Store what can be stored of a batch, if the fault lies in its events."""
+        fault: BaseException | None = error
+        if is_of_data(error):
+            log.warning("a batch is stored in parts, for it fails as a whole: %s", error)
+            try:
+                receipt = store_in_parts(submission, self._commit, self._set_aside)
+                fault, self.problem = None, ""
+                done.set_result(receipt)
+            except BaseException as again:  # noqa: BLE001 — handed to whoever waits
+                fault = again
+        if fault is not None:
+            count = submission.batch.received
+            log.error("a batch of %d events could not be stored", count, exc_info=fault)
+            self.problem = str(fault)
+            self._refuse(submission)
+            done.set_exception(fault)
 
     def _refuse(self, submission: Submission) -> None:
         """Take no more of a source of which a batch failed: a later offset would pass it over."""
@@ -233,20 +285,24 @@ class Writer:
         """
         tries = 1
         while not self._left_to_journal:
+            self.problem = str(error)
             log.error("events that were answered for could not be stored (%d): %s", tries, error)
             with self._changed:
                 closing = self._changed.wait_for(lambda: self._closing, _RETRY_AFTER_SECONDS)
             if closing:
                 self._left_to_journal = True
                 break
-            broken = tries >= _TRIES and not isinstance(error, DataWatchError)
-            store = self._set_aside if broken else self._commit
+            broken = tries >= _TRIES and is_of_data(error)
             tries += 1
             try:
-                (receipt,) = store([submission])
+                if broken:
+                    receipt = store_in_parts(submission, self._commit, self._set_aside)
+                else:
+                    (receipt,) = self._commit([submission])
             except BaseException as again:  # noqa: BLE001 — tried until it is stored
                 error = again
             else:
+                self.problem = ""
                 done.set_result(receipt)
                 return
         done.set_exception(error)
@@ -254,6 +310,7 @@ class Writer:
     def _release(self, taken: list[_Waiting]) -> None:
         with self._changed:
             self._events -= sum(each.size for each in taken)
+            self._bytes -= sum(each.bytes for each in taken)
             self._changed.notify_all()
 
     def _tidy(self, *, idle: bool) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 import numpy as np
@@ -13,12 +14,15 @@ import pyarrow.compute as pc
 
 from datawatch_lab.core.batches import EVENT_SCHEMA, Declared
 from datawatch_lab.ingest.envelopes import TableKey
+from datawatch_lab.ingest.few import FEW
 from datawatch_lab.ingest.fields import OPS, Fields, faults_of, fields_of
 from datawatch_lab.ingest.identity import IdFactory, content_id
-from datawatch_lab.ingest.raws import RawColumn
+from datawatch_lab.ingest.raws import RawColumn, all_texts
 from datawatch_lab.ingest.reading import Reading
+from datawatch_lab.ingest.texts import Texts
 
 _TEXT = pa.large_string()
+_SEQUENCE = re.compile(r'"sequence"\s*:\s*"?([0-9]{1,18})\b')
 _OP_NAMES = pa.array([str(op) for op in OPS], _TEXT)
 
 
@@ -29,8 +33,10 @@ class Events:
     Attributes:
         table: `EVENT_SCHEMA`.
         places: index of each event's item in the `Reading`.
-        keys: schema and table of each event.
-        after, before: raw image of each event; empty where there is none.
+        keys: the tables that events are about, schema and name, in order of appearance.
+        of_key: index in ``keys`` of each event.
+        images: raw images; those before of all changes, then those after.
+        after, before: index in ``images`` of each event's; the text is empty where it has none.
         has_after, has_before: Boolean; the event has that image, and it has fields.
         faults: reasons by index of the change, for changes that are no events after all.
         named: schema and table of those changes, as far as they could be read.
@@ -40,8 +46,10 @@ class Events:
     table: pa.Table
     places: np.ndarray
     keys: Sequence[TableKey]
-    after: Sequence[bytes]
-    before: Sequence[bytes]
+    of_key: np.ndarray
+    images: Texts
+    after: np.ndarray
+    before: np.ndarray
     has_after: np.ndarray
     has_before: np.ndarray
     faults: Mapping[int, str]
@@ -54,42 +62,56 @@ def event_table(reading: Reading, id_factory: IdFactory | None) -> Events:
     fields = fields_of(len(reading.changes), reading.by_format())
     faults = faults_of(fields)
     places = np.asarray(reading.places, dtype=np.int64)
+    keys, of_key = _keys(fields.schema, fields.table)
+    count = len(places)
     events = Events(
         table=_table(fields, reading, places, _event_ids(fields.ids, reading, id_factory)),
         places=places,
-        keys=list(zip(fields.schema, fields.table, strict=True)),
-        after=fields.after.texts,
-        before=fields.before.texts,
+        keys=keys,
+        of_key=of_key,
+        images=all_texts((fields.before, fields.after)),
+        after=np.arange(count, 2 * count),
+        before=np.arange(count),
         has_after=fields.after.filled_objects,
         has_before=fields.before.filled_objects,
         faults=faults,
-        named={at: (fields.schema[at], fields.table[at]) for at in faults},
+        named={at: fields.key(at) for at in faults},
         declared=fields.declared,
     )
-    return _some(events, np.delete(np.arange(len(places)), list(faults))) if faults else events
+    return _some(events, np.delete(np.arange(count), list(faults))) if faults else events
 
 
 def _some(events: Events, good: np.ndarray) -> Events:
-    rows = good.tolist()
-    return Events(
-        events.table.take(pa.array(good)),
-        events.places[good],
-        [events.keys[at] for at in rows],
-        [events.after[at] for at in rows],
-        [events.before[at] for at in rows],
-        events.has_after[good],
-        events.has_before[good],
-        events.faults,
-        events.named,
-        events.declared,
+    return replace(
+        events,
+        table=events.table.take(pa.array(good)),
+        places=events.places[good],
+        of_key=events.of_key[good],
+        after=events.after[good],
+        before=events.before[good],
+        has_after=events.has_after[good],
+        has_before=events.has_before[good],
     )
+
+
+def _keys(schemas: pa.Array, tables: pa.Array) -> tuple[list[TableKey], np.ndarray]:
+    """The different tables, in order of appearance, and which of them each event is about."""
+    schema, table = schemas.dictionary_encode(), tables.dictionary_encode()
+    if len(schema.dictionary) == 1:
+        (name,) = schema.dictionary.to_pylist()
+        return [(name, each) for each in table.dictionary.to_pylist()], np.asarray(table.indices)
+    pairs = np.asarray(schema.indices, np.int64) * len(table.dictionary) + np.asarray(table.indices)
+    encoded = pa.array(pairs).dictionary_encode()
+    names, schema_names = table.dictionary.to_pylist(), schema.dictionary.to_pylist()
+    told = (divmod(pair, len(names)) for pair in encoded.dictionary.to_pylist())
+    return [(schema_names[s], names[t]) for s, t in told], np.asarray(encoded.indices)
 
 
 def _event_ids(
     ids: Sequence[str | int | None], reading: Reading, id_factory: IdFactory | None
-) -> list[str]:
-    if all(type(given) is str and given for given in ids):
-        return list(map(str, ids))
+) -> pa.Array:
+    if (told := _all_told(ids)) is not None:
+        return told
     found: list[str] = []
     nth, last = 0, -1
     for given, place in zip(ids, reading.places, strict=True):
@@ -101,20 +123,30 @@ def _event_ids(
         else:
             content = content_id(reading.items[place].strip(), reading.offsets[place])
             found.append(f"{content}:{nth}" if nth else content)
-    return found
+    return pa.array(found, _TEXT)
 
 
-def _table(fields: Fields, reading: Reading, places: np.ndarray, ids: Sequence[str]) -> pa.Table:
+def _all_told(ids: Sequence[str | int | None]) -> pa.Array | None:
+    """The ids, if every event brings one that is a text."""
+    try:
+        told = pa.array(ids, _TEXT)
+    except pa.ArrowTypeError:
+        return None  # some are numbers
+    whole = not told.null_count and not pc.any(pc.equal(told, "")).as_py()
+    return told if whole else None
+
+
+def _table(fields: Fields, reading: Reading, places: np.ndarray, ids: pa.Array) -> pa.Table:
     known = np.maximum(fields.op, 0)  # unknown words go with their faulty event
     columns = (
         pa.array(np.asarray(reading.lines, dtype=np.int64)[places]),
         pa.array(np.asarray(reading.offsets, dtype=np.int64)[places]),
-        pa.array(fields.schema, _TEXT),
-        pa.array(fields.table, _TEXT),
+        fields.schema,
+        fields.table,
         _OP_NAMES.take(pa.array(known)),
         fields.ts.to_arrow().cast(EVENT_SCHEMA.field("ts").type),
-        pa.array(ids, _TEXT),
-        pa.array(fields.origin, _TEXT),
+        ids,
+        fields.origin,
         fields.position.array,
         _texts(fields.txids),
         _order(fields),
@@ -126,9 +158,10 @@ def _table(fields: Fields, reading: Reading, places: np.ndarray, ids: Sequence[s
 
 
 def _texts(values: Sequence[str | int | None]) -> pa.Array:
-    if int in set(map(type, values)):
-        values = [None if value is None else str(value) for value in values]
-    return pa.array(values, _TEXT)
+    try:
+        return pa.array(values, _TEXT)
+    except pa.ArrowTypeError:  # some are numbers
+        return pa.array([None if value is None else str(value) for value in values], _TEXT)
 
 
 def _order(fields: Fields) -> pa.Array:
@@ -141,16 +174,21 @@ def _order(fields: Fields) -> pa.Array:
 
 def _sequence(position: RawColumn) -> pa.Array:
     """The ``sequence`` of positions: the order in the transaction."""
-    if not any(b'"sequence"' in text for text in position.texts):
+    if b'"sequence"' not in position.texts.data:
         return pa.nulls(len(position.texts), pa.int64())
-    digits = pl.Series(position.array).str.extract(r'"sequence"\s*:\s*"?([0-9]{1,18})\b')
+    if len(position.texts) <= FEW:
+        found = [_SEQUENCE.search(text or "") for text in position.array.to_pylist()]
+        return pa.array([int(each[1]) if each else None for each in found], pa.int64())
+    digits = pl.Series(position.array).str.extract(_SEQUENCE.pattern)
     return digits.cast(pl.Int64).to_arrow()
 
 
 def _extra(fields: Fields) -> pa.Array:
     """JSON text of what has no column; null when there is nothing."""
-    parts = (pa.scalar('{"metadata":', _TEXT), fields.metadata.array, pa.scalar("}", _TEXT))
-    extra = pc.binary_join_element_wise(*parts, pa.scalar("", _TEXT))
+    extra = pa.nulls(len(fields.op), _TEXT)
+    if fields.metadata.present.any():
+        parts = (pa.scalar('{"metadata":', _TEXT), fields.metadata.array, pa.scalar("}", _TEXT))
+        extra = pc.binary_join_element_wise(*parts, pa.scalar("", _TEXT))
     told = zip(fields.ddl_types, fields.ddl_commands, strict=True)
     special = {at for at, pair in enumerate(told) if pair != (None, None)} | fields.rest.keys()
     if not special:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from itertools import groupby
 
 import pyarrow as pa
 
@@ -18,10 +19,13 @@ _Fault = tuple[int, str, TableKey]
 def bad_table(
     reading: Reading, events: Events, misfits: Mapping[int, str], id_factory: IdFactory | None
 ) -> pa.Table:
-    """Everything malformed, in input order, as `BAD_SCHEMA`."""
+    """Everything malformed, in input order, as `BAD_SCHEMA`.
+
+    One row an item: what a transaction of many changes holds is kept once, whatever fails of it.
+    """
     faults = _all_faults(reading, events, misfits)
     faults.sort(key=lambda fault: (reading.offsets[fault[0]], reading.lines[fault[0]], fault[0]))
-    rows = [_row(reading, fault, id_factory) for fault in faults]
+    rows = [_row(reading, fault, id_factory) for fault in _by_item(faults)]
     return pa.Table.from_pylist(rows, schema=BAD_SCHEMA)
 
 
@@ -34,6 +38,14 @@ def _all_faults(reading: Reading, events: Events, misfits: Mapping[int, str]) ->
         key = events.table["schema"][at].as_py(), events.table["table"][at].as_py()
         faults.append((int(events.places[at]), reason, key))
     return faults
+
+
+def _by_item(faults: list[_Fault]) -> Iterator[_Fault]:
+    """The first fault of each item, with how many more there are."""
+    for place, group in groupby(faults, key=lambda fault: fault[0]):
+        (_, reason, key), *more = group
+        also = f" ({len(more):,} more of its changes are malformed)" if more else ""
+        yield place, reason + also, key
 
 
 def _row(reading: Reading, fault: _Fault, id_factory: IdFactory | None) -> dict[str, object]:

@@ -9,9 +9,10 @@ from contextlib import contextmanager
 import numpy as np
 import pyarrow as pa
 
-from datawatch_lab.core.batches import DecodedBatch, Offset
-from datawatch_lab.ingest.assemble import event_table
+from datawatch_lab.core.batches import Declared, DecodedBatch, Offset
+from datawatch_lab.ingest.assemble import Events, event_table
 from datawatch_lab.ingest.bad import bad_table
+from datawatch_lab.ingest.envelopes import TableKey
 from datawatch_lab.ingest.identity import IdFactory
 from datawatch_lab.ingest.reading import read_items
 from datawatch_lab.ingest.tables import table_rows
@@ -56,8 +57,17 @@ def decode(
         bad=bad_table(reading, events, misfits, id_factory),
         offset=offset,
         size=sum(map(len, items)),
-        declared=events.declared,
+        declared=_of_events(events, misfits),
     )
+
+
+def _of_events(events: Events, misfits: Mapping[int, str]) -> Mapping[TableKey, Declared]:
+    """What is declared of tables that some event is about: a malformed one makes no table."""
+    if not events.declared:
+        return {}
+    kept = np.delete(events.of_key, list(misfits))
+    named = {events.keys[code] for code in np.unique(kept).tolist()}
+    return {key: told for key, told in events.declared.items() if key in named and key[1]}
 
 
 def _ints(values: Sequence[int] | np.ndarray) -> Sequence[int]:

@@ -8,20 +8,23 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from datawatch_lab.core.batches import Declared
 from datawatch_lab.core.values import Op
 from datawatch_lab.ingest.envelopes import Columns, TableKey
 from datawatch_lab.ingest.envelopes.base import COLUMNS, NOTHING, OPERATIONS, merged
-from datawatch_lab.ingest.raws import RawColumn, raw_column
+from datawatch_lab.ingest.raws import RawColumn, raw_column, raw_columns
 from datawatch_lab.ingest.times import Stamp, parse_times
 
 OPS = tuple(Op)
 """Operations by the code that `Fields.op` has; -1 is an unknown word."""
 
 _CODES = {word: OPS.index(op) for word, op in OPERATIONS.items()}
-_MARKS = tuple(OPS.index(op) for op in (Op.BEGIN, Op.COMMIT))
-_ROW_OPS = tuple(OPS.index(op) for op in (Op.INSERT, Op.UPDATE, Op.DELETE, Op.SNAPSHOT))
+_IS_MARK = np.array([*(op in (Op.BEGIN, Op.COMMIT) for op in OPS), False])
+_WITH_ROW = (Op.INSERT, Op.UPDATE, Op.DELETE, Op.SNAPSHOT)
+_IS_ROW = np.array([*(op in _WITH_ROW for op in OPS), False])  # the last is for an unknown word
 _EMPTY = {"position": NOTHING, "before": NOTHING, "after": NOTHING, "metadata": NOTHING}
 _Parts = Sequence[tuple[np.ndarray, Columns]]
 
@@ -32,7 +35,8 @@ class Fields:
 
     Attributes:
         words: the operation as it came; ``op``: its code, int64.
-        origin, schema, table: '' where there is none; the table of begin and commit is ''.
+        origin, schema, table: large_string, '' where there is none; the table of begin and commit
+            is ''.
         ts: Datetime[us, UTC]; null where ``stamps`` has None or what is no time.
         tx_order: order in the transaction, where formats tell it; None when none does.
         rest: further members for ``extra``, as JSON without the braces, by index.
@@ -40,9 +44,9 @@ class Fields:
     """
 
     ids: Sequence[str | int | None]
-    origin: Sequence[str]
-    schema: Sequence[str]
-    table: Sequence[str]
+    origin: pa.Array
+    schema: pa.Array
+    table: pa.Array
     words: Sequence[str]
     op: np.ndarray
     stamps: Sequence[Stamp]
@@ -60,33 +64,39 @@ class Fields:
 
     def name(self, at: int) -> str:
         """What a change is about, for messages."""
-        return self.table[at] or "the event"
+        return self.table[at].as_py() or "the event"
+
+    def key(self, at: int) -> TableKey:
+        """Schema and table of a change."""
+        return self.schema[at].as_py(), self.table[at].as_py()
 
 
 def fields_of(count: int, parts: _Parts) -> Fields:
     """The fields of ``count`` changes, column by column, from those of each format."""
     field = {name: _column(name, count, parts) for name in COLUMNS}
-    words, tables = field["op"], [table or "" for table in field["table"]]
-    op = np.fromiter(map(_code, words), np.int64, len(words))
-    for at in np.flatnonzero(np.isin(op, _MARKS)).tolist():
-        tables[at] = ""
+    op = _codes(field["op"])
+    table = _names(field["table"])
+    marks = _IS_MARK[op]
+    if marks.any():
+        table = pc.if_else(pa.array(marks), pa.scalar("", table.type), table)
+    before, after = raw_columns(field["before"], field["after"])
     declared: dict[TableKey, Declared] = {}
     for _, part in parts:
         for key, told in part.declared.items():
             declared[key] = merged(declared.get(key), told)
     return Fields(
         ids=field["id"],
-        origin=[source or "" for source in field["source"]],
-        schema=[schema or "" for schema in field["schema"]],
-        table=tables,
-        words=words,
+        origin=_names(field["source"]),
+        schema=_names(field["schema"]),
+        table=table,
+        words=field["op"],
         op=op,
         stamps=field["timestamp"],
         ts=_followed(parse_times(field["timestamp"]), parts),
         txids=field["transaction_id"],
         position=raw_column(field["position"]),
-        before=raw_column(field["before"]),
-        after=raw_column(field["after"]),
+        before=before,
+        after=after,
         metadata=raw_column(field["metadata"]),
         ddl_types=field["ddl_type"],
         ddl_commands=field["ddl_command"],
@@ -135,6 +145,17 @@ def faults_of(fields: Fields) -> dict[int, str]:
     return faults
 
 
+def _names(values: Sequence[str | None]) -> pa.Array:
+    names = pa.array(values, pa.large_string())
+    return names.fill_null("") if names.null_count else names
+
+
+def _codes(words: Sequence[str]) -> np.ndarray:
+    """Operations of words; there are few different words among many."""
+    known: dict[str, int] = {word: _code(word) for word in set(words)}
+    return np.fromiter(map(known.__getitem__, words), np.int64, len(words))
+
+
 def _code(word: str) -> int:
     code = _CODES.get(word)
     return _CODES.get(word.strip().upper(), -1) if code is None else code
@@ -147,8 +168,8 @@ def _all_faults(fields: Fields) -> Iterator[tuple[int, str]]:
     for at in np.flatnonzero(fields.op < 0).tolist():
         reason = f"operation {fields.words[at]!r} is not one of {', '.join(OPERATIONS)}"
         yield at, f"{fields.name(at)}: {reason}"
-    nameless = ~np.fromiter(map(bool, fields.table), np.bool_, len(fields.table))
-    for at in np.flatnonzero(nameless & ~np.isin(fields.op, _MARKS)).tolist():
+    nameless = np.asarray(pc.equal(fields.table, ""))
+    for at in np.flatnonzero(nameless & ~_IS_MARK[fields.op]).tolist():
         yield at, f"the {fields.words[at]} event has no table"
     yield from _image_faults(fields)
     for at in np.flatnonzero(fields.op == OPS.index(Op.DDL)).tolist():
@@ -161,10 +182,10 @@ def _all_faults(fields: Fields) -> Iterator[tuple[int, str]]:
 def _image_faults(fields: Fields) -> Iterator[tuple[int, str]]:
     for name, column in (("after", fields.after), ("before", fields.before)):
         for at in np.flatnonzero(column.present & ~column.objects).tolist():
-            shown = column.texts[at][:40].decode("utf-8", "replace")
+            shown = column.texts.text(at)[:40].decode("utf-8", "replace")
             yield at, f"{fields.name(at)}: {name} is not a JSON object but {shown}"
     filled = fields.after.filled_objects | fields.before.filled_objects
-    for at in np.flatnonzero(np.isin(fields.op, _ROW_OPS) & ~filled).tolist():
+    for at in np.flatnonzero(_IS_ROW[fields.op] & ~filled).tolist():
         what = f"the {fields.words[at]} event has no row image (after or before) with fields"
         yield at, f"{fields.name(at)}: {what}"
 

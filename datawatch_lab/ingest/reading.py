@@ -18,6 +18,7 @@ from datawatch_lab.ingest.envelopes.base import members_of
 UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 """What a decoder raises when an item is not what it expects."""
 
+_NOT_TAKEN = (*UNREADABLE, Malformed)
 _MAX_NESTED_BATCHES = 4
 _SPACES = b" \t\r\n"
 _HALF_PAIR = re.compile(
@@ -113,7 +114,7 @@ def _read(reading: Reading, places: Iterable[int], format_: Envelope, level: int
     for place in places:
         try:
             keep(decode(items[place]))
-        except UNREADABLE:
+        except _NOT_TAKEN:
             format_ = _read_unlike(reading, place, format_, level)
             decode = format_.decode
             reading.go_on_with(format_)
@@ -147,7 +148,7 @@ def _read_event(reading: Reading, place: int, item: bytes, assumed: Envelope) ->
     if format_ is not assumed:
         try:
             change = format_.decode(item)
-        except UNREADABLE:
+        except _NOT_TAKEN:
             pass  # not exactly of the format; the way below takes it or says what is wrong
         else:
             reading.go_on_with(format_)

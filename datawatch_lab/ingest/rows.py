@@ -14,7 +14,11 @@ import pyarrow as pa
 from msgspec import UNSET, Raw
 
 from datawatch_lab.core.batches import RowFrame
+from datawatch_lab.ingest.alike import Decoded, columns_of_tables
+from datawatch_lab.ingest.few import FEW, columns_of_few
+from datawatch_lab.ingest.raws import is_utf8
 from datawatch_lab.ingest.repeats import without_repeats
+from datawatch_lab.ingest.texts import Texts
 from datawatch_lab.ingest.tokens import TokenColumn, field_tokens, inexact, token_column
 
 MAX_DEPTH = 64
@@ -68,8 +72,47 @@ def decode_rows(
     return frame, sorted(misfits)
 
 
+def decode_tables(texts: Texts, tables: Sequence[np.ndarray]) -> list[Images]:
+    """Decode the row images of several tables.
+
+    Args:
+        texts: JSON objects, in UTF-8.
+        tables: which of them are a table's, ascending; none is empty.
+
+    Returns:
+        The images of each table; positions are indices of its entry in ``tables``.
+    """
+    if sum(map(len, tables)) <= FEW:
+        return [_decode_few(texts.some(rows)) for rows in tables]
+    return [
+        decode_mixed(texts.some(rows)) if found is None else _whole(found)
+        for rows, found in zip(tables, columns_of_tables(texts, tables), strict=True)
+    ]
+
+
+def _decode_few(images: Sequence[bytes]) -> Images:
+    found = columns_of_few(images)
+    return decode_mixed(images) if found is None else _whole(found)
+
+
+def _whole(found: Decoded) -> Images:
+    columns, absent = found
+    return Images(columns, absent, frozenset(), np.arange(columns.height), [])
+
+
 def decode_images(images: Sequence[bytes]) -> Images:
     """Decode row images that are known to be JSON objects; positions are indices of ``images``."""
+    texts = Texts.of(images)
+    if images and is_utf8(texts.data):
+        return decode_tables(texts, [np.arange(len(images))])[0]
+    return decode_mixed(images)
+
+
+def decode_mixed(images: Sequence[bytes]) -> Images:
+    """The same, whatever is mixed in the images: by a column parser, and where it fails by tokens.
+
+    `ingest.alike` decodes images that are written alike, and most are, several times as fast.
+    """
     joined = b",".join(images)
     misfits = _unfit(images, joined)
     kept = np.delete(np.arange(len(images)), [at for at, _ in misfits])
@@ -104,6 +147,8 @@ def _unfit(images: Sequence[bytes], joined: bytes) -> list[Misfit]:
     if b"\\u" in joined and _SURROGATE.search(joined):
         suspects = (at for at, image in enumerate(images) if _SURROGATE.search(image))
         misfits.update(_invalid(images, suspects))
+    if b"\\u0000" in joined:
+        misfits.update(_unnameable(images))
     if not joined.isascii():
         misfits.update(_not_text(images, joined))
     return sorted(misfits.items())
@@ -125,6 +170,20 @@ def depth(text: bytes) -> int:
     opens = (steps | 0x20) == ord("{")
     closes = (steps | 0x20) == ord("}")
     return int(np.cumsum(opens.astype(np.int64) - closes, dtype=np.int64).max(initial=0))
+
+
+def _unnameable(images: Sequence[bytes]) -> Iterable[Misfit]:
+    """Images with a field whose name no column can have."""
+    decode = msgspec.json.Decoder(dict[str, Raw]).decode
+    for at, image in enumerate(images):
+        if b"\\u0000" not in image:
+            continue
+        try:
+            names = [name for name in decode(image) if "\0" in name]
+        except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+            continue  # no object; said elsewhere
+        if names:
+            yield at, f"the row image has a field {names[0]!r}: no name may have a NUL character"
 
 
 def _not_text(images: Sequence[bytes], joined: bytes) -> Iterable[Misfit]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+import polars as pl
 
 from datawatch_lab.core.batches import RowFrame, TableRows
 from datawatch_lab.ingest.assemble import Events
 from datawatch_lab.ingest.envelopes import TableKey
-from datawatch_lab.ingest.rows import Images, decode_images
+from datawatch_lab.ingest.rows import Images, decode_tables
 
 
 def table_rows(events: Events) -> tuple[dict[TableKey, TableRows], dict[int, str]]:
@@ -19,36 +20,37 @@ def table_rows(events: Events) -> tuple[dict[TableKey, TableRows], dict[int, str
     images of a table are parsed in one go, so a column has one type in both. An image without
     fields is left out.
     """
-    parsed: dict[TableKey, tuple[Images, np.ndarray, int]] = {}
+    groups = list(_groups(events))
     misfits: dict[int, str] = {}
-    for key, after, before in _groups(events):
-        texts = [events.after[at] for at in after.tolist()]
-        texts += [events.before[at] for at in before.tolist()]
-        images = decode_images(texts)
-        rows = np.concatenate((after, before))
-        parsed[key] = images, rows, len(after)
-        for at, reason in images.misfits:
-            side = "after" if at < len(after) else "before"
+    decoded = decode_tables(
+        events.images,
+        [np.concatenate((events.before[b], events.after[a])) for _, a, b in groups],
+    )
+    for (key, after, before), images in zip(groups, decoded, strict=True):
+        rows = np.concatenate((before, after))
+        for at, reason in sorted(images.misfits, key=lambda misfit: misfit[0] < len(before)):
+            side = "before" if at < len(before) else "after"
             misfits.setdefault(int(rows[at]), f"{key[1] or 'the event'}: {side}: {reason}")
     position = _positions(len(events.after), misfits)
-    tables = {key: _told_apart(*group, position) for key, group in parsed.items()}
-    return {key: rows for key, rows in tables.items() if rows is not None}, misfits
+    tables: dict[TableKey, TableRows] = {}
+    for (key, after, before), images in zip(groups, decoded, strict=True):
+        told = _told_apart(images, np.concatenate((before, after)), len(before), position)
+        if told is not None:
+            tables[key] = told
+    return tables, misfits
 
 
 def _groups(events: Events) -> Iterator[tuple[TableKey, np.ndarray, np.ndarray]]:
     """Per table: indices of the events with an after image, and of those with a before image."""
-    known: dict[TableKey, int] = {}
-    codes = np.fromiter(
-        (known.setdefault(key, len(known)) for key in events.keys), np.int64, len(events.keys)
-    )
+    inner = np.arange(1, len(events.keys))
     after, before = (
-        np.split(rows, np.searchsorted(codes[rows], np.arange(1, len(known))))
+        np.split(rows, np.searchsorted(events.of_key[rows], inner))
         for rows in (
-            _by_code(codes, events.has_after),
-            _by_code(codes, events.has_before),
+            _by_code(events.of_key, events.has_after),
+            _by_code(events.of_key, events.has_before),
         )
     )
-    for key, code in known.items():
+    for code, key in enumerate(events.keys):
         if len(after[code]) or len(before[code]):
             yield key, after[code], before[code]
 
@@ -70,8 +72,8 @@ def _told_apart(
 ) -> TableRows | None:
     cut = int(np.searchsorted(images.kept, split))
     count = len(images.kept)
-    after = _frame(images, rows, np.arange(cut), position)
-    before = _frame(images, rows, np.arange(cut, count), position)
+    before = _frame(images, rows, np.arange(cut), position)
+    after = _frame(images, rows, np.arange(cut, count), position)
     return TableRows(after, before) if len(after.rows) or len(before.rows) else None
 
 
@@ -89,7 +91,7 @@ def _frame(images: Images, rows: np.ndarray, part: np.ndarray, position: np.ndar
     columns = images.columns if len(part) == images.columns.height else images.columns[take]
     return RowFrame(
         at,
-        columns.drop(gone) if gone else columns,
+        pl.DataFrame({c.name: c for c in columns if c.name not in gone}) if gone else columns,
         {name: mask for name, mask in absent.items() if name not in gone and mask.any()},
         images.json - gone,
     )

@@ -23,6 +23,9 @@ Token = Raw | UnsetType
 LONG_NUMBER = r"^-?(?:[0-9.]{16,}|[0-9.]+[eE][+-]?[0-9]{3,})"
 """What a number token looks like that a double may not hold exactly (superset)."""
 
+_SURELY_EXACT = 15
+"""Characters of a number without an exponent that a double holds, whatever they are."""
+
 _QUOTE, _OBJECT, _ARRAY, _NULL, _TRUE, _FALSE = b'"{[ntf'
 _UNNAMEABLE = frozenset('"\\') | {chr(c) for c in range(0x20)}
 
@@ -120,10 +123,23 @@ def _typed(text: pl.Series, kinds: set[int]) -> pl.Series:
         return text == "true"
     if not kinds or not kinds.isdisjoint({_QUOTE, _OBJECT, _ARRAY, _TRUE, _FALSE}):
         return text
-    if text.str.contains(r"^-?[0-9]+$").all():
-        for whole in (pl.Int64, pl.Int128):
-            numbers = text.cast(whole, strict=False)
+    return number_column(text, whole=text.str.contains(r"^-?[0-9]+$").all())
+
+
+def number_column(text: pl.Series, *, whole: bool, longest: int | None = None) -> pl.Series:
+    """A column of number literals: the smallest type that holds every one exactly, else text.
+
+    Args:
+        text: JSON numbers; may have nulls.
+        whole: all of them are written without point and exponent.
+        longest: the most characters that one has, if that is known and none has an exponent.
+    """
+    if whole:
+        for kind in (pl.Int64, pl.Int128):
+            numbers = text.cast(kind, strict=False)
             if numbers.null_count() == text.null_count():
                 return numbers
         return text
-    return text if inexact(text) else text.cast(pl.Float64)
+    if (longest is None or longest > _SURELY_EXACT) and inexact(text):
+        return text
+    return text.cast(pl.Float64)

@@ -123,7 +123,9 @@ class _Cells:
     def __init__(self, plan: Plan, partials: pl.DataFrame, buckets: int | None = None) -> None:
         self.buckets = plan.buckets if buckets is None else buckets
         self.size = len(plan.groups) * self.buckets
-        self.partials = partials.filter(pl.col("n") != 0)  # 0: all of it was taken back
+        self.partials = partials
+        if (partials["n"].to_numpy() == 0).any():  # all of it was taken back
+            self.partials = partials.filter(pl.col("n") != 0)
         self.at = _cell_numbers(plan, self.partials, self.buckets)
 
     def spread(self, column: str, empty: float = np.nan) -> Grid:
@@ -260,12 +262,17 @@ def _future(plan: Plan) -> NDArray[np.bool_]:
     return np.asarray(_starts(plan) > (plan.now - EPOCH) / _SECOND)[None, :]
 
 
+def is_counted(plan: Plan) -> bool:
+    """Whether an empty bucket within the time that there is data for counts 0."""
+    return plan.base is None and (
+        plan.aggregation in (A.COUNT, A.RATE, A.DISTINCT)
+        or (plan.aggregation is A.SUM and plan.metric.measure is not MeasureKind.VALUE)
+    )
+
+
 def _zero_filled(plan: Plan, grid: Grid, present: Span | None) -> Grid:
     """Put 0 for counts and rates of empty buckets within the time that the table has data for."""
-    counted = plan.aggregation in (A.COUNT, A.RATE, A.DISTINCT) or (
-        plan.aggregation is A.SUM and plan.metric.measure is not MeasureKind.VALUE
-    )
-    if not counted or present is None:
+    if not is_counted(plan) or present is None:
         return grid
     first, last = ((moment - EPOCH) / _SECOND for moment in present)
     inside = (_ends(plan) > first) & (_starts(plan) < last) & ~_future(plan)[0]

@@ -44,6 +44,20 @@ RUNNING = (MeasureKind.ROWS, MeasureKind.STATE)
 
 QUANTILES = {A.P50: 0.5, A.P90: 0.9, A.P95: 0.95, A.P99: 0.99}
 
+_SUMMED = frozenset({"n", "sum", "exact"})
+_READ = {
+    A.COUNT: frozenset({"n"}),
+    A.RATE: frozenset({"n"}),
+    A.SUM: _SUMMED,
+    A.AVG: _SUMMED,
+    A.DISTINCT: frozenset({"n"}),
+    A.MIN: frozenset({"n", "min"}),
+    A.MAX: frozenset({"n", "max"}),
+    A.LAST: frozenset({"n", "last"}),
+    **dict.fromkeys(QUANTILES, frozenset({"n", "min", "max"})),
+}
+"""Columns of the states that an aggregation is made of."""
+
 _SPREAD = (A.AVG, A.COUNT, A.MIN, A.MAX, A.P50, A.P90, A.P95, A.P99, A.RATE, A.LAST)
 _POSSIBLE: Mapping[MeasureKind, tuple[Aggregation, ...]] = {
     MeasureKind.CHANGES: (A.SUM, A.COUNT, A.RATE),
@@ -183,6 +197,7 @@ def plan(  # noqa: PLR0913 — the parts of a question, by keyword
         registers=chosen is A.DISTINCT,
         finalised=step is not None
         and kept.needs_finalised(level_of_step(step, origin), start, sketch=sketch),
+        columns=_columns(metric, chosen),
     )
     if read.finalised and len(set(members.values())) < len(members):
         raise InputError(
@@ -200,7 +215,7 @@ def plan(  # noqa: PLR0913 — the parts of a question, by keyword
         origin=origin,
         now=now,
         read=read,
-        base=MeasureRead(members, cover(BEGINNING, start)) if _needs_base(metric, chosen) else None,
+        base=_base(metric, chosen, members, start),
         presence=_presence(mine, measures, series_of),
         edges=tuple(edges),
     )
@@ -218,8 +233,23 @@ def _edged(edges: Sequence[datetime], kept: Kept, *, sketch: bool) -> tuple[date
     return edges[0], edges[-1]
 
 
-def _needs_base(metric: MetricDef, aggregation: Aggregation) -> bool:
-    return metric.measure in (*RUNNING, MeasureKind.NEWEST) and aggregation is A.LAST
+def _base(
+    metric: MetricDef, aggregation: Aggregation, members: Mapping[int, int], start: datetime
+) -> MeasureRead | None:
+    """The read of everything before a range, for values that run from the beginning of time."""
+    if metric.measure not in (*RUNNING, MeasureKind.NEWEST) or aggregation is not A.LAST:
+        return None
+    columns = _columns(metric, aggregation)
+    return MeasureRead(members, cover(BEGINNING, start), columns=columns)
+
+
+def _columns(metric: MetricDef, aggregation: Aggregation) -> frozenset[str]:
+    """The columns of states that `finalise` makes its values of."""
+    if aggregation is A.LAST and metric.measure in RUNNING:
+        return _SUMMED
+    if aggregation is A.LAST and metric.measure is MeasureKind.NEWEST:
+        return _READ[A.MAX]
+    return _READ[aggregation]
 
 
 def _aggregation(metric: MetricDef, asked: Aggregation | None) -> Aggregation:

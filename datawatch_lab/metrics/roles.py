@@ -88,7 +88,11 @@ def _case(field: FieldEvidence, table: str, *, is_key: bool = False) -> Case:
     return Case(field, hint_of(field.name), is_key, is_person_table(table))
 
 
-_SETTERS = {"user": "Set by a user.", "config": "Set in the configuration."}
+_SETTERS = {
+    "user": "Set by a user.",
+    "config": "Set in the configuration.",
+    "schema": "Known from the schema of the stream.",
+}
 
 
 def _column(
@@ -100,7 +104,7 @@ def _column(
     sensitive = any(is_sensitive(field, case.hint, role, table) for role in roles)
     if said.role is not None:
         verdict = Verdict(said.role, 1.0, _SETTERS[said.by])
-    set_at_all = said.role is not None or said.sensitive is not None
+    by = "" if said.by == "schema" or (said.role, said.sensitive) == (None, None) else said.by
     return Column(
         name=field.name,
         type=declared or type_of(field, verdict.role),
@@ -108,7 +112,7 @@ def _column(
         confidence=round(verdict.confidence, 2),
         reason=verdict.reason,
         sensitive=sensitive if said.sensitive is None else said.sensitive,
-        corrected_by=said.by if set_at_all else "",
+        corrected_by=by,
     )
 
 

@@ -58,17 +58,26 @@ class Metric:
             self.workspace.query(self.name, **question(self.workspace, last=last, **how))
         ).value()
 
-    def range(self, last: Span | None = None, *, step: Span | None = None, **how: Any) -> Answer:
+    def range(
+        self,
+        last: Span | None = None,
+        *,
+        step: Span | None = None,
+        points: int | None = None,
+        **how: Any,
+    ) -> Answer:
         """The points over a range, as an answer that makes frames and plots.
 
         Args:
             last: a duration back from now.
             step: width of a bucket; None for what suits the range.
+            points: points of a series at most, such as pixels: the highest and the lowest stay,
+                gaps stay gaps. None for one a bucket.
             how: ``start``, ``end``, ``aggregation``, ``by``, ``where``; see the class.
         """
         width = _step_text(step)
         asked = question(self.workspace, last=last, **how)
-        return Answer(self.workspace.range(self.name, step=width, **asked))
+        return Answer(self.workspace.range(self.name, step=width, points=points, **asked))
 
     def df(self, last: Span | None = None, *, step: Span | None = None, **how: Any) -> pd.DataFrame:
         """The points as a frame: indexed by time (UTC), a column per series; see `Answer.df`."""

@@ -126,7 +126,8 @@ class QuarantineItem(msgspec.Struct, frozen=True):
 
     Attributes:
         kind: ``malformed``, ``future`` or ``late``.
-        raw: the event as it came; bytes that are not UTF-8 are shown as escapes.
+        raw: the event as it came; bytes that are not UTF-8 are shown as escapes. For viewers it is
+            masked, and so are the values that the reason quotes.
     """
 
     id: int
@@ -199,6 +200,22 @@ class SourceAnswer(msgspec.Struct, frozen=True):
     message: str
 
 
+class CacheAnswer(msgspec.Struct, frozen=True):
+    """Answers that are kept for those who ask the same again.
+
+    Attributes:
+        hits, misses: questions about metrics that were answered from them, and that were not, since
+            the engine was started.
+        answers: kept now.
+        bytes: that they take, about.
+    """
+
+    hits: int
+    misses: int
+    answers: int
+    bytes: int
+
+
 class StatusAnswer(msgspec.Struct, frozen=True):
     """The workspace at a glance.
 
@@ -206,6 +223,8 @@ class StatusAnswer(msgspec.Struct, frozen=True):
         log_since: receipt of the oldest change in the log: time travel and back-fill of new metrics
             are possible from here on; None while the log is empty.
         watched: databases that are watched, with slot, state and lag.
+        problem: why what comes cannot be stored, such as a full disk; '' when all is well.
+        cache: answers that are kept.
     """
 
     workspace: str
@@ -226,15 +245,24 @@ class StatusAnswer(msgspec.Struct, frozen=True):
     message: str
     log_since: str | None = None
     watched: list[WatchState] = []
+    problem: str = ""
+    cache: CacheAnswer | None = None
 
 
 class HealthAnswer(msgspec.Struct, frozen=True):
-    """Whether the engine takes events and answers."""
+    """Whether the engine takes events and answers.
+
+    Attributes:
+        status: ``degraded`` while what comes cannot be stored.
+        backlog: events that wait to be stored.
+        problem: why it cannot be stored, such as a full disk; '' when all is well.
+    """
 
     status: Literal["ok", "degraded"]
     release: str
     uptime_seconds: float
     backlog: int
+    problem: str = ""
 
 
 class OffsetAnswer(msgspec.Struct, frozen=True):

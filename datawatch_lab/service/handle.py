@@ -11,43 +11,34 @@ from typing import Any, Self
 from datawatch_lab.core.errors import WorkspaceLockedError
 from datawatch_lab.core.settings import Settings
 from datawatch_lab.core.values import Role
-from datawatch_lab.core.watching import Finding, Unwatched, WatchState
+from datawatch_lab.service import calling
 from datawatch_lab.service.access import read_token
 from datawatch_lab.service.answers import (
     ColumnAnswer,
     EventsAnswer,
     Fixed,
-    HealthAnswer,
-    LedgerAnswer,
     MetricAnswer,
     OffsetAnswer,
     QuarantineAnswer,
-    QueryAnswer,
     ReplayAnswer,
-    StatusAnswer,
     TableAnswer,
 )
-from datawatch_lab.service.callers import Caller, LocalCaller, RemoteCaller
-from datawatch_lab.service.operation import Nothing
-from datawatch_lab.service.operations import (
-    columns,
-    custom,
-    intake,
-    late,
-    metrics,
-    sources,
-    sql,
-    trust,
-    workspace,
-)
-from datawatch_lab.service.operations.metrics import MetricDetail
+from datawatch_lab.service.callers import Caller, LocalCaller
+from datawatch_lab.service.methods import Operations
+from datawatch_lab.service.operation import Answer, Ask, Operation
+from datawatch_lab.service.operations.metrics import ComparedAnswer, MetricDetail
 from datawatch_lab.service.operations.sql import SqlAnswer
+from datawatch_lab.service.remote import RemoteCaller
 
 DEFAULT_WORKSPACE = "datawatch.duckdb"
 
 
-class Workspace:
-    """Operations of a workspace as methods. Use it as a context manager, or `close` it."""
+class Workspace(Operations):
+    """Operations of a workspace as methods. Use it as a context manager, or `close` it.
+
+    Every declared operation is a method by its name (``query``, ``ledger``, ``sql_table`` …); what
+    stands here are shorter names and ways of saying it.
+    """
 
     def __init__(self, caller: Caller) -> None:
         self.caller = caller
@@ -76,21 +67,9 @@ class Workspace:
         """Whether another process owns the workspace."""
         return not isinstance(self.caller, LocalCaller)
 
-    def health(self) -> HealthAnswer:
-        """Whether the engine takes events and answers."""
-        return self.caller.call(workspace.health, Nothing())
-
-    def status(self) -> StatusAnswer:
-        """What the workspace holds, from where, and whether data still comes."""
-        return self.caller.call(workspace.status, Nothing())
-
-    def tables(self) -> list[TableAnswer]:
-        """The tables found so far."""
-        return self.caller.call(workspace.tables, workspace.TablesAsk())
-
     def table(self, name: str) -> TableAnswer:
         """One table; a `NotFoundError` that names the nearest when there is none."""
-        return self.caller.call(workspace.tables, workspace.TablesAsk(name=name))[0]
+        return self.tables(name=name)[0]
 
     def correct(
         self,
@@ -102,101 +81,57 @@ class Workspace:
         reset: bool = False,
     ) -> ColumnAnswer:
         """Set a column's role or mask so that it holds, or take back what was set."""
-        ask = columns.ColumnAsk(
-            table=table, column=column, role=role, sensitive=sensitive, reset=reset
-        )
-        return self.caller.call(columns.correct_column, ask)
+        return self.correct_column(table, column, role=role, sensitive=sensitive, reset=reset)
 
     def metrics(self, table: str | None = None, search: str | None = None) -> list[MetricAnswer]:
         """The metrics that can be queried."""
-        return self.caller.call(
-            metrics.list_metrics, metrics.MetricsAsk(table=table, search=search)
-        )
+        return self.list_metrics(table, search=search)
 
     def metric(self, name: str) -> MetricDetail:
         """One metric, with its definition and coverage where a user made it."""
-        return self.caller.call(metrics.get_metric, metrics.MetricAsk(name=name))
+        return self.get_metric(name)
 
-    def define_metric(self, name: str, **what: Any) -> MetricDetail:
-        """Define a custom metric or a formula; see `service.operations.custom.MetricBody`."""
-        return self.caller.call(custom.define_metric, custom.MetricBody(name=name, **what))
-
-    def change_metric(self, name: str, **what: Any) -> MetricDetail:
-        """Define a custom metric or a formula anew."""
-        return self.caller.call(custom.change_metric, custom.MetricBody(name=name, **what))
-
-    def drop_metric(self, name: str) -> None:
-        """Drop a custom metric and what it counted, or a formula."""
-        self.caller.call(custom.drop_metric, custom.DropAsk(name=name))
-
-    def query(self, name: str, **how: Any) -> QueryAnswer:
-        """The value of a metric over a range; see `service.operations.metrics.QueryAsk`."""
-        return self.caller.call(metrics.query, metrics.QueryAsk(name=name, **how))
-
-    def range(self, name: str, **how: Any) -> QueryAnswer:
+    def range(self, name: str, **how: Any) -> ComparedAnswer:
         """The points of a metric; see `service.operations.metrics.RangeAsk`."""
-        return self.caller.call(metrics.range_query, metrics.RangeAsk(name=name, **how))
+        return self.range_query(name, **how)
 
     def sql(self, query: str, limit: int | None = None, *, masked: bool = True) -> SqlAnswer:
         """Run one SELECT over live tables, changes and metrics; see `service.operations.sql`."""
-        return self.caller.call(sql.sql, sql.SqlAsk(query=query, limit=limit, masked=masked))
-
-    def corrections(self, name: str, **how: Any) -> late.CorrectionsAnswer:
-        """Closed buckets that late events changed; see `service.operations.late`."""
-        return self.caller.call(late.corrections, late.CorrectionsAsk(name=name, **how))
-
-    def watermarks(self) -> list[late.WatermarkItem]:
-        """How far each source is with each table, and until when the table is closed."""
-        return self.caller.call(late.watermarks, Nothing())
-
-    def retention(self) -> late.RetentionAnswer:
-        """How long what is kept, and from when on time travel and back-fill are possible."""
-        return self.caller.call(late.retention, Nothing())
-
-    def watch(self, url: str, **how: Any) -> WatchState:
-        """Watch a database from now on; see `service.operations.sources.WatchAsk`."""
-        return self.caller.call(sources.watch, sources.WatchAsk(url=url, **how))
-
-    def sources(self) -> list[WatchState]:
-        """The databases that are watched, and how each is doing."""
-        return self.caller.call(sources.sources, Nothing())
-
-    def unwatch(self, name: str, *, keep: bool = False) -> Unwatched:
-        """Watch a database no more; take back what was made there unless it is to be kept."""
-        return self.caller.call(sources.unwatch, sources.UnwatchAsk(name=name, keep=keep))
-
-    def diagnose(self, name: str) -> list[Finding]:
-        """Check what a watched database needs and has."""
-        return self.caller.call(sources.diagnose, sources.DiagnoseAsk(name=name))
+        answer: SqlAnswer = self._operation("sql")(query, limit=limit, masked=masked)
+        return answer
 
     def post(self, body: bytes, *, content_type: str = "", wait: bool = True) -> EventsAnswer:
         """Take events in from JSON text: one object, an array, a batch object or NDJSON."""
-        ask = intake.EventsAsk(body=body, content_type=content_type, wait=wait)
-        return self.caller.call(intake.post_events, ask)
+        return self.post_events(body, content_type=content_type, wait=wait)
 
     def submit_packed(self, body: bytes) -> EventsAnswer:
         """Take in what another process read of a source."""
-        return self.caller.call(intake.submit_batch, intake.BatchAsk(body=body))
+        return self.submit_batch(body)
 
     def offset(self, source: str) -> OffsetAnswer:
         """How far a source has been read."""
-        return self.caller.call(intake.source_offset, intake.OffsetAsk(source=source))
-
-    def ledger(self) -> LedgerAnswer:
-        """The four counts."""
-        return self.caller.call(trust.ledger, Nothing())
+        return self.source_offset(source)
 
     def quarantine(self, limit: int = 100, state: str = "waiting") -> QuarantineAnswer:
         """Events that were set aside."""
-        return self.caller.call(trust.quarantine, trust.QuarantineAsk(limit=limit, state=state))
+        answer: QuarantineAnswer = self._operation("quarantine")(limit=limit, state=state)
+        return answer
 
     def replay(self, ids: Sequence[int] = (), fixed: Sequence[Fixed] = ()) -> ReplayAnswer:
         """Take quarantined events in again, corrected or as they are."""
-        return self.caller.call(trust.replay, trust.ReplayAsk(ids=list(ids), fixed=list(fixed)))
+        answer: ReplayAnswer = self._operation("replay")(ids=list(ids), fixed=list(fixed))
+        return answer
 
     def close(self) -> None:
         """Close the engine or the connection."""
         self.caller.close()
+
+    def _carry_out(self, operation: Operation[Ask, Answer], ask: Ask) -> Answer:
+        return self.caller.call(operation, ask)
+
+    def _operation(self, name: str) -> Any:
+        """An operation whose name has a method of its own here."""
+        return calling.method(self._carry_out, name, "Workspace")
 
 
 def default_path() -> Path:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, get_args, get_type_hints
 
 import msgspec
@@ -12,6 +12,8 @@ import msgspec
 from datawatch_lab.core.errors import InputError
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from datawatch_lab.engine import Engine
 
 Role = Literal["viewer", "editor", "admin"]
@@ -26,6 +28,19 @@ Answer = TypeVar("Answer")
 
 class Nothing(msgspec.Struct, frozen=True):
     """The input of an operation that needs none."""
+
+
+@dataclass(frozen=True)
+class Tabular(Generic[Ask, Answer]):
+    """The same answer as an Arrow table, which keeps types that JSON has no form for.
+
+    Attributes:
+        make: gives the table; what of the answer is no row stands in its schema's metadata.
+        read: makes the answer of the table.
+    """
+
+    make: Callable[[Engine, Ask], pa.Table]
+    read: Callable[[pa.Table], Answer]
 
 
 @dataclass(frozen=True)
@@ -45,6 +60,11 @@ class Operation(Generic[Ask, Answer]):
         status: of a good HTTP answer.
         binary: the input's ``body`` field takes the request body as it comes.
         also: further paths that mean the same.
+        audited: whether a method other than GET is a change, to be noted in the audit log. False
+            for what only reads, and for events that are taken in.
+        before: reads what the change is about to replace; without one, GET of the same path does.
+        table: for an answer that is a table: how it is one of Arrow.
+        gives_table: this operation's answer is the Arrow table; see `as_table`.
     """
 
     name: str
@@ -58,6 +78,27 @@ class Operation(Generic[Ask, Answer]):
     status: int = 200
     binary: bool = False
     also: tuple[str, ...] = ()
+    audited: bool = True
+    before: Callable[[Engine, Ask], object] | None = None
+    table: Tabular[Ask, Answer] | None = None
+    gives_table: bool = False
+
+    def as_table(self) -> Operation[Ask, pa.Table]:
+        """The operation whose answer is the Arrow table.
+
+        Raises:
+            InputError: the answer is no table.
+        """
+        if self.table is None:
+            raise InputError(f"{self.name}: its answer is no table.")
+        changed: Any = replace(self, function=self.table.make, gives_table=True)
+        found: Operation[Ask, pa.Table] = changed
+        return found
+
+    @property
+    def changes(self) -> bool:
+        """Whether it is a change that the audit log notes."""
+        return self.audited and self.method != "GET" and not self.binary
 
     @property
     def path_fields(self) -> tuple[str, ...]:
@@ -88,7 +129,7 @@ class Operation(Generic[Ask, Answer]):
             raise InputError(f"{self.name}: {error}.") from None
 
 
-def operation(
+def operation(  # noqa: PLR0913 — the parts of a declaration, by name
     method: str,
     path: str,
     *,
@@ -96,6 +137,9 @@ def operation(
     status: int = 200,
     binary: bool = False,
     also: Sequence[str] = (),
+    audited: bool = True,
+    before: Callable[[Engine, Any], object] | None = None,
+    table: Tabular[Any, Any] | None = None,
 ) -> Callable[[Callable[[Engine, Ask], Answer]], Operation[Ask, Answer]]:
     """Declare a function ``(engine, ask) -> answer`` as an operation; types come from its hints."""
 
@@ -118,6 +162,9 @@ def operation(
             status=status,
             binary=binary,
             also=tuple(also),
+            audited=audited,
+            before=before,
+            table=table,
         )
 
     return declare

@@ -35,6 +35,8 @@ def complete_address(url: str) -> str:
 
     sources.check_scheme(url)
     full = expand(url, os.environ)
+    if sources.is_system(full):
+        return full
     secret = os.environ.get("PGPASSWORD", "")
     if not secret or "://" not in full or without_password(full) != full:
         return full

@@ -20,6 +20,7 @@ from datawatch_lab.core.values import (
     TableInfo,
 )
 from datawatch_lab.store.definitions import Defined, drop_custom, load_custom, save_custom
+from datawatch_lab.store.measures import KINDS
 from datawatch_lab.store.sql import append, fetch_row, run_with
 
 _Labels = tuple[tuple[str, str], ...]
@@ -175,21 +176,16 @@ def _replace(con: duckdb.DuckDBPyConnection, target: str, key: str, table: pa.Ta
 
 
 _STATES = (
-    "partials",
-    "new_partials",
-    "bins",
-    "new_bins",
-    "registers",
-    "new_registers",
-    "corrections",
-    "quantiles",
+    *(table for kind in KINDS for table in (f"measures.new_{kind.table}", *kind.all_settled)),
+    "measures.corrections",
+    "measures.quantiles",
 )
 
 
 def _drop_series(con: duckdb.DuckDBPyConnection, series: Sequence[int]) -> None:
     gone = pa.table({"id": pa.array(list(series), pa.int32())})
     for table in _STATES:
-        run_with(con, gone, f"DELETE FROM measures.{table} WHERE series IN (SELECT id FROM given)")
+        run_with(con, gone, f"DELETE FROM {table} WHERE series IN (SELECT id FROM given)")
     run_with(con, gone, "DELETE FROM meta.series WHERE id IN (SELECT id FROM given)")
 
 
@@ -199,7 +195,7 @@ def _drop_measures(con: duckdb.DuckDBPyConnection, measures: Sequence[int]) -> N
     try:
         for table in _STATES:
             con.execute(
-                f"DELETE FROM measures.{table} WHERE series IN (SELECT s.id "
+                f"DELETE FROM {table} WHERE series IN (SELECT s.id "
                 "FROM meta.series s JOIN dropped d ON s.measure_id = d.id)"
             )
         con.execute("DELETE FROM meta.series WHERE measure_id IN (SELECT id FROM dropped)")

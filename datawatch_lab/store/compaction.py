@@ -2,7 +2,7 @@
 
 A commit only appends to ``measures.new_…``. Compaction merges those rows by key. A key that got
 new rows since the last compaction stays there, merged; one that did not is taken as settled and
-moves to the main table, which holds one row a key. A bucket that changes after all (late data)
+moves to its level's table, which holds one row a key. A bucket that changes after all (late data)
 starts again among the new rows and is merged with its settled row when it moves. This needs no
 idea of what time it is, so old files and live data are treated alike.
 """
@@ -13,7 +13,7 @@ import time
 
 import duckdb
 
-from datawatch_lab.store.measures import KINDS, REGISTERS, StateKind
+from datawatch_lab.store.measures import KINDS, LEVELS, REGISTERS, StateKind
 from datawatch_lab.store.sql import fetch_row
 
 COMPACT_ROWS = 250_000
@@ -161,27 +161,36 @@ FROM folded GROUP BY level, series, bucket, register""")
 
 
 def _settle(con: duckdb.DuckDBPyConnection, kind: StateKind) -> int:
-    """Move the settled keys of ``merged`` to the main table; returns rows saved there."""
-    target = f"measures.{kind.table}"
-    columns = f"level, series, bucket, {kind.columns}"
-    key = "level, series, bucket" + (kind.key.replace("p.", ""))
+    """Move the settled keys of ``merged`` to their level's table; returns rows saved there."""
+    columns = f"series, bucket, {kind.columns}"
+    key = "series, bucket" + (kind.key.replace("p.", ""))
     con.execute(
-        f"CREATE OR REPLACE TEMP TABLE earlier AS SELECT {columns} FROM {target} p "
-        f"SEMI JOIN (SELECT * FROM merged WHERE NOT hot) m USING ({key})"
+        f"CREATE OR REPLACE TEMP TABLE earlier AS "
+        f"SELECT level, {columns} FROM measures.settled_{kind.table} p "
+        f"SEMI JOIN (SELECT * FROM merged WHERE NOT hot) m USING (level, {key})"
     )
-    (again,) = _number(con, "SELECT count(*) FROM earlier")
-    settled = f"SELECT {columns} FROM merged WHERE NOT hot"
-    if again:
-        on = " AND ".join(f"t.{name} = e.{name}" for name in key.split(", "))
-        con.execute(f"DELETE FROM {target} t USING earlier e WHERE {on}")
-        settled = (
-            f"SELECT p.level, p.series, p.bucket{kind.key}, {kind.merged} "
-            f"FROM ({settled} UNION ALL SELECT {columns} FROM earlier) p "
-            f"GROUP BY p.level, p.series, p.bucket{kind.key}"
-        )
-    con.execute(f"INSERT INTO {target} ({columns}) {settled} ORDER BY {key}")
+    again = _counts(con, "SELECT level, count(*) FROM earlier GROUP BY level")
+    on = " AND ".join(f"t.{name} = e.{name}" for name in key.split(", "))
+    counts = _counts(con, "SELECT level, count(*) FROM merged WHERE NOT hot GROUP BY level")
+    for number, level in enumerate(LEVELS):
+        if number not in counts:
+            continue
+        target = kind.settled(level)
+        settled = f"SELECT {columns} FROM merged WHERE NOT hot AND level = {number}"
+        if number in again:
+            earlier = f"SELECT {columns} FROM earlier WHERE level = {number}"
+            con.execute(f"DELETE FROM {target} t USING ({earlier}) e WHERE {on}")
+            settled = (
+                f"SELECT p.series, p.bucket{kind.key}, {kind.merged} "
+                f"FROM ({settled} UNION ALL {earlier}) p GROUP BY p.series, p.bucket{kind.key}"
+            )
+        con.execute(f"INSERT INTO {target} ({columns}) {settled} ORDER BY {key}")
     con.execute("DROP TABLE earlier")
-    return again
+    return sum(again.values())
+
+
+def _counts(con: duckdb.DuckDBPyConnection, sql: str) -> dict[int, int]:
+    return {int(level): int(count) for level, count in con.execute(sql).fetchall()}
 
 
 def compact_meta(con: duckdb.DuckDBPyConnection) -> int:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -57,11 +59,12 @@ from datawatch_lab.store.live import LiveKeeper
 from datawatch_lab.store.live_reading import count_rows, read_rows, read_versions, scan_rows
 from datawatch_lab.store.live_state import LiveTables
 from datawatch_lab.store.logs import read_first_seq, read_log_windows, read_truncates
-from datawatch_lab.store.measures import read_states, span_of
 from datawatch_lab.store.migrations import migrate
 from datawatch_lab.store.opening import check_path, connect
 from datawatch_lab.store.readers import Readers
+from datawatch_lab.store.sorting import Sorting, find_stretch
 from datawatch_lab.store.sql import fetch_row, give_slot
+from datawatch_lab.store.state_reading import read_states, span_of
 from datawatch_lab.store.summaries import (
     LogSummary,
     SourceSummary,
@@ -73,8 +76,25 @@ from datawatch_lab.store.summaries import (
 from datawatch_lab.store.views import ChangeViews, apply_plan
 from datawatch_lab.store.watched import drop_watch, load_watches, put_watch
 
+log = logging.getLogger(__name__)
+
+# Errors that do not lie in what was to be stored.
+_OF_THE_DISK = (
+    duckdb.IOException,
+    duckdb.FatalException,
+    duckdb.OutOfMemoryException,
+    duckdb.TransactionException,
+    duckdb.ConnectionException,
+    duckdb.InterruptException,
+)
+_ROOM_FACTOR = 1.5  # a check-point writes about as much as the log has, then frees what it replaces
+_ROOM_BYTES = 4 * 1024 * 1024
+
 CHECKPOINT_BYTES = 256 * 1024 * 1024
 """Write-ahead log at which compaction check-points: replaying as much takes about a second."""
+
+LONGEST_LOG_BYTES = 1024 * 1024 * 1024
+"""Write-ahead log at which a commit check-points, when compaction does not come to it."""
 
 
 class DuckStore:
@@ -90,14 +110,18 @@ class DuckStore:
         con: duckdb.DuckDBPyConnection,
         lock: locks.Lock,
         query_timeout: timedelta,
+        read_threads: int | None = None,
     ) -> None:
         self.path = path
         self.lock = lock
+        self._read_threads = read_threads
         self._root = con
         self._writer = con.cursor()
         give_slot(self._writer)
         self._writing = RLock()
         self._readers = Readers(con, query_timeout)
+        self._readers.on_fatal = self._give_up
+        self._given_up = False
         self.gate = Gate(self._readers, query_timeout)
         self._summary = LogSummary()
         self._seen = load_seen(self._writer)
@@ -111,6 +135,7 @@ class DuckStore:
         self._archived = False
         self._pass: Pass | None = None
         self._compact_rows = SLICE_ROWS
+        self._sorting: Sorting | None = None
 
     @classmethod
     def open(
@@ -144,7 +169,7 @@ class DuckStore:
             con = connect(file, read_threads)
             try:
                 migrate(con, file.name, clock.now())
-                return cls(file, con, lock, query_timeout)
+                return cls(file, con, lock, query_timeout, read_threads)
             except BaseException:
                 con.close()
                 raise
@@ -168,6 +193,7 @@ class DuckStore:
         The identity is the MD5 of origin, qualified table and event id: 128 bits, stable over
         versions. Null reads as empty.
         """
+        self.revive()
         with self._readers.cursor() as con:
             hi, lo = hash_identities(con, origin, table, event_id)
             seen = repeated(hi, lo)
@@ -202,6 +228,9 @@ class DuckStore:
         for rows in (commit.log, commit.quarantine):
             self._seen.add(rows.column("identity_lo").drop_null().to_numpy())
         self._version += 1
+        if self._wal_bytes() > LONGEST_LOG_BYTES:
+            with self._writing:
+                self._checkpoint_if_room()
         return self._version
 
     def read_measures(self, read: MeasureRead) -> MeasureStates:
@@ -350,10 +379,14 @@ class DuckStore:
         with self._readers.cursor() as con:
             return count_quarantine(con, state)
 
-    def table_counts(self) -> dict[int, TableCounts]:
+    def table_counts(self) -> Mapping[int, TableCounts]:
         """Events, inserts and newest times by table id; cheap enough to ask every second."""
+        version = self._version
+        known = self._summary.known(version)
+        if known is not None:
+            return known
         with self._readers.cursor() as con:
-            return self._summary.tables(con)
+            return self._summary.tables(con, version)
 
     def sources(self) -> list[SourceSummary]:
         """Every source that sent something, by name; cheap enough to ask every second."""
@@ -371,7 +404,7 @@ class DuckStore:
     @property
     def compacting(self) -> bool:
         """Whether a compaction that was begun has slices left; `compact` goes on with it."""
-        return self._pass is not None
+        return self._pass is not None or self._sorting is not None
 
     def compact(self, seconds: float | None = None) -> int:
         """Merge states of buckets that have several; returns rows saved. Same answers after.
@@ -400,8 +433,24 @@ class DuckStore:
                 saved += compact_meta(con)
             with self._writing:
                 if not self._closed and self._wal_bytes() > CHECKPOINT_BYTES:
-                    self._checkpoint()
+                    self._checkpoint_if_room()
+            self._sort(until)
         return saved
+
+    def _sort(self, until: float | None) -> None:
+        """Put settled states in order of series, as far as there is time; see `store.sorting`."""
+        if self._sorting is None:
+            with self._write() as con:
+                stretch = find_stretch(con)
+            if stretch is None:
+                return
+            self._sorting = Sorting(stretch)
+        more = True
+        while more and (until is None or time.perf_counter() < until):
+            with self._write() as con:
+                more = self._sorting.slice(con)
+        if not more:
+            self._sorting = None
 
     def compact_live(self, horizon: datetime | None = None, *, least: int | None = None) -> int:
         """Fold live tables whose newest rows have grown many; returns how many rows it folded.
@@ -421,9 +470,55 @@ class DuckStore:
         return folded
 
     def checkpoint(self) -> None:
-        """Write everything into the file itself; what comes after starts a new write-ahead log."""
+        """Write everything into the file itself; what comes after starts a new write-ahead log.
+
+        Raises:
+            WorkspaceError: it cannot be written; nothing is lost, the write-ahead log has it all.
+        """
         with self._writing:
-            self._writer.execute("CHECKPOINT")
+            self.revive()
+            try:
+                self._writer.execute("CHECKPOINT")
+            except duckdb.Error as error:
+                raise self._failed(error, "could not be check-pointed") from error
+
+    def revive(self) -> None:
+        """Open the file anew if DuckDB has given it up; harmless otherwise.
+
+        DuckDB refuses everything after a check-point that failed, for want of space say, although
+        file and write-ahead log are whole. What was committed is there again afterwards.
+
+        Raises:
+            WorkspaceError: it cannot be opened yet; to be tried again.
+        """
+        if self._given_up:
+            with self._writing:
+                self._open_anew()
+
+    def _open_anew(self) -> None:
+        if self._given_up and not self._closed:  # nobody else did meanwhile
+            self._readers.renew(self._reopened)
+            self._given_up = False
+            log.warning("%s was opened anew", self.path)
+
+    def _reopened(self) -> duckdb.DuckDBPyConnection:
+        self._writer.close()
+        self._root.close()
+        root = connect(self.path, self._read_threads)
+        stored = load_version(root)
+        if stored != self._version:
+            root.close()
+            raise WorkspaceError(
+                f"{self.path} holds version {stored}, not {self._version} as it should.",
+                hint="Restart what has it open: it goes on with what is stored.",
+            )
+        self._root, self._writer = root, root.cursor()
+        give_slot(self._writer)
+        self._pass = self._sorting = None
+        return root
+
+    def _give_up(self) -> None:
+        self._given_up = True
 
     def drop_before(
         self, level: LevelName, cutoffs: Mapping[int, datetime], *, archived: bool = False
@@ -513,7 +608,7 @@ class DuckStore:
             self._closed = True
             try:
                 self._readers.close()
-                self._checkpoint()
+                self._checkpoint_if_room()
             finally:
                 self._writer.close()
                 self._root.close()
@@ -534,18 +629,27 @@ class DuckStore:
         with self._writing:
             if self._closed:
                 raise WorkspaceError(f"{self.path} is closed.", hint="Open it again.")
-            self._writer.begin()
+            self.revive()
             try:
+                self._writer.begin()
                 yield self._writer
                 self._writer.commit()
             except BaseException as error:
                 self._roll_back()
                 if isinstance(error, duckdb.Error):
-                    raise WorkspaceError(
-                        f"{self.path} could not store a batch: {error}",
-                        hint="Nothing of it was stored. Check the disk, then try again.",
-                    ) from error
+                    raise self._failed(error, "could not store a batch") from error
                 raise
+
+    def _failed(self, error: duckdb.Error, what: str) -> WorkspaceError:
+        """What to raise for an error of DuckDB while writing; notes when it has given up."""
+        if isinstance(error, duckdb.FatalException):
+            self._give_up()
+        if isinstance(error, _OF_THE_DISK):
+            return WorkspaceError(
+                f"{self.path} {what}: {error}",
+                hint="Nothing of it was stored. Check the disk, then try again.",
+            )
+        return WorkspaceError(f"{self.path} {what}: {error}", details={"statement": True})
 
     @contextmanager
     def _live_snapshot(
@@ -565,13 +669,24 @@ class DuckStore:
         except FileNotFoundError:  # there is none after a check-point
             return 0
 
-    def _checkpoint(self) -> None:
-        # a transaction that is still open keeps it from running; the log has everything
-        with suppress(duckdb.TransactionException):
-            self._writer.execute("CHECKPOINT")
+    def _checkpoint_if_room(self) -> None:
+        """Check-point where the disk has room for it; otherwise the write-ahead log keeps all.
+
+        One that runs out of space costs the connection, so it is not begun.
+        """
+        room = shutil.disk_usage(self.path.parent).free
+        if self._given_up or room < _ROOM_FACTOR * self._wal_bytes() + _ROOM_BYTES:
+            log.warning("%s is not check-pointed: the disk is nearly full", self.path)
+            return
+        try:
+            # a transaction that is still open keeps it from running; the log has everything
+            with suppress(duckdb.TransactionException):
+                self._writer.execute("CHECKPOINT")
+        except duckdb.Error as error:
+            log.warning("%s", self._failed(error, "could not be check-pointed"))
 
     def _roll_back(self) -> None:
         try:
             self._writer.rollback()
-        except duckdb.TransactionException:
+        except (duckdb.TransactionException, duckdb.FatalException, duckdb.ConnectionException):
             return  # a commit that failed has ended the transaction already

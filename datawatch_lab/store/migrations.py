@@ -21,12 +21,15 @@ CREATE TABLE IF NOT EXISTS meta.migrations (
 def available() -> dict[int, tuple[str, str]]:
     """Version → (file name, SQL) of the migrations in this package, in order, from 1."""
     folder = resources.files("datawatch_lab.store").joinpath("migrations")
-    found = {
-        int(entry.name[:4]): (entry.name, entry.read_text(encoding="utf-8"))
+    found = sorted(
+        (int(entry.name[:4]), entry.name, entry.read_text(encoding="utf-8"))
         for entry in folder.iterdir()
         if entry.name.endswith(".sql")
-    }
-    return dict(sorted(found.items()))
+    )
+    numbers = [number for number, _, _ in found]
+    if numbers != list(range(1, len(found) + 1)):
+        raise AssertionError(f"migrations are not numbered 1, 2, 3 …: {numbers}")
+    return {number: (name, text) for number, name, text in found}
 
 
 def migrate(

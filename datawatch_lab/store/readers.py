@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from threading import Condition, Timer
+from threading import Condition, Thread
 
 import duckdb
 
@@ -19,15 +20,24 @@ _CLOSE_TRIES = 200  # closing waits ten seconds for interrupted questions
 class Readers:
     """Gives out cursors, ends those that take too long, and ends all at closing.
 
-    An open result owns its connection in DuckDB, hence a cursor a question.
+    An open result owns its connection in DuckDB, hence a cursor a question. One thread watches all
+    of them: a timer each would cost more than many a question does.
+
+    Attributes:
+        on_fatal: called when DuckDB has given the file up, so that it must be opened anew.
     """
 
     def __init__(self, root: duckdb.DuckDBPyConnection, timeout: timedelta) -> None:
         self._root = root
         self._timeout = timeout
-        self._active: set[duckdb.DuckDBPyConnection] = set()
+        self._active: dict[duckdb.DuckDBPyConnection, float | None] = {}  # when each is to be over
+        self._expired: set[duckdb.DuckDBPyConnection] = set()
         self._changed = Condition()
+        self._watch: Thread | None = None
+        self._rests = False  # the watch waits for something to watch
         self._closed = False
+        self._moving = False
+        self.on_fatal: Callable[[], object] = lambda: None
 
     @contextmanager
     def cursor(self, *, timed: bool = True) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -40,16 +50,11 @@ class Readers:
             InputError: the block ran into the timeout.
             WorkspaceError: the store is closed, or the file could not be read.
         """
-        con = self._begin()
-        expired: list[bool] = []
-        timer = Timer(self._timeout.total_seconds(), self._expire, [con, expired])
-        timer.daemon = True
-        if timed:
-            timer.start()
+        con = self._begin(timed=timed)
         try:
             yield con
         except duckdb.InterruptException as error:
-            if not expired:
+            if con not in self._expired:
                 raise WorkspaceError("The workspace was closed during a query.") from error
             limit = format_duration(self._timeout)
             raise InputError(
@@ -57,9 +62,10 @@ class Readers:
                 hint="Ask for a shorter range, a longer step or fewer series.",
             ) from error
         except duckdb.Error as error:
+            if isinstance(error, duckdb.FatalException):
+                self.on_fatal()
             raise WorkspaceError(f"The workspace could not be read: {error}") from error
         finally:
-            timer.cancel()
             self._end(con)
 
     @contextmanager
@@ -73,30 +79,72 @@ class Readers:
         """Give out no more, interrupt those that run, and wait for them to end."""
         with self._changed:
             self._closed = True
-            for _ in range(_CLOSE_TRIES):
-                if not self._active:
-                    return
-                for con in self._active:
-                    con.interrupt()
-                self._changed.wait(_AGAIN)
+            self._changed.notify_all()  # the watch ends
+            self._end_all()
 
-    def _begin(self) -> duckdb.DuckDBPyConnection:
+    def renew(self, connect: Callable[[], duckdb.DuckDBPyConnection]) -> None:
+        """Go on with another connection, made when no question runs on the old one any more.
+
+        Questions that are asked in between wait. When ``connect`` raises, all that follow fail
+        until it is tried again.
+        """
         with self._changed:
+            self._moving = True
+            try:
+                self._end_all()
+                self._root = connect()
+            finally:
+                self._moving = False
+                self._changed.notify_all()
+
+    def _end_all(self) -> None:
+        for _ in range(_CLOSE_TRIES):
+            if not self._active:
+                return
+            for con in self._active:
+                con.interrupt()
+            self._changed.wait(_AGAIN)
+
+    def _begin(self, *, timed: bool) -> duckdb.DuckDBPyConnection:
+        with self._changed:
+            self._changed.wait_for(lambda: not self._moving)
             if self._closed:
                 raise WorkspaceError("The workspace is closed.", hint="Open it again.")
-            con = self._root.cursor()
-            self._active.add(con)
+            try:
+                con = self._root.cursor()
+            except duckdb.Error as error:
+                raise WorkspaceError(f"The workspace could not be read: {error}") from error
+            self._active[con] = self._now() + self._timeout.total_seconds() if timed else None
+            if timed and self._watch is None:
+                self._watch = Thread(target=self._end_late, name="query-timeouts", daemon=True)
+                self._watch.start()
+            elif timed and self._rests:
+                self._rests = False
+                self._changed.notify_all()
             return con
 
     def _end(self, con: duckdb.DuckDBPyConnection) -> None:
         with self._changed:
-            self._active.discard(con)
+            self._active.pop(con, None)
+            self._expired.discard(con)
             con.close()
-            self._changed.notify_all()
+            if self._closed or self._moving:
+                self._changed.notify_all()
 
-    def _expire(self, con: duckdb.DuckDBPyConnection, expired: list[bool]) -> None:
+    def _end_late(self) -> None:
+        """Interrupt what runs too long, until the store is closed."""
         with self._changed:
-            while con in self._active:
-                expired.append(True)
-                con.interrupt()
-                self._changed.wait(_AGAIN)
+            while not self._closed:
+                now = self._now()
+                due = [end for end in self._active.values() if end is not None]
+                late = {con for con, end in self._active.items() if end is not None and end <= now}
+                self._expired |= late
+                for con in late:
+                    con.interrupt()
+                self._rests = not due
+                # a question that begins later ends later, so the watch need not know of it
+                self._changed.wait(_AGAIN if late else min(due) - now if due else None)
+
+    @staticmethod
+    def _now() -> float:
+        return time.monotonic()

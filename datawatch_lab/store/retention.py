@@ -96,23 +96,27 @@ def drop_before(
     """
     _with_cutoffs(con, cutoffs)
     carried = _carried(con) if level == "1d" else None
-    tables = [table for kind in KINDS for table in (kind.table, f"new_{kind.table}")]
-    dropped = sum(
-        _drop(con, f"measures.{table}", level) for table in (*tables, "quantiles", "corrections")
-    )
+    dropped = sum(_drop_states(con, kind, level) for kind in KINDS)
+    dropped += sum(_drop(con, f"measures.{table}", level) for table in ("quantiles", "corrections"))
     if carried is not None:
-        append(con, "measures.partials", carried)
+        append(con, PARTIALS.settled(level), carried)
     con.execute("DROP TABLE kept_from")
     return dropped
 
 
-def _drop(con: duckdb.DuckDBPyConnection, table: str, level: LevelName) -> int:
+def _drop_states(con: duckdb.DuckDBPyConnection, kind: StateKind, level: LevelName) -> int:
+    settled = _drop(con, kind.settled(level))
+    return settled + _drop(con, f"measures.new_{kind.table}", level)
+
+
+def _drop(con: duckdb.DuckDBPyConnection, table: str, level: LevelName | None = None) -> int:
+    """Delete from a table; rows of one level where it holds several."""
+    at = "" if level is None else f"p.level = {LEVEL_NUMBERS[level]}::UTINYINT AND "
     (count,) = fetch_row(
         con,
-        f"DELETE FROM {table} p USING kept_from k WHERE p.level = ?::UTINYINT "
-        "AND p.series = k.series AND p.bucket < k.cutoff "
+        f"DELETE FROM {table} p USING kept_from k WHERE {at}"
+        "p.series = k.series AND p.bucket < k.cutoff "
         "AND p.bucket < (SELECT max(cutoff) FROM kept_from)",
-        [LEVEL_NUMBERS[level]],
     )
     return int(count)
 
@@ -122,10 +126,10 @@ def _carried(con: duckdb.DuckDBPyConnection) -> pa.Table:
     return fetch_arrow(
         con,
         f"""
-SELECT p.level, p.series, {_BEGINNING} AS bucket, {PARTIALS.merged}
+SELECT p.series, {_BEGINNING} AS bucket, {PARTIALS.merged}
 FROM measures.all_partials p JOIN kept_from k ON p.series = k.series
 WHERE p.level = {LEVEL_NUMBERS["1d"]} AND p.bucket < k.cutoff AND k.kind IN ({kinds})
-GROUP BY p.level, p.series""",
+GROUP BY p.series""",
     )
 
 
@@ -201,8 +205,7 @@ def fold_sketches(
         "USING (series, bucket)",
     )
     _with_cutoffs(con, cutoffs)
-    tables = [table for kind in (BINS, REGISTERS) for table in (kind.table, f"new_{kind.table}")]
-    dropped = sum(_drop(con, f"measures.{table}", level) for table in tables)
+    dropped = sum(_drop_states(con, kind, level) for kind in (BINS, REGISTERS))
     con.execute("DROP TABLE kept_from")
     return dropped
 

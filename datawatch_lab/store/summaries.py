@@ -64,19 +64,37 @@ class _Part(msgspec.Struct):
 class LogSummary:
     """Counts per source and table, brought up to date from the rows added since the last question.
 
-    The log is append-only and sorted by seq, so an update reads only its newest row groups.
+    The log is append-only and sorted by seq, so an update reads only its newest row groups; and
+    nothing is read when the data version is that of the last question.
     """
 
     def __init__(self) -> None:
         self._lock = Lock()
         self._parts: dict[tuple[str, int], _Part] = {}
         self._seq = 0
+        self._tables: tuple[int, dict[int, TableCounts]] = (-1, {})
 
-    def tables(self, con: duckdb.DuckDBPyConnection) -> dict[int, TableCounts]:
-        """By table id; id 0 holds begin and commit marks."""
+    def known(self, version: int) -> dict[int, TableCounts] | None:
+        """What `tables` gave at a data version or later; None when it was not asked since."""
+        then, tables = self._tables
+        return tables if then >= version else None
+
+    def tables(self, con: duckdb.DuckDBPyConnection, version: int) -> dict[int, TableCounts]:
+        """By table id; id 0 holds begin and commit marks.
+
+        Args:
+            con: any.
+            version: a data version that ``con`` sees.
+        """
         merged: dict[int, _Part] = {}
         for (_, table), part in self._updated(con).items():
             _add(merged.setdefault(table, _Part()), part)
+        tables = self._counted(merged)
+        self._tables = version, tables
+        return tables
+
+    @staticmethod
+    def _counted(merged: Mapping[int, _Part]) -> dict[int, TableCounts]:
         return {
             table: TableCounts(
                 events=part.events,

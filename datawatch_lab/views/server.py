@@ -47,8 +47,9 @@ class _Refused(AuthRequestHandler):
 class _Auth(AuthProvider):
     """Lets in whom ``user_of`` knows: to pages, sessions and WebSockets."""
 
-    def __init__(self, user_of: UserOf) -> None:
+    def __init__(self, user_of: UserOf, login: str | None) -> None:
         self._user_of = user_of
+        self._login = login
         super().__init__()
 
     @property
@@ -64,7 +65,7 @@ class _Auth(AuthProvider):
     @property
     def login_url(self) -> str:
         """Where strangers are sent."""
-        return _REFUSED
+        return self._login or _REFUSED
 
     @property
     def get_login_url(self) -> None:
@@ -72,9 +73,9 @@ class _Auth(AuthProvider):
         return
 
     @property
-    def login_handler(self) -> type[_Refused]:
-        """Serves that address."""
-        return _Refused
+    def login_handler(self) -> type[_Refused] | None:
+        """Serves that address, unless another does."""
+        return None if self._login else _Refused
 
     @property
     def logout_url(self) -> None:
@@ -96,6 +97,7 @@ class Server:
         extra_patterns: tornado URL patterns to serve beside the pages.
         user_of: who may see pages; None lets everybody.
         origins: ``host:port`` of pages that may open a WebSocket.
+        login: path of a page where strangers sign in; one of ``extra_patterns``.
     """
 
     def __init__(
@@ -107,6 +109,7 @@ class Server:
         extra_patterns: Sequence[Any],
         user_of: UserOf | None,
         origins: Sequence[str],
+        login: str | None = None,
     ) -> None:
         self.feed = feed
         self.host = host
@@ -114,6 +117,7 @@ class Server:
         self.extra_patterns = extra_patterns
         self.user_of = user_of
         self.origins = origins
+        self.login = login
         self._server: BokehServer | None = None
         self._fault: BaseException | None = None
         self._ready = threading.Event()
@@ -188,7 +192,7 @@ class Server:
             "unused_session_lifetime_milliseconds": 15_000,
         }
         if self.user_of is not None:
-            options["auth_provider"] = _Auth(self.user_of)
+            options["auth_provider"] = _Auth(self.user_of, self.login)
         return get_server({PATH: app(self.feed)}, **options)
 
 
@@ -200,6 +204,7 @@ def build_server(
     extra_patterns: Sequence[Any] = (),
     user_of: UserOf | None = None,
     origins: Sequence[str] = (),
+    login: str | None = None,
 ) -> Server:
     """A server of the workspace's pages at ``/datawatch`` and of further URL patterns.
 
@@ -210,6 +215,7 @@ def build_server(
         extra_patterns: tornado URL patterns, such as those of the REST interface.
         user_of: who sends a request, from its tornado handler; None lets everybody in.
         origins: ``host:port`` of pages that may open a WebSocket; never ``*``.
+        login: path of the page where strangers sign in; without one they are told of the link.
 
     Raises:
         ValueError: a wildcard among the origins.
@@ -225,4 +231,5 @@ def build_server(
         extra_patterns=extra_patterns,
         user_of=user_of,
         origins=known,
+        login=login,
     )

@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from datawatch_lab.api.auth import gate_for
+from datawatch_lab.api.limits import Limits
 from datawatch_lab.api.routes import patterns
 from datawatch_lab.api.server import Server, free_port
 from datawatch_lab.service.handle import Workspace, open_workspace
@@ -52,9 +53,15 @@ def serve() -> Iterator[Serve]:
     """Starts servers on free ports; they stop with the test."""
     running: list[Server] = []
 
-    def start(workspace: Workspace, *, token: str | None = TOKEN, **how: Any) -> Server:
+    def start(
+        workspace: Workspace,
+        *,
+        token: str | None = TOKEN,
+        limits: Limits | None = None,
+        **how: Any,
+    ) -> Server:
         port = free_port(HOST, 0)
-        urls = patterns(workspace, gate_for(token, host=HOST, port=port), **how)
+        urls = patterns(workspace, gate_for(token, host=HOST, port=port, limits=limits), **how)
         server = Server(urls, host=HOST, port=port)
         server.start()
         running.append(server)

@@ -59,6 +59,8 @@ def test_every_reference_leads_somewhere(described: dict[str, Any]) -> None:
         for kind in ("schemas", "responses")
         for name in components[kind]
     }
+    definitions = described["x-websockets"]["definitions"]
+    there |= {f"#/x-websockets/definitions/{name}" for name in definitions}
     assert found == there
 
 

@@ -183,7 +183,7 @@ def test_large_answers_are_packed(client: httpx.Client, stub: StubCaller) -> Non
     assert packed.headers["Content-Encoding"] == "gzip"
     assert "Content-Encoding" not in plain.headers
     assert packed.json() == plain.json()
-    assert packed.headers["Vary"] == plain.headers["Vary"] == "Accept-Encoding"
+    assert packed.headers["Vary"] == plain.headers["Vary"] == "Accept, Accept-Encoding"
 
 
 def test_an_unchanged_answer_is_not_sent_again(client: httpx.Client, stub: StubCaller) -> None:

@@ -17,7 +17,7 @@ HEAVY = {
 }
 VERBS = {
     *("demo", "watch", "doctor", "serve", "ingest", "status", "tables", "metrics", "metric"),
-    *("query", "sql", "ledger", "quarantine"),
+    *("query", "sql", "ledger", "quarantine", "services"),
 }
 
 

@@ -12,12 +12,17 @@ import pytest
 
 from datawatch_lab.service.handle import open_workspace
 from tests.e2e.conftest import run_cli, start_cli
+from tests.e2e.dying import SECTIONS
+from tests.e2e.kills import Campaigns
 from tests.oracle import plant
 
 pytestmark = pytest.mark.timeout(1200)
 
-KILLS, SOAKED = 6, 20
-"""How often it is killed; the second with ``--soak``."""
+KILLS, SOAKED = 4, 20
+"""How often it is killed at any moment; the second with ``--soak``."""
+
+SECTION_KILLS, SECTION_SOAKED = 8, 500
+"""How often inside drawn sections, see `dying.SECTIONS`."""
 
 
 def everything(workspace: Path) -> dict[str, Any]:
@@ -95,3 +100,25 @@ def test_kills_leave_no_trace(tmp_path: Path, request: pytest.FixtureRequest) ->
         assert not wrong, f"run {runs} after {kills} kills: {wrong}, counts {found['counts']}"
         assert runs < wanted, "the runs are too short to be killed; plant more events"
     print(f"{kills} kills over {runs} runs")
+
+
+@pytest.mark.timeout(14_400)
+def test_kills_inside_sections_leave_no_trace(
+    tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    """Killed inside commit, journal, compaction, check-point …, nothing is lost or twice.
+
+    After each campaign the ledger balances, every post that was answered for is there once, and
+    rows, quarantine and metrics equal those of a run that was not killed.
+    """
+    soak = request.config.getoption("--soak")
+    wanted = SECTION_SOAKED if soak else SECTION_KILLS
+    campaigns = Campaigns(tmp_path, seed=31)
+    while campaigns.hits.total() < wanted:
+        campaigns.campaign(most=min(5, wanted - campaigns.hits.total()))
+        if campaigns.runs % 20 == 0:
+            print(f"\n  {campaigns.hits.total()} kills: {dict(campaigns.hits)}")
+    missed = set(SECTIONS) - set(campaigns.hits)
+    assert not soak or not missed, f"never died in {missed}"
+    told = ", ".join(f"{name} {hits}" for name, hits in sorted(campaigns.hits.items()))
+    print(f"\n  {campaigns.hits.total()} kills over {campaigns.runs} workspaces: {told}")

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tests.ingest.samples import decoded, event, text
 
-NAMES = st.text(st.characters(codec="utf-8"), min_size=1, max_size=8)
+NAMES = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=8)
 SCALARS = (
     st.none()
     | st.booleans()

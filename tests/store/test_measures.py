@@ -203,7 +203,7 @@ def test_compaction_shortens_a_long_write_ahead_log(
 def counts(store: DuckStore) -> tuple[int, int]:
     """Rows of partials that are settled, and rows that are not."""
     row = store._writer.execute(
-        "SELECT (SELECT count(*) FROM measures.partials), "
+        "SELECT (SELECT count(*) FROM measures.settled_partials), "
         "(SELECT count(*) FROM measures.new_partials)"
     ).fetchone()
     assert row is not None

@@ -63,7 +63,7 @@ def test_a_query_ends_at_its_timeout(tmp_path: Path) -> None:
         with expected, store._readers.cursor() as con:
             con.execute(SLOW).fetchall()
         assert store.ledger() == {}
-        assert store._readers._active == set()
+        assert not store._readers._active
 
 
 def test_closing_ends_running_queries(store: DuckStore) -> None:
@@ -109,7 +109,7 @@ def test_an_abandoned_reading_of_the_log_holds_nothing(store: DuckStore) -> None
     store.commit(make_commit(log=log_rows(store, [f"e{n}" for n in range(30)], 1)))
     frames = store.read_log(1, chunk=10)
     next(frames)
-    assert store._readers._active == set()
+    assert not store._readers._active
 
 
 def test_status_counts_follow_the_log(opener: Callable[[], DuckStore]) -> None:

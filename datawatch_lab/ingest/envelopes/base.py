@@ -98,6 +98,9 @@ COLUMNS = (
 """What `Columns.values` has for every event."""
 
 
+_MEMBERS = {name: attrgetter(name) for name in COLUMNS}
+
+
 @dataclass
 class Columns:
     """The fields of events of one format, one entry an event.
@@ -119,9 +122,7 @@ class Columns:
 
 def plain_columns(changes: Sequence[Change]) -> Columns:
     """The columns of `WordedChange` structs."""
-    gathered = [list(column) for column in zip(*map(attrgetter(*COLUMNS), changes), strict=True)]
-    gathered = gathered or [[] for _ in COLUMNS]
-    return Columns(dict(zip(COLUMNS, gathered, strict=True)))
+    return Columns({name: list(map(member, changes)) for name, member in _MEMBERS.items()})
 
 
 def told_columns(changes: Sequence[ToldChange]) -> Columns:
@@ -130,10 +131,14 @@ def told_columns(changes: Sequence[ToldChange]) -> Columns:
     columns.tx_order = [change.tx_order for change in changes]
     columns.rest = {at: change.rest for at, change in enumerate(changes) if change.rest}
     columns.follows = [at for at, change in enumerate(changes) if change.follows]
+    last: dict[TableKey, Declared] = {}
     for change in changes:
-        if change.declared is not None:
+        told = change.declared
+        if told is not None:
             key = change.schema or "", change.table or ""
-            columns.declared[key] = merged(columns.declared.get(key), change.declared)
+            if last.get(key) is not told:
+                last[key] = told
+                columns.declared[key] = merged(columns.declared.get(key), told)
     return columns
 
 

@@ -29,7 +29,7 @@ from datawatch_lab.ingest.envelopes.debezium_source import (
     whole_number,
 )
 from datawatch_lab.ingest.envelopes.logical import Shape, shape_of
-from datawatch_lab.ingest.envelopes.toast import without_unavailable
+from datawatch_lab.ingest.envelopes.toast import Image, without_unavailable
 
 _Number = int | str | None
 
@@ -100,8 +100,8 @@ class Debezium:
 
     def columns(self, changes: Sequence[_Event]) -> Columns:
         """The columns; values that were not available are missing from the images."""
-        after = without_unavailable([bytes(change.after) for change in changes])
-        before = without_unavailable([bytes(change.before) for change in changes])
+        after = without_unavailable([change.after for change in changes])
+        before = without_unavailable([change.before for change in changes])
         return _columns(changes, before, after)
 
     def read(self, item: bytes, members: Members) -> Iterable[ToldChange]:
@@ -137,11 +137,11 @@ class DebeziumWithSchema:
             of_each.append(shape)
             source = change.payload.source
             declared[source.schema or source.db or "", source.table] = shape
-        after = without_unavailable([bytes(event.after) for event in events])
-        before = without_unavailable([bytes(event.before) for event in events])
+        after = without_unavailable([event.after for event in events])
+        before = without_unavailable([event.before for event in events])
         if any(shape.converters for shape in shapes.values()):
-            after = [s.converted(image) for s, image in zip(of_each, after, strict=True)]
-            before = [s.converted(image) for s, image in zip(of_each, before, strict=True)]
+            after = [s.converted(bytes(image)) for s, image in zip(of_each, after, strict=True)]
+            before = [s.converted(bytes(image)) for s, image in zip(of_each, before, strict=True)]
         columns = _columns(events, before, after)
         columns.declared = {
             key: shape.declared for key, shape in declared.items() if shape.declared.types
@@ -159,7 +159,7 @@ class DebeziumWithSchema:
         return "payload" in members and not members.keys() - {"payload", "schema"}
 
 
-def _columns(events: Sequence[_Event], before: Sequence[bytes], after: Sequence[bytes]) -> Columns:
+def _columns(events: Sequence[_Event], before: Sequence[Image], after: Sequence[Image]) -> Columns:
     gathered = list(zip(*map(_MEMBERS, events), strict=True)) or [()] * len(_NAMES)
     (ops, tx, came_before, came_after, schema, table, ts_us, ts_ms, txid, lsn, sequence, file, pos,
      row, gtid, xmin, name, db, *_) = gathered  # fmt: skip

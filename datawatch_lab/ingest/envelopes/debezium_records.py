@@ -147,7 +147,7 @@ def _change(members: Members, shape: Shape) -> ToldChange:
     order, txid = whole_number(tx.get("total_order")), tx.get("id", source.get("txId"))
     position, anchor = place_of(source)
     images = _image(members.get("before")), _image(members.get("after"))
-    before, after = (shape.converted(image) for image in without_unavailable(images))
+    before, after = (shape.converted(bytes(image)) for image in without_unavailable(images))
     in_row = source.get("row") is not None
     return ToldChange(
         id=identity(anchor, op, txid, order, images, in_row=in_row),

@@ -7,7 +7,9 @@ an update that changed, as they were before, so the image before is ``data`` wit
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 from hashlib import blake2b
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -25,6 +27,7 @@ from datawatch_lab.ingest.envelopes.base import (
     told_columns,
 )
 from datawatch_lab.ingest.envelopes.debezium_records import mark
+from datawatch_lab.ingest.envelopes.debezium_source import whole_number
 from datawatch_lab.ingest.envelopes.declared import declared_types
 
 _ROWS = {
@@ -36,6 +39,7 @@ _ROWS = {
 _MARKS = ("bootstrap-start", "bootstrap-complete", "bootstrap-end", "heartbeat")
 _SCHEMA = ("table", "database")
 _WHERE = ("server_id", "thread_id", "schema_id", "gtid", "query")
+_PLACE = attrgetter(*_WHERE)
 
 
 class _Row(msgspec.Struct, gc=False, forbid_unknown_fields=True):
@@ -125,6 +129,7 @@ def _told(row: _Row, rest: bytes) -> ToldChange:
     elif word == "UPDATE" and bytes(row.old) not in (b"", b"null"):
         before = _laid_over(row)
     key = row.primary_key_columns
+    declared = None if key is None else _keyed(tuple(key))
     return ToldChange(
         id=_identity(row),
         schema=row.database,
@@ -132,14 +137,20 @@ def _told(row: _Row, rest: bytes) -> ToldChange:
         op=word,
         timestamp=row.ts,
         transaction_id=None if row.xid is None else str(row.xid),
-        tx_order=row.xoffset,
+        tx_order=whole_number(row.xoffset),
         position=_position(row.position),
         before=before,
         after=after,
         metadata=_metadata(row),
         rest=rest,
-        declared=None if key is None else Declared(key=tuple(key)),
+        declared=declared,
     )
+
+
+@lru_cache(maxsize=1_024)
+def _keyed(key: tuple[str, ...]) -> Declared:
+    """The same object for the same key, which is soon compared."""
+    return Declared(key=key)
 
 
 def _laid_over(row: _Row) -> Raw:
@@ -167,8 +178,16 @@ def _position(position: str | None) -> Raw:
 
 
 def _metadata(row: _Row) -> Raw:
-    told = {name: getattr(row, name) for name in _WHERE}
-    kept = {name: value for name, value in told.items() if value is not None}
+    where = _PLACE(row)
+    if row.query is None and row.gtid is None:
+        return _described(where)
+    return _described.__wrapped__(where)
+
+
+@lru_cache(maxsize=1_024)
+def _described(where: tuple[object, ...]) -> Raw:
+    """Where rows come from, as JSON; few differ in that."""
+    kept = {name: value for name, value in zip(_WHERE, where, strict=True) if value is not None}
     return Raw(msgspec.json.encode(kept)) if kept else NOTHING
 
 

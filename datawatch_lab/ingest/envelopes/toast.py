@@ -36,14 +36,18 @@ _SIGNS = (_BYTES, _BASE64[:36].encode(), _HEX.encode(), _UUID.encode(), b"[95,95
 _SPACED = b"[95, 95, 100, 101"
 
 
-def without_unavailable(images: Sequence[bytes]) -> Sequence[bytes]:
+Image = Raw | bytes
+"""A row image; nothing when there is none."""
+
+
+def without_unavailable(images: Sequence[Image]) -> Sequence[Image]:
     """Row images without the fields whose values were not available; the others as they are."""
     joined = b"\n".join(images)
     if not any(sign in joined for sign in (*_SIGNS, _SPACED)):
         return images
     return [
         _cleaned(image) if any(sign in image for sign in (*_SIGNS, _SPACED)) else image
-        for image in images
+        for image in map(bytes, images)
     ]
 
 

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from hashlib import blake2b
-from typing import Any
+from itertools import chain
+from operator import attrgetter
+from typing import NamedTuple
 
 import msgspec
 from msgspec import Raw
@@ -92,6 +94,7 @@ class _Transaction(msgspec.Struct, gc=False):
     nextlsn: str | None = None
 
 
+_NAME, _VALUE, _NAME_AND_TYPE = attrgetter("name"), attrgetter("value"), attrgetter("name", "type")
 _CHANGE = msgspec.json.Decoder(_Change)
 _TRANSACTION = msgspec.json.Decoder(_Transaction)
 
@@ -104,7 +107,7 @@ class Wal2Json:
     decode: Callable[[bytes], ToldChange]
 
     def __init__(self) -> None:
-        seen: dict[tuple[Any, ...], Declared] = {}
+        seen: dict[object, _Known] = {}
         self.decode = lambda item: _told(_CHANGE.decode(item), b"", seen)
 
     def columns(self, changes: Sequence[ToldChange]) -> Columns:
@@ -136,7 +139,38 @@ class Wal2Json:
         return "action" in members and len(bytes(members["action"])) == len('"I"')
 
 
-def _told(change: _Change, rest: bytes, seen: dict[tuple[Any, ...], Declared]) -> ToldChange:
+class _Known(NamedTuple):
+    """What follows from the names and types of an object's columns.
+
+    Attributes:
+        after, before: what stands before each value of an image.
+    """
+
+    declared: Declared
+    after: tuple[bytes, ...]
+    before: tuple[bytes, ...]
+
+
+def _known(change: _Change, seen: dict[object, _Known]) -> _Known:
+    columns, identity, pk = change.columns, change.identity, change.pk
+    shape = (
+        change.schema,
+        change.table,
+        change.action == "U",
+        tuple(map(_NAME_AND_TYPE, columns)),
+        tuple(map(_NAME_AND_TYPE, identity)),
+        None if pk is None else tuple(map(_NAME, pk)),
+    )
+    known = seen.get(shape)
+    if known is None:
+        if len(seen) > _MOST_SHAPES:
+            seen.clear()
+        known = _Known(_declared(change), *(_heads(map(_NAME, x)) for x in (columns, identity)))
+        seen[shape] = known
+    return known
+
+
+def _told(change: _Change, rest: bytes, seen: dict[object, _Known]) -> ToldChange:
     at = change.timestamp
     lsn = change.lsn
     position = Raw(b"")
@@ -149,23 +183,12 @@ def _told(change: _Change, rest: bytes, seen: dict[tuple[Any, ...], Declared]) -
         options = ", ".join([*_ACTIONS, *_MARKS, "M"])
         reason = f"{change.table}: action {change.action!r} is not one of {options}"
         raise Malformed(reason, schema=change.schema, table=change.table)
-    after = _image([c.name for c in change.columns], [c.value for c in change.columns])
-    before = _image([c.name for c in change.identity], [c.value for c in change.identity])
-    shape = (
-        change.schema,
-        change.table,
-        *((c.name, c.type) for c in change.columns or change.identity),
-        bool(change.identity),
-        None if change.pk is None else tuple(c.name for c in change.pk),
-    )
-    declared = seen.get(shape)
-    if declared is None:
-        declared = seen[shape] = _declared(change)
-        if len(seen) > _MOST_SHAPES:
-            seen.clear()
+    known = _known(change, seen)
+    after = _filled(known.after, map(_VALUE, change.columns))
+    before = _filled(known.before, map(_VALUE, change.identity))
     told = None
     if lsn is not None:
-        images = blake2b(bytes(before) + b"|" + bytes(after), digest_size=10).hexdigest()
+        images = blake2b(b"|".join((before, after)), digest_size=10).hexdigest()
         told = f"{lsn}:{'' if change.xid is None else change.xid}:{change.action}:{images}"
     return ToldChange(
         id=told,
@@ -178,7 +201,7 @@ def _told(change: _Change, rest: bytes, seen: dict[tuple[Any, ...], Declared]) -
         before=before,
         after=after,
         rest=rest,
-        declared=declared,
+        declared=known.declared,
     )
 
 
@@ -205,13 +228,20 @@ def _image(names: Sequence[str], values: Sequence[Raw]) -> Raw:
     """A row image of names and JSON values; nothing when there are none."""
     if len(names) != len(values):
         raise Malformed("wal2json event: there are not as many values as columns")
-    if not names:
+    return _filled(_heads(names), values)
+
+
+def _heads(names: Iterable[str]) -> tuple[bytes, ...]:
+    """What stands before each value of an image: bracket or comma, and the key."""
+    keys = (f'"{n}":' if _PLAIN_KEY.issuperset(n) else _quoted(n) for n in names)
+    return tuple(("," if at else "{").encode() + key.encode() for at, key in enumerate(keys))
+
+
+def _filled(heads: Sequence[bytes], values: Iterable[Raw]) -> Raw:
+    """An image with these values; nothing when it has none."""
+    if not heads:
         return NOTHING
-    parts = [
-        (f'"{name}":' if _PLAIN_KEY.issuperset(name) else _quoted(name)).encode() + bytes(value)
-        for name, value in zip(names, values, strict=True)
-    ]
-    return Raw(b"{" + b",".join(parts) + b"}")
+    return Raw(b"".join([*chain.from_iterable(zip(heads, values, strict=True)), b"}"]))
 
 
 def _quoted(name: str) -> str:

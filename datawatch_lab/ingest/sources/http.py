@@ -72,12 +72,9 @@ def decode_body(
     Raises:
         InputError: the body is empty, too long (status 413), or not in the encoding it claims.
     """
-    text = _unpacked(body, content_encoding, max_bytes)
-    if not text.strip(_SPACES):
-        raise InputError(
-            "the body is empty.", hint="Send an event, an array of events, a batch, or NDJSON."
-        )
-    cut = _cut(text, by_line=bool(_LINES.search(content_type)))
+    cut = cut_body(
+        body, content_type=content_type, content_encoding=content_encoding, max_bytes=max_bytes
+    )
     return decode(
         cut.items,
         cut.lines,
@@ -86,6 +83,22 @@ def decode_body(
         id_factory=id_factory,
         refused=cut.refused,
     )
+
+
+def cut_body(
+    body: bytes, *, content_type: str = "", content_encoding: str = "", max_bytes: int = MAX_BODY
+) -> Cut:
+    """The items of a body: elements of an array, lines, or the one object that it is.
+
+    Raises:
+        InputError: as for `decode_body`.
+    """
+    text = _unpacked(body, content_encoding, max_bytes)
+    if not text.strip(_SPACES):
+        raise InputError(
+            "the body is empty.", hint="Send an event, an array of events, a batch, or NDJSON."
+        )
+    return _cut(text, by_line=bool(_LINES.search(content_type)))
 
 
 def outcomes(batch: DecodedBatch, became: Mapping[str, str] | None = None) -> list[Outcome]:
@@ -182,4 +195,4 @@ def _refusal(message: str, status: int, hint: str) -> InputError:
     return error
 
 
-__all__ = ["MAX_BODY", "Outcome", "decode_body", "outcomes"]
+__all__ = ["MAX_BODY", "Outcome", "cut_body", "decode_body", "outcomes"]

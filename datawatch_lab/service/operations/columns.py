@@ -30,7 +30,13 @@ class ColumnAsk(msgspec.Struct, frozen=True, kw_only=True):
     reset: bool = False
 
 
-@operation("PUT", f"{API}/tables/{{table}}/columns/{{column}}", role="editor")
+def _column(engine: Engine, ask: ColumnAsk) -> ColumnAnswer | None:
+    """The column as it is before a change."""
+    found = (each for each in engine.table(ask.table).columns if each.name == ask.column)
+    return next((column_answer(each) for each in found), None)
+
+
+@operation("PUT", f"{API}/tables/{{table}}/columns/{{column}}", role="editor", before=_column)
 def correct_column(engine: Engine, ask: ColumnAsk) -> ColumnAnswer:
     """Set the role or the mask of a column, or take back what was set; its metrics follow."""
     said = ask.role is not None or ask.sensitive is not None

@@ -10,6 +10,7 @@ from datawatch_lab.core.sizes import format_size
 from datawatch_lab.core.values import Aggregation
 from datawatch_lab.engine import Engine, corrected
 from datawatch_lab.engine.retention import kept_by_level
+from datawatch_lab.service.access.masking import hidden_labels, masked_labels
 from datawatch_lab.service.freshness import iso
 from datawatch_lab.service.operation import API, Nothing, operation
 
@@ -71,6 +72,7 @@ class CorrectionsAsk(
 @operation("GET", f"{API}/metrics/{{name}}/corrections")
 def corrections(engine: Engine, ask: CorrectionsAsk) -> CorrectionsAnswer:
     """Closed buckets that late events changed: the value they had first and the value now."""
+    hidden = hidden_labels(engine, ask.name)
     found = corrected.corrected(
         engine,
         ask.name,
@@ -83,7 +85,7 @@ def corrections(engine: Engine, ask: CorrectionsAsk) -> CorrectionsAnswer:
     points = [
         CorrectionItem(
             iso(each.time) or "",
-            dict(each.labels),
+            masked_labels(each.labels, hidden),
             each.first,
             each.value,
             each.rows,

@@ -6,15 +6,18 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 import msgspec
+import pyarrow as pa
 from msgspec import UNSET, UnsetType
 
 from datawatch_lab.core.errors import InputError
 from datawatch_lab.core.values import Coverage, CustomMetric, Formula, MetricDef
 from datawatch_lab.engine import Engine, queries
 from datawatch_lab.engine.comparing import Comparison
+from datawatch_lab.service.access.masking import check_filters, hidden_labels, masked_labels
 from datawatch_lab.service.answers import MetricAnswer, QueryAnswer, SeriesAnswer
 from datawatch_lab.service.freshness import iso
-from datawatch_lab.service.operation import API, operation
+from datawatch_lab.service.operation import API, Tabular, operation
+from datawatch_lab.service.tables import series_answer, series_table
 
 
 class MetricsAsk(msgspec.Struct, frozen=True, kw_only=True):
@@ -170,9 +173,12 @@ class RangeAsk(QueryAsk, frozen=True, kw_only=True, rename={"start": "from", "en
     Attributes:
         step: width of a bucket, such as 1s, 1m, 5m, 1h, 1d, 1w, 1mo; without one, what suits the
             range. Days and more go by the workspace's clock.
+        points: points of a series at most, such as the pixels of a chart is wide: the highest and
+            the lowest stay, gaps stay gaps. Not with ``compare``.
     """
 
     step: str | None = None
+    points: int | None = None
 
 
 class ComparedSeries(msgspec.Struct, frozen=True):
@@ -212,19 +218,34 @@ class ComparedAnswer(QueryAnswer, frozen=True, rename={"start": "from", "end": "
     comparison: ComparisonAnswer | UnsetType = UNSET
 
 
-@operation("GET", f"{API}/metrics/{{name}}/query")
+def _value_table(engine: Engine, ask: QueryAsk) -> pa.Table:
+    return series_table(_answer(engine, ask, None, stepped=False))
+
+
+def _point_table(engine: Engine, ask: RangeAsk) -> pa.Table:
+    return series_table(_answer(engine, ask, ask.step, stepped=True))
+
+
+def _compared(table: pa.Table) -> ComparedAnswer:
+    return series_answer(table, ComparedAnswer)
+
+
+@operation("GET", f"{API}/metrics/{{name}}/query", table=Tabular(_value_table, _compared))
 def query(engine: Engine, ask: QueryAsk) -> ComparedAnswer:
     """The value of a metric over a range: one point per series."""
     return _answer(engine, ask, None, stepped=False)
 
 
-@operation("GET", f"{API}/metrics/{{name}}/range")
+@operation("GET", f"{API}/metrics/{{name}}/range", table=Tabular(_point_table, _compared))
 def range_query(engine: Engine, ask: RangeAsk) -> ComparedAnswer:
     """The points of a metric over a range, one per step and series; the open bucket included."""
     return _answer(engine, ask, ask.step, stepped=True)
 
 
 def _answer(engine: Engine, ask: QueryAsk, step: str | None, *, stepped: bool) -> ComparedAnswer:
+    hidden = hidden_labels(engine, ask.name)
+    filters = read_filters(ask.filters)
+    check_filters(hidden, filters)
     result = queries.run(
         engine,
         queries.QueryRequest(
@@ -233,10 +254,11 @@ def _answer(engine: Engine, ask: QueryAsk, step: str | None, *, stepped: bool) -
             end=ask.end,
             aggregation=ask.aggregation,
             group_by=tuple(filter(None, (ask.group_by or "").split(","))),
-            filters=read_filters(ask.filters),
+            filters=filters,
             step=step,
             stepped=stepped,
             compare=ask.compare,
+            points=getattr(ask, "points", None),
         ),
     )
     return ComparedAnswer(
@@ -245,15 +267,18 @@ def _answer(engine: Engine, ask: QueryAsk, step: str | None, *, stepped: bool) -
         start=iso(result.start) or "",
         end=iso(result.end) or "",
         step=result.step,
-        series=[SeriesAnswer(dict(each.labels), _points(each.points)) for each in result.series],
+        series=[
+            SeriesAnswer(masked_labels(each.labels, hidden), _points(each.points))
+            for each in result.series
+        ],
         unit=result.unit,
         version=result.version,
         open=iso(result.open),
-        comparison=UNSET if result.comparison is None else _comparison(result.comparison),
+        comparison=UNSET if result.comparison is None else _comparison(result.comparison, hidden),
     )
 
 
-def _comparison(found: Comparison) -> ComparisonAnswer:
+def _comparison(found: Comparison, hidden: frozenset[str]) -> ComparisonAnswer:
     return ComparisonAnswer(
         compare=found.to,
         start=iso(found.start),
@@ -261,7 +286,7 @@ def _comparison(found: Comparison) -> ComparisonAnswer:
         times=[iso(each) for each in found.times],
         series=[
             ComparedSeries(
-                labels=dict(each.labels),
+                labels=masked_labels(each.labels, hidden),
                 points=_points(each.points),
                 difference=list(each.difference),
                 ratio=list(each.ratio),
@@ -274,7 +299,8 @@ def _comparison(found: Comparison) -> ComparisonAnswer:
 def _points(
     points: Sequence[tuple[datetime, float | None]],
 ) -> list[tuple[str, float | None]]:
-    return [(iso(at) or "", value) for at, value in points]
+    """Points with their times as text: starts of buckets, which are whole seconds of UTC."""
+    return [(at.isoformat()[:19] + "Z", value) for at, value in points]
 
 
 def read_filters(given: str | Sequence[str] | None) -> tuple[tuple[str, str], ...]:

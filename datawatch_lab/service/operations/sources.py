@@ -36,7 +36,12 @@ class WatchAsk(msgspec.Struct, frozen=True, kw_only=True):
         return f"WatchAsk(name={self.name!r}, include={self.include}, exclude={self.exclude})"
 
 
-@operation("POST", f"{API}/sources", role="admin", status=201)
+def _state(engine: Engine, ask: WatchAsk | UnwatchAsk) -> WatchState | None:
+    """A source as it is before a change; None for none of that name."""
+    return next((each for each in engine.watching.states() if each.name == ask.name), None)
+
+
+@operation("POST", f"{API}/sources", role="admin", status=201, before=_state)
 def watch(engine: Engine, ask: WatchAsk) -> WatchState:
     """Watch a database: copy its tables, then follow every change; said again, it goes on."""
     settings = WatchSettings(
@@ -67,7 +72,7 @@ class UnwatchAsk(msgspec.Struct, frozen=True, kw_only=True):
     keep: bool = False
 
 
-@operation("DELETE", f"{API}/sources/{{name}}", role="admin")
+@operation("DELETE", f"{API}/sources/{{name}}", role="admin", before=_state)
 def unwatch(engine: Engine, ask: UnwatchAsk) -> Unwatched:
     """Watch a database no more and take back what was made there; tables and metrics stay."""
     return engine.watching.drop(ask.name, keep=ask.keep)
@@ -103,7 +108,7 @@ def diagnose(engine: Engine, ask: DiagnoseAsk) -> list[Finding]:
     return _checked(ask.url, _listed(ask.include), _listed(ask.exclude))
 
 
-@operation("POST", f"{API}/sources/doctor", role="admin")
+@operation("POST", f"{API}/sources/doctor", role="admin", audited=False)
 def diagnose_address(engine: Engine, ask: WatchAsk) -> list[Finding]:
     """The same for an address with a password in it, and for a selection of tables."""
     del engine

@@ -14,7 +14,8 @@ import pyarrow.compute as pc
 
 from datawatch_lab.core.errors import InputError
 from datawatch_lab.engine import Engine
-from datawatch_lab.service.operation import API, operation
+from datawatch_lab.service.operation import API, Tabular, operation
+from datawatch_lab.service.tables import read_remarks, with_remarks
 
 EXACT = 2**53
 """Integers beyond it are texts in JSON: many readers take numbers for doubles."""
@@ -70,19 +71,38 @@ class SqlAnswer(msgspec.Struct, frozen=True):
     masked: list[str] = []
 
 
-@operation("POST", f"{API}/sql")
+class SqlRemarks(msgspec.Struct, frozen=True):
+    """What an answer says beside its rows; see `SqlAnswer`."""
+
+    truncated: bool
+    elapsed_ms: float
+    limit: str
+    masked: list[str]
+
+
+def sql_table(engine: Engine, ask: SqlAsk) -> pa.Table:
+    """The rows of a query as Arrow, with its remarks."""
+    found = engine.sql(ask.query, limit=ask.limit, masked=ask.masked)
+    elapsed = round(found.elapsed.total_seconds() * 1_000, 3)
+    remarks = SqlRemarks(found.truncated, elapsed, found.limit, list(found.masked))
+    return with_remarks(found.table, remarks)
+
+
+def sql_answer(table: pa.Table) -> SqlAnswer:
+    """The same rows with the values that JSON has."""
+    remarks = read_remarks(table, SqlRemarks)
+    columns = [plain_values(each) for each in table.columns]
+    return SqlAnswer(
+        columns=[SqlColumn(field.name, kind_of(field.type)) for field in table.schema],
+        rows=[list(row) for row in zip(*columns, strict=True)],
+        **msgspec.structs.asdict(remarks),
+    )
+
+
+@operation("POST", f"{API}/sql", audited=False, table=Tabular(sql_table, sql_answer))
 def sql(engine: Engine, ask: SqlAsk) -> SqlAnswer:
     """Run one query that only reads, over live.*, changes.* and metrics.*."""
-    found = engine.sql(ask.query, limit=ask.limit, masked=ask.masked)
-    columns = [plain_values(each) for each in found.table.columns]
-    return SqlAnswer(
-        columns=[SqlColumn(field.name, kind_of(field.type)) for field in found.table.schema],
-        rows=[list(row) for row in zip(*columns, strict=True)],
-        truncated=found.truncated,
-        elapsed_ms=round(found.elapsed.total_seconds() * 1_000, 3),
-        limit=found.limit,
-        masked=list(found.masked),
-    )
+    return sql_answer(sql_table(engine, ask))
 
 
 _KINDS: tuple[tuple[Callable[[pa.DataType], bool], str], ...] = (

@@ -9,7 +9,9 @@ import msgspec
 from datawatch_lab.core.errors import InputError
 from datawatch_lab.core.storage import QuarantineRow
 from datawatch_lab.core.values import LedgerCounts
+from datawatch_lab.core.who import current_who
 from datawatch_lab.engine import Engine
+from datawatch_lab.service.access.masking import MASK, masked_reason
 from datawatch_lab.service.answers import (
     Counts,
     Fixed,
@@ -64,7 +66,7 @@ class QuarantineAsk(msgspec.Struct, frozen=True, kw_only=True):
 
 @operation("GET", f"{API}/quarantine")
 def quarantine(engine: Engine, ask: QuarantineAsk) -> QuarantineAnswer:
-    """Events that were set aside, oldest first, with line, reason and their bytes."""
+    """Events that were set aside, oldest first, with line, reason and, for editors, their bytes."""
     if ask.limit < 1:
         raise InputError(f"limit is {ask.limit}; it must be at least 1.")
     if ask.state not in ("waiting", "replayed"):
@@ -74,15 +76,17 @@ def quarantine(engine: Engine, ask: QuarantineAsk) -> QuarantineAnswer:
 
 
 def _item(row: QuarantineRow) -> QuarantineItem:
+    """A row as it may be shown: its bytes may hold any field, so a viewer sees none of them."""
+    shows = current_who().sees_sensitive
     return QuarantineItem(
         id=row.id,
         source=row.source,
         table=row.table,
         kind=row.kind,
-        reason=row.reason,
+        reason=row.reason if shows else masked_reason(row.reason),
         line=row.line,
         offset=row.offset,
-        raw=row.raw.decode("utf-8", "backslashreplace"),
+        raw=row.raw.decode("utf-8", "backslashreplace") if shows else MASK,
         received=iso(row.received) or "",
         state=row.state,
     )

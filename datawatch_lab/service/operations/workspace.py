@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import datetime
 
 import msgspec
@@ -9,6 +10,7 @@ import msgspec
 from datawatch_lab.core.values import Column, LedgerCounts, TableInfo
 from datawatch_lab.engine import Engine, queries
 from datawatch_lab.service.answers import (
+    CacheAnswer,
     ColumnAnswer,
     HealthAnswer,
     SourceAnswer,
@@ -28,6 +30,7 @@ def health(engine: Engine, ask: Nothing) -> HealthAnswer:
         release=engine.release,
         uptime_seconds=(engine.clock.now() - engine.started).total_seconds(),
         backlog=engine.backlog,
+        problem=engine.problem,
     )
 
 
@@ -75,6 +78,8 @@ def status(engine: Engine, ask: Nothing) -> StatusAnswer:
         *freshness(heard, newest, now, engine.settings.stale_after),
         iso(since[0]) if since else None,
         watched,
+        engine.problem,
+        CacheAnswer(**asdict(engine.answers.counts)),
     )
 
 

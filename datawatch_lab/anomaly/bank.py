@@ -1,0 +1,234 @@
+"""The default detector for all series at once: state as arrays, one step for many rows.
+
+Equal to a `MetricDetector` per series to within `TOLERANCE`; counts and profiles are float32 here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from datawatch_lab.anomaly import bank_evidence, bank_policy, bank_tails
+from datawatch_lab.anomaly.bank_state import VERSION, Array, State, read_state
+from datawatch_lab.anomaly.evidence import WARM_ROWS, WEIGHTS, log_step
+from datawatch_lab.anomaly.metric_detector import IGNORANCE, MOVES, RARITY, STEP_RATE
+from datawatch_lab.core.errors import InputError
+
+Floats = NDArray[np.float64]
+
+TOLERANCE = 0.01
+"""Largest difference to the score of a `MetricDetector`."""
+
+_CHUNK = 2_048
+"""Series stepped together, so that what a step makes stays in the processor's cache."""
+
+_WEIGHTS = np.array(WEIGHTS)
+_LOG_MINUTE, _LOG_TEN, _LOG_MILLISECOND = log_step(60.0), log_step(10.0), log_step(1e-3)
+
+
+class Scores(NamedTuple):
+    """Scores of a step, in the order of its rows; NaN while warming, 0 for values that are NaN.
+
+    Attributes:
+        score: after the alert policy.
+        raw: without it.
+    """
+
+    score: Floats
+    raw: Floats
+
+
+class Bank:
+    """Detectors of ``size`` series, numbered from 0. 3 kB a series.
+
+    Args:
+        size: how many series, ≥ 0.
+
+    >>> bank = Bank(2)
+    >>> for minute in range(100):
+    ...     scores = bank.step([0, 1], [5.0 + minute % 3, 7.0], [60.0 * minute, 60.0 * minute])
+    >>> bool(bank.step([0], [50.0], [6000.0]).score[0] > scores.score[0])
+    True
+    """
+
+    def __init__(self, size: int) -> None:
+        if size < 0:
+            raise InputError(f"bank: a size of {size}; it must be at least 0.")
+        self._state = State(size)
+
+    def __len__(self) -> int:
+        return self._state.size
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that the state takes."""
+        return self._state.nbytes
+
+    @property
+    def warming(self) -> NDArray[np.bool_]:
+        """Which series know too few values to score one."""
+        known: NDArray[np.bool_] = self._state["known"] < WARM_ROWS
+        return known
+
+    def grow(self, size: int) -> None:
+        """Make room for more series; the new ones know nothing.
+
+        Raises:
+            InputError: smaller than it is.
+        """
+        if size < len(self):
+            raise InputError(
+                f"bank: {size} series asked for, it has {len(self)} and never shrinks."
+            )
+        self._state.grow(size)
+
+    def step(self, index: Any, x: Any, t: Any) -> Scores:
+        """Score a row of each of some series, then learn it.
+
+        Args:
+            index: numbers of the series; one that comes several times is stepped in that order.
+            x: values; NaN ones score 0, infinite ones as the largest; neither is learnt.
+            t: UTC seconds.
+
+        Raises:
+            InputError: lengths differ, or there is no such series.
+        """
+        rows = np.ascontiguousarray(index, dtype=np.int64)
+        values, times = np.asarray(x, dtype=np.float64), np.asarray(t, dtype=np.float64)
+        self._check(rows, values, times)
+        scores = Scores(np.full(len(rows), np.nan), np.full(len(rows), np.nan))
+        for turn in _turns(rows):
+            for at in range(0, len(turn), _CHUNK):
+                part = turn[at : at + _CHUNK]
+                scores.score[part], scores.raw[part] = self._step(
+                    rows[part], values[part], times[part]
+                )
+        return scores
+
+    def _check(self, rows: Array, values: Array, times: Array) -> None:
+        if not rows.shape == values.shape == times.shape or rows.ndim != 1:
+            raise InputError(
+                f"bank: {rows.shape} series, {values.shape} values and {times.shape} times; "
+                "give as many of each."
+            )
+        if len(rows) and not 0 <= rows.min() <= rows.max() < len(self):
+            raise InputError(
+                f"bank: no series {rows.min() if rows.min() < 0 else rows.max()}; "
+                f"there are {len(self)}, numbered from 0.",
+                hint="Call grow() first.",
+            )
+
+    def _step(self, rows: Array, x: Array, t: Array) -> tuple[Floats, Floats]:
+        """Score and learn; no series twice."""
+        ready = self._state["known"][rows] >= WARM_ROWS
+        finite = np.isfinite(x)
+        if ready.all() and finite.all():
+            return self._step_ready(rows, bank_evidence.clipped(x), t)
+        score = np.where(ready, 0.0, np.nan)
+        raw = score.copy()
+        if (endless := ready & np.isinf(x)).any():
+            largest = bank_evidence.clipped(x[endless])
+            _, _, raw[endless] = self._look(rows[endless], largest, t[endless])
+            score[endless] = bank_policy.adjust(
+                self._state, rows[endless], raw[endless], t[endless]
+            )
+        if (warm := ~ready & finite).any():
+            self._warm(rows[warm], bank_evidence.clipped(x[warm]), t[warm])
+        if (usual := ready & finite).any():
+            score[usual], raw[usual] = self._step_ready(
+                rows[usual], bank_evidence.clipped(x[usual]), t[usual]
+            )
+        return score, raw
+
+    def _step_ready(self, rows: Array, x: Array, t: Array) -> tuple[Floats, Floats]:
+        """Score and learn finite values of series that are warm."""
+        state = self._state
+        seen, place, raw = self._look(rows, x, t)
+        score = bank_policy.adjust_and_learn(state, rows, raw, t)
+        self._follow(rows, t)
+        bank_tails.add(state, rows, place)
+        state["changes"][rows] += x != state["last"][rows]
+        bank_evidence.learn(state, rows, seen)
+        if (stale := bank_evidence.stale(state, rows)).any():
+            state.restart(rows[stale])
+        return score, raw
+
+    def _look(self, rows: Array, x: Array, t: Array) -> tuple[bank_evidence.Look, Array, Floats]:
+        """What is seen, where its sizes lie in the bins, and the raw scores; changes nothing."""
+        state = self._state
+        seen = bank_evidence.look(state, rows, x, np.floor(t).astype(np.int64))
+        place = bank_tails.places(state, rows, seen.sizes)
+        raw = bank_tails.surprises(state, rows, place) @ _WEIGHTS
+        raw += RARITY * (state["log_step"][rows] - _LOG_MINUTE) / _LOG_TEN
+        raw -= IGNORANCE * np.log10(1.0 + MOVES / (1.0 + state["changes"][rows]))
+        return seen, place, np.maximum(raw, 0.0)
+
+    def _follow(self, rows: Array, t: Array) -> None:
+        """Let the inferred steps follow the times."""
+        past = t - self._state["now"][rows]
+        later = past > 0.0
+        current = self._state["log_step"][rows]
+        seen = np.maximum(np.log(np.where(later, past, 1.0)), _LOG_MILLISECOND)
+        change = STEP_RATE * np.sign(seen - current)
+        self._state["log_step"][rows] = current + np.where(later, change, 0.0)
+        self._state["now"][rows] += np.where(later, past, 0.0)
+
+    def _warm(self, rows: Array, x: Array, t: Array) -> None:
+        state = self._state
+        waiting, known = state.waiting, state["known"][rows].astype(np.int64)
+        before = waiting[rows, np.maximum(known - 1, 0)]
+        state["changes"][rows] += (known > 0) & (x != before)
+        waiting[rows, known] = x
+        waiting[rows, WARM_ROWS + known] = t
+        state["known"][rows] += 1
+        if len(done := rows[known + 1 == WARM_ROWS]):
+            self._begin(done)
+
+    def _begin(self, rows: Array) -> None:
+        """End the warming of some series."""
+        state = self._state
+        first, times = np.split(state.waiting[rows], 2, axis=1)
+        state["counts"][rows] = 0.0
+        state["log_step"][rows] = np.maximum(np.log(_typical_steps(times)), _LOG_MILLISECOND)
+        state["now"][rows] = times.max(axis=1)
+        bank_evidence.begin(state, rows, first)
+
+    def to_arrays(self) -> dict[str, Array]:
+        """Copies of the state by name, and its version; `from_arrays` takes them."""
+        arrays = {name: array.copy() for name, array in self._state.of.items()}
+        return {"version": np.array(VERSION), **arrays}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, Array]) -> Bank:
+        """A bank that goes on where another was.
+
+        Raises:
+            InputError: the arrays are not those of `to_arrays` of this version.
+        """
+        bank = cls(0)
+        bank._state = read_state(arrays)
+        return bank
+
+
+def _typical_steps(times: Array) -> Array:
+    """Median of the positive steps of each row of times; 60 where there is none."""
+    steps = np.diff(times, axis=1)
+    steps[steps <= 0.0] = np.nan
+    steps[np.isnan(steps).all(axis=1), 0] = 60.0
+    return np.nanmedian(steps, axis=1)
+
+
+def _turns(rows: Array) -> Iterator[Array]:
+    """Positions of the rows, such that no series is twice in a turn and order is kept."""
+    left = np.arange(len(rows))
+    while len(left):
+        _, first = np.unique(rows[left], return_index=True)
+        if len(first) == len(left):
+            yield left
+            return
+        first.sort()
+        yield left[first]
+        left = np.delete(left, first)

@@ -1,0 +1,40 @@
+"""From a sensitivity to a threshold on the score, and what it costs in false alarms.
+
+A sensitivity is ``low``, ``medium`` or ``high``, a number in [0, 1], or standard deviations
+(a number above 1: ``3.0`` flags what is as rare as three of them in a normal distribution).
+"""
+
+from __future__ import annotations
+
+from math import erfc, log10, sqrt
+
+from datawatch_lab.core.errors import InputError
+
+NAMED = {"low": 0.25, "medium": 0.5, "high": 0.75}
+
+LOWEST, HIGHEST = 1.3, 3.3
+"""Thresholds at sensitivity 1 and 0."""
+
+MOST_SIGMA = 8.0
+
+Sensitivity = str | float
+
+
+def threshold(sensitivity: Sensitivity) -> float:
+    """The score from which a row is an anomaly; falls as the sensitivity rises.
+
+    >>> threshold("medium"), threshold(0.5), round(threshold(3.0), 2)
+    (2.3, 2.3, 2.57)
+
+    Raises:
+        InputError: neither a name, nor in [0, 1], nor standard deviations up to `MOST_SIGMA`.
+    """
+    number = NAMED.get(sensitivity) if isinstance(sensitivity, str) else float(sensitivity)
+    if number is None or not 0.0 <= number <= MOST_SIGMA:
+        raise InputError(
+            f"sensitivity: {sensitivity!r} is none of low, medium, high, a number from 0 to 1, "
+            f"or standard deviations from 1 to {MOST_SIGMA:g}."
+        )
+    if number > 1.0:
+        return -log10(erfc(number / sqrt(2.0)))
+    return HIGHEST - number * (HIGHEST - LOWEST)

@@ -1,0 +1,69 @@
+"""What a viewer does not see: sensitive values, wherever an answer would carry them.
+
+SQL masks in the query itself (`store.gate`), so expressions over a sensitive column tell nothing
+either. This is for what does not pass through SQL: labels of metrics, and the bytes and reasons of
+the quarantine.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+
+from datawatch_lab.core.errors import AccessError
+from datawatch_lab.core.who import Who, current_who
+from datawatch_lab.engine import Engine
+from datawatch_lab.engine.sql import sensitive_labels
+
+MASK = "•••"
+"""What stands for a masked value, in SQL too."""
+
+_QUOTED = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"")
+
+
+def hidden_labels(engine: Engine, metric: str, who: Who | None = None) -> frozenset[str]:
+    """Labels of a metric whose values somebody may not see; none for editors and admins.
+
+    Args:
+        engine: of the workspace.
+        metric: its name.
+        who: asks; `current_who` when None.
+
+    Raises:
+        NotFoundError: there is no such metric.
+    """
+    if (who or current_who()).sees_sensitive:
+        return frozenset()
+    return sensitive_labels(engine, engine.metric(metric))
+
+
+def check_filters(hidden: Iterable[str], filters: Iterable[tuple[str, str]]) -> None:
+    """Refuse to filter by a label that is hidden: the answer would tell whether a value is there.
+
+    Raises:
+        AccessError: 403; names the label.
+    """
+    hides = set(hidden)
+    for label, _ in filters:
+        if label in hides:
+            raise AccessError(
+                f"{label} is sensitive; filtering by it needs the role editor.", status=403
+            )
+
+
+def masked_labels(labels: Mapping[str, str], hidden: frozenset[str]) -> dict[str, str]:
+    """Labels of a series with hidden values masked; series stay apart, their names do not.
+
+    >>> masked_labels({"email": "ada@example.com", "status": "paid"}, frozenset({"email"}))
+    {'email': '•••', 'status': 'paid'}
+    """
+    return {name: MASK if name in hidden else value for name, value in labels.items()}
+
+
+def masked_reason(reason: str) -> str:
+    """A reason without the values that it quotes.
+
+    >>> masked_reason("timestamp 'ada@example.com' is not ISO 8601 text")
+    "timestamp '•••' is not ISO 8601 text"
+    """
+    return _QUOTED.sub(f"'{MASK}'", reason)

@@ -1,0 +1,187 @@
+"""What can be followed: each topic reads an answer and says what has changed since the last one.
+
+A topic of a later stage is one more entry of `TOPICS`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import msgspec
+
+from datawatch_lab.core.errors import NotFoundError, not_found
+from datawatch_lab.service.answers import QueryAnswer
+from datawatch_lab.service.live.asking import Asking
+from datawatch_lab.service.live.points import MetricsData, change, merge_all, whole
+from datawatch_lab.service.operation import Nothing
+from datawatch_lab.service.operations import metrics as operations
+from datawatch_lab.service.operations import telemetry, telemetry_analytics
+from datawatch_lab.service.telemetry.shapes import Analytics, Dashboard
+
+AWAITED = ("anomaly", "alert", "schema", "quality")
+"""Topics whose stages this release does not have."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is followed.
+
+    Attributes:
+        topic: of `TOPICS`.
+        metrics: names, of the topic ``metrics`` only.
+        how: further fields of `RangeAsk`, as pairs.
+    """
+
+    topic: str
+    metrics: tuple[str, ...] = ()
+    how: tuple[tuple[str, Any], ...] = ()
+
+
+@dataclass(frozen=True)
+class Change:
+    """A message to be: its type, and its data as a value."""
+
+    type: str
+    data: Any
+
+
+class Topic(Protocol):
+    """One kind of thing that can be followed."""
+
+    @property
+    def first(self) -> str:
+        """Type of the message that has the whole."""
+        ...
+
+    def read(self, asking: Asking, question: Question) -> Any:
+        """The answer now.
+
+        Raises:
+            DataWatchError: it cannot be had.
+        """
+        ...
+
+    def whole(self, answer: Any) -> Any:
+        """Data of the message that has the whole."""
+        ...
+
+    def changes(self, old: Any, new: Any) -> list[Change]:
+        """Messages that lead from one answer to the next; at least one, so that silence is news."""
+        ...
+
+    def merge(self, changes: Sequence[Change]) -> Change:
+        """Consecutive messages as one, for who reads too slowly."""
+        ...
+
+
+@dataclass(frozen=True)
+class Document:
+    """A topic whose every message is the whole answer; what happened meanwhile comes before it.
+
+    Attributes:
+        first, update: types of the first and of all further messages.
+        ask: gives the answer.
+        recent: newest happenings of an answer, newest first; each is sent once as an ``event``.
+    """
+
+    first: str
+    update: str
+    ask: Callable[[Asking], Any]
+    recent: Callable[[Any], Sequence[Any]] = lambda _: ()
+
+    def read(self, asking: Asking, question: Question) -> Any:
+        """The answer now."""
+        del question
+        return self.ask(asking)
+
+    def whole(self, answer: Any) -> Any:
+        """The answer as it is."""
+        return answer
+
+    def changes(self, old: Any, new: Any) -> list[Change]:
+        """What happened, oldest first, then the whole."""
+        known = Counter(map(msgspec.json.encode, self.recent(old)))
+        fresh = []
+        for each in reversed(self.recent(new)):
+            text = msgspec.json.encode(each)
+            if known[text]:
+                known[text] -= 1
+            else:
+                fresh.append(each)
+        return [*(Change("event", each) for each in fresh), Change(self.update, new)]
+
+    def merge(self, changes: Sequence[Change]) -> Change:
+        """The last whole; it lists the newest happenings itself."""
+        return next(each for each in reversed(changes) if each.type == self.update)
+
+
+class Metrics:
+    """The topic of followed metrics: points over time."""
+
+    first = "metrics_update"
+
+    def read(self, asking: Asking, question: Question) -> dict[str, QueryAnswer]:
+        """The answers of the range query, by name of metric."""
+        how: dict[str, Any] = {
+            name: list(value) if isinstance(value, tuple) else value for name, value in question.how
+        }
+        return {
+            name: asking.call(operations.range_query, operations.RangeAsk(name=name, **how))
+            for name in question.metrics
+        }
+
+    def whole(self, answer: Mapping[str, QueryAnswer]) -> MetricsData:
+        """Every metric with all its points."""
+        return MetricsData({name: whole(each) for name, each in answer.items()})
+
+    def changes(
+        self, old: Mapping[str, QueryAnswer], new: Mapping[str, QueryAnswer]
+    ) -> list[Change]:
+        """One message with what has changed; without metrics when nothing has."""
+        found = {name: change(old[name], each) for name, each in new.items()}
+        changed = {name: each for name, each in found.items() if each is not None}
+        return [Change("metrics_update", MetricsData(changed))]
+
+    def merge(self, changes: Sequence[Change]) -> Change:
+        """What has changed over all of them."""
+        return Change("metrics_update", merge_all([each.data for each in changes]))
+
+
+def topic_named(name: str, topics: Mapping[str, Topic]) -> Topic:
+    """A topic by name.
+
+    Raises:
+        NotFoundError: there is none, or its stage is not part of this release.
+    """
+    if name in AWAITED and name not in topics:
+        raise NotFoundError(
+            f"topic {name!r} cannot be followed: its stage is not part of this release. "
+            f"Topics: {', '.join(sorted(topics))}.",
+            details={"name": name, "known": sorted(topics)},
+        )
+    if name not in topics:
+        raise not_found("topic", name, topics)
+    return topics[name]
+
+
+def _dashboard(asking: Asking) -> Dashboard:
+    return asking.call(telemetry.service_dashboard, Nothing())
+
+
+def _analytics(asking: Asking) -> Analytics:
+    return asking.call(telemetry_analytics.analytics_dashboard, telemetry_analytics.AnalyticsAsk())
+
+
+def _recent(dashboard: Dashboard) -> Sequence[Mapping[str, Any]]:
+    return dashboard.realtime_stats.recent_events
+
+
+TOPICS: dict[str, Topic] = {
+    "analytics": Document("metrics_update", "metrics_update", _analytics),
+    "dashboard": Document("snapshot", "dashboard_update", _dashboard, _recent),
+    "metrics": Metrics(),
+}
+"""What can be followed, by name."""

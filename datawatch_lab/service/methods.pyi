@@ -1,0 +1,671 @@
+# Types of the methods made of the operations; `python -m tools.stubs` writes this file.
+# ruff: noqa: A002, E501, I001, Q000
+# fmt: off
+
+from typing import Any, Literal
+
+from pyarrow import Table
+
+from datawatch_lab.core.values import Role
+from datawatch_lab.core.watching import Finding, Unwatched, WatchState
+from datawatch_lab.service.access.audit import AuditEntry
+from datawatch_lab.service.answers import ColumnAnswer, EventsAnswer, Fixed, HealthAnswer, LedgerAnswer, MetricAnswer, OffsetAnswer, QuarantineAnswer, ReplayAnswer, StatusAnswer, TableAnswer
+from datawatch_lab.service.operation import Operation
+from datawatch_lab.service.operations.custom import DropAnswer
+from datawatch_lab.service.operations.late import CorrectionsAnswer, RetentionAnswer, WatermarkItem
+from datawatch_lab.service.operations.metrics import ComparedAnswer, MetricDetail
+from datawatch_lab.service.operations.shares import ShareAnswer
+from datawatch_lab.service.operations.sql import SqlAnswer
+from datawatch_lab.service.operations.telemetry import EventsListed, MeasurementsListed, PostedAnswer
+from datawatch_lab.service.operations.telemetry_analytics import MetricsData, TimeRange
+from datawatch_lab.service.operations.users import MeAnswer, TokenAnswer, UserAnswer
+from datawatch_lab.service.telemetry.shapes import AggregationRow, Analytics, Behaviour, Dashboard, Service, ServiceDetail, Tasks
+from datawatch_lab.service.telemetry.vitals import Vitals
+
+class Operations:
+    def _carry_out(self, operation: Operation[Any, Any], ask: Any) -> Any: ...
+    def add_user(self, name: str, *, role: str = ..., password: str | None = ...) -> UserAnswer: ...
+    def aggregations(
+        self,
+        service_id: str | None = ...,
+        *,
+        limit: int = ...,
+    ) -> list[AggregationRow]: ...
+    def analytics_behavior(
+        self,
+        body: bytes,
+        *,
+        content_type: str = ...,
+        content_encoding: str = ...,
+        wait: bool = ...,
+    ) -> PostedAnswer: ...
+    def analytics_business(
+        self,
+        body: bytes,
+        *,
+        content_type: str = ...,
+        content_encoding: str = ...,
+        wait: bool = ...,
+    ) -> PostedAnswer: ...
+    def analytics_dashboard(
+        self,
+        service_id: str | None = ...,
+        *,
+        limit: int = ...,
+    ) -> Analytics: ...
+    def analytics_events(
+        self,
+        body: bytes,
+        *,
+        content_type: str = ...,
+        content_encoding: str = ...,
+        wait: bool = ...,
+    ) -> PostedAnswer: ...
+    def analytics_metrics(
+        self,
+        body: bytes,
+        *,
+        content_type: str = ...,
+        content_encoding: str = ...,
+        wait: bool = ...,
+    ) -> PostedAnswer: ...
+    def analytics_performance(
+        self,
+        body: bytes,
+        *,
+        content_type: str = ...,
+        content_encoding: str = ...,
+        wait: bool = ...,
+    ) -> PostedAnswer: ...
+    def analytics_tasks(
+        self,
+        body: bytes,
+        *,
+        content_type: str = ...,
+        content_encoding: str = ...,
+        wait: bool = ...,
+    ) -> PostedAnswer: ...
+    def audit(
+        self,
+        who: str = ...,
+        *,
+        operation: str = ...,
+        target: str = ...,
+        outcome: str = ...,
+        start: str | None = ...,
+        end: str | None = ...,
+        before: int = ...,
+        limit: int = ...,
+    ) -> list[AuditEntry]: ...
+    def change_metric(
+        self,
+        name: str,
+        *,
+        table: str = ...,
+        aggregation: str = ...,
+        expression: str = ...,
+        filter: str = ...,
+        on: Literal['inserts', 'updates', 'deletes', 'changes'] = ...,
+        group_by: list[str] = ...,
+        formula: str = ...,
+        unit: str = ...,
+        description: str = ...,
+        backfill: bool = ...,
+    ) -> MetricDetail: ...
+    def change_password(self, old: str, new: str) -> UserAnswer: ...
+    def change_user(
+        self,
+        name: str,
+        *,
+        role: str | None = ...,
+        password: str | None = ...,
+    ) -> UserAnswer: ...
+    def correct_column(
+        self,
+        table: str,
+        column: str,
+        *,
+        role: Role | None = ...,
+        sensitive: bool | None = ...,
+        reset: bool = ...,
+    ) -> ColumnAnswer: ...
+    def corrections(
+        self,
+        name: str,
+        *,
+        start: str | None = ...,
+        end: str | None = ...,
+        step: str = ...,
+        aggregation: str | None = ...,
+        group_by: str | None = ...,
+    ) -> CorrectionsAnswer: ...
+    def define_metric(
+        self,
+        name: str,
+        *,
+        table: str = ...,
+        aggregation: str = ...,
+        expression: str = ...,
+        filter: str = ...,
+        on: Literal['inserts', 'updates', 'deletes', 'changes'] = ...,
+        group_by: list[str] = ...,
+        formula: str = ...,
+        unit: str = ...,
+        description: str = ...,
+        backfill: bool = ...,
+    ) -> MetricDetail: ...
+    def diagnose(
+        self,
+        name: str = ...,
+        *,
+        url: str = ...,
+        include: str = ...,
+        exclude: str = ...,
+    ) -> list[Finding]: ...
+    def diagnose_address(
+        self,
+        url: str,
+        *,
+        name: str = ...,
+        include: list[str] = ...,
+        exclude: list[str] = ...,
+        snapshot: bool = ...,
+    ) -> list[Finding]: ...
+    def drop_metric(self, name: str) -> DropAnswer: ...
+    def get_metric(self, name: str) -> MetricDetail: ...
+    def health(self) -> HealthAnswer: ...
+    def ledger(self) -> LedgerAnswer: ...
+    def list_events(
+        self,
+        type: str | None = ...,
+        *,
+        service: str | None = ...,
+        limit: int = ...,
+    ) -> EventsListed: ...
+    def list_measurements(
+        self,
+        name: str | None = ...,
+        *,
+        service: str | None = ...,
+        limit: int = ...,
+    ) -> MeasurementsListed: ...
+    def list_metrics(
+        self,
+        table: str | None = ...,
+        *,
+        search: str | None = ...,
+    ) -> list[MetricAnswer]: ...
+    def list_services(self) -> list[Service]: ...
+    def list_shares(self) -> list[ShareAnswer]: ...
+    def list_tokens(self, user: str = ...) -> list[TokenAnswer]: ...
+    def list_users(self) -> list[UserAnswer]: ...
+    def make_share(self, resource: str, *, expires: str = ...) -> ShareAnswer: ...
+    def make_token(
+        self,
+        user: str = ...,
+        *,
+        name: str = ...,
+        role: str | None = ...,
+        expires: str | None = ...,
+    ) -> TokenAnswer: ...
+    def me(self) -> MeAnswer: ...
+    def post_event(
+        self,
+        body: bytes,
+        *,
+        content_type: str = ...,
+        content_encoding: str = ...,
+        wait: bool = ...,
+    ) -> EventsAnswer: ...
+    def post_events(
+        self,
+        body: bytes,
+        *,
+        content_type: str = ...,
+        content_encoding: str = ...,
+        wait: bool = ...,
+    ) -> EventsAnswer: ...
+    def post_heartbeat(
+        self,
+        body: bytes,
+        *,
+        content_type: str = ...,
+        content_encoding: str = ...,
+        wait: bool = ...,
+    ) -> PostedAnswer: ...
+    def quarantine(self, limit: int = ..., *, state: str = ...) -> QuarantineAnswer: ...
+    def query(
+        self,
+        name: str,
+        *,
+        start: str | None = ...,
+        end: str | None = ...,
+        aggregation: str | None = ...,
+        group_by: str | None = ...,
+        filters: str | list[str] | None = ...,
+        compare: str | None = ...,
+    ) -> ComparedAnswer: ...
+    def query_metrics(
+        self,
+        metric_name: str,
+        *,
+        time_range: TimeRange = ...,
+        aggregation: str | None = ...,
+        group_by: str | list[str] | None = ...,
+        filters: dict[str, str] | None = ...,
+        step: str | None = ...,
+    ) -> MetricsData: ...
+    def query_table(
+        self,
+        name: str,
+        *,
+        start: str | None = ...,
+        end: str | None = ...,
+        aggregation: str | None = ...,
+        group_by: str | None = ...,
+        filters: str | list[str] | None = ...,
+        compare: str | None = ...,
+    ) -> Table: ...
+    def range_query(
+        self,
+        name: str,
+        *,
+        start: str | None = ...,
+        end: str | None = ...,
+        aggregation: str | None = ...,
+        group_by: str | None = ...,
+        filters: str | list[str] | None = ...,
+        compare: str | None = ...,
+        step: str | None = ...,
+        points: int | None = ...,
+    ) -> ComparedAnswer: ...
+    def range_query_table(
+        self,
+        name: str,
+        *,
+        start: str | None = ...,
+        end: str | None = ...,
+        aggregation: str | None = ...,
+        group_by: str | None = ...,
+        filters: str | list[str] | None = ...,
+        compare: str | None = ...,
+        step: str | None = ...,
+        points: int | None = ...,
+    ) -> Table: ...
+    def record_measurements(
+        self,
+        body: bytes,
+        *,
+        content_type: str = ...,
+        content_encoding: str = ...,
+        wait: bool = ...,
+    ) -> PostedAnswer: ...
+    def remove_user(self, name: str) -> UserAnswer: ...
+    def replay(self, ids: list[int] = ..., *, fixed: list[Fixed] = ...) -> ReplayAnswer: ...
+    def retention(self) -> RetentionAnswer: ...
+    def revoke_share(self, id: str) -> ShareAnswer: ...
+    def revoke_token(self, id: str) -> TokenAnswer: ...
+    def server_vitals(self) -> Vitals: ...
+    def service_dashboard(self) -> Dashboard: ...
+    def service_metrics(self, service: str) -> ServiceDetail: ...
+    def source_offset(self, source: str) -> OffsetAnswer: ...
+    def sources(self) -> list[WatchState]: ...
+    def sql(self, query: str, *, limit: int | None = ..., masked: bool = ...) -> SqlAnswer: ...
+    def sql_table(self, query: str, *, limit: int | None = ..., masked: bool = ...) -> Table: ...
+    def status(self) -> StatusAnswer: ...
+    def submit_batch(self, body: bytes) -> EventsAnswer: ...
+    def tables(self, name: str | None = ...) -> list[TableAnswer]: ...
+    def task_overview(self) -> Tasks: ...
+    def track_events(
+        self,
+        body: bytes,
+        *,
+        content_type: str = ...,
+        content_encoding: str = ...,
+        wait: bool = ...,
+    ) -> PostedAnswer: ...
+    def unwatch(self, name: str, *, keep: bool = ...) -> Unwatched: ...
+    def user_behavior(self) -> Behaviour: ...
+    def watch(
+        self,
+        url: str,
+        *,
+        name: str = ...,
+        include: list[str] = ...,
+        exclude: list[str] = ...,
+        snapshot: bool = ...,
+    ) -> WatchState: ...
+    def watermarks(self) -> list[WatermarkItem]: ...
+
+class AsyncOperations:
+    async def _carry_out(self, operation: Operation[Any, Any], ask: Any) -> Any: ...
+    async def add_user(
+        self,
+        name: str,
+        *,
+        role: str = ...,
+        password: str | None = ...,
+    ) -> UserAnswer: ...
+    async def aggregations(
+        self,
+        service_id: str | None = ...,
+        *,
+        limit: int = ...,
+    ) -> list[AggregationRow]: ...
+    async def analytics_behavior(
+        self,
+        body: bytes,
+        *,
+        content_type: str = ...,
+        content_encoding: str = ...,
+        wait: bool = ...,
+    ) -> PostedAnswer: ...
+    async def analytics_business(
+        self,
+        body: bytes,
+        *,
+        content_type: str = ...,
+        content_encoding: str = ...,
+        wait: bool = ...,
+    ) -> PostedAnswer: ...
+    async def analytics_dashboard(
+        self,
+        service_id: str | None = ...,
+        *,
+        limit: int = ...,
+    ) -> Analytics: ...
+    async def analytics_events(
+        self,
+        body: bytes,
+        *,
+        content_type: str = ...,
+        content_encoding: str = ...,
+        wait: bool = ...,
+    ) -> PostedAnswer: ...
+    async def analytics_metrics(
+        self,
+        body: bytes,
+        *,
+        content_type: str = ...,
+        content_encoding: str = ...,
+        wait: bool = ...,
+    ) -> PostedAnswer: ...
+    async def analytics_performance(
+        self,
+        body: bytes,
+        *,
+        content_type: str = ...,
+        content_encoding: str = ...,
+        wait: bool = ...,
+    ) -> PostedAnswer: ...
+    async def analytics_tasks(
+        self,
+        body: bytes,
+        *,
+        content_type: str = ...,
+        content_encoding: str = ...,
+        wait: bool = ...,
+    ) -> PostedAnswer: ...
+    async def audit(
+        self,
+        who: str = ...,
+        *,
+        operation: str = ...,
+        target: str = ...,
+        outcome: str = ...,
+        start: str | None = ...,
+        end: str | None = ...,
+        before: int = ...,
+        limit: int = ...,
+    ) -> list[AuditEntry]: ...
+    async def change_metric(
+        self,
+        name: str,
+        *,
+        table: str = ...,
+        aggregation: str = ...,
+        expression: str = ...,
+        filter: str = ...,
+        on: Literal['inserts', 'updates', 'deletes', 'changes'] = ...,
+        group_by: list[str] = ...,
+        formula: str = ...,
+        unit: str = ...,
+        description: str = ...,
+        backfill: bool = ...,
+    ) -> MetricDetail: ...
+    async def change_password(self, old: str, new: str) -> UserAnswer: ...
+    async def change_user(
+        self,
+        name: str,
+        *,
+        role: str | None = ...,
+        password: str | None = ...,
+    ) -> UserAnswer: ...
+    async def correct_column(
+        self,
+        table: str,
+        column: str,
+        *,
+        role: Role | None = ...,
+        sensitive: bool | None = ...,
+        reset: bool = ...,
+    ) -> ColumnAnswer: ...
+    async def corrections(
+        self,
+        name: str,
+        *,
+        start: str | None = ...,
+        end: str | None = ...,
+        step: str = ...,
+        aggregation: str | None = ...,
+        group_by: str | None = ...,
+    ) -> CorrectionsAnswer: ...
+    async def define_metric(
+        self,
+        name: str,
+        *,
+        table: str = ...,
+        aggregation: str = ...,
+        expression: str = ...,
+        filter: str = ...,
+        on: Literal['inserts', 'updates', 'deletes', 'changes'] = ...,
+        group_by: list[str] = ...,
+        formula: str = ...,
+        unit: str = ...,
+        description: str = ...,
+        backfill: bool = ...,
+    ) -> MetricDetail: ...
+    async def diagnose(
+        self,
+        name: str = ...,
+        *,
+        url: str = ...,
+        include: str = ...,
+        exclude: str = ...,
+    ) -> list[Finding]: ...
+    async def diagnose_address(
+        self,
+        url: str,
+        *,
+        name: str = ...,
+        include: list[str] = ...,
+        exclude: list[str] = ...,
+        snapshot: bool = ...,
+    ) -> list[Finding]: ...
+    async def drop_metric(self, name: str) -> DropAnswer: ...
+    async def get_metric(self, name: str) -> MetricDetail: ...
+    async def health(self) -> HealthAnswer: ...
+    async def ledger(self) -> LedgerAnswer: ...
+    async def list_events(
+        self,
+        type: str | None = ...,
+        *,
+        service: str | None = ...,
+        limit: int = ...,
+    ) -> EventsListed: ...
+    async def list_measurements(
+        self,
+        name: str | None = ...,
+        *,
+        service: str | None = ...,
+        limit: int = ...,
+    ) -> MeasurementsListed: ...
+    async def list_metrics(
+        self,
+        table: str | None = ...,
+        *,
+        search: str | None = ...,
+    ) -> list[MetricAnswer]: ...
+    async def list_services(self) -> list[Service]: ...
+    async def list_shares(self) -> list[ShareAnswer]: ...
+    async def list_tokens(self, user: str = ...) -> list[TokenAnswer]: ...
+    async def list_users(self) -> list[UserAnswer]: ...
+    async def make_share(self, resource: str, *, expires: str = ...) -> ShareAnswer: ...
+    async def make_token(
+        self,
+        user: str = ...,
+        *,
+        name: str = ...,
+        role: str | None = ...,
+        expires: str | None = ...,
+    ) -> TokenAnswer: ...
+    async def me(self) -> MeAnswer: ...
+    async def post_event(
+        self,
+        body: bytes,
+        *,
+        content_type: str = ...,
+        content_encoding: str = ...,
+        wait: bool = ...,
+    ) -> EventsAnswer: ...
+    async def post_events(
+        self,
+        body: bytes,
+        *,
+        content_type: str = ...,
+        content_encoding: str = ...,
+        wait: bool = ...,
+    ) -> EventsAnswer: ...
+    async def post_heartbeat(
+        self,
+        body: bytes,
+        *,
+        content_type: str = ...,
+        content_encoding: str = ...,
+        wait: bool = ...,
+    ) -> PostedAnswer: ...
+    async def quarantine(self, limit: int = ..., *, state: str = ...) -> QuarantineAnswer: ...
+    async def query(
+        self,
+        name: str,
+        *,
+        start: str | None = ...,
+        end: str | None = ...,
+        aggregation: str | None = ...,
+        group_by: str | None = ...,
+        filters: str | list[str] | None = ...,
+        compare: str | None = ...,
+    ) -> ComparedAnswer: ...
+    async def query_metrics(
+        self,
+        metric_name: str,
+        *,
+        time_range: TimeRange = ...,
+        aggregation: str | None = ...,
+        group_by: str | list[str] | None = ...,
+        filters: dict[str, str] | None = ...,
+        step: str | None = ...,
+    ) -> MetricsData: ...
+    async def query_table(
+        self,
+        name: str,
+        *,
+        start: str | None = ...,
+        end: str | None = ...,
+        aggregation: str | None = ...,
+        group_by: str | None = ...,
+        filters: str | list[str] | None = ...,
+        compare: str | None = ...,
+    ) -> Table: ...
+    async def range_query(
+        self,
+        name: str,
+        *,
+        start: str | None = ...,
+        end: str | None = ...,
+        aggregation: str | None = ...,
+        group_by: str | None = ...,
+        filters: str | list[str] | None = ...,
+        compare: str | None = ...,
+        step: str | None = ...,
+        points: int | None = ...,
+    ) -> ComparedAnswer: ...
+    async def range_query_table(
+        self,
+        name: str,
+        *,
+        start: str | None = ...,
+        end: str | None = ...,
+        aggregation: str | None = ...,
+        group_by: str | None = ...,
+        filters: str | list[str] | None = ...,
+        compare: str | None = ...,
+        step: str | None = ...,
+        points: int | None = ...,
+    ) -> Table: ...
+    async def record_measurements(
+        self,
+        body: bytes,
+        *,
+        content_type: str = ...,
+        content_encoding: str = ...,
+        wait: bool = ...,
+    ) -> PostedAnswer: ...
+    async def remove_user(self, name: str) -> UserAnswer: ...
+    async def replay(self, ids: list[int] = ..., *, fixed: list[Fixed] = ...) -> ReplayAnswer: ...
+    async def retention(self) -> RetentionAnswer: ...
+    async def revoke_share(self, id: str) -> ShareAnswer: ...
+    async def revoke_token(self, id: str) -> TokenAnswer: ...
+    async def server_vitals(self) -> Vitals: ...
+    async def service_dashboard(self) -> Dashboard: ...
+    async def service_metrics(self, service: str) -> ServiceDetail: ...
+    async def source_offset(self, source: str) -> OffsetAnswer: ...
+    async def sources(self) -> list[WatchState]: ...
+    async def sql(
+        self,
+        query: str,
+        *,
+        limit: int | None = ...,
+        masked: bool = ...,
+    ) -> SqlAnswer: ...
+    async def sql_table(
+        self,
+        query: str,
+        *,
+        limit: int | None = ...,
+        masked: bool = ...,
+    ) -> Table: ...
+    async def status(self) -> StatusAnswer: ...
+    async def submit_batch(self, body: bytes) -> EventsAnswer: ...
+    async def tables(self, name: str | None = ...) -> list[TableAnswer]: ...
+    async def task_overview(self) -> Tasks: ...
+    async def track_events(
+        self,
+        body: bytes,
+        *,
+        content_type: str = ...,
+        content_encoding: str = ...,
+        wait: bool = ...,
+    ) -> PostedAnswer: ...
+    async def unwatch(self, name: str, *, keep: bool = ...) -> Unwatched: ...
+    async def user_behavior(self) -> Behaviour: ...
+    async def watch(
+        self,
+        url: str,
+        *,
+        name: str = ...,
+        include: list[str] = ...,
+        exclude: list[str] = ...,
+        snapshot: bool = ...,
+    ) -> WatchState: ...
+    async def watermarks(self) -> list[WatermarkItem]: ...

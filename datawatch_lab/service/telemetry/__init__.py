@@ -1,0 +1,1 @@
+"""What telemetry streams say: services, dashboards, behaviour, tasks; made once for all who ask."""

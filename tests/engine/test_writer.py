@@ -1,0 +1,154 @@
+"""The writer's queue is bounded by events and by bytes, and one bad event costs itself only."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from datawatch_lab.core.batches import DecodedBatch, Offset
+from datawatch_lab.core.errors import BusyError, WorkspaceError
+from datawatch_lab.core.settings import Settings
+from datawatch_lab.core.values import LedgerCounts
+from datawatch_lab.engine import writer as writers
+from datawatch_lab.engine.parting import halves, is_of_data, store_in_parts
+from datawatch_lab.engine.planner import Submission
+from datawatch_lab.engine.receipts import Receipt
+from datawatch_lab.engine.writer import Writer
+from tests.ingest.samples import decoded, event
+
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
+Store = Callable[[Sequence[Submission]], Sequence[Receipt]]
+
+
+def submission(numbers: Sequence[int], bad: int = 0) -> Submission:
+    """Events with these numbers as ids, every third with an image before, and some bad lines."""
+    items: list[bytes | dict[str, object]] = [
+        event(n, operation="UPDATE", before={"id": n} if n % 3 == 0 else None,
+              table="users" if n % 4 == 0 else "orders")
+        for n in numbers
+    ]  # fmt: skip
+    batch = decoded([*items, *([b"{"] * bad)], offset=Offset("s", {"at": len(items)}))
+    return Submission(replace(batch, fresh=True), NOW, journal=7)
+
+
+def numbers_of(batch: DecodedBatch) -> list[int]:
+    """Ids of the events, read from the typed images, which must be where the events are."""
+    found: dict[int, int] = {}
+    for rows in batch.rows.values():
+        for at, value in zip(rows.after.rows, rows.after.columns["id"], strict=True):
+            found[int(at)] = int(value)
+    return [found[at] for at in range(batch.events.num_rows)]
+
+
+def receipt_of(given: Submission, outcome: str = "applied") -> Receipt:
+    """What a store would say."""
+    frame = pl.DataFrame(given.batch.events.select(["line", "offset", "event_id", "table"]))
+    rows = frame.with_columns(pl.lit(outcome).alias("outcome"), pl.lit("").alias("reason"))
+    counts = LedgerCounts(frame.height, **{outcome: frame.height})
+    return Receipt(counts, rows, 1)
+
+
+@given(st.lists(st.integers(1, 500), min_size=2, max_size=20, unique=True), st.integers(0, 3))
+@settings(max_examples=40, deadline=None)
+def test_halves_are_the_whole(numbers: list[int], bad: int) -> None:
+    """Events with their images in order, bad rows once, the offset with the last part only."""
+    whole = submission(numbers, bad)
+    first, second = halves(whole)
+    assert numbers_of(first.batch) + numbers_of(second.batch) == numbers
+    assert first.batch.events.num_rows
+    assert second.batch.events.num_rows
+    assert first.batch.bad.num_rows + second.batch.bad.num_rows == bad
+    assert (first.batch.offset, second.batch.offset) == (None, whole.batch.offset)
+    assert (first.journal, second.journal) == (0, 7)
+    assert (first.batch.fresh, second.batch.fresh) == (True, False)
+
+
+@given(
+    st.lists(st.integers(1, 500), min_size=1, max_size=20, unique=True),
+    st.sets(st.integers(1, 500)),
+)
+@settings(max_examples=40, deadline=None)
+def test_only_what_fails_is_set_aside(numbers: list[int], poison: set[int]) -> None:
+    """All others are stored, each once, in order, and the receipt tells of every event."""
+    stored: list[int] = []
+    aside: list[int] = []
+
+    def store(given: Sequence[Submission]) -> Sequence[Receipt]:
+        (one,) = given
+        if poison & set(numbers_of(one.batch)):
+            raise ValueError("poison")
+        stored.extend(numbers_of(one.batch))
+        return [receipt_of(one)]
+
+    def set_aside(given: Sequence[Submission]) -> Sequence[Receipt]:
+        (one,) = given
+        aside.extend(numbers_of(one.batch))
+        return [receipt_of(one, "quarantined")]
+
+    receipt = store_in_parts(submission(numbers), store, set_aside)
+    assert stored == [n for n in numbers if n not in poison]
+    assert aside == [n for n in numbers if n in poison]
+    assert receipt.counts == LedgerCounts(len(numbers), len(stored), quarantined=len(aside))
+    assert receipt.outcomes["line"].to_list() == list(range(1, len(numbers) + 1))
+
+
+def test_a_fault_of_the_disk_parts_nothing() -> None:
+    """What is no fault of the events is raised as it is, and no event is set aside for it."""
+    calls = []
+
+    def store(given: Sequence[Submission]) -> Sequence[Receipt]:
+        calls.append(given)
+        raise WorkspaceError("no space left")
+
+    with pytest.raises(WorkspaceError, match="no space"):
+        store_in_parts(submission([1, 2, 3]), store, store)
+    assert len(calls) == 1
+    assert not is_of_data(MemoryError())
+    assert is_of_data(WorkspaceError("a value does not fit", details={"statement": True}))
+
+
+@pytest.fixture
+def held() -> Iterator[tuple[Writer, threading.Event]]:
+    """A writer whose commits wait for an event."""
+    go = threading.Event()
+
+    def commit(given: Sequence[Submission]) -> Sequence[Receipt]:
+        go.wait(30)
+        return [receipt_of(each) for each in given]
+
+    writer = Writer(commit, lambda _: None, Settings(queue_events=100, batch_events=10), commit)
+    yield writer, go
+    go.set()
+    writer.close()
+
+
+def test_the_queue_is_bounded_by_bytes(
+    held: tuple[Writer, threading.Event], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Few events of many bytes fill it too; there is room again when they are stored."""
+    writer, go = held
+    monkeypatch.setattr(writers, "QUEUE_BYTES", 1_000)
+    one = submission([1])
+    large = replace(one, batch=replace(one.batch, size=600))
+    first = writer.submit(large)
+    with pytest.raises(BusyError, match="600 bytes"):
+        writer.submit(large, wait=False)
+    with pytest.raises(BusyError):
+        writer.submit(replace(one, batch=replace(one.batch, size=500)), wait=False)
+    second = writer.submit(one, wait=False)
+    assert writer.has_room()
+    third = writer.submit(large)  # waiting asks for any room at all
+    assert not writer.has_room()
+    with pytest.raises(BusyError):
+        writer.refuse_when_full()
+    go.set()
+    assert all(each.result(30).counts.applied == 1 for each in (first, second, third))
+    writer.refuse_when_full()
+    assert writer.backlog == 0
