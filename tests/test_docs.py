@@ -30,7 +30,7 @@ def _read(cell: str, like: Any) -> Any:
     """A cell of the table of settings as a value of the same type as the default."""
     if isinstance(like, timedelta):
         return parse_duration(cell)
-    if isinstance(like, dict):
+    if isinstance(like, dict | bool):
         return json.loads(cell.strip("`"))
     return int(cell.replace(",", "")) if isinstance(like, int) else cell.strip("`")
 

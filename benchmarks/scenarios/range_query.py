@@ -28,7 +28,6 @@ FULL_TABLES, QUICK_TABLES = 25, 1
 FULL_DAYS, QUICK_DAYS = 365, 20
 FULL_QUERIES, QUICK_QUERIES = 300, 30
 WRITES_A_SECOND = 2_000
-BLOCK = timedelta(hours=2)
 _ROWS_A_DAY = 1_440 + 288 + 24 + 1
 
 
@@ -68,7 +67,10 @@ def _settings() -> Settings:
     from datawatch_lab.core.settings import Settings
 
     year = timedelta(days=3 * 365)  # nothing is to be dropped while it is measured
-    return Settings(minutes_kept=year, five_minutes_kept=year)
+    never = timedelta()  # each answer is made anew, also where a question comes twice
+    return Settings(
+        minutes_kept=year, five_minutes_kept=year, cache_live=never, cache_dashboards=never
+    )
 
 
 def _events(table: int, first: int, count: int, at: datetime) -> Iterator[bytes]:
@@ -103,29 +105,42 @@ def prepare(context: Context) -> None:
 
 
 def _fill(path: Path, days: int) -> None:
-    """Write states of the levels 1m, 5m, 1h and 1d, a day at a time."""
+    """Write states of the levels 1m, 5m, 1h and 1d, a sorted stretch at a time."""
     import duckdb
 
+    end = START + timedelta(days=days)
     with duckdb.connect(str(path)) as con:
         con.execute("SET preserve_insertion_order = true")
-        for day in range(days):
-            start = (START + timedelta(days=day)).replace(tzinfo=None)
-            for level, width in _LEVELS.items():
-                con.execute(_FILL.format(level=level, width=width), [start, BLOCK])
+        found = con.execute(f"SELECT count(*) FROM ({_SERIES})").fetchone()
+        for number, (level, width) in enumerate(_LEVELS.items(), start=1):
+            stretch = timedelta(seconds=width) * max(1, SORT_ROWS // (found or (1,))[0])
+            at = START
+            while at < end:
+                until = min(at + stretch, end)
+                span = [each.replace(tzinfo=None) for each in (at, until)]
+                con.execute(_FILL.format(level=level, width=width), span)
+                at = until
+            if level != "1d":
+                sorted_to = ["partials", number, end.replace(tzinfo=None)]
+                con.execute("INSERT INTO meta.sorted VALUES (?, ?, ?)", sorted_to)
 
 
+SORT_ROWS = 1_000_000
 _LEVELS = {"1m": 60, "5m": 300, "1h": 3_600, "1d": 86_400}
-_FILL = """
-INSERT INTO measures.partials_{level}
+_SERIES = """
+SELECT id FROM meta.series
+WHERE measure_id IN (SELECT id FROM meta.measures WHERE kind = 'value')
+"""
+_FILL = f"""
+INSERT INTO measures.partials_{{level}}
     (series, bucket, n, sum, exact, min, max, last, last_at, last_seq)
-SELECT series.id, s.bucket, {width}, {width} * v, ({width} * v)::DECIMAL(38, 9),
-    v - 10, v + 10, v, s.bucket + to_seconds({width} - 1), epoch(s.bucket)::BIGINT
+SELECT series.id, s.bucket, {{width}}, {{width}} * v, ({{width}} * v)::DECIMAL(38, 9),
+    v - 10, v + 10, v, s.bucket + to_seconds({{width}} - 1), epoch(s.bucket)::BIGINT
 FROM (
-    SELECT $1::TIMESTAMP + to_seconds({width}) * unnest(range(86400 // {width})) AS bucket
-) s, meta.series series,
+    SELECT unnest(range($1::TIMESTAMP, $2::TIMESTAMP, to_seconds({{width}}))) AS bucket
+) s, ({_SERIES}) series,
     LATERAL (SELECT (hash(series.id, s.bucket) % 10000)::DOUBLE / 4 AS v) x
-WHERE series.measure_id IN (SELECT id FROM meta.measures WHERE kind = 'value')
-ORDER BY time_bucket($2, s.bucket), series.id, s.bucket"""
+ORDER BY series.id, s.bucket"""
 
 
 class Writes(threading.Thread):
@@ -231,7 +246,7 @@ def _bare(engine: Engine, question: Question, series: int, start: datetime, end:
         "SELECT time_bucket(to_seconds(?), bucket) AS b, sum(n), sum(sum), min(min), max(max) "
         "FROM measures.all_partials WHERE level = ? AND series = ? AND bucket >= ? AND bucket < ? "
         "GROUP BY b ORDER BY b"
-    )
+    )  # the view of all levels, so DuckDB finds the one that is meant
     span = [each.replace(tzinfo=None) for each in (start, end)]
     with engine.store._readers.cursor() as con:
         rows = con.execute(sql, [question.seconds, question.level, series, *span]).fetchall()

@@ -14,10 +14,11 @@ _PARTS = np.arange(PARTS)
 
 def places(state: State, rows: Array, sizes: Array) -> Array:
     """Where sizes, shape (n, 6), lie in the bins: bin number and the part of it, ≥ 0."""
-    logs = np.log2(sizes + FLOOR)
+    logs: Array = np.log2(sizes + FLOOR)
     logs *= PER_OCTAVE
     logs -= state["bins_from"][rows]
-    return np.maximum(logs, 0.0, out=logs)
+    np.maximum(logs, 0.0, out=logs)
+    return logs
 
 
 def surprises(state: State, rows: Array, place: Array) -> Array:
@@ -28,7 +29,8 @@ def surprises(state: State, rows: Array, place: Array) -> Array:
     prior = PRIOR * state["weight"][rows][:, None]
     above += prior
     above /= state["total"][rows][:, None] + 2.0 * prior
-    return -np.log10(above)
+    surprise: Array = -np.log10(above)
+    return surprise
 
 
 def add(state: State, rows: Array, place: Array) -> None:
@@ -56,6 +58,6 @@ def _shift(state: State, rows: Array, k: Array) -> None:
     source = _BINS + by[:, None]
     new = np.take_along_axis(old, np.minimum(source, BINS - 1), axis=1)
     new[source >= BINS] = 0.0
-    new[:, 0] += np.where(_BINS < by[:, None], old, 0.0).sum(axis=1)
+    new[:, 0] += np.where(by[:, None] > _BINS, old, 0.0).sum(axis=1)
     state["counts"][rows[which], part] = new
     state["bins_from"][rows[which], part] += by.astype(np.int16)

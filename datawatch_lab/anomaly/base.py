@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import abc
-from datetime import UTC, datetime
+from datetime import datetime
+from typing import Any
 
-from river.base import AnomalyDetector
+from river import base
+
+_River: Any = base.AnomalyDetector  # River's types say that a row is a dictionary of features
 
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 — of naive times, which are taken as UTC
 
@@ -13,13 +16,14 @@ _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 — of naive times, which are take
 def utc_seconds(t: datetime) -> float:
     """Seconds since 1970; a time without zone is UTC.
 
+    >>> from datetime import UTC
     >>> utc_seconds(datetime(1970, 1, 2)) == utc_seconds(datetime(1970, 1, 2, tzinfo=UTC)) == 86400
     True
     """
     return (t - _EPOCH).total_seconds() if t.tzinfo is None else t.timestamp()
 
 
-class SeriesDetector(AnomalyDetector):  # type: ignore[misc]  # river ships no types
+class SeriesDetector(_River):  # type: ignore[misc]  # see _River
     """A detector of one series. Score first, then learn, row by row.
 
     A River estimator: a constructor takes parameters only, `clone` makes an untrained copy, and
@@ -36,6 +40,3 @@ class SeriesDetector(AnomalyDetector):  # type: ignore[misc]  # river ships no t
     @abc.abstractmethod
     def learn_one(self, x: float, t: datetime) -> None:
         """Take note of a value. NaN and infinite ones are left out; time may repeat or go back."""
-
-
-__all__ = ["UTC", "SeriesDetector", "utc_seconds"]

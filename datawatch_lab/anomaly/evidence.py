@@ -11,6 +11,7 @@ branches on history, so that `bank` can hold many series in arrays and give the 
 
 from __future__ import annotations
 
+from itertools import pairwise
 from math import copysign, isnan, log, log1p, nan
 from statistics import median
 
@@ -175,7 +176,7 @@ def _towards(mean: float, value: float) -> float:
 
 def typical_step(times: list[float]) -> float:
     """Median of the positive steps between times, in seconds; 60 when there is none."""
-    steps = [b - a for a, b in zip(times, times[1:], strict=False) if b > a]
+    steps = [b - a for a, b in pairwise(times) if b > a]
     return median(steps) if steps else 60.0
 
 

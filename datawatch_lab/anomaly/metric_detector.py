@@ -1,9 +1,9 @@
 """The default detector of one metric.
 
 It knows nothing of the metric: step, scale, daily and weekly shape and how wild the series is are
-learnt. Each of the six departures of `evidence` becomes a surprise, −log10 of how often one as large
-was seen (`tails`); their weighted mean, set to how often rows come and how much is known, is the
-raw score. `policy` says how much of it is let through as an alarm.
+learnt. Each of the six departures of `evidence` becomes a surprise, −log10 of how often one as
+large was seen (`tails`); their weighted mean, set to how often rows come and how much is known, is
+the raw score. `policy` says how much of it is let through as an alarm.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class MetricDetector(SeriesDetector):
     ...     detector.learn_one(100 + i * 7919 % 11, t + i * timedelta(minutes=5))
     >>> t += 2_000 * timedelta(minutes=5)
     >>> round(detector.score_one(105, t), 1), round(detector.score_one(200, t), 1)
-    (0.6, 3.5)
+    (0.5, 3.9)
     >>> detector.is_anomaly(200, t)
     True
     """

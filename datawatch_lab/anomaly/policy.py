@@ -7,7 +7,7 @@ strange beyond doubt always passes.
 
 from __future__ import annotations
 
-from math import inf
+from math import exp2, inf
 
 ALARM = 2.3
 """Adjusted score from which a row counts as an alarm to the policy itself."""
@@ -81,7 +81,7 @@ class AlertPolicy:
     def _faded(self, now: float) -> float:
         if self.fatigue == 0.0:
             return 0.0
-        return self.fatigue * 2.0 ** (-max(now - self.now, 0.0) / MEMORY_SECONDS)
+        return self.fatigue * exp2(-max(now - self.now, 0.0) / MEMORY_SECONDS)
 
     def _hushes(self, score: float, now: float) -> bool:
         if self.alarm == -inf or score >= LOUDER * self.loudness:

@@ -10,8 +10,10 @@ from typing import Any, NoReturn
 
 import click
 
+from datawatch_lab.cli.config import config
 from datawatch_lab.cli.demo import demo
 from datawatch_lab.cli.doctor import doctor
+from datawatch_lab.cli.evaluate import evaluate
 from datawatch_lab.cli.ingest import ingest
 from datawatch_lab.cli.listings import ledger, metrics, status, tables
 from datawatch_lab.cli.metric import metric
@@ -118,6 +120,8 @@ for verb in (
     services,
     users,
     audit,
+    config,
+    evaluate,
 ):
     main.add_command(verb)
 

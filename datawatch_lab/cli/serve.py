@@ -45,8 +45,8 @@ def serve(
 
     from datawatch_lab.cli.logs import start_logging
     from datawatch_lab.core.config import load_config
+    from datawatch_lab.core.errors import ConfigError
 
-    start_logging()
     config = load_config(file, os.environ)
     given = {
         "port": port,
@@ -57,6 +57,10 @@ def serve(
     config = msgspec.structs.replace(
         config, **{name: value for name, value in given.items() if value is not None}
     )
+    if not config.enabled or not config.server_enabled:
+        key = "server.enabled" if config.enabled else "enabled"
+        raise ConfigError(f"the server is switched off: {key} is false.", hint="Set it to true.")
+    start_logging(config=config)
     _serve(config, opens=opens)
 
 

@@ -28,6 +28,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         timezone: IANA name; governs days and ``today``.
+        auto_discover: whether tables get metrics without being asked; custom ones always work.
         allowed_lateness: an event older than its source's watermark by more than this is late.
         close_delay: a minute closes this long after its end, by the watermark of its table.
         future_tolerance: an event further ahead of the clock than this is quarantined.
@@ -43,9 +44,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         sketches_kept: how long minutes keep sketches; older ones keep finalised quantiles.
         archive: folder that takes as Parquet what is dropped; empty for none.
         stale_after: a source that sent nothing for this long is shown as silent.
-        cache_live, cache_aggregates, cache_dashboards: how long an answer is kept at most: of a
-            range that goes on, one value over a range that is over, points over such a range. None
-            is given again after the data that it is made of has changed.
+        cache_live: how long an answer over a range that goes on is kept at most; none is given
+            again after the data that it is made of has changed.
+        cache_aggregates: the same for one value over a range that is over.
+        cache_dashboards: the same for points over a range that is over.
         cache_bytes: what the answers that are kept may take; the ones used last stay.
         telemetry_window: dashboards of telemetry look back this far, from the full hour.
         telemetry_rows: newest actions and runs of the window that sessions, journeys and tasks are
@@ -53,14 +55,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         session_gap: actions of a user without a session of their own belong to one session unless
             this long lies between them.
         service_stale_after: a service that was not heard of for this long is shown as stale.
-        degraded_error_percent, unhealthy_error_percent: errors per 100 requests from which on a
-            service is degraded, and unhealthy.
-        degraded_latency, unhealthy_latency: average time of a request from which on it is so.
+        degraded_error_percent: errors per 100 requests from which on a service is degraded.
+        unhealthy_error_percent: errors per 100 requests from which on a service is unhealthy.
+        degraded_latency: average time of a request from which on a service is degraded.
+        unhealthy_latency: average time of a request from which on a service is unhealthy.
         tables: keys, roles and masks by table, ``orders`` or ``sales.orders``.
-        plan: limits that are switched on: none, community, pro or enterprise; see `core.plans`.
+        plan: limits that are switched on: none, community, pro or enterprise.
     """
 
     timezone: str = "UTC"
+    auto_discover: bool = True
     allowed_lateness: timedelta = timedelta(hours=24)
     close_delay: timedelta = timedelta(seconds=10)
     future_tolerance: timedelta = timedelta(minutes=5)

@@ -321,7 +321,8 @@ class Engine:
 
     def metrics(self) -> Mapping[str, MetricDef]:
         """Metrics by name."""
-        return self.measures.metrics(with_metrics(self.settings.plan, self.tables()))
+        tables = self.tables() if self.settings.auto_discover else []
+        return self.measures.metrics(with_metrics(self.settings.plan, tables))
 
     def sql(self, text: str, *, limit: int | None = None, masked: bool = True) -> SqlAnswer:
         """Run one query of a user; see `engine.sql`."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from datawatch_lab.core.values import Aggregation, Formula, MeasureKind, MetricDef
@@ -23,6 +23,8 @@ from datawatch_lab.metrics.spans import BEGINNING, ceil_to, floor_to
 
 if TYPE_CHECKING:
     from datawatch_lab.engine.engine import Engine
+
+_SECOND = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,13 +60,11 @@ class Question:
 
     @property
     def span(self) -> tuple[datetime, datetime]:
-        """The range, widened to whole steps."""
-        window = self.window
-        if window.step is None:
-            return window.start, window.end
+        """The range, widened to whole steps, or seconds where there are none."""
+        window, width = self.window, self.window.step or _SECOND
         return (
-            floor_to(window.start, window.step, window.origin),
-            ceil_to(window.end, window.step, window.origin),
+            floor_to(window.start, width, window.origin),
+            ceil_to(window.end, width, window.origin),
         )
 
     @property
@@ -156,11 +156,9 @@ def _besides(
     for name in names:
         first, last = span_of(engine, name)
         kept = engine.kept(last)
-        reach.append(
-            (
-                *(None if each is None else min(max(each, start), end) for each in (first, last)),
-                is_current(engine, name, now),
-                *(tuple(kept.since.items()), kept.sketches),
-            )
-        )
+        cutoffs = (*kept.since.values(), kept.sketches)
+        current = is_current(engine, name, now) if last is None or last < end else None
+        moments = (first, last, *cutoffs)  # only where they are within the range do they matter
+        within = (None if each is None else min(max(each, start), end) for each in moments)
+        reach.append((current, *within))
     return engine.touched.generation, _Same(engine.metrics()), opened, tuple(reach)

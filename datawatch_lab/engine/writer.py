@@ -24,11 +24,11 @@ _RETRY_AFTER_SECONDS = 1.0
 _TRIES = 3  # of storing what was answered for, when the fault is not the disk's
 
 
-QUEUE_BYTES = 192 * 1024 * 1024
+QUEUE_BYTES = 128 * 1024 * 1024
 """Bytes of input that may wait, however few events they are; decoded they take several times that.
 """
 
-COMMIT_BYTES = 48 * 1024 * 1024
+COMMIT_BYTES = 32 * 1024 * 1024
 """Bytes of input from which on a commit takes no further batch."""
 
 
@@ -107,8 +107,8 @@ class Writer:
 
     def _busy(self) -> BusyError:
         return BusyError(
-            f"{self._events:,} events ({self._bytes:,} bytes) wait to be stored; the limit is "
-            f"{self._settings.queue_events:,} ({QUEUE_BYTES:,}).",
+            f"{self._events:,} events wait to be stored ({self._bytes:,} bytes); the limit is "
+            f"{self._settings.queue_events:,} ({QUEUE_BYTES:,} bytes).",
             hint="Try again in a second.",
             details={"retry_after": _RETRY_AFTER_SECONDS},
         )

@@ -13,6 +13,7 @@ import polars as pl
 from datawatch_lab.ingest.cells import Cells, Column, Sorting, column_of
 from datawatch_lab.ingest.layouts import Layout, layout_of
 from datawatch_lab.ingest.texts import Texts
+from datawatch_lab.ingest.tokens import frame_of
 
 MOST_LAYOUTS = 12
 """Ways of writing images of one table in one batch, beyond which another way is cheaper."""
@@ -149,7 +150,7 @@ def _cells(
 def _told_apart(
     columns: dict[str, Column], missing: dict[str, np.ndarray], sorting: Sorting
 ) -> list[Decoded]:
-    frame = pl.DataFrame({name: column.values for name, column in columns.items()})
+    frame = frame_of({name: column.values for name, column in columns.items()})
     masks = {name: pl.Series(name, mask) for name, mask in missing.items()}
     if sorting.tables == 1:
         return [(frame, masks)]

@@ -96,6 +96,11 @@ def _some(events: Events, good: np.ndarray) -> Events:
 
 def _keys(schemas: pa.Array, tables: pa.Array) -> tuple[list[TableKey], np.ndarray]:
     """The different tables, in order of appearance, and which of them each event is about."""
+    if len(schemas) <= FEW:
+        known: dict[TableKey, int] = {}
+        told = zip(schemas.to_pylist(), tables.to_pylist(), strict=True)
+        codes = [known.setdefault(key, len(known)) for key in told]
+        return list(known), np.array(codes, np.int64)
     schema, table = schemas.dictionary_encode(), tables.dictionary_encode()
     if len(schema.dictionary) == 1:
         (name,) = schema.dictionary.to_pylist()
@@ -103,8 +108,8 @@ def _keys(schemas: pa.Array, tables: pa.Array) -> tuple[list[TableKey], np.ndarr
     pairs = np.asarray(schema.indices, np.int64) * len(table.dictionary) + np.asarray(table.indices)
     encoded = pa.array(pairs).dictionary_encode()
     names, schema_names = table.dictionary.to_pylist(), schema.dictionary.to_pylist()
-    told = (divmod(pair, len(names)) for pair in encoded.dictionary.to_pylist())
-    return [(schema_names[s], names[t]) for s, t in told], np.asarray(encoded.indices)
+    apart = (divmod(pair, len(names)) for pair in encoded.dictionary.to_pylist())
+    return [(schema_names[s], names[t]) for s, t in apart], np.asarray(encoded.indices)
 
 
 def _event_ids(
@@ -132,8 +137,7 @@ def _all_told(ids: Sequence[str | int | None]) -> pa.Array | None:
         told = pa.array(ids, _TEXT)
     except pa.ArrowTypeError:
         return None  # some are numbers
-    whole = not told.null_count and not pc.any(pc.equal(told, "")).as_py()
-    return told if whole else None
+    return None if told.null_count or "" in ids else told
 
 
 def _table(fields: Fields, reading: Reading, places: np.ndarray, ids: pa.Array) -> pa.Table:
@@ -144,7 +148,7 @@ def _table(fields: Fields, reading: Reading, places: np.ndarray, ids: pa.Array) 
         fields.schema,
         fields.table,
         _OP_NAMES.take(pa.array(known)),
-        fields.ts.to_arrow().cast(EVENT_SCHEMA.field("ts").type),
+        _times(fields.ts),
         ids,
         fields.origin,
         fields.position.array,
@@ -162,6 +166,13 @@ def _texts(values: Sequence[str | int | None]) -> pa.Array:
         return pa.array(values, _TEXT)
     except pa.ArrowTypeError:  # some are numbers
         return pa.array([None if value is None else str(value) for value in values], _TEXT)
+
+
+def _times(moments: pl.Series) -> pa.Array:
+    """The same memory with the type of the schema."""
+    found = moments.to_arrow()
+    wanted = EVENT_SCHEMA.field("ts").type
+    return found if found.type == wanted else found.cast(wanted)
 
 
 def _order(fields: Fields) -> pa.Array:

@@ -13,6 +13,7 @@ from datawatch_lab.ingest.envelopes import TableKey
 from datawatch_lab.ingest.identity import IdFactory, bad_id
 from datawatch_lab.ingest.reading import Reading
 
+_NONE = BAD_SCHEMA.empty_table()
 _Fault = tuple[int, str, TableKey]
 
 
@@ -24,6 +25,8 @@ def bad_table(
     One row an item: what a transaction of many changes holds is kept once, whatever fails of it.
     """
     faults = _all_faults(reading, events, misfits)
+    if not faults:
+        return _NONE
     faults.sort(key=lambda fault: (reading.offsets[fault[0]], reading.lines[fault[0]], fault[0]))
     rows = [_row(reading, fault, id_factory) for fault in _by_item(faults)]
     return pa.Table.from_pylist(rows, schema=BAD_SCHEMA)

@@ -22,7 +22,6 @@ _KINDS[list(b"tfn")] = _TRUE, _FALSE, _NULL
 _QUOTE, _BACKSLASH, _POINT, _EXPONENT = b'"\\.e'
 _LEAST_OF_NUMBERS = ord("+")
 _LOW = 0x20
-_FRACTION = "[.eE]"
 
 
 @dataclass(frozen=True)
@@ -125,27 +124,24 @@ def _numbers(
     held = _held(array)
     if (held < _LEAST_OF_NUMBERS).any():
         return None
-    powers = bool(((held | _LOW) == _EXPONENT).any())
-    whole = not powers and not (held == _POINT).any()
+    powers = (held | _LOW) == _EXPONENT
+    points = np.flatnonzero(powers | (held == _POINT))
     sizes = cells.ends - cells.starts
-    longest = None if powers else int((sizes if void is None else sizes[~void]).max())
+    longest = None if powers.any() else int((sizes if void is None else sizes[~void]).max())
     text = pl.Series(array)
-    column = number_column(text, whole=whole, longest=longest)
-    if sorting.tables == 1:
+    column = number_column(text, whole=not len(points), longest=longest)
+    if sorting.tables == 1 or column.dtype == pl.Int64:
         return Column(column)
-    if column.dtype == pl.Int64:
-        return Column(column)
-    return Column(column, _wholes(text, sorting)) if column.dtype == pl.Float64 else None
+    if column.dtype != pl.Float64:
+        return None
+    bounds = np.frombuffer(array.buffers()[1], np.int64)[sorting.bounds]
+    wholes = np.flatnonzero(np.diff(np.searchsorted(points, bounds)) == 0).tolist()
+    return Column(column, {at: _whole(text, sorting.bounds[at : at + 2]) for at in wholes})
 
 
-def _wholes(text: pl.Series, sorting: Sorting) -> dict[int, pl.Series]:
-    """Columns of tables whose numbers are all whole, while those of others are not."""
-    broken = text.str.contains(_FRACTION).fill_null(value=False).to_numpy()
-    tables = np.flatnonzero(sorting.of_each(broken) == 0).tolist()
-    return {
-        at: number_column(text[slice(*sorting.bounds[at : at + 2].tolist())], whole=True)
-        for at in tables
-    }
+def _whole(text: pl.Series, bounds: np.ndarray) -> pl.Series:
+    """The column of a table whose numbers are all whole, while those of others are not."""
+    return number_column(text[slice(*bounds.tolist())], whole=True)
 
 
 def _strings(

@@ -10,6 +10,7 @@ import polars as pl
 from msgspec import Raw
 
 from datawatch_lab.ingest.alike import Decoded
+from datawatch_lab.ingest.tokens import frame_of
 
 FEW = 16
 """Images up to which plain Python is faster than array operations."""
@@ -44,7 +45,7 @@ def columns_of_few(images: Sequence[bytes]) -> Decoded | None:
                 absent[name] = pl.Series(name, missing, dtype=pl.Boolean)
     except _FAULTS:
         return None
-    return (pl.DataFrame(made), absent) if made else None
+    return (frame_of(made), absent) if made else None
 
 
 def _column(raws: Sequence[Raw | None]) -> pl.Series | None:

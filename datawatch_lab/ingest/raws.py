@@ -16,6 +16,8 @@ from datawatch_lab.ingest.texts import PAD, Texts, bounds_of
 _NULL = ord("n")
 _OBJECT = ord("{")
 _QUOTE = ord('"')
+_NOTHING = (b"", b"null")
+_FEW = 16
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,10 @@ class RawColumn:
     @cached_property
     def array(self) -> pa.LargeStringArray:
         """The same as large_string; null for ``null`` and where there is none."""
+        if len(self.texts) <= _FEW:
+            texts = (self.texts.text(at) for at in range(len(self.texts)))
+            shown = [None if text in _NOTHING else text.decode() for text in texts]
+            return pa.array(shown, pa.large_string())
         present = self.present
         valid = None if present.all() else pa.py_buffer(np.packbits(present, bitorder="little"))
         return pa.LargeStringArray.from_buffers(

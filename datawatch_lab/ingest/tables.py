@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-import polars as pl
 
 from datawatch_lab.core.batches import RowFrame, TableRows
 from datawatch_lab.ingest.assemble import Events
 from datawatch_lab.ingest.envelopes import TableKey
 from datawatch_lab.ingest.rows import Images, decode_tables
+from datawatch_lab.ingest.tokens import frame_of
 
 
 def table_rows(events: Events) -> tuple[dict[TableKey, TableRows], dict[int, str]]:
@@ -91,7 +91,7 @@ def _frame(images: Images, rows: np.ndarray, part: np.ndarray, position: np.ndar
     columns = images.columns if len(part) == images.columns.height else images.columns[take]
     return RowFrame(
         at,
-        pl.DataFrame({c.name: c for c in columns if c.name not in gone}) if gone else columns,
+        frame_of({c.name: c for c in columns if c.name not in gone}) if gone else columns,
         {name: mask for name, mask in absent.items() if name not in gone and mask.any()},
         images.json - gone,
     )

@@ -6,7 +6,7 @@ A token is the text of one JSON value as it came. This way costs about twice the
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import compress
@@ -83,6 +83,13 @@ def token_column(name: str, tokens: Sequence[Token]) -> TokenColumn:
     if _QUOTE in kinds:
         text = _unquote(text, first == _QUOTE)
     return TokenColumn(_typed(text, kinds).alias(name), absent, json)
+
+
+def frame_of(columns: Mapping[str, pl.Series]) -> pl.DataFrame:
+    """A frame of named columns, of which there is at least one; quicker than by its constructor."""
+    if "" in columns:
+        return pl.DataFrame(columns)  # a list of columns would give another name to this one
+    return pl.DataFrame([column.alias(name) for name, column in columns.items()])
 
 
 def inexact(literals: pl.Series) -> bool:

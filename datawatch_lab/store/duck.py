@@ -93,8 +93,11 @@ _ROOM_BYTES = 4 * 1024 * 1024
 CHECKPOINT_BYTES = 256 * 1024 * 1024
 """Write-ahead log at which compaction check-points: replaying as much takes about a second."""
 
-LONGEST_LOG_BYTES = 1024 * 1024 * 1024
-"""Write-ahead log at which a commit check-points, when compaction does not come to it."""
+LONGEST_LOG_BYTES = 512 * 1024 * 1024
+"""Write-ahead log at which a commit check-points, when compaction does not come to it.
+
+What is not check-pointed is also held in memory.
+"""
 
 
 class DuckStore:
@@ -418,6 +421,10 @@ class DuckStore:
         """
         until = None if seconds is None else time.perf_counter() + seconds
         saved = 0
+        if self._sorting is not None:
+            self._sort(until)
+            if until is not None:
+                return saved
         if self._pass is None:
             with self._write() as con:
                 self._pass = Pass(con, self._compact_rows)
@@ -438,19 +445,19 @@ class DuckStore:
         return saved
 
     def _sort(self, until: float | None) -> None:
-        """Put settled states in order of series, as far as there is time; see `store.sorting`."""
+        """Put settled states in order of series: a slice, or as many as there is time for."""
         if self._sorting is None:
             with self._write() as con:
                 stretch = find_stretch(con)
             if stretch is None:
                 return
             self._sorting = Sorting(stretch)
-        more = True
-        while more and (until is None or time.perf_counter() < until):
+        while self._sorting is not None:
             with self._write() as con:
-                more = self._sorting.slice(con)
-        if not more:
-            self._sorting = None
+                if not self._sorting.slice(con):
+                    self._sorting = None
+            if until is not None and time.perf_counter() >= until:
+                break
 
     def compact_live(self, horizon: datetime | None = None, *, least: int | None = None) -> int:
         """Fold live tables whose newest rows have grown many; returns how many rows it folded.

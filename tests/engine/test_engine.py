@@ -255,7 +255,7 @@ def test_a_full_queue_refuses_who_does_not_wait(tmp_path: Path, clock: ManualClo
             for _ in range(1_000):
                 accepted.append(engine.submit(batch, wait=False))  # noqa: PERF401 — it is cut
 
-        with pytest.raises(BusyError, match="events wait to be stored") as refused:
+        with pytest.raises(BusyError, match="wait to be stored") as refused:
             flood()
         assert refused.value.details["retry_after"] > 0
         counts = [each.result().counts for each in accepted]

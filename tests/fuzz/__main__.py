@@ -52,7 +52,7 @@ def _seeds(target: str) -> list[bytes]:
 
     short = [item for item in everything().values() if len(item) <= _LONGEST - 16]
     chosen = random.Random(target).sample(short, _KEEP_SEED)
-    if target in ("file", "csv", "body"):
+    if target in ("file", "csv", "body", "telemetry"):
         return [bytes([number % 8]) + item for number, item in enumerate(chosen)]
     if target in ("lines", "image"):
         return chosen

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any, Protocol
 
 import msgspec
@@ -20,6 +21,8 @@ from datawatch_lab.ingest.decode import decode
 from datawatch_lab.ingest.records import RecordCutter
 from datawatch_lab.ingest.sources.csv import CsvForm
 from datawatch_lab.ingest.sources.http import decode_body
+from datawatch_lab.ingest.telemetry.bodies import decode_posted
+from datawatch_lab.ingest.telemetry.streams import Stream
 
 SPACES = b" \t\r\n"
 _UNTOLD = "ts"  # marks without a time take that of their neighbours
@@ -179,9 +182,24 @@ def check_csv(data: bytes, bounds: Iterable[int] = ()) -> DecodedBatch:
 
 def check_body(body: bytes, content_type: str = "", encoding: str = "") -> DecodedBatch | None:
     """A request's body: decoded, or refused as a whole with a sentence and a status."""
+    return _check_posted(decode_body, body, content_type, encoding)
+
+
+def check_telemetry(stream: Stream, body: bytes, content_type: str = "") -> DecodedBatch | None:
+    """The same for rows of a stream of telemetry; all are of its table, malformed ones too."""
+    batch = _check_posted(partial(decode_posted, stream), body, content_type, "")
+    if batch is not None:
+        tables = {*batch.events["table"].to_pylist(), *batch.bad["table"].to_pylist()}
+        assert tables <= {stream.name}, tables
+    return batch
+
+
+def _check_posted(
+    decoder: Callable[..., DecodedBatch], body: bytes, content_type: str, encoding: str
+) -> DecodedBatch | None:
     numbers = itertools.count()
     try:
-        batch = decode_body(
+        batch = decoder(
             body,
             content_type=content_type,
             content_encoding=encoding,

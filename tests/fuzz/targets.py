@@ -7,7 +7,15 @@ from functools import partial
 from pathlib import Path
 
 from datawatch_lab.ingest.rows import decode_images
-from tests.fuzz.laws import check_alone, check_body, check_csv, check_file, decoded
+from datawatch_lab.ingest.telemetry.streams import STREAMS
+from tests.fuzz.laws import (
+    check_alone,
+    check_body,
+    check_csv,
+    check_file,
+    check_telemetry,
+    decoded,
+)
 from tests.fuzz.nasty import FORMATS, compact
 
 CORPUS = Path(__file__).with_name("corpus")
@@ -64,6 +72,16 @@ def fuzz_body(data: bytes) -> None:
     check_body(data[1:], types[choice % len(types)], encodings[choice // 4 % len(encodings)])
 
 
+def fuzz_telemetry(data: bytes) -> None:
+    """A body posted to a stream of telemetry, as JSON or as lines; its first byte chooses."""
+    names, choice = sorted(STREAMS), data[0] if data else 0
+    check_telemetry(
+        STREAMS[names[choice % len(names)]],
+        data[1:],
+        "application/x-ndjson" if choice & 64 else "",
+    )
+
+
 TARGETS: dict[str, Callable[[bytes], None]] = {
     "lines": fuzz_lines,
     **{name.replace(" ", "-"): partial(fuzz_format, name) for name in FORMATS},
@@ -71,4 +89,5 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
     "file": partial(_pieces, check_file),
     "csv": partial(_pieces, check_csv),
     "body": fuzz_body,
+    "telemetry": fuzz_telemetry,
 }

@@ -10,7 +10,15 @@ import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.fuzz.laws import check_alone, check_body, check_csv, check_file, decoded
+from datawatch_lab.ingest.telemetry.streams import STREAMS
+from tests.fuzz.laws import (
+    check_alone,
+    check_body,
+    check_csv,
+    check_file,
+    check_telemetry,
+    decoded,
+)
 from tests.fuzz.nasty import FORMATS, VALUES, compact
 from tests.fuzz.targets import AFTER, BEFORE, fuzz_image
 
@@ -105,6 +113,7 @@ def test_whatever_bytes_come(data: bytes, bounds: list[int]) -> None:
     check_csv(data, bounds)
 
 
+FIELDS = {name for stream in STREAMS.values() for name in (*stream.kinds, *stream.inside)}
 CELLS = st.text(st.sampled_from('a1,";\t\n\r\0 é.-'), max_size=6)
 
 
@@ -139,6 +148,21 @@ def test_whatever_bodies_come(items: list[bytes], form: str, packed: str, type_:
     }.get(packed, body)
     batch = check_body(sent, type_, packed.removeprefix("torn "))
     assert batch is not None or packed in ("torn gzip", "br") or not body.strip(b" \t\r\n")
+
+
+@given(
+    st.sampled_from(sorted(STREAMS)),
+    st.lists(st.dictionaries(st.sampled_from(sorted(FIELDS)), JSON, max_size=5) | JSON, max_size=4),
+    st.sampled_from(["", "application/x-ndjson"]),
+    st.binary(max_size=8),
+)
+@settings(max_examples=150, deadline=None)
+def test_whatever_telemetry_comes(name: str, rows: list[Any], type_: str, put: bytes) -> None:
+    """Rows of a stream: each is an event of its table or malformed, or the body is refused."""
+    between = b"\n" if type_ else b","
+    body = between.join(map(compact, rows))
+    check_telemetry(STREAMS[name], body if type_ else b"[" + body + b"]", type_)
+    check_telemetry(STREAMS[name], body[: len(body) // 2] + put + body[len(body) // 2 :], type_)
 
 
 @given(st.dictionaries(st.text(max_size=3), JSON, max_size=5), damaged())

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from datawatch_lab.ingest.times import Stamp, parse_times
+from datawatch_lab.ingest.times import FEW, Stamp, parse_times
 
 
 @pytest.mark.parametrize(
@@ -71,3 +71,25 @@ def test_iso_text_comes_back(moments: list[tuple[datetime, timezone]]) -> None:
     """Any moment written with any offset is the same moment, to the microsecond."""
     texts: list[Stamp] = [moment.astimezone(zone).isoformat() for moment, zone in moments]
     assert parse_times(texts).to_list() == [moment for moment, _ in moments]
+
+
+@given(st.lists(MOMENTS, min_size=FEW + 1, max_size=40), st.integers(0, 6))
+def test_texts_of_one_form_are_read_as_any_other(moments: list[datetime], digits: int) -> None:
+    """Many texts of one form are the moments that each is alone, and beside another form."""
+    texts: list[Stamp] = [
+        f"{moment:%Y-%m-%dT%H:%M:%S.%f}".rjust(26, "0")[: 20 + digits - (digits == 0)] + "Z"
+        for moment in moments
+    ]
+    many = parse_times(texts).to_list()
+    assert many == [parse_times([text])[0] for text in texts]
+    assert parse_times([*texts, "2026-01-02"]).to_list()[:-1] == many
+
+
+@pytest.mark.parametrize(
+    "odd", ["2026-02-29T00:00:00Z", "2026-01-01T24:00:00Z", "2026-13-01T00:00:00Z", "x" * 20]
+)
+def test_one_that_is_no_moment_leaves_many_alone(odd: str) -> None:
+    """What has the form of the others and is no moment is null, and the others are read."""
+    found = parse_times([*["2024-02-29T01:02:03Z"] * 20, odd])
+    assert found.is_null().to_list() == [*[False] * 20, True]
+    assert found[0] == datetime(2024, 2, 29, 1, 2, 3, tzinfo=UTC)

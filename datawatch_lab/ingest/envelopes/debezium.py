@@ -82,13 +82,13 @@ class _Wrapped(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     payload: _Event
 
 
+_PLACE = ("lsn", "sequence", "file", "pos", "row", "gtid", "xmin")
 _DESCRIBED = ("name", "db", "connector", "version", "server_id", "thread", "snapshot", "query")
 _FROM_SOURCE = (
     "schema", "table", "ts_us", "ts_ms", "txId", "lsn", "sequence", "file", "pos", "row", "gtid",
     "xmin", *_DESCRIBED,
 )  # fmt: skip
-_NAMES = ("op", "transaction", "before", "after", *(f"source.{name}" for name in _FROM_SOURCE))
-_MEMBERS = attrgetter(*_NAMES)
+_OF_SOURCE = {name: attrgetter(name) for name in _FROM_SOURCE}
 
 
 class Debezium:
@@ -160,31 +160,31 @@ class DebeziumWithSchema:
 
 
 def _columns(events: Sequence[_Event], before: Sequence[Image], after: Sequence[Image]) -> Columns:
-    gathered = list(zip(*map(_MEMBERS, events), strict=True)) or [()] * len(_NAMES)
-    (ops, tx, came_before, came_after, schema, table, ts_us, ts_ms, txid, lsn, sequence, file, pos,
-     row, gtid, xmin, name, db, *_) = gathered  # fmt: skip
-    txids = [t.id if t else own for t, own in zip(tx, txid, strict=True)]
+    sources = [event.source for event in events]
+    of = {name: list(map(member, sources)) for name, member in _OF_SOURCE.items()}
+    ops, tx = [event.op for event in events], [event.transaction for event in events]
+    images = [(event.before, event.after) for event in events]
+    txids = [t.id if t else own for t, own in zip(tx, of["txId"], strict=True)]
     orders = [whole_number(t.total_order) if t else None for t in tx]
-    places = list(map(place, lsn, sequence, file, pos, row, gtid, xmin))
-    images = list(zip(came_before, came_after, strict=True))
-    ids = identities([where[1] for where in places], ops, txids, orders, row, images)
+    places = list(map(place, *(of[name] for name in _PLACE)))
+    ids = identities([where[1] for where in places], ops, txids, orders, of["row"], images)
     stamps = [
         us if type(us) is int and us else moment(us, ms, event.ts_us, event.ts_ms)
-        for us, ms, event in zip(ts_us, ts_ms, events, strict=True)
+        for us, ms, event in zip(of["ts_us"], of["ts_ms"], events, strict=True)
     ]
     return Columns(
         {
             "id": ids,
-            "source": name,
-            "schema": [own or above for own, above in zip(schema, db, strict=True)],
-            "table": table,
+            "source": of["name"],
+            "schema": [own or above for own, above in zip(of["schema"], of["db"], strict=True)],
+            "table": of["table"],
             "op": list(map(WORDS.__getitem__, ops)),
             "timestamp": stamps,
             "transaction_id": txids,
             "position": [where[0] for where in places],
             "before": before,
             "after": after,
-            "metadata": _metadata(list(zip(*gathered[-len(_DESCRIBED) :], strict=True))),
+            "metadata": _metadata(list(zip(*(of[name] for name in _DESCRIBED), strict=True))),
             "ddl_type": [None] * len(ops),
             "ddl_command": [None] * len(ops),
         },

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from hashlib import blake2b
 from typing import Any
 
@@ -86,14 +87,14 @@ def identities(
 ) -> list[str | None]:
     """The same for many events."""
     told = zip(anchors, ops, txids, orders, rows, images, strict=True)
-    separate = b"|".join
+    separate, hash_of = b"|".join, partial(blake2b, digest_size=10)
     return [
         None
         if not anchor
         else f"{anchor}:{'' if txid is None else txid}:{'' if order is None else order}:{op}"
         if op != "r" and (row is not None or order is not None)
         else f"{anchor}:{'' if txid is None else txid}:{'' if order is None else order}:{op}:"
-        f"{blake2b(separate(pair), digest_size=10).hexdigest()}"
+        f"{hash_of(separate(pair)).hexdigest()}"
         for anchor, op, txid, order, row, pair in told
     ]
 
