@@ -68,7 +68,7 @@ def _read(
         f"""
 SELECT {group} AS "group", {bucket} AS bucket{kind.key}, {_merged(kind, columns)}
 FROM ({" UNION ALL ".join(scans)}) p {joined} {edged}
-GROUP BY ALL""",
+GROUP BY ALL HAVING count(*) > 0""",
         parameters,
     )
     return utc_frame(table)
