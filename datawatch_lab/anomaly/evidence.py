@@ -36,8 +36,8 @@ SMALLEST_SPREAD = 0.01
 WEIGHTS = (0.125, 0.25, 0.25, 0.125, 0.125, 0.125)
 """Of the six in the score."""
 
-LARGEST, TINIEST = 1e150, 1e-150
-"""Larger values are clipped and smaller ones are 0, so that ratios stay finite."""
+LARGEST, TINIEST = 1e30, 1e-30
+"""Larger values are clipped and smaller ones are 0, so that all stay in the range of float32."""
 
 STALE = 1 / 16
 """A series whose size or deviation falls to this share of what it was first starts anew."""

@@ -50,6 +50,7 @@ class Gate:
         access: the users of the workspace; None for a server without any.
         limits: how often strangers and users may ask.
         webhook: checks signed deliveries of events; None when no secret is set.
+        origins: of pages elsewhere that may ask, lower case; see `api.cors`.
     """
 
     token: str | None = field(repr=False)
@@ -58,6 +59,7 @@ class Gate:
     access: Access | None = None
     limits: Limits = field(default_factory=Limits)
     webhook: Webhook | None = None
+    origins: frozenset[str] = field(default_factory=frozenset)
 
     @property
     def cookie(self) -> str:
@@ -207,7 +209,8 @@ class Gate:
         is_socket = request.headers.get("Upgrade", "").lower() == "websocket"
         if origin is None or (request.method in SAFE_METHODS and not is_socket):
             return
-        if urlsplit(origin).netloc.lower() != request.host.lower():
+        is_own = urlsplit(origin).netloc.lower() == request.host.lower()
+        if not is_own and origin.lower() not in self.origins:
             raise AccessError(
                 f"a page of {origin} may not change anything here.",
                 status=403,
@@ -330,6 +333,7 @@ def gate_for(
     workspace: Path | None = None,
     limits: Limits | None = None,
     webhook: Webhook | None = None,
+    origins: Iterable[str] = (),
 ) -> Gate:
     """A gate for a server.
 
@@ -341,6 +345,7 @@ def gate_for(
         workspace: whose users may sign in; None for no users.
         limits: how often somebody may ask.
         webhook: checks signed deliveries.
+        origins: of pages elsewhere that may ask, such as ``https://app.example.org``.
     """
     known = {host.lower(), *(name.lower() for name in names)}
     if is_everywhere(host):
@@ -352,4 +357,5 @@ def gate_for(
         access=None if workspace is None or token is None else Access(workspace),
         limits=limits or Limits(),
         webhook=webhook,
+        origins=frozenset(each.lower() for each in origins),
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import gzip
 import logging
 import re
@@ -10,6 +9,7 @@ import uuid
 from asyncio import Future
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import TracebackType
@@ -18,12 +18,15 @@ from typing import Any
 import msgspec
 from tornado.http1connection import HTTP1Connection
 from tornado.ioloop import IOLoop
+from tornado.iostream import StreamClosedError
 from tornado.web import HTTPError, RequestHandler, stream_request_body
 
-from datawatch_lab.api.auth import SAFE_METHODS, Gate, address_of, without_token
+from datawatch_lab.api import cors, paging
+from datawatch_lab.api.auth import SAFE_METHODS, Gate, address_of
 from datawatch_lab.api.envelope import HttpError, envelope, headers_of
 from datawatch_lab.api.forms import ARROW, asked_for, written
 from datawatch_lab.api.requests import read_ask
+from datawatch_lab.api.running import Running
 from datawatch_lab.api.times import RequestTimes
 from datawatch_lab.core.errors import DataWatchError, InputError
 from datawatch_lab.core.who import Who, acting
@@ -40,7 +43,8 @@ _GZIP_FROM_BYTES = 1_024
 _GZIP_LEVEL = 5
 _DROPPED_LIMITS = 16
 
-_STRANGER = Who("", "viewer", "stranger")
+STRANGER = Who("", "viewer", "stranger")
+"""Who asks before anybody signed in."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,7 @@ class Shared:
         max_bytes: of a request's body.
         paths: all paths, for "did you mean".
         times: how long requests took, for the exposition.
+        running: requests that are being carried out.
     """
 
     caller: Caller
@@ -63,6 +68,7 @@ class Shared:
     max_bytes: int
     paths: tuple[str, ...]
     times: RequestTimes = field(default_factory=RequestTimes)
+    running: Running = field(default_factory=Running)
 
 
 class ApiHandler(RequestHandler):
@@ -77,7 +83,8 @@ class ApiHandler(RequestHandler):
     def initialize(self, shared: Shared) -> None:
         """Take what all handlers share."""
         self.shared = shared
-        self.who = _STRANGER
+        self.who = STRANGER
+        cors.allow(self, shared.gate.origins)
 
     def set_default_headers(self) -> None:
         """Name the request, and nothing about the server; tornado calls this again on an error."""
@@ -108,6 +115,7 @@ class ApiHandler(RequestHandler):
         """Answer with the envelope; what was not meant to be seen stays in the log."""
         error = _as_ours(status_code, kwargs.get("exc_info", (None, None, None))[1], self)
         self.set_status(error.status)
+        cors.allow(self, self.shared.gate.origins)  # tornado has taken all headers back
         for name, value in headers_of(error).items():
             self.set_header(name, value)
         self.finish(envelope(error))
@@ -133,16 +141,19 @@ class ApiHandler(RequestHandler):
             status,
             self.request.request_time(),
         )
-        level = logging.INFO if status < 500 else logging.ERROR
+        fields = {
+            "method": self.request.method,
+            "path": self.request.path,
+            "status": status,
+            "ms": round(self.request.request_time() * 1_000, 1),
+            "id": self.request_id,
+            "user": self.user or "-",
+        }
         log.log(
-            level,
-            "method=%s path=%s status=%d ms=%.1f id=%s user=%s",
-            self.request.method,
-            self.request.path,
-            status,
-            self.request.request_time() * 1_000,
-            self.request_id,
-            self.user or "-",
+            logging.INFO if status < 500 else logging.ERROR,
+            " ".join(f"{name}=%s" for name in fields),
+            *fields.values(),
+            extra={"fields": fields},
         )
 
 
@@ -183,14 +194,24 @@ class OperationHandler(ApiHandler):
         self.size = 0
         self.accepted = False
         self.delivery: Webhook | None = None
+        self.page: paging.Page | None = None
+        self.told: dict[str, str] = {}
 
     def prepare(self) -> None:
         """Sign in, then check method, role and size."""
         method = "GET" if self.request.method == "HEAD" else str(self.request.method)
+        allowed = self._allowed()
+        if cors.is_preflight(self, self.shared.gate.origins):
+            self.shared.gate.check_host(self)
+            cors.answer_preflight(self, allowed)
+            self.accepted = True
+            return
         operation = self.operations.get(method)
         self.who = self._signed_in(operation)
+        if method == "OPTIONS":
+            self.accepted = True
+            return
         if operation is None:
-            allowed = ", ".join(sorted(self.operations))
             raise HttpError(
                 405,
                 f"{self.request.path} does not take {self.request.method}.",
@@ -207,6 +228,17 @@ class OperationHandler(ApiHandler):
         self._check_size(int(announced) if announced.isdecimal() else 0)
         self.accepted = True
 
+    def _allowed(self) -> str:
+        heads = ["HEAD"] if "GET" in self.operations else []
+        return ", ".join(sorted([*self.operations, *heads, "OPTIONS"]))
+
+    def options(self, **_: str) -> None:
+        """Say which methods the path takes."""
+        self.set_header("Allow", self._allowed())
+        self.set_status(204)
+        self.clear_header("Content-Type")
+        self.finish()
+
     def _signed_in(self, operation: Operation[Any, Any] | None) -> Who:
         """Who asks; health is told to strangers too, and events come signed where that is set up.
 
@@ -215,7 +247,7 @@ class OperationHandler(ApiHandler):
         """
         gate = self.shared.gate
         if operation is not None and operation.answer is HealthAnswer:
-            return gate.who(self) or _STRANGER
+            return gate.who(self) or STRANGER
         webhook = gate.webhook if operation is not None and _takes_events(operation) else None
         if webhook is None:
             return gate.check(self)
@@ -251,19 +283,27 @@ class OperationHandler(ApiHandler):
 
     async def serve(self, **path: str) -> None:
         """Call the operation in a thread and answer."""
+        with self.shared.running.one():
+            await self._serve(path)
+
+    async def _serve(self, path: dict[str, str]) -> None:
         self._check_size(self.size)
         operation = self.operation = asked_for(
             self.operation, self.request.headers.get("Accept", "")
         )
+        query = {
+            name: self.get_query_arguments(name, strip=False)
+            for name in self.request.query_arguments
+        }
+        if paging.has_pages(operation):
+            self.page = paging.take_page(query)
         ask = read_ask(
             operation,
             path=path,
-            query={
-                name: self.get_query_arguments(name, strip=False)
-                for name in self.request.query_arguments
-            },
+            query=query,
             headers=self.request.headers,
             body=b"".join(self.pieces),
+            max_bytes=self.shared.max_bytes,
         )
         self.pieces.clear()
         is_read = operation.method in SAFE_METHODS
@@ -271,12 +311,15 @@ class OperationHandler(ApiHandler):
         packs = "gzip" in self.request.headers.get("Accept-Encoding", "")
         body, packed = await IOLoop.current().run_in_executor(pool, self._answer, ask, packs)
         self.set_status(operation.status)
-        self.set_header("Vary", "Accept, Accept-Encoding")
+        for name, value in self.told.items():
+            self.set_header(name, value)
+        self.add_header("Vary", "Accept, Accept-Encoding")
         if operation.gives_table:
             self.set_header("Content-Type", ARROW)
         if packed:
             self.set_header("Content-Encoding", "gzip")
-        self.finish(body)
+        with suppress(StreamClosedError):  # who asked has gone
+            await self.finish(body)
 
     get = head = post = put = patch = delete = serve
 
@@ -290,6 +333,10 @@ class OperationHandler(ApiHandler):
             answer = {"status": answer.status}
         if self.operation.name == "post_event":
             _refuse_malformed(answer)
+        if self.page is not None and isinstance(answer, list):
+            request = self.request
+            self.told = paging.headers_for(self.page, len(answer), request.path, request.query)
+            answer = paging.cut(answer, self.page)
         body = written(self.operation, answer)
         if packs and len(body) >= _GZIP_FROM_BYTES:
             # Without a time stamp, so that the same answer has the same bytes and ETag.
@@ -321,49 +368,3 @@ def _refuse_malformed(answer: EventsAnswer) -> None:
             hint="It is kept in the quarantine, where it can be corrected and replayed.",
             details={"outcome": msgspec.to_builtins(outcome)},
         )
-
-
-class DocumentHandler(ApiHandler):
-    """Serves one JSON text that does not change, such as the OpenAPI document."""
-
-    def initialize(self, shared: Shared, body: bytes) -> None:  # type: ignore[override]
-        """Take the text."""
-        super().initialize(shared)
-        self.body = body
-
-    def get(self) -> None:
-        """Answer with the text."""
-        self.finish(self.body)
-
-    head = get
-
-
-class UnknownHandler(ApiHandler):
-    """Answers for paths that do not exist, naming the nearest that does."""
-
-    def prepare(self) -> None:
-        """Sign in, then say that there is no such path."""
-        super().prepare()
-        path = self.request.path
-        near = difflib.get_close_matches(path, self.shared.paths, n=1, cutoff=0.6)
-        guess = f"; did you mean {near[0]}?" if near else "."
-        raise HttpError(404, f"no path {path}{guess}", hint="All paths are in /api/openapi.json.")
-
-
-class HomeHandler(ApiHandler):
-    """Sends ``/`` to the portal, which asks for the token itself; a link's token is taken here."""
-
-    def initialize(self, shared: Shared, home: str) -> None:  # type: ignore[override]
-        """Take the path of the portal."""
-        super().initialize(shared)
-        self.home = home
-
-    def prepare(self) -> None:
-        """Turn a link's token into its cookie; strangers are refused by the portal."""
-        self.who = self.shared.gate.who(self) or _STRANGER
-
-    def get(self) -> None:
-        """Go to the portal."""
-        self.redirect(without_token(self.home, self.request.query))
-
-    head = get

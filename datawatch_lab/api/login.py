@@ -31,7 +31,8 @@ _CSP = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src data:; form-action 'self'; "
     "base-uri 'none'; frame-ancestors 'none'"
 )
-_PLAIN = """:root{color-scheme:light dark;--dw-ground:Canvas;--dw-card:Canvas;--dw-line:GrayText;
+PLAIN_STYLE = """:root{color-scheme:light dark;--dw-ground:Canvas;--dw-card:Canvas;
+--dw-line:GrayText;
 --dw-ink:CanvasText;--dw-ink-2:CanvasText;--dw-accent:LinkText;--dw-bad:CanvasText;
 --dw-bad-soft:Canvas;--dw-font:system-ui,sans-serif}"""
 _CSS = """*{box-sizing:border-box}
@@ -141,7 +142,7 @@ class LoginHandler(ApiHandler):
         said = f'<p role="alert">⚠ {escape(fault)}</p>' if fault else ""
         self.finish(
             _PAGE.format(
-                style=(self.style or _PLAIN) + _CSS,
+                style=(self.style or PLAIN_STYLE) + _CSS,
                 body=body.format(
                     fault=said,
                     name=escape(name, quote=True),

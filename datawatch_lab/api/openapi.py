@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import re
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -11,9 +10,12 @@ from typing import Any
 import msgspec
 
 from datawatch_lab.api.envelope import ErrorAnswer
+from datawatch_lab.api.examples import EXAMPLES
 from datawatch_lab.api.forms import ARROW
+from datawatch_lab.api.paging import LARGEST, LINK, TOTAL, Page, has_pages
 from datawatch_lab.api.requests import BODY_FIELDS
 from datawatch_lab.api.sockets.routes import socket_document
+from datawatch_lab.core.docstrings import attributes_of
 from datawatch_lab.service.answers import HealthAnswer
 from datawatch_lab.service.operation import Operation
 
@@ -23,9 +25,12 @@ _FAULTS = {
     "401": "Nobody is signed in: the token, the cookie or the signature is missing or wrong.",
     "403": "The Host, the Origin or the role is not allowed.",
     "404": "A named thing does not exist; the message names the nearest that does.",
-    "413": "The body is too large.",
+    "405": "The path does not take this method; Allow says which it takes.",
+    "413": "The body is too large, as it comes or unpacked.",
+    "415": "The body is of a type or encoding that is not taken.",
     "429": "The engine, or whoever asks, is at a limit; Retry-After says when to try again.",
     "500": "A fault of the server; its log has the reason under X-Request-ID.",
+    "502": "A source, such as a database that is watched, cannot be read.",
     "503": "The workspace cannot be used at the moment.",
 }
 _REMARKS = {
@@ -36,17 +41,57 @@ _REMARKS = {
 }
 _BODY_TYPES = ("application/json", "application/x-ndjson")
 
+_HEADERS = {
+    "X-Request-ID": ("Name of the request in answers and in the log; a client may send one.", {}),
+    "ETag": ("Of this answer; sent back as If-None-Match, an unchanged one is 304.", {}),
+    TOTAL: ("Items of the whole list.", {"type": "integer", "minimum": 0}),
+    LINK: ('The next page, as `rel="next"`; not there on the last.', {}),
+}
+_TAGS = {
+    "events": "Change events of tables, and events of applications.",
+    "tables": "Tables, columns and roles.",
+    "metrics": "Metrics of tables and measurements of applications.",
+    "sql": "Read-only SQL.",
+    "sources": "Databases that are watched.",
+    "ledger": "What became of every event.",
+    "quarantine": "Events that were set aside.",
+    "watermarks": "How far each source is.",
+    "retention": "How long what is kept.",
+    "stats": "The workspace at a glance.",
+    "health": "Whether the engine takes events and answers.",
+    "vitals": "The server's own state.",
+    "heartbeat": "Signs of life of services.",
+    "services": "Services, and how they do.",
+    "dashboard": "All services at a glance.",
+    "analytics": "Telemetry as the older analytics service takes and gives it.",
+    "me": "Who asks.",
+    "users": "Who may sign in.",
+    "tokens": "Tokens of users, for programs.",
+    "shares": "Links that open one thing to read.",
+    "audit": "Who changed what.",
+    "batches": "For the tools themselves.",
+    "offset": "For the tools themselves.",
+}
+"""What each tag is about, in the order in which a newcomer needs them."""
+
 Json = dict[str, Any]
 
 
-def document(operations: Sequence[Operation[Any, Any]]) -> Json:
-    """The OpenAPI document of these operations, as plain JSON values."""
+def document(
+    operations: Sequence[Operation[Any, Any]], *, cookie: str = "datawatch_token_3002"
+) -> Json:
+    """The OpenAPI document of these operations, as plain JSON values.
+
+    Args:
+        operations: that are served.
+        cookie: name of the cookie that says who signed in; it has the port in it.
+    """
     types = [each.ask for each in operations] + [each.answer for each in operations]
     schemas, components = msgspec.json.schema_components([*types, ErrorAnswer], ref_template=_REF)
-    answers = schemas[len(operations) : -1]
+    asks, answers = schemas[: len(operations)], schemas[len(operations) : -1]
     paths: dict[str, Json] = {}
-    for each, answer in zip(operations, answers, strict=True):
-        asked = components[each.ask.__name__]
+    for each, ask, answer in zip(operations, asks, answers, strict=True):
+        asked = components[ask["$ref"].removeprefix(_REF.format(name=""))]
         for number, path in enumerate(each.paths):
             described = _operation(each, asked, answer, path)
             if number:
@@ -59,17 +104,26 @@ def document(operations: Sequence[Operation[Any, Any]]) -> Json:
         "info": {
             "title": "DataWatch Lab",
             "version": version("datawatch-lab"),
-            "description": "Live tables, metrics and dashboards from database changes.",
+            "summary": "Live tables, metrics and dashboards from database changes.",
+            "description": "Times are ISO 8601 or relative (-1h, now, today), durations a number "
+            "and a unit (30s, 5m, 7d). Every fault is answered with one form of error. Each "
+            "operation names the role that it asks for as x-role: viewer, editor or admin.",
         },
+        "servers": [{"url": "/"}],
+        "tags": [{"name": name, "description": _TAGS.get(name, "")} for name in _named(paths)],
         "security": [{"bearer": []}, {"cookie": []}, {"query": []}],
         "paths": paths,
         "x-websockets": socket_document(),
         "components": {
             "schemas": {name: components[name] for name in sorted(used)},
-            "responses": faults,
+            "responses": faults | {"304": {"description": "It has not changed."}},
+            "headers": {
+                name: {"description": words, "schema": {"type": "string"} | schema}
+                for name, (words, schema) in _HEADERS.items()
+            },
             "securitySchemes": {
                 "bearer": {"type": "http", "scheme": "bearer"},
-                "cookie": {"type": "apiKey", "in": "cookie", "name": "datawatch_token_PORT"},
+                "cookie": {"type": "apiKey", "in": "cookie", "name": cookie},
                 "query": {"type": "apiKey", "in": "query", "name": "token"},
             },
         },
@@ -85,8 +139,12 @@ def _operation(operation: Operation[Any, Any], asked: Json, answer: Json, path: 
         "responses": {
             str(operation.status): {
                 "description": "Done.",
+                "headers": _headers(operation),
                 "content": _forms(operation, answer),
             },
+            **(
+                {"304": {"$ref": "#/components/responses/304"}} if operation.method == "GET" else {}
+            ),
             **{status: {"$ref": f"#/components/responses/{status}"} for status in _FAULTS},
         },
         "x-role": operation.role,
@@ -101,6 +159,20 @@ def _operation(operation: Operation[Any, Any], asked: Json, answer: Json, path: 
     return described
 
 
+def _named(paths: Json) -> list[str]:
+    """The tags of all operations: those that are described, then others by name."""
+    found = {tag for each in paths.values() for one in each.values() for tag in one["tags"]}
+    return [name for name in _TAGS if name in found] + sorted(found - set(_TAGS))
+
+
+def _headers(operation: Operation[Any, Any]) -> Json:
+    """The headers of a good answer."""
+    names = ["X-Request-ID"]
+    names += ["ETag"] if operation.method == "GET" else []
+    names += [TOTAL, LINK] if has_pages(operation) else []
+    return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
+
+
 def _forms(operation: Operation[Any, Any], answer: Json) -> Json:
     """The media types of an answer; a table comes as Arrow to who accepts that."""
     forms: Json = {"application/json": {"schema": answer}}
@@ -112,13 +184,15 @@ def _tag(path: str) -> str:
 
     >>> _tag("/api/v1/datawatch/metrics/{name}/query"), _tag("/health")
     ('metrics', 'health')
+    >>> _tag("/api/v1/analytics/events"), _tag("/api/v1/metrics/query")
+    ('analytics', 'metrics')
     """
-    fixed = re.sub(r"^/api/v\d+/datawatch", "", path).strip("/")
+    fixed = re.sub(r"^/api/v\d+(?:/datawatch)?(?=/)", "", path).strip("/")
     return fixed.partition("/")[0]
 
 
 def _parameters(operation: Operation[Any, Any], asked: Json) -> list[Json]:
-    said = _said(operation.ask)
+    said = attributes_of(operation.ask)
     by_query = operation.binary or operation.method in ("GET", "DELETE")
     parameters = []
     for field in msgspec.structs.fields(operation.ask):
@@ -134,15 +208,34 @@ def _parameters(operation: Operation[Any, Any], asked: Json) -> list[Json]:
                 "schema": asked["properties"][field.encode_name],
             }
         )
-    return parameters
+    return parameters + (_page() if has_pages(operation) else [])
+
+
+def _page() -> list[Json]:
+    """The parameters that cut a list."""
+    said = attributes_of(Page)
+    bounds = {
+        "limit": {"type": "integer", "minimum": 1, "maximum": LARGEST},
+        "offset": {"type": "integer", "minimum": 0, "default": 0},
+    }
+    return [
+        {
+            "name": name,
+            "in": "query",
+            "required": False,
+            "description": said[name],
+            "schema": schema,
+        }
+        for name, schema in bounds.items()
+    ]
 
 
 def _body(operation: Operation[Any, Any], asked: Json) -> Json | None:
     if operation.binary:
         return {
             "required": True,
-            "description": _said(operation.ask).get("body", ""),
-            "content": {kind: {"schema": {}} for kind in _BODY_TYPES},
+            "description": attributes_of(operation.ask).get("body", ""),
+            "content": _binary_forms(operation),
         }
     if operation.method in ("GET", "DELETE"):
         return None
@@ -153,10 +246,20 @@ def _body(operation: Operation[Any, Any], asked: Json) -> Json | None:
     }
     required = [name for name in asked.get("required", []) if name in kept]
     schema = {"type": "object", "properties": kept, "additionalProperties": False}
-    return {
-        "required": bool(required),
-        "content": {"application/json": {"schema": schema | {"required": required}}},
-    }
+    content: Json = {"schema": schema | {"required": required}}
+    if operation.name in EXAMPLES:
+        content["example"] = EXAMPLES[operation.name]
+    return {"required": bool(required), "content": {"application/json": content}}
+
+
+def _binary_forms(operation: Operation[Any, Any]) -> Json:
+    """The media types of a body that is taken as it comes."""
+    example = EXAMPLES.get(operation.name)
+    if example is None:
+        return {"application/octet-stream": {"schema": {}}}
+    forms: Json = {kind: {"schema": {}} for kind in _BODY_TYPES}
+    forms["application/json"]["example"] = example
+    return forms
 
 
 def _fault(text: str) -> Json:
@@ -165,21 +268,6 @@ def _fault(text: str) -> Json:
         "description": text,
         "content": {"application/json": {"schema": {"$ref": reference}}},
     }
-
-
-def _said(ask: type[msgspec.Struct]) -> dict[str, str]:
-    """What the docstrings of an input and its bases say about each field."""
-    said: dict[str, str] = {}
-    for each in reversed(ask.__mro__):
-        doc = inspect.cleandoc(each.__doc__ or "")
-        listed = re.search(r"^Attributes:\n((?:[ ]{4}.*\n?|\n)+)", doc, re.MULTILINE)
-        entries = re.findall(
-            r"^ {4}(\w[\w, ]*): (.*(?:\n {8}.*)*)", listed[1] if listed else "", re.MULTILINE
-        )
-        for names, text in entries:
-            plain = re.sub(r"\s+", " ", text).replace("``", "`")
-            said |= dict.fromkeys(re.split(r",\s*", names), plain)
-    return said
 
 
 def _used(value: object, components: Json) -> set[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Mapping
 from typing import Any, get_args, get_origin
 
@@ -11,6 +12,9 @@ from datawatch_lab.api.auth import SECRETS
 from datawatch_lab.api.envelope import HttpError
 from datawatch_lab.core.errors import InputError
 from datawatch_lab.service.operation import Operation
+
+MAX_BYTES = 64 * 1024 * 1024
+"""Largest body of a request, as it comes and unpacked."""
 
 BODY_FIELDS = frozenset({"body", "content_type", "content_encoding"})
 """Fields of a binary operation's input that come from the body and its headers."""
@@ -23,6 +27,7 @@ def read_ask(
     query: Mapping[str, list[str]],
     headers: Mapping[str, str],
     body: bytes,
+    max_bytes: int = MAX_BYTES,
 ) -> msgspec.Struct:
     """The input of an operation.
 
@@ -32,15 +37,17 @@ def read_ask(
         query: values of the query string, by name.
         headers: of the request.
         body: as it came.
+        max_bytes: that a packed body may have unpacked.
 
     Raises:
+        HttpError: 413, 415: the body is too large unpacked, or of a kind that is not taken.
         InputError: a value is unknown, missing, given twice or of the wrong type; names it.
     """
     values = _query_values(operation, query)
     if operation.binary:
         values |= _body_values(operation, headers, body)
     elif operation.method in ("POST", "PUT", "PATCH"):
-        values = _merge(operation, values, _json_values(operation, headers, body))
+        values = _merge(operation, values, _json_values(operation, headers, body, max_bytes))
     ask: msgspec.Struct = operation.read(_merge(operation, values, path))
     return ask
 
@@ -83,12 +90,12 @@ def _body_values(
 
 
 def _json_values(
-    operation: Operation[Any, Any], headers: Mapping[str, str], body: bytes
+    operation: Operation[Any, Any], headers: Mapping[str, str], body: bytes, max_bytes: int
 ) -> dict[str, Any]:
-    if headers.get("Content-Encoding", "identity").strip().lower() not in ("", "identity"):
-        raise HttpError(
-            415, f"{operation.name} takes its body uncompressed.", hint="Drop Content-Encoding."
-        )
+    kind = headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    if kind.endswith("xml") or kind.startswith("multipart/"):
+        raise HttpError(415, f"{operation.name} does not take {kind}.", hint="Send JSON.")
+    body = _unpacked(operation, headers.get("Content-Encoding", ""), body, max_bytes)
     if not body.strip():
         return {}
     try:
@@ -98,6 +105,31 @@ def _json_values(
     if not isinstance(values, dict):
         raise InputError(f"{operation.name}: the body must be a JSON object.")
     return values
+
+
+def _unpacked(operation: Operation[Any, Any], encoding: str, body: bytes, max_bytes: int) -> bytes:
+    """The body without gzip; no more than a byte beyond the limit is ever unpacked."""
+    name = encoding.strip().lower()
+    if name in ("", "identity"):
+        return body
+    if name not in ("gzip", "x-gzip"):
+        raise HttpError(
+            415, f"{operation.name} does not take Content-Encoding {name[:40]}.", hint="Use gzip."
+        )
+    unpacker = zlib.decompressobj(zlib.MAX_WBITS | 16)
+    try:
+        found = unpacker.decompress(body, max_bytes + 1)
+    except zlib.error as error:
+        raise InputError(f"{operation.name}: the body is not gzip: {error}.") from None
+    if len(found) > max_bytes:
+        raise HttpError(
+            413,
+            f"the body is larger than {max_bytes:,} bytes unpacked.",
+            details={"max_bytes": max_bytes},
+        )
+    if not unpacker.eof:
+        raise InputError(f"{operation.name}: the body is not gzip: it ends too early.")
+    return found
 
 
 def _merge(

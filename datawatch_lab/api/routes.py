@@ -9,25 +9,18 @@ from typing import Any
 
 import msgspec
 
-from datawatch_lab.api import static
+from datawatch_lab.api import documentation, static
 from datawatch_lab.api.auth import Gate
 from datawatch_lab.api.exposition import EXPOSED, ExpositionHandler
-from datawatch_lab.api.handlers import (
-    DocumentHandler,
-    HomeHandler,
-    OperationHandler,
-    Shared,
-    UnknownHandler,
-)
+from datawatch_lab.api.handlers import OperationHandler, Shared
 from datawatch_lab.api.login import LOGIN, LOGOUT, LoginHandler, LogoutHandler
 from datawatch_lab.api.openapi import document
+from datawatch_lab.api.plain import DocumentHandler, HomeHandler, UnknownHandler
+from datawatch_lab.api.requests import MAX_BYTES
 from datawatch_lab.api.sockets.room import Room
 from datawatch_lab.api.sockets.routes import SOCKETS, room_of, socket_patterns
 from datawatch_lab.service.handle import Workspace
 from datawatch_lab.service.operation import Operation
-
-MAX_BYTES = 64 * 1024 * 1024
-"""Largest body of a request."""
 
 OPENAPI_PATH = "/api/openapi.json"
 PORTAL = "/datawatch"
@@ -69,14 +62,20 @@ def patterns(
         readers=ThreadPoolExecutor(_READERS, thread_name_prefix="datawatch-read"),
         writers=ThreadPoolExecutor(_WRITERS, thread_name_prefix="datawatch-write"),
         max_bytes=max_bytes,
-        paths=(*by_path, *SOCKETS, OPENAPI_PATH, PORTAL),
+        paths=(*by_path, *SOCKETS, OPENAPI_PATH, documentation.PATH, PORTAL),
     )
-    described = msgspec.json.encode(document(operations))
+    described = msgspec.json.encode(document(operations, cookie=gate.cookie))
     return [
         ("/", HomeHandler, {"shared": shared, "home": PORTAL}),
         (LOGIN, LoginHandler, _login(shared, style)),
         (LOGOUT, LogoutHandler, {"shared": shared}),
         (OPENAPI_PATH, DocumentHandler, {"shared": shared, "body": described}),
+        (documentation.PATH, documentation.PageHandler, {"shared": shared, "style": style}),
+        (
+            documentation.SCRIPT_PATH,
+            static.ScriptHandler,
+            {"shared": shared, "body": static.script("api.js")},
+        ),
         (static.PATH, static.ScriptHandler, {"shared": shared, "body": static.script()}),
         *(
             (
@@ -89,6 +88,14 @@ def patterns(
         *socket_patterns(shared, room or room_of(workspace.caller)),
         ("/(?:api|ws)(?:/.*)?", UnknownHandler, {"shared": shared}),
     ]
+
+
+def unknown_of(urls: Sequence[Pattern]) -> dict[str, Any]:
+    """Settings of tornado by which paths that nobody serves are answered with the envelope."""
+    for _, handler, how in urls:
+        if handler is UnknownHandler:
+            return {"default_handler_class": handler, "default_handler_args": how}
+    return {}
 
 
 def _login(shared: Shared, style: str) -> dict[str, Any]:

@@ -14,13 +14,16 @@ from tornado.httpserver import HTTPServer
 from tornado.ioloop import IOLoop
 from tornado.web import Application, RequestHandler
 
-from datawatch_lab.api.routes import Pattern
+from datawatch_lab.api.routes import Pattern, unknown_of
+from datawatch_lab.api.running import drain
 from datawatch_lab.api.sockets.room import rooms_of
 from datawatch_lab.core.errors import DataWatchError
 
 log = logging.getLogger(__name__)
 
 _STOP_SECONDS = 10.0
+_IDLE_SECONDS = 60.0
+_BODY_SECONDS = 600.0
 _TRIES = 50
 
 
@@ -38,10 +41,19 @@ class Server:
         patterns: of `routes.patterns`.
         host: to bind to.
         port: to bind to; it must be free, see `free_port`.
+        idle_seconds: a connection that sends no whole request head for this long is closed.
     """
 
-    def __init__(self, patterns: Sequence[Pattern], *, host: str, port: int) -> None:
+    def __init__(
+        self,
+        patterns: Sequence[Pattern],
+        *,
+        host: str,
+        port: int,
+        idle_seconds: float = _IDLE_SECONDS,
+    ) -> None:
         self.patterns = patterns
+        self.idle_seconds = idle_seconds
         self.host = host
         self.port = port
         self._ready = threading.Event()
@@ -70,6 +82,9 @@ class Server:
         loop = self._loop
         if loop is None or not self._thread.is_alive():
             return
+        left = drain(self.patterns, _STOP_SECONDS)
+        if left:
+            log.warning("%d requests did not end within %.0f s", left, _STOP_SECONDS)
         for each in rooms_of(self.patterns):
             each.close()
         loop.add_callback(self._stop)
@@ -79,7 +94,9 @@ class Server:
         asyncio.run(self._serve())
 
     async def _serve(self) -> None:
-        application = Application(list[Any](self.patterns), log_function=_log)
+        application = Application(
+            list[Any](self.patterns), log_function=_log, **unknown_of(self.patterns)
+        )
         try:
             listening = socket.create_server((self.host, self.port), family=_family(self.host))
         except OSError as error:
@@ -88,7 +105,7 @@ class Server:
             return
         self._loop = IOLoop.current()
         self._stopping = asyncio.Event()
-        self._http = HTTPServer(application)
+        self._http = HTTPServer(application, **timeouts(self.idle_seconds))
         listening.setblocking(False)
         self._http.add_socket(listening)
         self._ready.set()
@@ -98,6 +115,15 @@ class Server:
 
     def _stop(self) -> None:
         self._stopping.set()
+
+
+def timeouts(idle_seconds: float = _IDLE_SECONDS) -> dict[str, float]:
+    """Settings of tornado's server by which slow senders hold no connection for ever.
+
+    Args:
+        idle_seconds: for the head of a request, and between requests.
+    """
+    return {"idle_connection_timeout": idle_seconds, "body_timeout": _BODY_SECONDS}
 
 
 def _log(handler: RequestHandler) -> None:

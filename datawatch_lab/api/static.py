@@ -30,6 +30,6 @@ class ScriptHandler(ApiHandler):
     head = get
 
 
-def script() -> bytes:
-    """The text of the browser client."""
-    return (files("datawatch_lab") / "static" / "datawatch.js").read_bytes()
+def script(name: str = "datawatch.js") -> bytes:
+    """The text of a script: the browser client, or another file of ``static/``."""
+    return (files("datawatch_lab") / "static" / name).read_bytes()

@@ -18,7 +18,9 @@ from datawatch_lab.cli.ingest import ingest
 from datawatch_lab.cli.listings import ledger, metrics, status, tables
 from datawatch_lab.cli.metric import metric
 from datawatch_lab.cli.quarantine import quarantine
+from datawatch_lab.cli.quality import quality
 from datawatch_lab.cli.query import query
+from datawatch_lab.cli.schema import schema
 from datawatch_lab.cli.serve import serve
 from datawatch_lab.cli.services import services
 from datawatch_lab.cli.sql import sql
@@ -117,6 +119,8 @@ for verb in (
     sql,
     ledger,
     quarantine,
+    quality,
+    schema,
     services,
     users,
     audit,

@@ -77,6 +77,7 @@ def _serve(config: Config, *, opens: bool) -> None:
         opened(path, "serve", create=True, settings=config.settings) as workspace,
     ):
         refuse_served(workspace, path)
+        _configure(workspace, config)
         port = free_port(config.host, config.port)
         with served(
             workspace,
@@ -94,6 +95,21 @@ def _serve(config: Config, *, opens: bool) -> None:
             say("Stopping …")
     say(f"Stopped; everything taken in is stored in {path}.")
     click.get_current_context().exit(interruption.server_status)
+
+
+def _configure(workspace: Workspace, config: Config) -> None:
+    """Make what the configuration says of quality so."""
+    from datawatch_lab.service.callers import LocalCaller
+    from datawatch_lab.service.quality import apply_quality
+
+    if isinstance(workspace.caller, LocalCaller):
+        apply_quality(
+            workspace.caller.engine,
+            config.data_quality_rules,
+            enabled=config.quality.enabled,
+            suggests=config.quality.default_rules,
+            score_threshold=config.quality.score_threshold,
+        )
 
 
 def refuse_served(workspace: Workspace, path: Path) -> None:

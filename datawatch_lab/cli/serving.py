@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from datawatch_lab.service.handle import Workspace
 
 
+_DRAIN_SECONDS = 10.0
+"""Requests that run when the server is told to end have this long."""
+
+
 class RunningServer(Protocol):
     """A server in a thread of its own."""
 
@@ -111,6 +115,7 @@ def served(
     """
     from datawatch_lab.api.auth import is_loopback
     from datawatch_lab.api.routes import patterns
+    from datawatch_lab.api.running import drain
     from datawatch_lab.api.server import address_of
     from datawatch_lab.api.sockets.room import rooms_of
     from datawatch_lab.service.access import make_token
@@ -131,6 +136,7 @@ def served(
         address = near if is_loopback(host) else address_of(_far(host, config), port)
         yield Place(address, link_to(near, token) if is_loopback(host) else f"{address}/")
     finally:
+        drain(urls, _DRAIN_SECONDS)
         for room in rooms_of(urls):
             room.close()
         server.stop()
@@ -165,6 +171,7 @@ def _gate(token: str | None, path: Path, *, host: str, port: int, config: Config
         host=host,
         port=port,
         names=config.names,
+        origins=config.cors,
         workspace=path,
         limits=Limits(requests=config.rate_limit, logins=config.login_limit),
         webhook=None if secret is None else Webhook(secret, config.webhook_window),
@@ -201,7 +208,9 @@ def _server(
 
         return Server(urls, host=host, port=port)
     from datawatch_lab.api.login import LOGIN
-    from datawatch_lab.views.server import build_server
+    from datawatch_lab.api.routes import unknown_of
+    from datawatch_lab.api.server import timeouts
+    from datawatch_lab.views.server import Beneath, build_server
 
     built: RunningServer = build_server(
         workspace,
@@ -211,6 +220,7 @@ def _server(
         user_of=gate.user,  # without a token it still refuses foreign hosts
         origins=[f"{name}:{port}" for name in _origins(gate, host)],
         login=LOGIN if gate.access is not None else None,
+        beneath=Beneath(unknown_of(urls), timeouts()),
     )
     return built
 

@@ -50,6 +50,8 @@ def _switched(config: Config) -> Settings:
         off |= dict.fromkeys(("cache_live", "cache_aggregates", "cache_dashboards"), timedelta(0))
     if not config.metrics.enabled:
         off["auto_discover"] = False
+    if not config.schema.enabled:
+        off["track_schema"] = False
     return msgspec.structs.replace(config.settings, **off)
 
 

@@ -60,6 +60,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         degraded_latency: average time of a request from which on a service is degraded.
         unhealthy_latency: average time of a request from which on a service is unhealthy.
         tables: keys, roles and masks by table, ``orders`` or ``sales.orders``.
+        track_schema: whether there is a history of schemas.
+        alert_on_breaking: whether a breaking change of a schema raises an alert.
         plan: limits that are switched on: none, community, pro or enterprise.
     """
 
@@ -97,3 +99,5 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     unhealthy_latency: timedelta = timedelta(seconds=5)
     tables: dict[str, TableSettings] = {}
     plan: str = "none"
+    track_schema: bool = True
+    alert_on_breaking: bool = True

@@ -75,7 +75,8 @@ class MeasureKind(StrEnum):
     appears and goes. ``state``: the same per value of a status field. ``transition``: one row a
     change of a status field from one value to another, labels ``from`` and ``to``. ``net``: change
     of a numeric field's total. ``custom``: what a `CustomMetric` says. ``formula``: nothing is
-    stored, a `Formula` is worked out when it is asked for.
+    stored, a `Formula` is worked out when it is asked for. ``quality``: scores, from the counts of
+    quality rules.
     """
 
     CHANGES = "changes"
@@ -90,6 +91,7 @@ class MeasureKind(StrEnum):
     NET = "net"
     CUSTOM = "custom"
     FORMULA = "formula"
+    QUALITY = "quality"
 
 
 class Correction(msgspec.Struct, frozen=True, kw_only=True):

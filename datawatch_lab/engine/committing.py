@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from datawatch_lab.core.batches import Offset
+from datawatch_lab.core.batches import Offset, TableBatch
 from datawatch_lab.core.clock import Clock
 from datawatch_lab.core.settings import Settings
 from datawatch_lab.core.storage import (
@@ -40,6 +40,10 @@ _ROWS_PER_COMMIT = 10_000
 _CATCH_UP_EVENTS = 50_000
 
 
+BatchListener = Callable[[int, int, Sequence[TableBatch]], None]
+"""Takes the row changes of a commit that is stored."""
+
+
 class Committer:
     """What is known of a workspace, and the only one who changes it.
 
@@ -56,6 +60,7 @@ class Committer:
         healthy: whether the last commit could be stored.
         listeners: called with the data version after each commit.
         close_listeners: called with (table id, from, until) after each close.
+        batch_listeners: called with (sequence number before, last one, batches) after each commit.
     """
 
     def __init__(self, store: DuckStore, settings: Settings, clock: Clock) -> None:
@@ -76,6 +81,7 @@ class Committer:
         self.healthy = True
         self.listeners: list[Callable[[int], None]] = []
         self.close_listeners: list[CloseListener] = []
+        self.batch_listeners: list[BatchListener] = []
         self._catch_up(known.cursors.get(CURSOR, 0))
         if known.cursors.get(LIVE_CURSOR, 0) < self.last_seq:
             self._rebuild_live()
@@ -141,6 +147,7 @@ class Committer:
             self.ended.pop(each.source, None)  # it has begun again
         self.weight += 1 + _weight(commit)
         self.touched.note(version, commit)  # only now is all of it to be seen
+        self._hand_over(last_seq - plan.commit.log.num_rows, last_seq, plan.table_batches)
         self._tell(version)
         self._keep_closes(closes)
         return version
@@ -183,6 +190,14 @@ class Committer:
                 listener(version)
             except Exception:
                 log.exception("a listener of data versions failed")
+
+    def _hand_over(self, after: int, upto: int, batches: Sequence[TableBatch]) -> None:
+        """Call those who take batches; one that fails is logged."""
+        for listener in tuple(self.batch_listeners):
+            try:
+                listener(after, upto, batches)
+            except Exception:
+                log.exception("a listener of batches failed")
 
     def _store(self, commit: Commit, derived: Derived) -> int:
         try:

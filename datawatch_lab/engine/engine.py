@@ -19,18 +19,21 @@ from datawatch_lab.core.plans import with_metrics, within
 from datawatch_lab.core.settings import Settings
 from datawatch_lab.core.values import Column, MetricDef, Role, TableInfo
 from datawatch_lab.engine.acceptance import Acceptance, unpacked
+from datawatch_lab.engine.alerting import Alerting
 from datawatch_lab.engine.beside import Beside
 from datawatch_lab.engine.cache import AnswerCache
 from datawatch_lab.engine.closing import CloseListener, Closing
 from datawatch_lab.engine.column_corrections import correct_column
-from datawatch_lab.engine.committing import Committer
+from datawatch_lab.engine.committing import BatchListener, Committer
 from datawatch_lab.engine.journal import Journal, read_journal
 from datawatch_lab.engine.measures import Measures
 from datawatch_lab.engine.planner import Plan, Submission
 from datawatch_lab.engine.pulse import Pulse
+from datawatch_lab.engine.quality import Quality
 from datawatch_lab.engine.receipts import Receipt
 from datawatch_lab.engine.replay import ReplayResult, run_replay
 from datawatch_lab.engine.retention import kept_since
+from datawatch_lab.engine.schema_log import SchemaLog
 from datawatch_lab.engine.sql import run_sql
 from datawatch_lab.engine.touched import Touched
 from datawatch_lab.engine.upkeep import Upkeep
@@ -86,6 +89,9 @@ class Engine:
             clock=clock,
         )
         self.measures.custom.resume(self)  # back-fills that the last run did not end
+        self.quality = self.beside(Quality)
+        self.beside(SchemaLog)
+        self.beside(Alerting).start()
         self.watching = Watching(self)
 
     @classmethod
@@ -284,6 +290,14 @@ class Engine:
         self._committer.close_listeners.append(listener)
         return lambda: self._committer.close_listeners.remove(listener)
 
+    def on_batches(self, listener: BatchListener) -> Callable[[], None]:
+        """Call a function with (seq before, last seq, batches) after each commit of row changes.
+
+        It is called in the writer's thread, so it only notes what it is given. Gives what ends it.
+        """
+        self._committer.batch_listeners.append(listener)
+        return lambda: self._committer.batch_listeners.remove(listener)
+
     def closed_since(self, seq: int, number: int = 0) -> pl.DataFrame:
         """Closes as control entries of the log, for replaying what detectors and alerts saw.
 
@@ -322,7 +336,8 @@ class Engine:
     def metrics(self) -> Mapping[str, MetricDef]:
         """Metrics by name."""
         tables = self.tables() if self.settings.auto_discover else []
-        return self.measures.metrics(with_metrics(self.settings.plan, tables))
+        found = self.measures.metrics(with_metrics(self.settings.plan, tables))
+        return self.quality.with_metrics(found)
 
     def sql(self, text: str, *, limit: int | None = None, masked: bool = True) -> SqlAnswer:
         """Run one query of a user; see `engine.sql`."""

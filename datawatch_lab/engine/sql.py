@@ -53,6 +53,11 @@ def _states(
             f"{metric.name} is a formula and not stored: {metric.definition.expression}.",
             hint="Write it out over the metrics in it, or ask `datawatch query`.",
         )
+    if metric.measure is MeasureKind.QUALITY:
+        raise InputError(
+            f"{metric.name} is worked out from the counts of quality rules, not stored.",
+            hint="Ask `datawatch query` or `datawatch quality`.",
+        )
     now = engine.clock.now()
     found = plan(
         metric,

@@ -14,12 +14,11 @@ import pyarrow.compute as pc
 
 from datawatch_lab.core.batches import EVENT_SCHEMA, Declared
 from datawatch_lab.ingest.envelopes import TableKey
-from datawatch_lab.ingest.few import FEW
 from datawatch_lab.ingest.fields import OPS, Fields, faults_of, fields_of
 from datawatch_lab.ingest.identity import IdFactory, content_id
 from datawatch_lab.ingest.raws import RawColumn, all_texts
 from datawatch_lab.ingest.reading import Reading
-from datawatch_lab.ingest.texts import Texts
+from datawatch_lab.ingest.texts import FEW, Texts
 
 _TEXT = pa.large_string()
 _SEQUENCE = re.compile(r'"sequence"\s*:\s*"?([0-9]{1,18})\b')

@@ -12,9 +12,6 @@ from msgspec import Raw
 from datawatch_lab.ingest.alike import Decoded
 from datawatch_lab.ingest.tokens import frame_of
 
-FEW = 16
-"""Images up to which plain Python is faster than array operations."""
-
 _DECODE = msgspec.json.Decoder(dict[str, Raw]).decode
 _TEXT = msgspec.json.Decoder(str).decode
 _SURELY_EXACT = 15

@@ -11,13 +11,12 @@ import numpy as np
 import pyarrow as pa
 from msgspec import Raw
 
-from datawatch_lab.ingest.texts import PAD, Texts, bounds_of
+from datawatch_lab.ingest.texts import FEW, PAD, Texts, bounds_of
 
 _NULL = ord("n")
 _OBJECT = ord("{")
 _QUOTE = ord('"')
 _NOTHING = (b"", b"null")
-_FEW = 16
 
 
 @dataclass(frozen=True)
@@ -40,7 +39,7 @@ class RawColumn:
     @cached_property
     def array(self) -> pa.LargeStringArray:
         """The same as large_string; null for ``null`` and where there is none."""
-        if len(self.texts) <= _FEW:
+        if len(self.texts) <= FEW:
             texts = (self.texts.text(at) for at in range(len(self.texts)))
             shown = [None if text in _NOTHING else text.decode() for text in texts]
             return pa.array(shown, pa.large_string())

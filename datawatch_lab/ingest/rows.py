@@ -15,10 +15,10 @@ from msgspec import UNSET, Raw
 
 from datawatch_lab.core.batches import RowFrame
 from datawatch_lab.ingest.alike import Decoded, columns_of_tables
-from datawatch_lab.ingest.few import FEW, columns_of_few
+from datawatch_lab.ingest.few import columns_of_few
 from datawatch_lab.ingest.raws import is_utf8
 from datawatch_lab.ingest.repeats import without_repeats
-from datawatch_lab.ingest.texts import Texts
+from datawatch_lab.ingest.texts import FEW, Texts
 from datawatch_lab.ingest.tokens import TokenColumn, field_tokens, inexact, token_column
 
 MAX_DEPTH = 64

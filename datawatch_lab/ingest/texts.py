@@ -12,6 +12,9 @@ import pyarrow as pa
 PAD = bytes(8)
 """What stands behind the texts, so that a word of eight bytes can be read at any place."""
 
+FEW = 16
+"""Texts up to which plain Python is faster than array operations with their fixed cost."""
+
 _QUOTE, _COLON, _BACKSLASH = b'":\\'
 
 

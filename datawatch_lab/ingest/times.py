@@ -11,6 +11,8 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
+from datawatch_lab.ingest.texts import FEW
+
 UTC = pl.Datetime("us", "UTC")
 
 Stamp = str | int | float | None
@@ -22,15 +24,15 @@ _PARTS = (
 )
 _EPOCH = r"^\s*-?[0-9]{9,19}(?:\.[0-9]+)?\s*$"
 _USUAL = re.compile(
-    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,6})?(?:Z|[+-][0-9]{2}:[0-9]{2})"
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,6})?"
+    r"(?:Z|[+-][0-9]{2}(?::[0-9]{2})?)"
 )
 _EPOCH_START, _MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC_ZONE), timedelta(microseconds=1)
 _MOST = 2**62
 _FORM = "0000-00-00T00:00:00.000000"
-_WIDTHS = (20, *range(22, 28))
-FEW = 16
-"""Stamps up to which plain Python is faster than columns."""
-
+_DIGIT = 1
+_SIZES = (19, *range(21, 27))
+_ZERO_OFFSETS = ("Z", "+00", "+00:00")
 _SECONDS_BELOW, _MILLIS_BELOW, _MICROS_BELOW = 1e11, 1e14, 1e17
 
 
@@ -88,24 +90,36 @@ def _scaled(number: int) -> int:
 
 
 def _of_one_form(texts: pl.Series) -> pl.Series | None:
-    """The same for texts that are all as long and as exact as each other and end in ``Z``.
+    """The same for texts that are all as long and as exact as each other, and in UTC.
 
     None if one is not, or is no moment: another way says what it is.
     """
     array = texts.to_arrow().cast(pa.large_string())
     bounds = np.frombuffer(array.buffers()[1], np.int64)[array.offset :][: len(array) + 1]
     width = int(bounds[1] - bounds[0])
-    if width not in _WIDTHS or array.null_count or (np.diff(bounds) != width).any():
+    if array.null_count or (np.diff(bounds) != width).any():
+        return None
+    form = _form_of(texts[0])
+    if form is None:
         return None
     data = np.frombuffer(array.buffers()[2], np.uint8)[int(bounds[0]) : int(bounds[-1])]
     marks = data.reshape(-1, width)
-    form = np.frombuffer(f"{_FORM[: width - 1]}Z".encode(), np.uint8)
-    at = np.flatnonzero(form == ord("0"))
+    at = np.flatnonzero(form == _DIGIT)
     digits = marks[:, at] - ord("0")
-    others = np.flatnonzero(form != ord("0"))
+    others = np.flatnonzero(form != _DIGIT)
     if (digits > 9).any() or (marks[:, others] != form[others]).any():
         return None
     return _moments_of(digits)
+
+
+def _form_of(text: str) -> np.ndarray | None:
+    """Each byte of a text, `_DIGIT` for digits of the moment; None for a form that is not usual."""
+    end = next((end for end in _ZERO_OFFSETS if text.endswith(end)), "")
+    size = len(text) - len(end)
+    if not end or size not in _SIZES or text[10] not in "T ":
+        return None
+    body = _FORM[:size].replace("T", text[10]).replace("0", chr(_DIGIT))
+    return np.frombuffer((body + end).encode(), np.uint8)
 
 
 def _moments_of(digits: np.ndarray) -> pl.Series | None:

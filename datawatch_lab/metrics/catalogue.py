@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import chain, count
 
 from datawatch_lab.core.names import slug
 from datawatch_lab.core.values import (
@@ -108,7 +109,7 @@ def metrics_of(
     ordered = sorted(tables, key=lambda table: table.id)
     for prefix, rest, metric in _all(ordered):
         name = f"{prefix}_{rest}" if prefix else rest
-        options = [name, f"{prefix}__{rest}", *(f"{name}_{n}" for n in range(2, 1_000))]
+        options = chain((name, f"{prefix}__{rest}"), (f"{name}_{n}" for n in count(2)))
         free = next(option for option in options if option not in taken and option not in reserved)
         taken[free] = _named(metric, free)
     return tuple(taken.values())

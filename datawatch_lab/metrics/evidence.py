@@ -180,7 +180,7 @@ def _observe(
     shapes = {text: shape_of(text[:_SHAPED_LENGTH]) for text in set(texts)}
     numbers = [float(text) for text in texts if shapes[text] in (INTEGER, DECIMAL)]
     known = np.frombuffer(field.hashes, dtype="<u8")
-    mine = hash_column(pl.Series(texts)) if texts else known[:0]
+    mine = _hashes(column, texts) if texts else known[:0]
     hashes = np.union1d(known, mine)
     read = batch.codes[batch.after.rows[images]][filled] == _SNAPSHOT
     spared += int((read & _repeats(mine, known)).sum()) if read.any() else 0
@@ -208,6 +208,13 @@ def _texts(column: pl.Series) -> list[str]:
         whole[1] if text.endswith(".0") and (whole := _WHOLE_FLOAT.fullmatch(text)) else text
         for text in texts
     ]
+
+
+def _hashes(column: pl.Series, texts: list[str]) -> np.ndarray:
+    """Hashes of the values that are not null; a number has that of its text, at less cost."""
+    if column.dtype in (pl.Int64, pl.Float64):
+        return hash_column(column.drop_nulls() if column.null_count() else column)
+    return hash_column(pl.Series(texts))
 
 
 def _repeats(hashes: np.ndarray, known: np.ndarray) -> np.ndarray:

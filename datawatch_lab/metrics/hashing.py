@@ -79,10 +79,12 @@ def _hash_texts(column: pl.Series) -> Hashes:
     """Texts that are plain numbers hash as numbers, the rest as bytes."""
     texts = texts_of(column)
     result = _hash_bytes(texts)
-    digits = _matches(texts, r"^-?[0-9][0-9.]*$")
-    if not digits.any():
+    first = _first_bytes(texts)
+    where = np.flatnonzero((first == ord("-")) | ((first >= ord("0")) & (first <= ord("9"))))
+    if where.size:
+        where = where[_matches(texts.take(pa.array(where)), r"^-?[0-9][0-9.]*$")]
+    if not where.size:
         return result
-    where = np.flatnonzero(digits)
     numbers = texts.take(pa.array(where))
     integer = _matches(numbers, _INTEGER_TEXT)
     fraction = _matches(numbers, _FRACTION_TEXT) & ~integer
@@ -93,6 +95,19 @@ def _hash_texts(column: pl.Series) -> Hashes:
         floats = pl.Series(numbers.filter(pa.array(fraction))).cast(pl.Float64)
         result[where[fraction]] = _hash_floats(floats.to_numpy())
     return result
+
+
+def _first_bytes(texts: pa.LargeStringArray) -> NDArray[np.uint8]:
+    """First byte of each text, 0 of an empty one."""
+    _, offset_buffer, data_buffer = texts.buffers()
+    size = len(texts)
+    found = np.zeros(size, dtype=np.uint8)
+    if not size or data_buffer is None or not data_buffer.size:
+        return found
+    offsets = np.frombuffer(offset_buffer, dtype=np.int64)[texts.offset : texts.offset + size + 1]
+    some = np.diff(offsets) > 0
+    found[some] = np.frombuffer(data_buffer, dtype=np.uint8)[offsets[:-1][some]]
+    return found
 
 
 def _matches(texts: pa.LargeStringArray, pattern: str) -> NDArray[np.bool_]:

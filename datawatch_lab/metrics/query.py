@@ -70,6 +70,7 @@ _POSSIBLE: Mapping[MeasureKind, tuple[Aggregation, ...]] = {
     MeasureKind.STATE: (A.LAST, A.SUM, A.COUNT, A.RATE),
     MeasureKind.TRANSITION: (A.SUM, A.COUNT, A.RATE),
     MeasureKind.NET: (A.SUM, A.AVG, A.COUNT, A.RATE),
+    MeasureKind.QUALITY: (A.AVG,),
 }
 
 

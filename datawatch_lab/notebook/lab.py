@@ -24,6 +24,7 @@ from datawatch_lab.notebook.masking import Masking
 from datawatch_lab.notebook.metric import Metric, Metrics
 from datawatch_lab.notebook.progress import Bar, face
 from datawatch_lab.notebook.rows import Rows
+from datawatch_lab.notebook.schema import Schema
 from datawatch_lab.notebook.sources import Watched, connect_source
 from datawatch_lab.notebook.tables import Table, Tables, role_named
 from datawatch_lab.notebook.trust import Ledger, Quarantine, Replayed, Status, Taken
@@ -168,6 +169,11 @@ class Lab:
             NotFoundError: it names what does not exist; names the nearest.
         """
         return Rows(self.workspace.sql(query, limit, masked=masked))
+
+    @property
+    def schema(self) -> Schema:
+        """The history of schemas: changes, differences, tables as of any time."""
+        return Schema(self.workspace)
 
     def corrections(self, metric: str, **how: Any) -> Corrections:
         """Closed buckets of a metric that late events changed, with both values.

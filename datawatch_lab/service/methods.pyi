@@ -8,22 +8,90 @@ from pyarrow import Table
 
 from datawatch_lab.core.values import Role
 from datawatch_lab.core.watching import Finding, Unwatched, WatchState
+from datawatch_lab.engine.alerting_actions import Tried
 from datawatch_lab.service.access.audit import AuditEntry
 from datawatch_lab.service.answers import ColumnAnswer, EventsAnswer, Fixed, HealthAnswer, LedgerAnswer, MetricAnswer, OffsetAnswer, QuarantineAnswer, ReplayAnswer, StatusAnswer, TableAnswer
 from datawatch_lab.service.operation import Operation
+from datawatch_lab.service.operations.alerts import BacktestAnswer, RuleAnswer
+from datawatch_lab.service.operations.alerts_open import AlertAnswer, AlertSummary, TraceLine
+from datawatch_lab.service.operations.alerts_told import ChannelAnswer, SilenceAnswer
 from datawatch_lab.service.operations.custom import DropAnswer
 from datawatch_lab.service.operations.late import CorrectionsAnswer, RetentionAnswer, WatermarkItem
 from datawatch_lab.service.operations.metrics import ComparedAnswer, MetricDetail
+from datawatch_lab.service.operations.quality import Dropped, ReportAnswer, RuleBody, StatsAnswer, TableQuality, ValidateAnswer, ViolationsAnswer
+from datawatch_lab.service.operations.schema import DdlAnswer, SchemaChangeItem, SchemaChangesAnswer, SchemaDiffAnswer, SchemaSnapshot, SchemaTable, SchemaTableAnswer
 from datawatch_lab.service.operations.shares import ShareAnswer
 from datawatch_lab.service.operations.sql import SqlAnswer
 from datawatch_lab.service.operations.telemetry import EventsListed, MeasurementsListed, PostedAnswer
 from datawatch_lab.service.operations.telemetry_analytics import MetricsData, TimeRange
 from datawatch_lab.service.operations.users import MeAnswer, TokenAnswer, UserAnswer
+from datawatch_lab.service.quality import RuleItem, ScoreAnswer, SuggestionItem, TriedItem, ViolationItem
 from datawatch_lab.service.telemetry.shapes import AggregationRow, Analytics, Behaviour, Dashboard, Service, ServiceDetail, Tasks
 from datawatch_lab.service.telemetry.vitals import Vitals
 
 class Operations:
     def _carry_out(self, operation: Operation[Any, Any], ask: Any) -> Any: ...
+    def acknowledge_alert(self, id: str, *, user: str = ..., note: str = ...) -> AlertAnswer: ...
+    def acknowledge_violation(self, id: str, *, user: str | None = ...) -> ViolationItem: ...
+    def active_alerts(self) -> list[AlertAnswer]: ...
+    def add_alert_rule(
+        self,
+        name: str,
+        condition: str,
+        *,
+        metric: str = ...,
+        type: str = ...,
+        table: str = ...,
+        aggregation: str = ...,
+        filters: dict[str, str] = ...,
+        group_by: list[str] = ...,
+        lasting: str = ...,
+        keep_firing_for: str = ...,
+        severity: str = ...,
+        channels: list[str] = ...,
+        no_data: str = ...,
+        description: str = ...,
+        is_enabled: bool = ...,
+    ) -> RuleAnswer: ...
+    def add_quality_rule(
+        self,
+        table: str,
+        rule: str,
+        *,
+        id: str | None = ...,
+        field: str | None = ...,
+        fields: list[str] | None = ...,
+        dimension: str | None = ...,
+        threshold: str | float | None = ...,
+        alert_on: str | None = ...,
+        description: str | None = ...,
+        name: str | None = ...,
+        weight: float | None = ...,
+        severity: str | None = ...,
+        enabled: bool | None = ...,
+        filter: str | None = ...,
+        values: list[str | int | float | bool] | None = ...,
+        min: float | str | None = ...,
+        max: float | str | None = ...,
+        pattern: str | None = ...,
+        type: str | None = ...,
+        references: str | None = ...,
+        expression: str | None = ...,
+        sql: str | None = ...,
+        quantile: float | None = ...,
+        window: str | None = ...,
+        baseline: str | None = ...,
+        backfill: bool = ...,
+        origin: str = ...,
+    ) -> RuleItem: ...
+    def add_silence(
+        self,
+        matchers: dict[str, str],
+        *,
+        lasting: str = ...,
+        start: str = ...,
+        comment: str = ...,
+    ) -> SilenceAnswer: ...
     def add_user(self, name: str, *, role: str = ..., password: str | None = ...) -> UserAnswer: ...
     def aggregations(
         self,
@@ -31,6 +99,18 @@ class Operations:
         *,
         limit: int = ...,
     ) -> list[AggregationRow]: ...
+    def alert_channels(self) -> list[ChannelAnswer]: ...
+    def alert_history(
+        self,
+        start: str = ...,
+        *,
+        rule: str = ...,
+        limit: int = ...,
+    ) -> list[AlertAnswer]: ...
+    def alert_rule(self, id: str) -> RuleAnswer: ...
+    def alert_rules(self) -> list[RuleAnswer]: ...
+    def alert_summary(self) -> AlertSummary: ...
+    def alert_trace(self, id: str) -> list[TraceLine]: ...
     def analytics_behavior(
         self,
         body: bytes,
@@ -97,6 +177,34 @@ class Operations:
         before: int = ...,
         limit: int = ...,
     ) -> list[AuditEntry]: ...
+    def backtest_alert(
+        self,
+        id: str = ...,
+        *,
+        rule: dict[str, Any] | None = ...,
+        start: str = ...,
+        end: str = ...,
+    ) -> BacktestAnswer: ...
+    def change_alert_rule(
+        self,
+        name: str,
+        condition: str,
+        id: str,
+        *,
+        metric: str = ...,
+        type: str = ...,
+        table: str = ...,
+        aggregation: str = ...,
+        filters: dict[str, str] = ...,
+        group_by: list[str] = ...,
+        lasting: str = ...,
+        keep_firing_for: str = ...,
+        severity: str = ...,
+        channels: list[str] = ...,
+        no_data: str = ...,
+        description: str = ...,
+        is_enabled: bool = ...,
+    ) -> RuleAnswer: ...
     def change_metric(
         self,
         name: str,
@@ -113,6 +221,37 @@ class Operations:
         backfill: bool = ...,
     ) -> MetricDetail: ...
     def change_password(self, old: str, new: str) -> UserAnswer: ...
+    def change_quality_rule(
+        self,
+        table: str,
+        rule: str,
+        *,
+        id: str | None = ...,
+        field: str | None = ...,
+        fields: list[str] | None = ...,
+        dimension: str | None = ...,
+        threshold: str | float | None = ...,
+        alert_on: str | None = ...,
+        description: str | None = ...,
+        name: str | None = ...,
+        weight: float | None = ...,
+        severity: str | None = ...,
+        enabled: bool | None = ...,
+        filter: str | None = ...,
+        values: list[str | int | float | bool] | None = ...,
+        min: float | str | None = ...,
+        max: float | str | None = ...,
+        pattern: str | None = ...,
+        type: str | None = ...,
+        references: str | None = ...,
+        expression: str | None = ...,
+        sql: str | None = ...,
+        quantile: float | None = ...,
+        window: str | None = ...,
+        baseline: str | None = ...,
+        backfill: bool = ...,
+        origin: str = ...,
+    ) -> RuleItem: ...
     def change_user(
         self,
         name: str,
@@ -171,7 +310,10 @@ class Operations:
         exclude: list[str] = ...,
         snapshot: bool = ...,
     ) -> list[Finding]: ...
+    def drop_alert_rule(self, id: str) -> RuleAnswer: ...
     def drop_metric(self, name: str) -> DropAnswer: ...
+    def drop_quality_rule(self, id: str) -> Dropped: ...
+    def end_silence(self, id: str) -> SilenceAnswer: ...
     def get_metric(self, name: str) -> MetricDetail: ...
     def health(self) -> HealthAnswer: ...
     def ledger(self) -> LedgerAnswer: ...
@@ -199,6 +341,13 @@ class Operations:
     def list_shares(self) -> list[ShareAnswer]: ...
     def list_tokens(self, user: str = ...) -> list[TokenAnswer]: ...
     def list_users(self) -> list[UserAnswer]: ...
+    def make_schema_snapshot(
+        self,
+        name: str,
+        *,
+        at: str | None = ...,
+        note: str = ...,
+    ) -> SchemaSnapshot: ...
     def make_share(self, resource: str, *, expires: str = ...) -> ShareAnswer: ...
     def make_token(
         self,
@@ -209,6 +358,15 @@ class Operations:
         expires: str | None = ...,
     ) -> TokenAnswer: ...
     def me(self) -> MeAnswer: ...
+    def post_ddl(
+        self,
+        sql: str,
+        *,
+        dialect: str = ...,
+        table: str = ...,
+        at: str | None = ...,
+        dry_run: bool = ...,
+    ) -> DdlAnswer: ...
     def post_event(
         self,
         body: bytes,
@@ -233,6 +391,40 @@ class Operations:
         content_encoding: str = ...,
         wait: bool = ...,
     ) -> PostedAnswer: ...
+    def quality_backtest(
+        self,
+        rule: RuleBody,
+        *,
+        from_: str | None = ...,
+        to: str | None = ...,
+        masked: bool = ...,
+    ) -> TriedItem: ...
+    def quality_check(
+        self,
+        table: str | None = ...,
+        *,
+        rule: str | None = ...,
+        masked: bool = ...,
+    ) -> list[TriedItem]: ...
+    def quality_report(self, window: str = ..., *, table: str | None = ...) -> ReportAnswer: ...
+    def quality_rule(self, id: str) -> RuleItem: ...
+    def quality_rules(self, table: str | None = ..., *, window: str = ...) -> list[RuleItem]: ...
+    def quality_score(self, window: str = ..., *, table: str | None = ...) -> ScoreAnswer: ...
+    def quality_stats(self) -> StatsAnswer: ...
+    def quality_suggestions(self, table: str | None = ...) -> list[SuggestionItem]: ...
+    def quality_table(self, table: str, *, window: str = ...) -> TableQuality: ...
+    def quality_validate(self, table: str, record: dict[str, Any]) -> ValidateAnswer: ...
+    def quality_violations(
+        self,
+        table: str | None = ...,
+        *,
+        rule: str | None = ...,
+        state: str = ...,
+        from_: str | None = ...,
+        to: str | None = ...,
+        limit: int = ...,
+        masked: bool = ...,
+    ) -> ViolationsAnswer: ...
     def quarantine(self, limit: int = ..., *, state: str = ...) -> QuarantineAnswer: ...
     def query(
         self,
@@ -302,12 +494,45 @@ class Operations:
     ) -> PostedAnswer: ...
     def remove_user(self, name: str) -> UserAnswer: ...
     def replay(self, ids: list[int] = ..., *, fixed: list[Fixed] = ...) -> ReplayAnswer: ...
+    def resolve_alert(self, id: str, *, user: str = ..., note: str = ...) -> AlertAnswer: ...
     def retention(self) -> RetentionAnswer: ...
     def revoke_share(self, id: str) -> ShareAnswer: ...
     def revoke_token(self, id: str) -> TokenAnswer: ...
+    def schema_change(self, id: str) -> SchemaChangeItem: ...
+    def schema_changes(
+        self,
+        start: str | None = ...,
+        *,
+        end: str | None = ...,
+        table: str = ...,
+        column: str = ...,
+        kind: str = ...,
+        impact: str = ...,
+        described: bool = ...,
+        limit: int = ...,
+    ) -> SchemaChangesAnswer: ...
+    def schema_diff(self, start: str, *, end: str = ...) -> SchemaDiffAnswer: ...
+    def schema_snapshots(self) -> list[SchemaSnapshot]: ...
+    def schema_table(
+        self,
+        table: str,
+        *,
+        at: str | None = ...,
+        limit: int = ...,
+    ) -> SchemaTableAnswer: ...
+    def schema_tables(self, at: str | None = ...) -> list[SchemaTable]: ...
     def server_vitals(self) -> Vitals: ...
     def service_dashboard(self) -> Dashboard: ...
     def service_metrics(self, service: str) -> ServiceDetail: ...
+    def silences(self) -> list[SilenceAnswer]: ...
+    def snooze_alert(
+        self,
+        id: str,
+        *,
+        user: str = ...,
+        note: str = ...,
+        lasting: str = ...,
+    ) -> AlertAnswer: ...
     def source_offset(self, source: str) -> OffsetAnswer: ...
     def sources(self) -> list[WatchState]: ...
     def sql(self, query: str, *, limit: int | None = ..., masked: bool = ...) -> SqlAnswer: ...
@@ -316,6 +541,7 @@ class Operations:
     def submit_batch(self, body: bytes) -> EventsAnswer: ...
     def tables(self, name: str | None = ...) -> list[TableAnswer]: ...
     def task_overview(self) -> Tasks: ...
+    def test_alert(self, channels: list[str] = ...) -> list[Tried]: ...
     def track_events(
         self,
         body: bytes,
@@ -339,6 +565,73 @@ class Operations:
 
 class AsyncOperations:
     async def _carry_out(self, operation: Operation[Any, Any], ask: Any) -> Any: ...
+    async def acknowledge_alert(
+        self,
+        id: str,
+        *,
+        user: str = ...,
+        note: str = ...,
+    ) -> AlertAnswer: ...
+    async def acknowledge_violation(self, id: str, *, user: str | None = ...) -> ViolationItem: ...
+    async def active_alerts(self) -> list[AlertAnswer]: ...
+    async def add_alert_rule(
+        self,
+        name: str,
+        condition: str,
+        *,
+        metric: str = ...,
+        type: str = ...,
+        table: str = ...,
+        aggregation: str = ...,
+        filters: dict[str, str] = ...,
+        group_by: list[str] = ...,
+        lasting: str = ...,
+        keep_firing_for: str = ...,
+        severity: str = ...,
+        channels: list[str] = ...,
+        no_data: str = ...,
+        description: str = ...,
+        is_enabled: bool = ...,
+    ) -> RuleAnswer: ...
+    async def add_quality_rule(
+        self,
+        table: str,
+        rule: str,
+        *,
+        id: str | None = ...,
+        field: str | None = ...,
+        fields: list[str] | None = ...,
+        dimension: str | None = ...,
+        threshold: str | float | None = ...,
+        alert_on: str | None = ...,
+        description: str | None = ...,
+        name: str | None = ...,
+        weight: float | None = ...,
+        severity: str | None = ...,
+        enabled: bool | None = ...,
+        filter: str | None = ...,
+        values: list[str | int | float | bool] | None = ...,
+        min: float | str | None = ...,
+        max: float | str | None = ...,
+        pattern: str | None = ...,
+        type: str | None = ...,
+        references: str | None = ...,
+        expression: str | None = ...,
+        sql: str | None = ...,
+        quantile: float | None = ...,
+        window: str | None = ...,
+        baseline: str | None = ...,
+        backfill: bool = ...,
+        origin: str = ...,
+    ) -> RuleItem: ...
+    async def add_silence(
+        self,
+        matchers: dict[str, str],
+        *,
+        lasting: str = ...,
+        start: str = ...,
+        comment: str = ...,
+    ) -> SilenceAnswer: ...
     async def add_user(
         self,
         name: str,
@@ -352,6 +645,18 @@ class AsyncOperations:
         *,
         limit: int = ...,
     ) -> list[AggregationRow]: ...
+    async def alert_channels(self) -> list[ChannelAnswer]: ...
+    async def alert_history(
+        self,
+        start: str = ...,
+        *,
+        rule: str = ...,
+        limit: int = ...,
+    ) -> list[AlertAnswer]: ...
+    async def alert_rule(self, id: str) -> RuleAnswer: ...
+    async def alert_rules(self) -> list[RuleAnswer]: ...
+    async def alert_summary(self) -> AlertSummary: ...
+    async def alert_trace(self, id: str) -> list[TraceLine]: ...
     async def analytics_behavior(
         self,
         body: bytes,
@@ -418,6 +723,34 @@ class AsyncOperations:
         before: int = ...,
         limit: int = ...,
     ) -> list[AuditEntry]: ...
+    async def backtest_alert(
+        self,
+        id: str = ...,
+        *,
+        rule: dict[str, Any] | None = ...,
+        start: str = ...,
+        end: str = ...,
+    ) -> BacktestAnswer: ...
+    async def change_alert_rule(
+        self,
+        name: str,
+        condition: str,
+        id: str,
+        *,
+        metric: str = ...,
+        type: str = ...,
+        table: str = ...,
+        aggregation: str = ...,
+        filters: dict[str, str] = ...,
+        group_by: list[str] = ...,
+        lasting: str = ...,
+        keep_firing_for: str = ...,
+        severity: str = ...,
+        channels: list[str] = ...,
+        no_data: str = ...,
+        description: str = ...,
+        is_enabled: bool = ...,
+    ) -> RuleAnswer: ...
     async def change_metric(
         self,
         name: str,
@@ -434,6 +767,37 @@ class AsyncOperations:
         backfill: bool = ...,
     ) -> MetricDetail: ...
     async def change_password(self, old: str, new: str) -> UserAnswer: ...
+    async def change_quality_rule(
+        self,
+        table: str,
+        rule: str,
+        *,
+        id: str | None = ...,
+        field: str | None = ...,
+        fields: list[str] | None = ...,
+        dimension: str | None = ...,
+        threshold: str | float | None = ...,
+        alert_on: str | None = ...,
+        description: str | None = ...,
+        name: str | None = ...,
+        weight: float | None = ...,
+        severity: str | None = ...,
+        enabled: bool | None = ...,
+        filter: str | None = ...,
+        values: list[str | int | float | bool] | None = ...,
+        min: float | str | None = ...,
+        max: float | str | None = ...,
+        pattern: str | None = ...,
+        type: str | None = ...,
+        references: str | None = ...,
+        expression: str | None = ...,
+        sql: str | None = ...,
+        quantile: float | None = ...,
+        window: str | None = ...,
+        baseline: str | None = ...,
+        backfill: bool = ...,
+        origin: str = ...,
+    ) -> RuleItem: ...
     async def change_user(
         self,
         name: str,
@@ -492,7 +856,10 @@ class AsyncOperations:
         exclude: list[str] = ...,
         snapshot: bool = ...,
     ) -> list[Finding]: ...
+    async def drop_alert_rule(self, id: str) -> RuleAnswer: ...
     async def drop_metric(self, name: str) -> DropAnswer: ...
+    async def drop_quality_rule(self, id: str) -> Dropped: ...
+    async def end_silence(self, id: str) -> SilenceAnswer: ...
     async def get_metric(self, name: str) -> MetricDetail: ...
     async def health(self) -> HealthAnswer: ...
     async def ledger(self) -> LedgerAnswer: ...
@@ -520,6 +887,13 @@ class AsyncOperations:
     async def list_shares(self) -> list[ShareAnswer]: ...
     async def list_tokens(self, user: str = ...) -> list[TokenAnswer]: ...
     async def list_users(self) -> list[UserAnswer]: ...
+    async def make_schema_snapshot(
+        self,
+        name: str,
+        *,
+        at: str | None = ...,
+        note: str = ...,
+    ) -> SchemaSnapshot: ...
     async def make_share(self, resource: str, *, expires: str = ...) -> ShareAnswer: ...
     async def make_token(
         self,
@@ -530,6 +904,15 @@ class AsyncOperations:
         expires: str | None = ...,
     ) -> TokenAnswer: ...
     async def me(self) -> MeAnswer: ...
+    async def post_ddl(
+        self,
+        sql: str,
+        *,
+        dialect: str = ...,
+        table: str = ...,
+        at: str | None = ...,
+        dry_run: bool = ...,
+    ) -> DdlAnswer: ...
     async def post_event(
         self,
         body: bytes,
@@ -554,6 +937,50 @@ class AsyncOperations:
         content_encoding: str = ...,
         wait: bool = ...,
     ) -> PostedAnswer: ...
+    async def quality_backtest(
+        self,
+        rule: RuleBody,
+        *,
+        from_: str | None = ...,
+        to: str | None = ...,
+        masked: bool = ...,
+    ) -> TriedItem: ...
+    async def quality_check(
+        self,
+        table: str | None = ...,
+        *,
+        rule: str | None = ...,
+        masked: bool = ...,
+    ) -> list[TriedItem]: ...
+    async def quality_report(
+        self,
+        window: str = ...,
+        *,
+        table: str | None = ...,
+    ) -> ReportAnswer: ...
+    async def quality_rule(self, id: str) -> RuleItem: ...
+    async def quality_rules(
+        self,
+        table: str | None = ...,
+        *,
+        window: str = ...,
+    ) -> list[RuleItem]: ...
+    async def quality_score(self, window: str = ..., *, table: str | None = ...) -> ScoreAnswer: ...
+    async def quality_stats(self) -> StatsAnswer: ...
+    async def quality_suggestions(self, table: str | None = ...) -> list[SuggestionItem]: ...
+    async def quality_table(self, table: str, *, window: str = ...) -> TableQuality: ...
+    async def quality_validate(self, table: str, record: dict[str, Any]) -> ValidateAnswer: ...
+    async def quality_violations(
+        self,
+        table: str | None = ...,
+        *,
+        rule: str | None = ...,
+        state: str = ...,
+        from_: str | None = ...,
+        to: str | None = ...,
+        limit: int = ...,
+        masked: bool = ...,
+    ) -> ViolationsAnswer: ...
     async def quarantine(self, limit: int = ..., *, state: str = ...) -> QuarantineAnswer: ...
     async def query(
         self,
@@ -623,12 +1050,45 @@ class AsyncOperations:
     ) -> PostedAnswer: ...
     async def remove_user(self, name: str) -> UserAnswer: ...
     async def replay(self, ids: list[int] = ..., *, fixed: list[Fixed] = ...) -> ReplayAnswer: ...
+    async def resolve_alert(self, id: str, *, user: str = ..., note: str = ...) -> AlertAnswer: ...
     async def retention(self) -> RetentionAnswer: ...
     async def revoke_share(self, id: str) -> ShareAnswer: ...
     async def revoke_token(self, id: str) -> TokenAnswer: ...
+    async def schema_change(self, id: str) -> SchemaChangeItem: ...
+    async def schema_changes(
+        self,
+        start: str | None = ...,
+        *,
+        end: str | None = ...,
+        table: str = ...,
+        column: str = ...,
+        kind: str = ...,
+        impact: str = ...,
+        described: bool = ...,
+        limit: int = ...,
+    ) -> SchemaChangesAnswer: ...
+    async def schema_diff(self, start: str, *, end: str = ...) -> SchemaDiffAnswer: ...
+    async def schema_snapshots(self) -> list[SchemaSnapshot]: ...
+    async def schema_table(
+        self,
+        table: str,
+        *,
+        at: str | None = ...,
+        limit: int = ...,
+    ) -> SchemaTableAnswer: ...
+    async def schema_tables(self, at: str | None = ...) -> list[SchemaTable]: ...
     async def server_vitals(self) -> Vitals: ...
     async def service_dashboard(self) -> Dashboard: ...
     async def service_metrics(self, service: str) -> ServiceDetail: ...
+    async def silences(self) -> list[SilenceAnswer]: ...
+    async def snooze_alert(
+        self,
+        id: str,
+        *,
+        user: str = ...,
+        note: str = ...,
+        lasting: str = ...,
+    ) -> AlertAnswer: ...
     async def source_offset(self, source: str) -> OffsetAnswer: ...
     async def sources(self) -> list[WatchState]: ...
     async def sql(
@@ -649,6 +1109,7 @@ class AsyncOperations:
     async def submit_batch(self, body: bytes) -> EventsAnswer: ...
     async def tables(self, name: str | None = ...) -> list[TableAnswer]: ...
     async def task_overview(self) -> Tasks: ...
+    async def test_alert(self, channels: list[str] = ...) -> list[Tried]: ...
     async def track_events(
         self,
         body: bytes,

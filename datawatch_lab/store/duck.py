@@ -18,9 +18,11 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
+from datawatch_lab.core.alerting import Alert
 from datawatch_lab.core.batches import MeasureAppends
 from datawatch_lab.core.clock import Clock, SystemClock
 from datawatch_lab.core.errors import WorkspaceError
+from datawatch_lab.core.schema_changes import SchemaChange, Snapshot
 from datawatch_lab.core.storage import (
     Catalogue,
     Commit,
@@ -34,7 +36,7 @@ from datawatch_lab.core.storage import (
 from datawatch_lab.core.values import Formula, LedgerCounts, LevelName, TableInfo
 from datawatch_lab.core.watching import Watch
 from datawatch_lab.store import lock as locks
-from datawatch_lab.store import retention
+from datawatch_lab.store import alerting, retention
 from datawatch_lab.store.archive import Archive
 from datawatch_lab.store.catalogue import load_catalogue, load_tables, load_version
 from datawatch_lab.store.commits import write_commit
@@ -49,10 +51,11 @@ from datawatch_lab.store.corrections import (
 from datawatch_lab.store.definitions import drop_formula, load_formulas, put_formula
 from datawatch_lab.store.gate import Gate
 from datawatch_lab.store.identity import (
+    SeenLater,
+    SeenSet,
     confirm,
     hash_identities,
     hash_texts,
-    load_seen,
     repeated,
 )
 from datawatch_lab.store.live import LiveKeeper
@@ -61,7 +64,18 @@ from datawatch_lab.store.live_state import LiveTables
 from datawatch_lab.store.logs import read_first_seq, read_log_windows, read_truncates
 from datawatch_lab.store.migrations import migrate
 from datawatch_lab.store.opening import check_path, connect
+from datawatch_lab.store.quality import QualityStore
 from datawatch_lab.store.readers import Readers
+from datawatch_lab.store.schema_log import (
+    SchemaStored,
+    load_schema,
+    put_snapshot,
+    read_row_fields,
+    read_row_kinds,
+    read_schema_events,
+    read_values,
+    save_schema,
+)
 from datawatch_lab.store.sorting import Sorting, find_stretch
 from datawatch_lab.store.sql import fetch_row, give_slot
 from datawatch_lab.store.state_reading import read_states, span_of
@@ -127,7 +141,7 @@ class DuckStore:
         self._given_up = False
         self.gate = Gate(self._readers, query_timeout)
         self._summary = LogSummary()
-        self._seen = load_seen(self._writer)
+        self._identities = SeenLater(con.cursor())
         tables = load_tables(self._writer)
         self._views = ChangeViews(tables)
         self._live = LiveKeeper(self._writer, tables, self._views.names)
@@ -139,6 +153,11 @@ class DuckStore:
         self._pass: Pass | None = None
         self._compact_rows = SLICE_ROWS
         self._sorting: Sorting | None = None
+
+    @property
+    def quality(self) -> QualityStore:
+        """What is kept of data quality."""
+        return QualityStore(self._write, self._readers.cursor)
 
     @classmethod
     def open(
@@ -365,6 +384,68 @@ class DuckStore:
         with self._write() as con:
             drop_watch(con, name)
 
+    def put_alerts(self, change: alerting.AlertChange) -> None:
+        """Store a change of alerts in one transaction."""
+        with self._write() as con:
+            alerting.write_alerts(con, change)
+
+    def alert_state(self) -> alerting.AlertState:
+        """What alerts go on from."""
+        with self._readers.cursor() as con:
+            return alerting.load_alerts(con)
+
+    def alert(self, id_: str) -> Alert | None:
+        """An alert by id; None for none."""
+        with self._readers.cursor() as con:
+            return alerting.read_alert(con, id_)
+
+    def alert_history(self, since: datetime | None, rule: str, limit: int) -> list[Alert]:
+        """Alerts that fired since a moment, newest first; see `store.alerting`."""
+        with self._readers.cursor() as con:
+            return alerting.read_alerts(con, since, rule, limit)
+
+    def alert_trace(self, alert: str, rule: str) -> alerting.Trace:
+        """What is known of why an alert was told, or not; see `store.alerting`."""
+        with self._readers.cursor() as con:
+            return alerting.read_trace(con, alert, rule)
+
+    def schema_stored(self) -> SchemaStored:
+        """The history of schemas as it is stored."""
+        with self._readers.snapshot() as con:
+            return load_schema(con)
+
+    def schema_events(self, after: int, to: int) -> pl.DataFrame:
+        """Events that tell of DDL; see `store.schema_log`."""
+        with self._readers.cursor() as con:
+            return read_schema_events(con, after, to)
+
+    def row_fields(self, after: int, to: int) -> pl.DataFrame:
+        """Names of the fields of new rows; see `store.schema_log`."""
+        with self._readers.cursor() as con:
+            return read_row_fields(con, after, to)
+
+    def row_kinds(self, after: int, to: int) -> pl.DataFrame:
+        """Kinds of the values of some new rows; see `store.schema_log`."""
+        with self._readers.cursor() as con:
+            return read_row_kinds(con, after, to)
+
+    def row_values(self, table_id: int, field: str, after: int, to: int) -> set[str]:
+        """Distinct values that a field has in some rows; see `store.schema_log`."""
+        with self._readers.cursor() as con:
+            return read_values(con, table_id, field, after, to)
+
+    def save_schema(
+        self, cursor: int, changes: Sequence[SchemaChange], states: Mapping[int, bytes]
+    ) -> None:
+        """Store changes of schemas with what they were derived from, and the cursor."""
+        with self._write() as con:
+            save_schema(con, cursor, changes, states)
+
+    def put_schema_snapshot(self, snapshot: Snapshot) -> None:
+        """Keep a named snapshot, in place of one of the same name."""
+        with self._write() as con:
+            put_snapshot(con, snapshot)
+
     def ledger(self) -> Mapping[tuple[str, str], LedgerCounts]:
         """The four counts by (source, table)."""
         with self._readers.cursor() as con:
@@ -509,6 +590,7 @@ class DuckStore:
             log.warning("%s was opened anew", self.path)
 
     def _reopened(self) -> duckdb.DuckDBPyConnection:
+        self._identities.end()
         self._writer.close()
         self._root.close()
         root = connect(self.path, self._read_threads)
@@ -615,6 +697,7 @@ class DuckStore:
             self._closed = True
             try:
                 self._readers.close()
+                self._identities.end()
                 self._checkpoint_if_room()
             finally:
                 self._writer.close()
@@ -629,6 +712,10 @@ class DuckStore:
 
     def __repr__(self) -> str:
         return f"DuckStore({str(self.path)!r}, version {self._version})"
+
+    @property
+    def _seen(self) -> SeenSet:
+        return self._identities.now
 
     @contextmanager
     def _write(self) -> Iterator[duckdb.DuckDBPyConnection]:

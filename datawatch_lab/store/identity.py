@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Future
+from threading import Thread
+
 import duckdb
 import numpy as np
 import polars as pl
 import pyarrow as pa
+
+from datawatch_lab.core.errors import WorkspaceError
 
 _HASH = """
 SELECT (h >> 64)::UBIGINT AS hi, (h & 18446744073709551615::UHUGEINT)::UBIGINT AS lo
@@ -75,6 +80,44 @@ class SeenSet:
 def load_seen(con: duckdb.DuckDBPyConnection) -> SeenSet:
     """The set of what log and quarantine hold."""
     return SeenSet(con.execute(_LOAD).fetchnumpy()["identity_lo"])
+
+
+class SeenLater:
+    """The set of what is known, loaded in a thread of its own while the engine starts.
+
+    Ten million identities take about half a second, which nobody waits for but the first event.
+
+    Args:
+        con: a connection for it alone; closed when it is loaded.
+    """
+
+    def __init__(self, con: duckdb.DuckDBPyConnection) -> None:
+        self._loaded: Future[SeenSet] = Future()
+        Thread(target=self._load, args=(con,), name="identities", daemon=True).start()
+
+    @property
+    def now(self) -> SeenSet:
+        """The set, as soon as it is there.
+
+        Raises:
+            WorkspaceError: it could not be read.
+        """
+        try:
+            return self._loaded.result()
+        except duckdb.Error as error:
+            raise WorkspaceError(f"The workspace could not be read: {error}") from error
+
+    def end(self) -> None:
+        """Wait until it is loaded, or has failed."""
+        self._loaded.exception()
+
+    def _load(self, con: duckdb.DuckDBPyConnection) -> None:
+        try:
+            self._loaded.set_result(load_seen(con))
+        except BaseException as error:  # noqa: BLE001 — raised where the set is asked for
+            self._loaded.set_exception(error)
+        finally:
+            con.close()
 
 
 def hash_identities(

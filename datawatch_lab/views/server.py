@@ -6,7 +6,8 @@ import asyncio
 import logging
 import socket
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from bokeh.server.auth_provider import AuthProvider
@@ -29,6 +30,19 @@ _FAREWELL_SECONDS = 0.05
 
 UserOf = Callable[[Any], str | None]
 """Says who sends a request, from its tornado handler; None for a stranger."""
+
+
+@dataclass(frozen=True)
+class Beneath:
+    """What tornado is told beneath Bokeh.
+
+    Attributes:
+        settings: of its application, such as the handler of unknown paths.
+        timeouts: of its server, in seconds by name.
+    """
+
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    timeouts: Mapping[str, float] = field(default_factory=dict)
 
 
 class _Refused(AuthRequestHandler):
@@ -98,6 +112,7 @@ class Server:
         user_of: who may see pages; None lets everybody.
         origins: ``host:port`` of pages that may open a WebSocket.
         login: path of a page where strangers sign in; one of ``extra_patterns``.
+        beneath: what tornado is told.
     """
 
     def __init__(
@@ -110,6 +125,7 @@ class Server:
         user_of: UserOf | None,
         origins: Sequence[str],
         login: str | None = None,
+        beneath: Beneath | None = None,
     ) -> None:
         self.feed = feed
         self.host = host
@@ -118,6 +134,7 @@ class Server:
         self.user_of = user_of
         self.origins = origins
         self.login = login
+        self.beneath = beneath or Beneath()
         self._server: BokehServer | None = None
         self._fault: BaseException | None = None
         self._ready = threading.Event()
@@ -190,10 +207,13 @@ class Server:
             "use_index": False,
             "check_unused_sessions_milliseconds": 5_000,
             "unused_session_lifetime_milliseconds": 15_000,
+            "http_server_kwargs": dict(self.beneath.timeouts),
         }
         if self.user_of is not None:
             options["auth_provider"] = _Auth(self.user_of, self.login)
-        return get_server({PATH: app(self.feed)}, **options)
+        built = get_server({PATH: app(self.feed)}, **options)
+        built._tornado.settings.update(self.beneath.settings)  # noqa: SLF001 — Bokeh passes none on
+        return built
 
 
 def build_server(
@@ -205,6 +225,7 @@ def build_server(
     user_of: UserOf | None = None,
     origins: Sequence[str] = (),
     login: str | None = None,
+    beneath: Beneath | None = None,
 ) -> Server:
     """A server of the workspace's pages at ``/datawatch`` and of further URL patterns.
 
@@ -216,6 +237,7 @@ def build_server(
         user_of: who sends a request, from its tornado handler; None lets everybody in.
         origins: ``host:port`` of pages that may open a WebSocket; never ``*``.
         login: path of the page where strangers sign in; without one they are told of the link.
+        beneath: what tornado is told.
 
     Raises:
         ValueError: a wildcard among the origins.
@@ -232,4 +254,5 @@ def build_server(
         user_of=user_of,
         origins=known,
         login=login,
+        beneath=beneath,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -58,11 +58,14 @@ def serve() -> Iterator[Serve]:
         *,
         token: str | None = TOKEN,
         limits: Limits | None = None,
+        origins: Sequence[str] = (),
+        idle_seconds: float = 60.0,
         **how: Any,
     ) -> Server:
         port = free_port(HOST, 0)
-        urls = patterns(workspace, gate_for(token, host=HOST, port=port, limits=limits), **how)
-        server = Server(urls, host=HOST, port=port)
+        gate = gate_for(token, host=HOST, port=port, limits=limits, origins=origins)
+        urls = patterns(workspace, gate, **how)
+        server = Server(urls, host=HOST, port=port, idle_seconds=idle_seconds)
         server.start()
         running.append(server)
         return server

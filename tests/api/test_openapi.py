@@ -9,6 +9,7 @@ import pytest
 
 from datawatch_lab.api.openapi import document
 from datawatch_lab.api.routes import OPENAPI_PATH
+from datawatch_lab.api.server import Server
 from datawatch_lab.service.operations import OPERATIONS
 from tests.api.conftest import API
 
@@ -29,9 +30,10 @@ def references(value: object) -> set[str]:
     return set()
 
 
-def test_it_is_served(client: httpx.Client, described: dict[str, Any]) -> None:
-    """The server answers with the document of its operations."""
-    assert client.get(OPENAPI_PATH).json() == described
+def test_it_is_served(client: httpx.Client, server: Server) -> None:
+    """The server answers with the document of its operations, and the name of its cookie."""
+    cookie = f"datawatch_token_{server.port}"
+    assert client.get(OPENAPI_PATH).json() == document(OPERATIONS, cookie=cookie)
 
 
 def test_every_operation_is_there(described: dict[str, Any]) -> None:
@@ -56,7 +58,7 @@ def test_every_reference_leads_somewhere(described: dict[str, Any]) -> None:
     components = described["components"]
     there = {
         f"#/components/{kind}/{name}"
-        for kind in ("schemas", "responses")
+        for kind in ("schemas", "responses", "headers")
         for name in components[kind]
     }
     definitions = described["x-websockets"]["definitions"]
@@ -68,7 +70,17 @@ def test_parameters_say_what_they_mean(described: dict[str, Any]) -> None:
     """Query parameters carry the names of the wire, and the words of the input's docstring."""
     path = described["paths"][f"{API}/metrics/{{name}}/range"]["get"]
     by_name = {each["name"]: each for each in path["parameters"]}
-    named = {"name", "from", "to", "step", "aggregation", "group_by", "filters", "compare"}
+    named = {
+        "name",
+        "from",
+        "to",
+        "step",
+        "aggregation",
+        "group_by",
+        "filters",
+        "compare",
+        "points",
+    }
     assert set(by_name) == named
     assert by_name["name"]["in"] == "path"
     assert by_name["name"]["required"]

@@ -24,7 +24,7 @@ from datawatch_lab.ingest.decode import decode
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 HOUR, MINUTE, SECOND = timedelta(hours=1), timedelta(minutes=1), timedelta(seconds=1)
-PAST = {"start": NOW - 6 * HOUR, "end": NOW - 2 * HOUR}
+PAST: dict[str, Any] = {"start": NOW - 6 * HOUR, "end": NOW - 2 * HOUR}
 QUESTIONS = (
     QueryRequest("orders_amount_sum", **PAST, step="30m"),
     QueryRequest("orders_amount_sum", **PAST, stepped=False),

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from tests.fuzz.targets import CORPUS, TARGETS
 
-_KEEP_SEED = 400
+_KEEP_SEED = 120
 _LONGEST = 4_096
 
 

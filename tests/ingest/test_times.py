@@ -2,11 +2,13 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, timezone
 
+import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from datawatch_lab.ingest.times import FEW, Stamp, parse_times
+from datawatch_lab.ingest.texts import FEW
+from datawatch_lab.ingest.times import Stamp, parse_times
 
 
 @pytest.mark.parametrize(
@@ -73,16 +75,21 @@ def test_iso_text_comes_back(moments: list[tuple[datetime, timezone]]) -> None:
     assert parse_times(texts).to_list() == [moment for moment, _ in moments]
 
 
-@given(st.lists(MOMENTS, min_size=FEW + 1, max_size=40), st.integers(0, 6))
-def test_texts_of_one_form_are_read_as_any_other(moments: list[datetime], digits: int) -> None:
+@given(
+    st.lists(MOMENTS, min_size=FEW + 1, max_size=40),
+    st.integers(0, 6),
+    st.sampled_from("T "),
+    st.sampled_from(["Z", "+00", "+00:00", "+02", "-05:30"]),
+)
+def test_texts_of_one_form_are_read_as_any_other(
+    moments: list[datetime], digits: int, between: str, offset: str
+) -> None:
     """Many texts of one form are the moments that each is alone, and beside another form."""
-    texts: list[Stamp] = [
-        f"{moment:%Y-%m-%dT%H:%M:%S.%f}".rjust(26, "0")[: 20 + digits - (digits == 0)] + "Z"
-        for moment in moments
-    ]
-    many = parse_times(texts).to_list()
-    assert many == [parse_times([text])[0] for text in texts]
-    assert parse_times([*texts, "2026-01-02"]).to_list()[:-1] == many
+    written = (moment.isoformat(between, "microseconds")[:26] for moment in moments)
+    texts: list[Stamp] = [text[: 20 + digits - (digits == 0)] + offset for text in written]
+    many = parse_times(texts).cast(pl.Int64).to_list()
+    assert many == [parse_times([text]).cast(pl.Int64)[0] for text in texts]
+    assert parse_times([*texts, "2026-01-02"]).cast(pl.Int64).to_list()[:-1] == many
 
 
 @pytest.mark.parametrize(

@@ -196,8 +196,7 @@ class FileSource:
                 return True
             data = stream.read(size)
             if data:
-                if len(data) == size:
-                    size = min(2 * size, self.batch_bytes)
+                size = min(2 * len(data), self.batch_bytes) if len(data) == size else size
                 yield from self._give(place.cut(data), place, pace)
             elif not self.follow or stream.pipe:
                 yield from self._give(place.finish(), place, pace, done=True)

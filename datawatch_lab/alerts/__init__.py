@@ -1,0 +1,1 @@
+"""Alerts: the condition language, the state machine, routing, channels. Pure but for `sending`."""

@@ -1,0 +1,55 @@
+"""Handlers of what is no operation: texts that do not change, paths that do not exist, ``/``."""
+
+from __future__ import annotations
+
+import difflib
+
+from datawatch_lab.api.auth import without_token
+from datawatch_lab.api.envelope import HttpError
+from datawatch_lab.api.handlers import STRANGER, ApiHandler, Shared
+
+
+class DocumentHandler(ApiHandler):
+    """Serves one JSON text that does not change, such as the OpenAPI document."""
+
+    def initialize(self, shared: Shared, body: bytes) -> None:  # type: ignore[override]
+        """Take the text."""
+        super().initialize(shared)
+        self.body = body
+
+    def get(self) -> None:
+        """Answer with the text."""
+        self.finish(self.body)
+
+    head = get
+
+
+class UnknownHandler(ApiHandler):
+    """Answers for paths that do not exist, naming the nearest that does."""
+
+    def prepare(self) -> None:
+        """Sign in, then say that there is no such path."""
+        super().prepare()
+        path = self.request.path
+        near = difflib.get_close_matches(path, self.shared.paths, n=1, cutoff=0.6)
+        guess = f"; did you mean {near[0]}?" if near else "."
+        raise HttpError(404, f"no path {path}{guess}", hint="All paths are in /api/openapi.json.")
+
+
+class HomeHandler(ApiHandler):
+    """Sends ``/`` to the portal, which asks for the token itself; a link's token is taken here."""
+
+    def initialize(self, shared: Shared, home: str) -> None:  # type: ignore[override]
+        """Take the path of the portal."""
+        super().initialize(shared)
+        self.home = home
+
+    def prepare(self) -> None:
+        """Turn a link's token into its cookie; strangers are refused by the portal."""
+        self.who = self.shared.gate.who(self) or STRANGER
+
+    def get(self) -> None:
+        """Go to the portal."""
+        self.redirect(without_token(self.home, self.request.query))
+
+    head = get

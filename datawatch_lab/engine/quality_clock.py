@@ -1,0 +1,149 @@
+"""Rules of quality that go by the clock: ``max_age``, ``volume`` and ``sql``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from datawatch_lab.core.durations import format_duration, parse_duration
+from datawatch_lab.core.errors import DataWatchError
+from datawatch_lab.core.quality import StoredRule
+from datawatch_lab.core.values import Aggregation, MeasureKind, TableInfo
+from datawatch_lab.engine.queries import QueryRequest
+from datawatch_lab.engine.queries import run as run_query
+from datawatch_lab.quality.volume import judge_volume
+from datawatch_lab.quality.windows import Judged
+
+if TYPE_CHECKING:
+    from datawatch_lab.engine.engine import Engine
+
+_MINUTE = timedelta(minutes=1)
+_DAY = timedelta(days=1)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MOST_WINDOWS = 48
+_MOST_DAYS = 28
+
+
+@dataclass
+class Clocked:
+    """Judges what is due.
+
+    Attributes:
+        engine: of the workspace.
+        done: until when each rule is judged, by id.
+        problems: why rules could not be judged, by id.
+    """
+
+    engine: Engine
+    done: dict[str, datetime]
+    problems: dict[str, str] = field(default_factory=dict)
+
+    def due(
+        self, rules: list[StoredRule], now: datetime
+    ) -> list[tuple[StoredRule, int, datetime, Judged]]:
+        """Windows that are over and not judged yet."""
+        found = []
+        tables = {each.name: each for each in self.engine.tables()}
+        for stored in rules:
+            table = tables.get(stored.rule.table)
+            if table is None:
+                continue
+            try:
+                for start, judged in self._of(stored, table, now):
+                    found.append((stored, table.id, start, judged))
+                self.problems.pop(stored.id, None)
+            except DataWatchError as error:
+                self.problems[stored.id] = str(error)
+        return found
+
+    def _of(
+        self, stored: StoredRule, table: TableInfo, now: datetime
+    ) -> Iterator[tuple[datetime, Judged]]:
+        rule = stored.rule
+        if rule.rule == "max_age":
+            start = _floor(now, _MINUTE)
+            if self.done.get(stored.id) != start:
+                self.done[stored.id] = start
+                yield start, self.age(stored, table, now)
+            return
+        width = rule.span("5m" if rule.rule == "sql" else "1h")
+        last = _floor(now - self.engine.settings.close_delay, width)
+        first = self.done.get(stored.id, _floor(stored.created, width) + width)
+        first = max(first, last - _MOST_WINDOWS * width)
+        if rule.rule == "sql":
+            if last > self.done.get(stored.id, _EPOCH):
+                self.done[stored.id] = last
+                yield last, self.sql(stored)
+            return
+        while first < last:
+            yield first, self.volume(stored, table, first)
+            first += width
+        self.done[stored.id] = max(last, first)
+
+    def age(self, stored: StoredRule, table: TableInfo, now: datetime) -> Judged:
+        """Whether the newest event of a table, or the newest time in a field, is recent enough."""
+        newest = self.engine.table_counts(table).last_ts
+        if stored.rule.field:
+            metric = _metric(self.engine, table, MeasureKind.NEWEST, stored.rule.field)
+            age = _value(self.engine, metric, None, None)
+            newest = None if age is None else now - timedelta(seconds=age)
+        if newest is None:
+            return Judged(None, float("nan"), "no data yet")
+        old = max(now - newest, timedelta(0))
+        shown = format_duration(timedelta(seconds=round(old.total_seconds())))
+        words = (
+            f"the newest data of {table.name} is {shown} old; {stored.rule.threshold} is allowed"
+        )
+        return Judged(old <= stored.rule.age, old.total_seconds(), words)
+
+    def volume(self, stored: StoredRule, table: TableInfo, start: datetime) -> Judged:
+        """Whether a window has as many inserted rows as it should."""
+        rule, width = stored.rule, stored.rule.span()
+        metric = _metric(self.engine, table, MeasureKind.CHANGES, "", op="c")
+        rows = _value(self.engine, metric, start, start + width) or 0.0
+        usual = []
+        if rule.baseline:
+            days = min(parse_duration(rule.baseline) // _DAY, _MOST_DAYS)
+            for day in range(1, days + 1):
+                begin = start - day * _DAY
+                found = _value(self.engine, metric, begin, begin + width)
+                if found is not None:
+                    usual.append(found)
+        return judge_volume(rule, rows, usual)
+
+    def sql(self, stored: StoredRule) -> Judged:
+        """Whether a query finds no row."""
+        answer = self.engine.sql(stored.rule.sql, limit=1_000)
+        rows = answer.table.num_rows
+        more = "at least " if rows == 1_000 else ""
+        return Judged(not rows, float(rows), f"the query finds {more}{rows:,} rows")
+
+
+def _floor(moment: datetime, width: timedelta) -> datetime:
+    return _EPOCH + (moment - _EPOCH) // width * width
+
+
+def _metric(engine: Engine, table: TableInfo, kind: MeasureKind, column: str, op: str = "") -> str:
+    """The name of the automatic metric over a measure."""
+    for each in engine.metrics().values():
+        mine = (each.table, each.measure, each.field, each.op)
+        if mine == (table.name, kind, column, op) and each.auto and each.kind != "rate":
+            return each.name
+    raise DataWatchError(f"{table.name}: no {kind.value} of {column or 'its rows'} is measured.")
+
+
+def _value(
+    engine: Engine, metric: str, start: datetime | None, end: datetime | None
+) -> float | None:
+    """One value of a metric over a range; its newest without one."""
+    asked = QueryRequest(
+        metric,
+        start=start or "-1h",
+        end=end or "now",
+        aggregation=None if start is None else Aggregation.SUM.value,
+        stepped=False,
+    )
+    series = run_query(engine, asked).series
+    return series[0].value if series else None

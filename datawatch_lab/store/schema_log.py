@@ -1,0 +1,138 @@
+"""The history of schemas: what it reads of the log, and how it is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import duckdb
+import msgspec
+import polars as pl
+import pyarrow as pa
+
+from datawatch_lab.core.schema_changes import SchemaChange, Snapshot
+from datawatch_lab.store.measures import utc_frame
+from datawatch_lab.store.sql import append, fetch_arrow, fetch_row
+
+_EVENTS = """
+SELECT seq, table_id, ts, source, event_id, txid, position, extra FROM changes.log
+WHERE op = 'ddl' AND seq > ? AND seq <= ? ORDER BY seq
+"""
+
+_FIELDS = """
+SELECT seq, table_id, source, epoch_us(ts) AS "at", to_json(json_keys("after"))::VARCHAR AS fields
+FROM changes.log
+WHERE seq > ? AND seq <= ? AND op IN ('c', 'r') AND "after" IS NOT NULL ORDER BY seq
+"""
+
+# One row in eight, spread so that tables whose rows take turns are all met.
+_KINDS = """
+SELECT seq, table_id, epoch_us(ts) AS "at", json_structure("after")::VARCHAR AS kinds
+FROM changes.log
+WHERE seq > ? AND seq <= ? AND op IN ('c', 'r') AND "after" IS NOT NULL
+  AND (seq % 1000003) * 2654435761 % 4294967296 < 536870912
+ORDER BY seq
+"""
+
+_VALUES = """
+SELECT list(DISTINCT value) FROM (
+    SELECT "after" ->> ? AS value FROM changes.log
+    WHERE table_id = ? AND seq > ? AND seq <= ? AND op IN ('c', 'r') AND "after" IS NOT NULL
+    LIMIT 500
+) WHERE value IS NOT NULL
+"""
+
+
+@dataclass(frozen=True)
+class SchemaStored:
+    """What is stored of the history, up to a sequence number."""
+
+    cursor: int
+    changes: tuple[SchemaChange, ...]
+    states: Mapping[int, bytes]
+    snapshots: tuple[Snapshot, ...]
+
+
+def read_schema_events(con: duckdb.DuckDBPyConnection, after: int, to: int) -> pl.DataFrame:
+    """Events that tell of DDL with numbers in (after, to]: seq, table_id, ts, source, event_id,
+    txid, position and extra, in order of seq.
+    """  # noqa: D205 — a sentence that does not fit
+    return utc_frame(fetch_arrow(con, _EVENTS, [after, to]))
+
+
+def read_row_fields(con: duckdb.DuckDBPyConnection, after: int, to: int) -> pl.DataFrame:
+    """Inserted and copied rows with numbers in (after, to]: seq, table_id, source, at (µs since
+    1970) and fields (the names of their fields as a JSON list), in order of seq.
+    """  # noqa: D205 — a sentence that does not fit
+    return pl.DataFrame(fetch_arrow(con, _FIELDS, [after, to]))
+
+
+def read_row_kinds(con: duckdb.DuckDBPyConnection, after: int, to: int) -> pl.DataFrame:
+    """A part of those rows: seq, table_id, at and kinds (JSON: kind of value by field)."""
+    return pl.DataFrame(fetch_arrow(con, _KINDS, [after, to]))
+
+
+def read_values(
+    con: duckdb.DuckDBPyConnection, table_id: int, field: str, after: int, to: int
+) -> set[str]:
+    """Distinct values, as text, that a field has in some of the rows (after, to]."""
+    pointer = "/" + field.replace("~", "~0").replace("/", "~1")
+    (found,) = fetch_row(con, _VALUES, [pointer, table_id, after, to])
+    return set(found or ())
+
+
+def load_schema(con: duckdb.DuckDBPyConnection) -> SchemaStored:
+    """All that is stored."""
+    (cursor,) = fetch_row(con, "SELECT max(seq) FROM meta.schema_cursor")
+    changes = con.execute("SELECT document FROM meta.schema_changes").fetchall()
+    states = con.execute("SELECT table_id, document FROM meta.schema_states").fetchall()
+    named = con.execute("SELECT document FROM meta.schema_snapshots ORDER BY name").fetchall()
+    return SchemaStored(
+        cursor=int(cursor),
+        changes=tuple(msgspec.json.decode(text, type=SchemaChange) for (text,) in changes),
+        states={int(table): text.encode() for table, text in states},
+        snapshots=tuple(msgspec.json.decode(text, type=Snapshot) for (text,) in named),
+    )
+
+
+def save_schema(
+    con: duckdb.DuckDBPyConnection,
+    cursor: int,
+    changes: Sequence[SchemaChange],
+    states: Mapping[int, bytes],
+) -> None:
+    """Store what was derived up to a cursor, and the cursor; a change that is there stays."""
+    (done,) = fetch_row(con, "SELECT max(seq) FROM meta.schema_cursor")
+    if cursor > done:
+        con.execute("UPDATE meta.schema_cursor SET seq = ?", [cursor])
+    ids = [each.id for each in changes]
+    known = con.execute(
+        "SELECT id FROM meta.schema_changes WHERE id IN (SELECT unnest(?::VARCHAR[]))", [ids]
+    ).fetchall()
+    there = {each for (each,) in known}
+    new = [each for each in changes if each.id not in there]
+    rows = {
+        "id": [each.id for each in new],
+        "seq": pa.array([each.seq for each in new], pa.int64()),
+        "happened": pa.array([each.at for each in new], pa.timestamp("us", tz="UTC")),
+        "document": [msgspec.json.encode(each).decode() for each in new],
+    }
+    append(con, "meta.schema_changes", pa.table(rows))
+    con.execute(
+        "DELETE FROM meta.schema_states WHERE table_id IN (SELECT unnest(?::INTEGER[]))",
+        [list(states)],
+    )
+    kept = {
+        "table_id": pa.array(list(states), pa.int32()),
+        "document": [each.decode() for each in states.values()],
+    }
+    append(con, "meta.schema_states", pa.table(kept))
+
+
+def put_snapshot(con: duckdb.DuckDBPyConnection, snapshot: Snapshot) -> None:
+    """Store a named snapshot, in place of one of the same name."""
+    con.execute("DELETE FROM meta.schema_snapshots WHERE name = ?", [snapshot.name])
+    con.execute(
+        "INSERT INTO meta.schema_snapshots VALUES (?, ?)",
+        [snapshot.name, msgspec.json.encode(snapshot).decode()],
+    )
