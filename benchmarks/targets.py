@@ -30,6 +30,7 @@ TARGETS: dict[str, Target] = {
     "post_single_p99": Target("value", 15, 5),
     "range_query": Target("value", 100, 15),
     "live_upkeep": Target("value", 50, 15),
+    "quality_rules": Target("value", 20, 10),
     "sockets": Target("value", 500, 200),
     "kill": Target("value", 50, 500),
     "restart": Target("value", 5, 1),

@@ -17,6 +17,7 @@ NAMES = (
     "visible",
     "range_query",
     "live_upkeep",
+    "quality_rules",
     "restart",
     "sockets",
     "kill",

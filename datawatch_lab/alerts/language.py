@@ -159,7 +159,7 @@ def _unreadable(text: str, error: UnexpectedInput) -> InputError:
         place = len(text.rstrip()) if is_end else int(error.token.start_pos or 0)
         found, names = (
             "" if is_end else str(error.token),
-            set(map(str, error.accepts or error.expected)),
+            set(map(str, error.accepts)),
         )
     elif isinstance(error, UnexpectedCharacters):
         place, names = error.pos_in_stream or 0, set(map(str, error.allowed or ()))

@@ -22,7 +22,7 @@ Floats = NDArray[np.float64]
 TOLERANCE = 0.01
 """Largest difference to the score of a `MetricDetector`."""
 
-_CHUNK = 2_048
+_CHUNK = 1_024
 """Series stepped together, so that what a step makes stays in the processor's cache."""
 
 _WEIGHTS = np.array(WEIGHTS)

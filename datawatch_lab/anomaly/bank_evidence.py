@@ -13,7 +13,7 @@ from datawatch_lab.anomaly.evidence import (
     LARGEST,
     PAIRS,
     PROFILE_RATE,
-    SEEN_TWICE,
+    SEEN_ENOUGH,
     SLOT_SECONDS,
     SLOTS,
     SMALLEST_SPREAD,
@@ -67,7 +67,7 @@ def look(state: State, rows: Array, x: Array, seconds: Array) -> Look:
     off, log_off = x - state["base"][rows], log_x - state["log_base"][rows]
     daily = state["hours"][rows, hour].astype(np.float64)
     daily[np.isnan(daily)] = 0.0
-    seen = state["visits"][rows, week] >= SEEN_TWICE
+    seen = state["visits"][rows, week] >= SEEN_ENOUGH
     weekly = np.where(seen, state["weekly"][rows, week], daily)
     means = state["means"][rows]
     means = means + _RATES * (log_x[:, None] - means)
@@ -116,7 +116,7 @@ def learn(state: State, rows: Array, seen: Look) -> None:
         mean += PROFILE_RATE * (off - mean)
         state[name][rows, slot] = np.where(fresh, off, mean)
     visits = state["visits"][rows, seen.week]
-    state["visits"][rows, seen.week] = np.minimum(visits + 1, SEEN_TWICE)
+    state["visits"][rows, seen.week] = np.minimum(visits + 1, SEEN_ENOUGH)
     state["base"][rows] += BASE_RATE * seen.off
     state["log_base"][rows] += BASE_RATE * seen.log_off
     state["deviation"][rows] += BASE_RATE * (np.abs(seen.off) - state["deviation"][rows])

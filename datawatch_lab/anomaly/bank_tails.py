@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from datawatch_lab.anomaly.bank_state import PARTS, Array, State
-from datawatch_lab.anomaly.tails import BINS, FLOOR, GROWTH, LIMIT, PER_OCTAVE, PRIOR
+from datawatch_lab.anomaly.tails import ALIKE, BINS, FLOOR, GROWTH, LIMIT, PER_OCTAVE, PRIOR
 
 _ENDS = np.arange(1, BINS + 1, dtype=np.float32)
 _BINS = np.arange(BINS)
@@ -25,7 +25,11 @@ def surprises(state: State, rows: Array, place: Array) -> Array:
     """−log10 of the share of rows at least as large, shape (n, 6)."""
     share = _ENDS - np.minimum(place, BINS + 1).astype(np.float32)[:, :, None]
     np.clip(share, 0.0, 1.0, out=share)
-    above = np.einsum("ijk,ijk->ij", share, state["counts"][rows], dtype=np.float64)
+    counts = state["counts"][rows]
+    above = np.einsum("ijk,ijk->ij", share, counts).astype(np.float64)
+    k = np.minimum(place, BINS - 1).astype(np.int64)
+    same = np.take_along_axis(counts, k[:, :, None], axis=2)[:, :, 0]
+    above += np.where(place < BINS, ALIKE * (place - k) * same, 0.0)
     prior = PRIOR * state["weight"][rows][:, None]
     above += prior
     above /= state["total"][rows][:, None] + 2.0 * prior

@@ -1,6 +1,6 @@
 """What the default detector looks at: six departures from the usual, for one series.
 
-1. the value against its hour of day, 2. against its hour of week (once that was seen twice),
+1. the value against its hour of day, 2. against its hour of week (once that was seen three times),
 3. the logarithm of the value against its ten minutes of day, nearest of three neighbours,
 4. and 5. fast against slow means of the logarithm, two pairs: shifts of level,
 6. the second difference of the value: single steps and spikes.
@@ -21,7 +21,7 @@ WARM_ROWS = 50
 HOURS = 168
 SLOTS = 144
 SLOT_SECONDS = 600
-SEEN_TWICE = 2
+SEEN_ENOUGH = 3
 
 PROFILE_RATE = 0.2
 BASE_RATE = 0.003
@@ -62,7 +62,7 @@ class Evidence:
         base, log_base: slow means.
         means: fast and slow means of the log, in the order of `PAIRS`.
         hours: hour of day → mean of x − base; NaN where unseen. weekly: the same by hour of week.
-        visits: of each hour of week, to at most `SEEN_TWICE`.
+        visits: of each hour of week, to at most `SEEN_ENOUGH`.
         slots: ten minutes of day → mean of log − log_base; NaN where unseen.
         last, before: the last two values.
         size, deviation: slow means of |x| and |x − base|; 0 size for a series that is mostly 0.
@@ -104,7 +104,7 @@ class Evidence:
         daily = self.hours[seconds % 86_400 // 3_600]
         of_day = 0.0 if isnan(daily) else daily
         hour = seconds // 3_600 % HOURS
-        of_week = self.weekly[hour] if self.visits[hour] >= SEEN_TWICE else of_day
+        of_week = self.weekly[hour] if self.visits[hour] >= SEEN_ENOUGH else of_day
         fast, slow, faster, slower = self._moved(log_x)
         return (
             abs(off - of_day) / spread,
@@ -145,7 +145,7 @@ class Evidence:
         slot = seconds % 86_400 // SLOT_SECONDS
         self.hours[hour] = _towards(self.hours[hour], off)
         self.weekly[week] = _towards(self.weekly[week], off)
-        self.visits[week] = min(self.visits[week] + 1, SEEN_TWICE)
+        self.visits[week] = min(self.visits[week] + 1, SEEN_ENOUGH)
         self.slots[slot] = _towards(self.slots[slot], log_off)
         self.base += BASE_RATE * off
         self.log_base += BASE_RATE * log_off

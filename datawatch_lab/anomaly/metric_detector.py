@@ -27,7 +27,7 @@ from datawatch_lab.anomaly.tails import Tail
 RARITY = 0.6
 """Gained for each tenfold of a minute between rows: what comes rarely alarms rarely."""
 
-IGNORANCE = 0.7
+IGNORANCE = 1.0
 MOVES = 100.0
 """Lost while the series has moved little: IGNORANCE × log10(1 + MOVES / (1 + changes))."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from math import exp2, inf
 
-ALARM = 2.3
+ALARM = 2.2
 """Adjusted score from which a row counts as an alarm to the policy itself."""
 
 BEYOND_DOUBT = 3.2
@@ -18,12 +18,12 @@ BEYOND_DOUBT = 3.2
 FATIGUE = 0.08
 """Taken off a score for each remembered alarm."""
 
-MEMORY_SECONDS = 14 * 86_400.0
+MEMORY_SECONDS = 20 * 86_400.0
 """Half-life of a remembered alarm."""
 
-COOL_SECONDS = 3 * 3_600.0
+COOL_SECONDS = 2 * 3_600.0
 COOL_ROWS = 10
-COOL_SHARE = 0.015
+COOL_SHARE = 0.04
 """An alarm is followed by a cool-down of at least so long, so many rows, and this share of the
 time that the series is known for."""
 

@@ -13,7 +13,7 @@ from datawatch_lab.core.errors import InputError
 
 NAMED = {"low": 0.25, "medium": 0.5, "high": 0.75}
 
-LOWEST, HIGHEST = 1.3, 3.3
+LOWEST, HIGHEST = 1.2, 3.2
 """Thresholds at sensitivity 1 and 0."""
 
 MOST_SIGMA = 8.0
@@ -30,7 +30,7 @@ def threshold(sensitivity: Sensitivity) -> float:
     """The score from which a row is an anomaly; falls as the sensitivity rises.
 
     >>> threshold("medium"), threshold(0.5), round(threshold(3.0), 2)
-    (2.3, 2.3, 2.57)
+    (2.2, 2.2, 2.57)
 
     Raises:
         InputError: neither a name, nor in [0, 1], nor standard deviations up to `MOST_SIGMA`.

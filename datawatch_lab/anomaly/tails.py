@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from math import log2, log10
 
-BINS = 48
+BINS = 36
 PER_OCTAVE = 4
 FLOOR = 0.1
 """Added to every size before its logarithm, so that sizes far below 1 are all alike."""
@@ -23,8 +23,11 @@ GROWTH = 2.0 ** (1.0 / HALF_LIFE)
 LIMIT = 2.0**60
 """Weight of a new row at which all weights are divided by it, a power of two to lose no digit."""
 
+ALIKE = 0.5
+"""Of the rows in the same bin at least this share counts as as large: values that repeat tie."""
+
 LOWEST = PER_OCTAVE * -4
-"""Bin of the floor: floor(log2(FLOOR)) octaves."""
+"""Bin of the floor."""
 
 
 class Tail:
@@ -57,7 +60,7 @@ class Tail:
         above = 0.0
         if place < BINS:
             k = int(place)
-            above = sum(self.counts[k + 1 :]) + self.counts[k] * (1.0 - (place - k))
+            above = sum(self.counts[k + 1 :]) + self.counts[k] * (1.0 - (1.0 - ALIKE) * (place - k))
         prior = PRIOR * self.weight
         return -log10((above + prior) / (self.total + 2.0 * prior))
 

@@ -28,6 +28,14 @@ _METRIC = {
     "group_by": ["status"],
     "unit": "EUR",
 }
+_RULE = {"table": "orders", "rule": "in_set", "field": "status", "values": ["paid", "shipped"]}
+_ALERT = {
+    "name": "Order Spike",
+    "metric": "orders_created_rate",
+    "condition": "> 200% of baseline",
+    "for": "5m",
+    "severity": "warning",
+}
 
 EXAMPLES: Mapping[str, Any] = {
     "correct_column": {"role": "status", "sensitive": False},
@@ -107,5 +115,21 @@ EXAMPLES: Mapping[str, Any] = {
     "change_user": {"role": "viewer"},
     "make_token": {"name": "ci", "role": "viewer", "expires": "90d"},
     "make_share": {"resource": "dashboard:6f1d2c9e", "expires": "7d"},
+    "make_schema_snapshot": {"name": "before the release", "note": "as it was"},
+    "post_ddl": {"sql": "ALTER TABLE orders ADD COLUMN note text", "dry_run": True},
+    "acknowledge_violation": {"user": "ada"},
+    "add_quality_rule": _RULE | {"threshold": "99.9%", "description": "no other states"},
+    "change_quality_rule": _RULE | {"threshold": "95%"},
+    "quality_check": {"table": "orders"},
+    "quality_backtest": {"rule": _RULE, "from": "-7d"},
+    "quality_validate": {"table": "orders", "record": {"id": 1, "status": "lost"}},
+    "add_alert_rule": _ALERT,
+    "change_alert_rule": _ALERT | {"for": "10m"},
+    "add_silence": {"matchers": {"severity": "warning"}, "for": "1h", "comment": "a release"},
+    "test_alert": {"channels": ["slack"]},
+    "backtest_alert": {"rule": _ALERT, "from": "-7d"},
+    "acknowledge_alert": {"user": "ada", "note": "looking into it"},
+    "resolve_alert": {"user": "ada", "note": "the price was wrong"},
+    "snooze_alert": {"user": "ada", "for": "1h"},
 }
 """Body by operation. What the tools alone send, as Arrow, has none."""

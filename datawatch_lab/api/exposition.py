@@ -60,7 +60,7 @@ class ExpositionHandler(OperationHandler):
         text, content_type = await IOLoop.current().run_in_executor(
             self.shared.readers, exposition, self.shared, kind
         )
-        self.set_header("Vary", "Accept")
+        self.add_header("Vary", "Accept")
         self.set_header("Content-Type", content_type)
         self.finish(text)
 

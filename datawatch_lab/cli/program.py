@@ -11,9 +11,11 @@ from typing import Any, NoReturn
 import click
 
 from datawatch_lab.cli.config import config
+from datawatch_lab.cli.alerts import alerts
 from datawatch_lab.cli.demo import demo
 from datawatch_lab.cli.doctor import doctor
 from datawatch_lab.cli.evaluate import evaluate
+from datawatch_lab.cli.forecast import forecast
 from datawatch_lab.cli.ingest import ingest
 from datawatch_lab.cli.listings import ledger, metrics, status, tables
 from datawatch_lab.cli.metric import metric
@@ -116,12 +118,14 @@ for verb in (
     metrics,
     metric,
     query,
+    forecast,
     sql,
     ledger,
     quarantine,
     quality,
     schema,
     services,
+    alerts,
     users,
     audit,
     config,

@@ -26,9 +26,7 @@ _RECENT = 30
 @click.group(short_help="Show how schemas changed.", invoke_without_command=True)
 @click.option("--from", "start", metavar="TIME", help="Only changes since then, such as -7d.")
 @click.option("--table", metavar="NAME", help="Only changes of this table.")
-@click.option(
-    "--impact", type=click.Choice(list(_SIGNS)), help="Only changes of this class."
-)
+@click.option("--impact", type=click.Choice(list(_SIGNS)), help="Only changes of this class.")
 @click.option("--limit", type=click.IntRange(1), default=_RECENT, help="At most so many.")
 @workspace_option
 @json_option

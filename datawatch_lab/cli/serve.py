@@ -98,7 +98,8 @@ def _serve(config: Config, *, opens: bool) -> None:
 
 
 def _configure(workspace: Workspace, config: Config) -> None:
-    """Make what the configuration says of quality so."""
+    """Make what the configuration says of quality and of alerts so."""
+    from datawatch_lab.service.alerting import apply_alerts
     from datawatch_lab.service.callers import LocalCaller
     from datawatch_lab.service.quality import apply_quality
 
@@ -110,6 +111,7 @@ def _configure(workspace: Workspace, config: Config) -> None:
             suggests=config.quality.default_rules,
             score_threshold=config.quality.score_threshold,
         )
+        apply_alerts(workspace.caller.engine, config)
 
 
 def refuse_served(workspace: Workspace, path: Path) -> None:

@@ -25,7 +25,7 @@ FIELDS: Mapping[str, tuple[str, ...]] = {
     "discord": ("webhook_url",),
     "apprise": ("url",),
 }
-"""What each kind of channel may hold, beside ``type`` and ``enabled``."""
+"""What each kind of channel may hold, beside ``type``, ``enabled``, ``title`` and ``text``."""
 
 _NEEDED: Mapping[str, tuple[str, ...]] = {
     "slack": ("webhook_url",),
@@ -102,7 +102,7 @@ def _raw(name: str, entry: object) -> dict[str, object]:
             if "type" not in entry
             else f"{name}.type must be one of {', '.join(FIELDS)}"
         )
-    check_known(name, entry, ("type", "enabled", *FIELDS[kind]))
+    check_known(name, entry, ("type", "enabled", "title", "text", *FIELDS[kind]))
     values = {str(key): value for key, value in entry.items() if value is not None}
     return {
         "type": kind,

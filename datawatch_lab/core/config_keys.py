@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from datawatch_lab.core import config_readers as read
+from datawatch_lab.core.config_alerts import read_routing
 from datawatch_lab.core.config_channels import Channel, read_channels
 from datawatch_lab.core.config_readers import Reader
 from datawatch_lab.core.config_rules import (
@@ -288,6 +289,7 @@ KEYS: tuple[Key, ...] = (
     Key("alerts.enabled", read.switch, "enabled", "alerts"),
     Key("alerts.evaluation_interval", read.kept, "evaluation_interval", "alerts"),
     Key("alerts.private_targets", read.switch, "private_targets", "alerts"),
+    Key("alerts.routing", read_routing, "routing", "alerts"),
     Key("alerts.channels", read_channels, "channels", is_secret=True),
     Key("notification_channels", read_channels, "channels", is_secret=True),
     Key("sources", read_sources, "sources", is_secret=True),

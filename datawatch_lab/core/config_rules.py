@@ -90,6 +90,10 @@ _ALERT_OPTIONS = (
     "filters",
     "labels",
     "annotations",
+    "no_data",
+    "aggregation",
+    "type",
+    "table",
 )
 
 

@@ -6,6 +6,8 @@ from datetime import timedelta
 
 import msgspec
 
+from datawatch_lab.core.alerting import Routing
+
 
 class MetricsSection(msgspec.Struct, frozen=True, kw_only=True):
     """The section ``metrics``.
@@ -67,11 +69,13 @@ class AlertsSection(msgspec.Struct, frozen=True, kw_only=True):
         enabled: whether rules are evaluated.
         evaluation_interval: how often rules are evaluated.
         private_targets: whether webhooks may go to private addresses.
+        routing: how alerts are grouped, paced and kept back, see docs/alerts.md.
     """
 
     enabled: bool = True
     evaluation_interval: timedelta = timedelta(minutes=1)
     private_targets: bool = False
+    routing: Routing = Routing()
 
 
 class BackendsSection(msgspec.Struct, frozen=True, kw_only=True):

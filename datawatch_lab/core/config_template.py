@@ -25,6 +25,7 @@ _SECTIONS = {
 }
 _EXAMPLES = {
     "tables": "orders: {key: [id], roles: {state: text}, sensitive: [email]}",
+    "alerts.routing": "{group_wait: 30s, severities: {critical: [pagerduty]}}",
     "alerts.channels": "slack: {webhook_url: '${SLACK_WEBHOOK}', channel: '#alerts'}",
     "notification_channels": "email: {recipients: [ops@example.org], smtp_host: mail.example.org}",
     "sources": "- {url: 'postgresql://reader:${SHOP_PASSWORD}@db.example/shop', name: shop}",

@@ -12,7 +12,7 @@ import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
 import msgspec
 
@@ -140,11 +140,11 @@ class Rule(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_field
     baseline: str = ""
 
     @classmethod
-    def of(cls, given: Mapping[str, Any]) -> Self:
+    def of(cls, given: Mapping[str, Any]) -> Rule:
         """A rule from a mapping as YAML or REST have it, checked.
 
-        >>> Rule.of({"table": "orders", "rule": "not_null", "field": "id", "threshold": 0.999}).share
-        0.999
+        >>> Rule.of({"table": "t", "rule": "not_null", "field": "id", "threshold": 0.5}).share
+        0.5
 
         Raises:
             InputError: a key is unknown, missing or wrong; names it and the options.
@@ -170,7 +170,7 @@ class Rule(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_field
         return checked(made)
 
     @classmethod
-    def of_config(cls, given: QualityRuleConfig) -> Self:
+    def of_config(cls, given: QualityRuleConfig) -> Rule:
         """The rule that the configuration states."""
         limit = given.threshold
         said: Any = limit
@@ -196,9 +196,10 @@ class Rule(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_field
         return f"Rule({', '.join(parts)})"
 
     def __post_init__(self) -> None:
-        if not isinstance(self.values, tuple) or not isinstance(self.fields, tuple):
-            for name in ("values", "fields"):  # lists, as a user or a repr writes them
-                msgspec.structs.force_setattr(self, name, tuple(getattr(self, name)))
+        for name in ("values", "fields"):
+            given = getattr(self, name)
+            if not isinstance(given, tuple):  # a list, as users write it
+                msgspec.structs.force_setattr(self, name, tuple(given))
 
     @property
     def kind(self) -> Kind:
@@ -281,6 +282,13 @@ def checked(rule: Rule) -> Rule:
     _one_of(where, "alert_on", rule.alert_on, ("", "any_violation"))
     if not 0 < rule.weight < float("inf"):
         raise InputError(f"{where}: weight is {rule.weight:g}; it must be above 0.")
+    _details(where, rule)
+    _times(where, rule)
+    return rule
+
+
+def _details(where: str, rule: Rule) -> None:
+    """Attributes that only some kinds have."""
     if rule.rule == "type":
         _one_of(where, "type", rule.type, _TYPES)
     if rule.rule == "regex":
@@ -295,8 +303,6 @@ def checked(rule: Rule) -> Rule:
     bounded = ("in_range", "length", "mean", "quantile", "stddev", "volume")
     if rule.rule in bounded and rule.min is None and rule.max is None:
         raise InputError(f"{where} needs min, max or both.")
-    _times(where, rule)
-    return rule
 
 
 def _times(where: str, rule: Rule) -> None:

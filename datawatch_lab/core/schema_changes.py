@@ -1,8 +1,8 @@
 """The nouns of schema history: shapes of tables, steps from one to the next, recorded changes.
 
-A *shape* is what a schema looks like at one moment. A *step* is one change of it, small enough to be
-classed. A *change* is a step with when, where from and why. The shape at any time is the fold of the
-steps up to then, see `schema.folding`.
+A *shape* is what a schema looks like at one moment. A *step* is one change of it, small enough to
+be classed. A *change* is a step with when, where from and why. The shape at any time is the fold of
+the steps up to then, see `schema.folding`.
 """
 
 from __future__ import annotations
@@ -185,8 +185,8 @@ class SchemaChange(msgspec.Struct, frozen=True, kw_only=True):
         why: for what was inferred: each reason in words.
         references: what it touches, as of when it was read.
         alerting: breaking, live, and ``alert_on_breaking`` is on.
-        supersedes: ids of changes that it explains better, such as the drop and addition that turned
-            out to be a renaming.
+        supersedes: ids of changes that it explains better, such as an addition that turned out
+            to be a renaming.
         by: user who sent it; '' for none.
     """
 

@@ -93,6 +93,8 @@ class Alerting:
 
     def close(self) -> None:
         """Stop between two steps; what is due is done after the next opening."""
+        if self._closed:
+            return
         self._closed = True
         self._unsubscribe()
         self._due.set()
@@ -310,10 +312,11 @@ class Alerting:
         return min(known) if known and len(known) == len(found) else None
 
     def _all_ready(self) -> list[Ready]:
-        stamp = id(self.engine.metrics())
-        if stamp != self._ready_for:
-            self._ready.clear()
-            self._ready_for = stamp
+        known = self.engine.metrics()
+        if known is not self._ready_for:
+            kept = {id_: each for id_, each in self._ready.items() if isinstance(each, Ready)}
+            self._ready = {id_: each for id_, each in kept.items() if each.rests_on(known)}
+            self._ready_for = known
         made = [self._made_ready(each) for each in self._rules.values() if each.rule.is_enabled]
         return [each for each in made if isinstance(each, Ready)]
 
@@ -444,12 +447,13 @@ class Alerting:
         raise found
 
     def alert(self, id_: str) -> Alert:
-        """An alert by id, open or over; a `NotFoundError` otherwise."""
-        live = next((each for each in self._open.values() if each.id == id_), None)
-        found = live or self.engine.store.alert(id_)
-        if found is None:
-            raise not_found("alert", id_, [each.id for each in self._open.values()])
-        return found
+        """An alert by id, open or over; of open ones the first 8 letters are enough."""
+        found = [each for each in self.active() if each.id == id_ or each.id[:8] == id_]
+        live = found[0] if len(found) == 1 else None
+        stored = live or self.engine.store.alert(id_)
+        if stored is None:
+            raise not_found("alert", id_, [each.id for each in self.active()])
+        return stored
 
     def user(self) -> str:
         """Who asks now."""

@@ -23,7 +23,7 @@ from datawatch_lab.alerts.machine import Event, Timing, step, timing_of
 from datawatch_lab.alerts.reading import read_condition
 from datawatch_lab.core.alerting import AlertRule, Standing, StoredRule
 from datawatch_lab.core.errors import DataWatchError, InputError, not_found
-from datawatch_lab.core.values import Aggregation, Formula, MeasureKind
+from datawatch_lab.core.values import Aggregation, Formula, MeasureKind, MetricDef
 from datawatch_lab.engine.alerting_values import Ask, Labels
 from datawatch_lab.engine.alerting_windows import Windows
 from datawatch_lab.metrics.formulas import names_in
@@ -58,6 +58,11 @@ class Ready:
     timing: Timing
     reading: str
     unit: str
+    metrics: tuple[MetricDef, ...] = ()
+
+    def rests_on(self, known: Mapping[str, MetricDef]) -> bool:
+        """Whether its metrics are still what they were when it was made ready."""
+        return all(known.get(each.name) == each for each in self.metrics)
 
     def labels(self, windows: Windows) -> list[Labels]:
         """Its instances: one, or those that there are values for."""
@@ -107,6 +112,7 @@ def make_ready(engine: Engine, stored: StoredRule) -> Ready:
         timing=timing_of(rule),
         reading=read_condition(condition),
         unit=engine.metric(names[0]).unit,
+        metrics=tuple(engine.metric(each) for each in names),
     )
 
 

@@ -153,9 +153,10 @@ class Telling:
 
     def silence(self, id_: str) -> Silence:
         """A silence by id; a `NotFoundError` otherwise."""
-        if id_ not in self._silences:
+        found = [each for each in self._silences.values() if id_ in (each.id, each.id[:8])]
+        if len(found) != 1:
             raise not_found("silence", id_, self._silences)
-        return self._silences[id_]
+        return found[0]
 
     def waiting(self) -> list[Notice]:
         """Notices that wait, with why."""

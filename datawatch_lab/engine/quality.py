@@ -1,8 +1,8 @@
 """The quality of a workspace's data: rules that are kept, evaluated on what comes, and counted.
 
-Commits hand their batches over; a thread of its own evaluates them and stores counts, violations and
-its cursor in one transaction. It is behind the commits by a fraction of a second. What it cannot
-hold in memory, or missed while the workspace was closed, it reads from the log.
+Commits hand their batches over; a thread of its own evaluates them and stores counts, violations
+and its cursor in one transaction. It is behind the commits by a fraction of a second. What it
+cannot hold in memory, or missed while the workspace was closed, it reads from the log.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What evaluations of quality look up besides the rows: who holds a value, which parents there are."""
+"""What evaluations of quality look up besides the rows: holders of values, parents, conditions."""
 
 from __future__ import annotations
 

@@ -80,10 +80,12 @@ class Windows:
         Args:
             rules: and the ids of their tables.
         """
-        found = []
+        found: list[tuple[StoredRule, int, datetime, Judged]] = []
         for stored, table_id in rules:
-            for start in self._touched(stored):
-                found.append((stored, table_id, start, self._judged(stored, start)))
+            found += [
+                (stored, table_id, start, self._judged(stored, start))
+                for start in self._touched(stored)
+            ]
         return found
 
     def _touched(self, stored: StoredRule) -> list[datetime]:

@@ -102,7 +102,7 @@ def moment(engine: Engine, text: str) -> datetime:
         raise not_found("snapshot", text, log.snapshots) from error
 
 
-def changes(  # noqa: PLR0913 — the parts of a question, by name
+def changes(
     engine: Engine,
     *,
     start: str | None = None,
@@ -204,7 +204,7 @@ def put_snapshot(engine: Engine, name: str, at: str | None, note: str, by: str) 
     """
     log = history(engine)
     plain = name.strip()
-    if not plain or len(plain) > 100:  # noqa: PLR2004 — as it is documented
+    if not plain or len(plain) > 100:
         raise InputError("a snapshot needs a name of 1 to 100 characters.")
     if plain in log.snapshots:
         raise InputError(

@@ -78,7 +78,7 @@ def _type(column: Mapping[str, Any]) -> str:
     length, scale = column.get("length"), column.get("scale")
     if "(" in name or length is None:
         return name
-    plain = name.split("(")[0].lower()
+    plain = name.split("(", maxsplit=1)[0].lower()
     if plain in ("varchar", "char", "bpchar", "character varying"):
         return f"{name}({length})"
     if plain in ("decimal", "numeric") and scale is not None:
@@ -141,3 +141,13 @@ def _kinds(text: str) -> Mapping[str, str]:
         name: _KINDS.get(kind, "text") if isinstance(kind, str) else "json"
         for name, kind in found.items()
     }
+
+
+def kind_of(types: set[str]) -> str:
+    """The kind of values of some JSON types; '' for none or several.
+
+    >>> kind_of({"UBIGINT", "BIGINT"}), kind_of({"ARRAY"}), kind_of({"VARCHAR", "DOUBLE"})
+    ('integer', 'json', '')
+    """
+    kinds = {_KINDS.get(each, "json") for each in types} - {""}
+    return kinds.pop() if len(kinds) == 1 else ""

@@ -23,11 +23,11 @@ from datawatch_lab.core.schema_changes import (
     qualified,
 )
 from datawatch_lab.core.values import TableInfo
-from datawatch_lab.engine.schema_events import ddl_event, samples, windows
+from datawatch_lab.engine.schema_events import ddl_event, kind_of, samples, windows
 from datawatch_lab.engine.schema_references import references_of
 from datawatch_lab.ingest.telemetry.streams import stream_of
 from datawatch_lab.schema.folding import applied
-from datawatch_lab.schema.inference import first_sight, read_findings, read_kinds
+from datawatch_lab.schema.inference import Likeness, first_sight, read_findings, read_kinds
 from datawatch_lab.schema.presence import FIRST_ROWS, TableState, advance, kinds_follow
 from datawatch_lab.schema.reading import order, read_event, shape_at
 
@@ -83,9 +83,7 @@ class SchemaLog:
         self._thread: threading.Thread | None = None
         if engine.settings.track_schema and "schema" in plan_named(engine.settings.plan).features:
             self._unsubscribe = engine.subscribe(lambda _: self._wake())
-            self._thread = threading.Thread(
-                target=self._run, name="datawatch-schema", daemon=True
-            )
+            self._thread = threading.Thread(target=self._run, name="datawatch-schema", daemon=True)
             self._thread.start()
 
     # ------------------------------------------------------------------ asking
@@ -110,7 +108,8 @@ class SchemaLog:
         """Changes of shapes in [start, end], oldest first, for annotations of charts.
 
         Args:
-            start, end: event time; None for no bound.
+            start: event time; None for no bound.
+            end: the same.
             table: qualified name of the source; '' for all.
 
         Returns:
@@ -131,9 +130,12 @@ class SchemaLog:
     def wait(self, seq: int, timeout: float = 10.0) -> bool:
         """Wait until the log was read up to a number; False when that took too long."""
         with self._moved:
-            return self._moved.wait_for(
-                lambda: self.cursor >= seq or self._closing or not self.is_on, timeout
-            ) and self.cursor >= seq
+            return (
+                self._moved.wait_for(
+                    lambda: self.cursor >= seq or self._closing or not self.is_on, timeout
+                )
+                and self.cursor >= seq
+            )
 
     def on_change(self, listener: Listener) -> Callable[[], None]:
         """Call a function with new changes, when they are stored; gives what ends that."""
@@ -256,9 +258,7 @@ class SchemaLog:
             if findings:
                 name = qualified(table.schema, table.table)
                 alike = partial(self._alike, id_)
-                made += self._take(
-                    read_findings(name, findings, state, self._shape, source, alike)
-                )
+                made += self._take(read_findings(name, findings, state, self._shape, source, alike))
         for id_, listed in samples(kinds):
             found = kinds_follow(self._states[id_], listed)
             if found:
@@ -266,9 +266,7 @@ class SchemaLog:
                 made += self._take(list(read_kinds(name, found, self._shape, sources[id_])))
         return made
 
-    def _seen_first(
-        self, table: TableInfo, state: TableState, source: str
-    ) -> list[SchemaChange]:
+    def _seen_first(self, table: TableInfo, state: TableState, source: str) -> list[SchemaChange]:
         """The columns of a table that nobody told of, from its first rows."""
         name = qualified(table.schema, table.table)
         known = self._shape.tables.get(name)
@@ -277,14 +275,14 @@ class SchemaLog:
         seen = first_sight(name, state, source)
         return self._take([seen] if seen is not None else [])
 
-    def _alike(self, table_id: int, old: str, new: str, seq: int) -> float | None:
-        """How alike the values of two columns before and after a row are; None for many values."""
+    def _alike(self, table_id: int, old: str, new: str, seq: int, until: int) -> Likeness:
+        """How alike the values of two columns before and after a row are."""
         store = self._engine.store
-        before = store.row_values(table_id, old, seq - _NEAR, seq - 1)
-        after = store.row_values(table_id, new, seq - 1, seq + _NEAR)
-        if not before or not after or max(len(before), len(after)) > _FEW:
-            return None
-        return len(before & after) / len(after)
+        before, was = store.row_values(table_id, old, max(seq - _NEAR, 0), seq - 1)
+        after, now = store.row_values(table_id, new, seq - 1, until)
+        many = not before or not after or len(before) > _FEW or len(after) > _FEW
+        values = None if many else len(before & after) / len(after)
+        return Likeness(values, *(kind_of(each) for each in (was, now)))
 
     def _take(self, changes: Sequence[SchemaChange]) -> list[SchemaChange]:
         """Keep changes that are new, with what they touch; gives them."""

@@ -14,6 +14,7 @@ import msgspec
 from datawatch_lab.core.durations import format_duration, parse_duration
 from datawatch_lab.core.errors import InputError
 from datawatch_lab.notebook import markup
+from datawatch_lab.notebook.alerts import Alerts
 from datawatch_lab.notebook.answer import Answer
 from datawatch_lab.notebook.asking import By, Span, question
 from datawatch_lab.notebook.defining import define
@@ -23,6 +24,7 @@ from datawatch_lab.notebook.late import Corrections
 from datawatch_lab.notebook.masking import Masking
 from datawatch_lab.notebook.metric import Metric, Metrics
 from datawatch_lab.notebook.progress import Bar, face
+from datawatch_lab.notebook.quality import Quality
 from datawatch_lab.notebook.rows import Rows
 from datawatch_lab.notebook.schema import Schema
 from datawatch_lab.notebook.sources import Watched, connect_source
@@ -246,6 +248,15 @@ class Lab:
         self._kept.clear()
 
     # --------------------------------------------------------------------- trust
+
+    @property
+    def quality(self) -> Quality:
+        """Scores, rules and violations of the data; see docs/quality.md."""
+        return Quality(self.workspace)
+
+    def alerts(self) -> Alerts:
+        """Alert rules and open alerts; see docs/alerts.md."""
+        return Alerts(self.workspace)
 
     def ledger(self) -> Ledger:
         """What became of everything received: the counts always add up."""

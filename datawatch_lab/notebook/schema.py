@@ -75,7 +75,7 @@ class SchemaChanges:
 def _cells(change: SchemaChangeItem) -> tuple[str, ...]:
     sure = "" if change.confidence == 1 else f" ({change.confidence:.0%} sure)"
     touched = ", ".join(f"{each.kind} {each.name}" for each in change.references[:3])
-    more = f" and {len(change.references) - 3} more" if len(change.references) > 3 else ""  # noqa: PLR2004
+    more = f" and {len(change.references) - 3} more" if len(change.references) > 3 else ""
     when, sign = markup.clock(change.at), _SIGNS[change.impact]
     return when, sign, f"{change.title}{sure}", change.reason, f"{touched}{more}"
 
@@ -158,4 +158,4 @@ class Schema:
         return repr(self._latest)
 
     def _repr_html_(self) -> str:
-        return self._latest._repr_html_()  # noqa: SLF001 — the same face
+        return self._latest._repr_html_()

@@ -1,4 +1,4 @@
-"""Validity of texts: ``regex``, ``email_format``, ``uuid_format``, ``url_format``, ``length``, ``type``.
+"""Validity of texts: patterns, e-mail addresses, UUIDs, URLs, length and type.
 
 An address is what browsers take (WHATWG HTML, valid e-mail address) with a dot in its domain; a
 UUID has the form of RFC 9562; a URL has a scheme of the web and a host.
@@ -7,12 +7,12 @@ UUID has the form of RFC 9562; a URL has a scheme of the web and a host.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import polars as pl
-import pyarrow.compute as pc
 
-from datawatch_lab.core.columns import texts_of, true_where
+from datawatch_lab.core.columns import true_where
 from datawatch_lab.core.quality import Rule
 from datawatch_lab.quality.images import Bools, Images, matches
 from datawatch_lab.quality.ranges import between
@@ -24,6 +24,7 @@ UUID = r"^\{?[0-9a-fA-F]{8}-?(?:[0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}\}?$"
 URL = r"^(?i:https?|wss?|ftp)://[^\s/?#@]+(?:@[^\s/?#]+)?(?:[/?#]\S*)?$"
 INTEGER = r"^[+-]?\d+$"
 _DATE = r"^\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])$"
+_JSON = r"^(?:\{(?s:.*)\}|\[(?s:.*)\])$"
 _WORDS = ["true", "false", "t", "f"]
 
 
@@ -80,30 +81,39 @@ def type_(rule: Rule, images: Images) -> Verdict:
 
 
 def _of_type(rule: Rule, images: Images) -> Bools:
-    name, column = rule.field, images.column(rule.field)
-    whole = np.ones(len(images), dtype=np.bool_)
-    if rule.type == "text":
-        return whole if column.dtype == pl.String else ~whole
-    if rule.type == "number":
-        return images.numbers(name)[1]
-    if rule.type == "integer":
-        if column.dtype.is_integer():
-            return whole
-        values, valid = images.numbers(name)
-        if column.dtype == pl.String:
-            return matches(column.str.strip_chars(), INTEGER)
-        return valid & (values == np.floor(values))
-    if rule.type == "boolean":
-        texts = images.texts(name).str.to_lowercase()
-        return whole if column.dtype == pl.Boolean else true_where(texts.is_in(_WORDS))
-    if rule.type == "json":
-        return whole if name in images.frame.json else _is_json(images.texts(name))
-    if rule.type == "timestamp":
-        return images.moments(name)[1]
-    return matches(images.texts(name), _DATE if rule.type == "date" else UUID)
+    return _TYPED[rule.type](rule.field, images)
 
 
-def _is_json(texts: pl.Series) -> Bools:
-    """Where a text is a JSON object or array, as far as its ends tell."""
-    bare = pc.utf8_trim_whitespace(texts_of(texts))
-    return matches(pl.Series(bare), r"^(?:\{(?s:.*)\}|\[(?s:.*)\])$")
+def _is_text(name: str, images: Images) -> Bools:
+    return np.full(len(images), images.column(name).dtype == pl.String)
+
+
+def _is_integer(name: str, images: Images) -> Bools:
+    column = images.column(name)
+    if column.dtype == pl.String:
+        return matches(column.str.strip_chars(), INTEGER)
+    values, valid = images.numbers(name)
+    return np.asarray(valid & (values == np.floor(values)))
+
+
+def _is_boolean(name: str, images: Images) -> Bools:
+    return true_where(images.texts(name).str.to_lowercase().is_in(_WORDS))
+
+
+def _is_json(name: str, images: Images) -> Bools:
+    """A JSON object or array; of a text, as far as its ends tell."""
+    if name in images.frame.json:
+        return np.ones(len(images), dtype=np.bool_)
+    return matches(images.texts(name).str.strip_chars(), _JSON)
+
+
+_TYPED: Mapping[str, Callable[[str, Images], Bools]] = {
+    "text": _is_text,
+    "number": lambda name, images: images.numbers(name)[1],
+    "integer": _is_integer,
+    "boolean": _is_boolean,
+    "json": _is_json,
+    "timestamp": lambda name, images: images.moments(name)[1],
+    "date": lambda name, images: matches(images.texts(name), _DATE),
+    "uuid": lambda name, images: matches(images.texts(name), UUID),
+}

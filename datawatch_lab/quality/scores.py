@@ -1,8 +1,8 @@
 """Scores: how many rows keep to the rules, per rule, dimension, table and workspace.
 
-The score of a rule is the share of rows that pass, in percent; that of a dimension or a table is the
-mean over its rules by weight, that of the workspace the mean over its tables. What was not looked at
-has no score.
+The score of a rule is the share of rows that pass, in percent; that of a dimension or a table is
+the mean over its rules by weight, that of the workspace the mean over its tables. What was not
+looked at has no score.
 """
 
 from __future__ import annotations

@@ -67,7 +67,7 @@ def _of_column(table: TableInfo, column: Column, images: Images) -> Iterator[tup
         return
     if column.role is Role.NUMERIC:
         yield from _of_number(table, name, images)
-    elif column.role in (Role.STATUS, Role.BOOLEAN):
+    elif column.role is Role.STATUS:
         yield from _of_status(table, name, images)
     elif column.role in (Role.TEXT, Role.ID):
         yield from _of_text(table, name, images)

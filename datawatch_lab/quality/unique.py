@@ -1,4 +1,4 @@
-"""``unique``: no two rows hold one value at a time, judged in the order in which changes are stored.
+"""``unique``: no two rows hold one value at a time, in the order in which changes are stored.
 
 Who holds which value is kept as pairs of hashes (value, row). Of a batch the pairs that its values
 and rows have to do with are enough: every change of a row ends what the row held, and begins what

@@ -1,9 +1,9 @@
 """Rules over many rows: ``mean``, ``quantile``, ``stddev`` and ``distribution_drift`` of a window.
 
-Each batch adds moments and bins of a sketch by minute, which merge with sum; a window is judged from
-what its minutes add up to. So the verdict does not depend on batches, and a late row corrects it.
-Drift is the population stability index (Siddiqi, Credit Risk Scorecards, 2006) over the deciles of
-the baseline; above 0.2 a population is taken as changed.
+Each batch adds moments and bins of a sketch by minute, which merge with sum; a window is judged
+from what its minutes add up to. So the verdict does not depend on batches, and a late row corrects
+it. Drift is the population stability index (Siddiqi, Credit Risk Scorecards, 2006) over the deciles
+of the baseline; above 0.2 a population is taken as changed.
 """
 
 from __future__ import annotations
@@ -156,8 +156,8 @@ def _shares(window: Window, edges: Ints) -> Floats:
     """Share of a window in each class between edges; none is 0, so that logarithms exist."""
     places = np.searchsorted(edges, window.bins, side="left")
     counts = np.bincount(places, weights=window.counts, minlength=len(edges) + 1)
-    shares: Floats = np.maximum(counts / window.n, _LEAST_SHARE)
-    return shares / shares.sum()
+    shares = np.maximum(counts / window.n, _LEAST_SHARE)
+    return np.asarray(shares / shares.sum(), dtype=np.float64)
 
 
 def _name(rule: Rule) -> str:

@@ -36,13 +36,13 @@ def alter_table(reader: Reader) -> Iterator[Clause]:
     for item in reader.items():
         start = item.at
         try:
-            yield from _clause(item, table, lenient)
+            yield from _clause(item, table, lenient=lenient)
         except Unreadable as error:
             item.at = start
             yield Clause("unparsed", table, facts=f"{error} (in {item.rest()[:80]!r})")
 
 
-def _clause(item: Reader, table: str, lenient: bool) -> Iterator[Clause]:
+def _clause(item: Reader, table: str, *, lenient: bool) -> Iterator[Clause]:
     verb = item.take_any("ADD", "DROP", "RENAME", "ALTER", "MODIFY", "CHANGE")
     if verb:
         for each in _VERBS[verb](item, table):
@@ -82,12 +82,14 @@ def _add(item: Reader, table: str) -> Iterator[Clause]:
     lenient = item.take("IF", "NOT", "EXISTS")
     if item.looks("("):
         for each in item.group().items():
-            yield from _column(each, table, lenient)
+            yield from _column(each, table, lenient=lenient)
     else:
-        yield from _column(item, table, lenient)
+        yield from _column(item, table, lenient=lenient)
 
 
-def _constraint(item: Reader, table: str, name: str) -> Clause | None:
+def _constraint(  # noqa: PLR0911 — one for each kind
+    item: Reader, table: str, name: str
+) -> Clause | None:
     """A key, index, foreign key or check; None when it is a column."""
     if item.take("PRIMARY", "KEY"):
         _to_group(item)
@@ -160,17 +162,17 @@ def column_names(group: Reader) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _column(item: Reader, table: str, lenient: bool) -> Iterator[Clause]:
+def _column(item: Reader, table: str, *, lenient: bool) -> Iterator[Clause]:
     """A column to be added, with its constraints as clauses of their own."""
     behind = _placed(item)
     parts = _defined(item, table)
     column = parts.columns[0]
     facts = (column, behind)
     yield Clause("add_column", table, column.name, facts, lenient)
-    yield from _extras(parts, table, lenient)
+    yield from _extras(parts, table, lenient=lenient)
 
 
-def _extras(parts: Parts, table: str, lenient: bool) -> Iterator[Clause]:
+def _extras(parts: Parts, table: str, *, lenient: bool) -> Iterator[Clause]:
     if parts.key:
         yield Clause("add_key", table, facts=parts.key, lenient=lenient)
     for index in parts.indexes:
@@ -270,7 +272,7 @@ def _beside(item: Reader, table: str) -> str:
     return parts[0] if len(parts) == 1 else item.name_table(parts)
 
 
-# ---------------------------------------------------------------------------- columns that are there
+# ---------------------------------------------------------------------- columns that are there
 
 
 def _alter(item: Reader, table: str) -> Iterator[Clause]:
@@ -313,7 +315,7 @@ def _modify(item: Reader, table: str) -> Iterator[Clause]:
     parts = _defined(item, table)
     column = parts.columns[0]
     yield Clause("set_column", table, column.name, column, lenient)
-    yield from _extras(parts, table, lenient)
+    yield from _extras(parts, table, lenient=lenient)
 
 
 def _change(item: Reader, table: str) -> Iterator[Clause]:
@@ -326,7 +328,7 @@ def _change(item: Reader, table: str) -> Iterator[Clause]:
     if column.name != name:
         yield Clause("rename_column", table, name, column.name, lenient)
     yield Clause("set_column", table, column.name, column, lenient)
-    yield from _extras(parts, table, lenient)
+    yield from _extras(parts, table, lenient=lenient)
 
 
 _VERBS: dict[str, Callable[[Reader, str], Iterator[Clause]]] = {

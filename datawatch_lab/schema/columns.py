@@ -63,7 +63,8 @@ def definitions(text: str, table: str, dialect: Dialect, name_table: NameTable) 
     Args:
         text: what stands between the parentheses of CREATE TABLE.
         table: its name, for constraints without one.
-        dialect, name_table: see `schema.tokens.Reader`.
+        dialect: that it is read in.
+        name_table: see `schema.tokens.Reader`.
 
     Raises:
         Unreadable: sqlglot does not read it.
@@ -71,7 +72,9 @@ def definitions(text: str, table: str, dialect: Dialect, name_table: NameTable) 
     try:
         made = sqlglot.parse_one(f"CREATE TABLE t ({text})", dialect=dialect)
     except (sqlglot.ParseError, sqlglot.TokenError, RecursionError) as error:
-        raise Unreadable(f"the definition {text[:40]!r} is not understood: {_first(error)}") from None
+        raise Unreadable(
+            f"the definition {text[:40]!r} is not understood: {_first(error)}"
+        ) from None
     schema = made.this if isinstance(made, exp.Create) else None
     if not isinstance(schema, exp.Schema):
         raise Unreadable(f"the definition {text[:40]!r} is not understood")

@@ -30,7 +30,8 @@ def naming(dialect: Dialect, schema: str = "", table: str = "") -> NameTable:
 
     Args:
         dialect: of MySQL, a name without a database means one of the event's.
-        schema, table: of the event.
+        schema: of the event.
+        table: of the event.
     """
 
     def name(parts: tuple[str, ...]) -> str:
@@ -105,12 +106,13 @@ def _statement(reader: Reader) -> Statement:
         return Statement(text, (Clause("unparsed", facts="it is nested too deeply"),))
 
 
-_NO_DDL = frozenset(
-    "SELECT INSERT UPDATE DELETE WITH GRANT REVOKE TRUNCATE BEGIN START COMMIT ROLLBACK SAVEPOINT "
-    "RELEASE SET RESET SHOW USE ANALYZE VACUUM REINDEX CLUSTER REFRESH LOCK UNLOCK FLUSH OPTIMIZE "
-    "EXPLAIN COPY NOTIFY LISTEN UNLISTEN REPLACE CALL MERGE VALUES END ABORT DECLARE FETCH PREPARE "
-    "EXECUTE DEALLOCATE DISCARD LOAD KILL CHECKPOINT DESCRIBE REPAIR CHECK XA ( REASSIGN".split()
-)
+_FIRST_WORDS = """
+SELECT INSERT UPDATE DELETE WITH GRANT REVOKE TRUNCATE BEGIN START COMMIT ROLLBACK SAVEPOINT RELEASE
+SET RESET SHOW USE ANALYZE VACUUM REINDEX CLUSTER REFRESH LOCK UNLOCK FLUSH OPTIMIZE EXPLAIN COPY
+NOTIFY LISTEN UNLISTEN REPLACE CALL MERGE VALUES END ABORT DECLARE FETCH PREPARE EXECUTE DEALLOCATE
+DISCARD LOAD KILL CHECKPOINT DESCRIBE REPAIR CHECK XA ( REASSIGN
+"""
+_NO_DDL = frozenset(_FIRST_WORDS.split())
 """First words of statements that change no schema by themselves."""
 
 
@@ -253,7 +255,9 @@ def _alter_type(reader: Reader) -> Clause:
         lenient = reader.take("IF", "NOT", "EXISTS")
         value = reader.string()
         side = reader.take_any("BEFORE", "AFTER")
-        return Clause("add_value", "", name, (value, side, reader.string() if side else ""), lenient)
+        return Clause(
+            "add_value", "", name, (value, side, reader.string() if side else ""), lenient
+        )
     if reader.take("RENAME", "VALUE"):
         value = reader.string()
         reader.need("TO")

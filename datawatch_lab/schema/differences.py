@@ -39,7 +39,7 @@ def differences(old: SchemaShape, new: SchemaShape) -> list[Step]:
 
 def facts(value: Any) -> Facts:
     """A shape as plain values; what is as by default is left out."""
-    made: Facts = msgspec.to_builtins(value)
+    made: Facts = msgspec.json.decode(msgspec.json.encode(value))  # with lists, as when stored
     return made
 
 
@@ -60,9 +60,7 @@ def table_steps(table: str, was: TableShape, now: TableShape) -> Iterator[Step]:
     yield from _keys_that_go(table, was, now)
     for column in was.columns:
         if column.name not in names:
-            yield Step(
-                kind=Kind.DROP_COLUMN, table=table, name=column.name, before=facts(column)
-            )
+            yield Step(kind=Kind.DROP_COLUMN, table=table, name=column.name, before=facts(column))
     for place, column in enumerate(now.columns):
         before = was.column(column.name)
         if before is None:
@@ -81,15 +79,18 @@ def column_steps(
 
     Args:
         table: its table.
-        was, now: the shapes.
+        was: its shape before.
+        now: its shape after.
         renames: whether one value of an enum in the place of another is taken as renamed.
     """
-    both = {"table": table, "name": now.name}
+    both: dict[str, Any] = {"table": table, "name": now.name}
+    before: Facts
+    after: Facts
     if was.type != now.type:
         kind = Kind.CHANGE_PRECISION if is_precision(was.type, now.type) else Kind.MODIFY_COLUMN
         before, after = {"type": was.type}, {"type": now.type}
         if was.values != now.values:
-            before["values"], after["values"] = list(was.values), list(now.values)  # type: ignore[assignment]
+            before["values"], after["values"] = list(was.values), list(now.values)
         yield Step(kind=kind, before=before, after=after, **both)
     elif was.values != now.values:
         yield from value_steps(table, now.name, was.values, now.values, renames=renames)
@@ -98,11 +99,11 @@ def column_steps(
     if was.default != now.default or was.generated != now.generated:
         before, after = {"default": was.default}, {"default": now.default}
         if was.generated != now.generated:
-            before["generated"], after["generated"] = was.generated, now.generated  # type: ignore[assignment]
+            before["generated"], after["generated"] = was.generated, now.generated
         yield Step(kind=Kind.CHANGE_DEFAULT, before=before, after=after, **both)
 
 
-def _changed(kind: Kind, both: dict[str, str], fact: str, was: object, now: object) -> Step:
+def _changed(kind: Kind, both: dict[str, Any], fact: str, was: object, now: object) -> Step:
     return Step(kind=kind, before={fact: was}, after={fact: now}, **both)
 
 
@@ -110,7 +111,7 @@ def value_steps(
     table: str, name: str, was: tuple[str, ...], now: tuple[str, ...], *, renames: bool
 ) -> Iterator[Step]:
     """Steps from one list of enum values to another; one that is only ordered anew is one step."""
-    both = {"table": table, "name": name}
+    both: dict[str, Any] = {"table": table, "name": name}
     for gone, come in _pairs(was, now) if renames else ():
         after = {"value": come}
         yield Step(kind=Kind.RENAME_ENUM_VALUE, before={"value": gone}, after=after, **both)

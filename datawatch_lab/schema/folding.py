@@ -119,9 +119,7 @@ def _rename_column(table: TableShape, step: Step, after: Facts) -> TableShape:
 Listed = TypeVar("Listed", IndexShape, ForeignKeyShape)
 
 
-def _with_columns(
-    part: Listed, names: Callable[[tuple[str, ...]], tuple[str, ...]]
-) -> Listed:
+def _with_columns(part: Listed, names: Callable[[tuple[str, ...]], tuple[str, ...]]) -> Listed:
     return msgspec.structs.replace(part, columns=names(part.columns))
 
 
@@ -150,7 +148,9 @@ def _column_values(table: TableShape, step: Step, after: Facts) -> TableShape:
     old = table.column(step.name)
     if old is None:
         return table
-    return _with_column(table, msgspec.structs.replace(old, values=_valued(old.values, step, after)))
+    return _with_column(
+        table, msgspec.structs.replace(old, values=_valued(old.values, step, after))
+    )
 
 
 def _valued(values: tuple[str, ...], step: Step, after: Facts) -> tuple[str, ...]:
@@ -159,7 +159,7 @@ def _valued(values: tuple[str, ...], step: Step, after: Facts) -> tuple[str, ...
     if step.kind is Kind.DROP_ENUM_VALUE:
         return tuple(each for each in values if each != gone)
     if step.kind is Kind.RENAME_ENUM_VALUE:
-        return tuple(come if each == gone else each for each in values if each != come)
+        return tuple(str(come) if each == gone else each for each in values if each != come)
     if come in values:
         return values
     behind = after.get("after")

@@ -29,9 +29,25 @@ from datawatch_lab.schema.presence import (
 )
 from datawatch_lab.schema.reading import identity
 
-Alike = Callable[[str, str, int], float | None]
-"""How alike the values of one column before a row and of another one after it are, in [0, 1]; None
-when that cannot be said. Given both names and the sequence number of the row."""
+
+@dataclass(frozen=True)
+class Likeness:
+    """How alike the values of a column that went and of one that came are.
+
+    Attributes:
+        values: share of the new values that the old column had too, in [0, 1]; None when there
+            are too many to compare.
+        old, new: kind of their values: integer, number, boolean, text, json; '' for mixed or none.
+    """
+
+    values: float | None = None
+    old: str = ""
+    new: str = ""
+
+
+Alike = Callable[[str, str, int, int], Likeness]
+"""Given both names, the sequence number of the first row without the old one, and that of the row
+up to which to look."""
 
 RENAME_FROM = 0.7
 """Confidence from which on a column that went and one that came are told as one renamed."""
@@ -69,7 +85,7 @@ def read_findings(
     state: TableState,
     shape: SchemaShape,
     source: str,
-    alike: Alike = lambda *_: None,
+    alike: Alike = lambda *_: Likeness(),
 ) -> list[SchemaChange]:
     """Changes that findings show, but those that the source told of by itself.
 
@@ -141,17 +157,17 @@ def _judged_pair(
 ) -> Rename:
     """Evidence for and against; each reason in words."""
     sure, why = 0.5, [f"{name} came when {finding.column} went"]
-    if old.kind and new.kind:
-        same = old.kind == new.kind
+    found = alike(finding.column, name, finding.seq, finding.until)
+    if found.old and found.new:
+        same = found.old == found.new
         sure += 0.15 if same else -0.3
-        why.append(f"both hold {old.kind}" if same else f"one holds {old.kind}, one {new.kind}")
+        why.append(f"both hold {found.old}" if same else f"one holds {found.old}, one {found.new}")
     if old.place == new.place:
         sure += 0.15
         why.append("it stands in the same place")
-    likeness = alike(finding.column, name, finding.seq)
-    if likeness is not None:
-        sure += 0.3 * likeness - 0.1
-        why.append(f"{likeness:.0%} of its values were values of {finding.column}")
+    if found.values is not None:
+        sure += 0.3 * found.values - 0.1
+        why.append(f"{found.values:.0%} of its values were values of {finding.column}")
     spelled = SequenceMatcher(None, finding.column.lower(), name.lower()).ratio()
     if spelled >= 0.6:
         sure += 0.1

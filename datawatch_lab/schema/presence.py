@@ -109,6 +109,7 @@ class Finding:
         column: its name.
         seq, at: of the first row with it, or without it.
         row: that row.
+        until: sequence number of the row that settled it.
         confidence: in (0, 1].
         why: in words.
     """
@@ -118,6 +119,7 @@ class Finding:
     seq: int
     at: int
     row: int
+    until: int
     confidence: float
     why: str
 
@@ -161,9 +163,7 @@ class _Rows:
     before: int
 
 
-def _follow(
-    state: TableState, name: str, rows: _Rows, present: Bools, place: int
-) -> list[Finding]:
+def _follow(state: TableState, name: str, rows: _Rows, present: Bools, place: int) -> list[Finding]:
     """Findings on one column."""
     held = np.flatnonzero(present)
     column = state.columns.get(name)
@@ -191,7 +191,7 @@ def _follow(
         ahead = int(numbers[jump]) if jump < len(numbers) else end + 1
         if rows.before <= column.last < end:
             _gap(column, rows, column.last + 1)
-        found += _missing(name, column, ahead)
+        found += _missing(name, column, rows, ahead)
     return found
 
 
@@ -205,32 +205,39 @@ def _there(name: str, column: ColumnState, rows: _Rows, numbers: Ints) -> list[F
     seen = column.present
     column.present += len(numbers)
     column.last = int(numbers[-1])
+    column.gap_seq = column.gap_at = 0
     if column.gone:
         column.gone = False
         row = int(numbers[0])
         at = row - rows.before - 1
         why = "rows have it again"
-        return [Finding("back", name, int(rows.seq[at]), int(rows.at[at]), row, 0.9, why)]
+        seq = int(rows.seq[at])
+        return [Finding("back", name, seq, int(rows.at[at]), row, seq, 0.9, why)]
     if column.told or seen + len(numbers) < CONFIRMED:
         return []
     column.told = True
     why = f"{CONFIRMED} rows have it that {column.first - 1} rows before did not"
-    return [Finding("came", name, column.first_seq, column.first_at, column.first, 0.95, why)]
+    first = column.first_seq, column.first_at, column.first
+    settled = int(numbers[CONFIRMED - seen - 1])
+    until = int(rows.seq[settled - rows.before - 1])
+    return [Finding("came", name, *first, until, 0.95, why)]
 
 
-def _missing(name: str, column: ColumnState, ahead: int) -> list[Finding]:
+def _missing(name: str, column: ColumnState, rows: _Rows, ahead: int) -> list[Finding]:
     """What follows from rows without it, up to the next one that has it (or the end)."""
     missing = ahead - column.last - 1
     if column.gone or not column.told or missing < LEAST_ABSENT:
         return []
-    if missing < absent_rows(column, column.last):
+    needed = absent_rows(column, column.last)
+    if missing < needed:
         return []
     column.gone = True
     share = column.present / max(column.last - column.first + 1, 1)
-    why = f"{share:.0%} of the rows before had it, and {absent_rows(column, column.last)} since not"
+    why = f"{share:.0%} of the rows before had it, and {needed} since not"
     sure = min(0.99, 0.6 + 0.39 * share)
     row = column.last + 1
-    return [Finding("went", name, column.gap_seq, column.gap_at, row, sure, why)]
+    until = int(rows.seq[column.last + needed - rows.before - 1])
+    return [Finding("went", name, column.gap_seq, column.gap_at, row, until, sure, why)]
 
 
 def kinds_follow(

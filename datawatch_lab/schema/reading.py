@@ -173,15 +173,14 @@ def _of_columns(
         for name, kind in event.columns
     )
     table = shape.tables.get(event.name, TableShape(partial=True))
-    if not table.partial and _may_compare(event, statements):
+    of_now = _may_compare(event, statements)
+    if not table.partial and of_now:
         yield from _compared(event.name, table, told)
     known = {each.name: each for each in table.columns}
-    blank = [
-        each for each in told if each.name not in known or (each.type and not known[each.name].type)
-    ]
-    if table.partial or blank:
-        missing = tuple(told if table.partial else blank)
-        described = TableShape(columns=missing, key=event.key or ())
+    blank = [each for each in told if each.name in known and not known[each.name].type]
+    new = [each for each in told if each.name not in known] if of_now and table.partial else []
+    if new or any(each.type for each in blank):
+        described = TableShape(columns=(*blank, *new), key=event.key or (), partial=not of_now)
         yield Step(kind=Kind.DESCRIBE, table=event.name, after=facts(described))
 
 
@@ -203,9 +202,7 @@ def _compared(name: str, table: TableShape, told: Sequence[ColumnShape]) -> Iter
     names = [each.name for each in told]
     for column in table.columns:
         if column.name not in names:
-            yield Step(
-                kind=Kind.DROP_COLUMN, table=name, name=column.name, before=facts(column)
-            )
+            yield Step(kind=Kind.DROP_COLUMN, table=name, name=column.name, before=facts(column))
     for place, column in enumerate(told):
         known = table.column(column.name)
         if known is None:
@@ -234,9 +231,7 @@ def _described(step: Step) -> Step:
     return msgspec.structs.replace(step, kind=Kind.DESCRIBE)
 
 
-def _recorded(
-    event: DdlEvent, steps: Sequence[tuple[Step, Origin, str]]
-) -> Iterator[SchemaChange]:
+def _recorded(event: DdlEvent, steps: Sequence[tuple[Step, Origin, str]]) -> Iterator[SchemaChange]:
     for number, (step, origin, text) in enumerate(steps):
         impact, reason = judged(step)
         sure, why = _certainty(step, origin)

@@ -17,7 +17,7 @@ from datawatch_lab.core.schema_changes import (
     Step,
     TableShape,
 )
-from datawatch_lab.schema.differences import column_steps, facts, table_steps, value_steps
+from datawatch_lab.schema.differences import column_steps, facts, table_steps
 from datawatch_lab.schema.folding import fold
 from datawatch_lab.schema.tokens import Clause
 from datawatch_lab.schema.types import Dialect
@@ -74,7 +74,9 @@ def _add_table(before: _Before, clause: Clause) -> Iterator[Step]:
         return
     given = clause.facts
     made = before.table(given) if isinstance(given, str) else given
-    made = msgspec.structs.replace(made, foreign_keys=() if made is not given else made.foreign_keys)
+    made = msgspec.structs.replace(
+        made, foreign_keys=() if made is not given else made.foreign_keys
+    )
     if known is not None and known.partial:
         yield from table_steps(clause.table, known, made)  # it was seen before it was told of
         return
@@ -203,9 +205,7 @@ def _set_part(part: str) -> Rule:
         changes: dict[str, Any] = {part: clause.facts}
         if part == "type" and known.values:
             changes["values"] = ()
-        yield from column_steps(
-            clause.table, known, msgspec.structs.replace(known, **changes)
-        )
+        yield from column_steps(clause.table, known, msgspec.structs.replace(known, **changes))
 
     return rule
 
@@ -326,7 +326,7 @@ def _add_value(before: _Before, clause: Clause) -> Iterator[Step]:
 def _rename_value(before: _Before, clause: Clause) -> Iterator[Step]:
     del before
     was, now = clause.facts
-    both = {"before": {"value": was}, "after": {"value": now}}
+    both: dict[str, Any] = {"before": {"value": was}, "after": {"value": now}}
     yield Step(kind=Kind.RENAME_ENUM_VALUE, name=clause.name, **both)
 
 
@@ -368,4 +368,3 @@ _RULES: dict[str, Rule] = {
     "other": _noted(Kind.OTHER),
     "unparsed": _noted(Kind.UNPARSED),
 }
-

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from sqlglot.dialects import MySQL, Postgres
 from sqlglot.errors import TokenError
-from sqlglot.tokens import TokenType
+from sqlglot.tokens import TokenType  # type: ignore[attr-defined]
 
 from datawatch_lab.schema.types import Dialect
 
@@ -56,11 +56,11 @@ class Token:
     end: int
 
 
-class _Postgres(Postgres.Tokenizer):
+class _Postgres(Postgres.Tokenizer):  # type: ignore[misc]
     COMMANDS: ClassVar[set[TokenType]] = set()  # what follows is wanted as tokens
 
 
-class _MySQL(MySQL.Tokenizer):
+class _MySQL(MySQL.Tokenizer):  # type: ignore[misc]
     COMMANDS: ClassVar[set[TokenType]] = set()
 
 
@@ -208,7 +208,7 @@ class Reader:
         return self._tokens[self.at - 1].text
 
     def end_of(self, *words: str) -> int:
-        """The first place from here, outside of parentheses, with one of these words; or the end."""
+        """The first place from here, outside of parentheses, with such a word; or the end."""
         depth = 0
         for index in range(self.at, len(self._tokens)):
             word = self.word_at(index)

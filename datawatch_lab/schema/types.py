@@ -36,7 +36,8 @@ _ALIASES = {
     "int8": "bigint",
 }
 _DISPLAY_WIDTH = re.compile(
-    r"\b(?!tinyint\s*\(\s*1\s*\))((?:tiny|small|medium|big)?int(?:eger)?|year)\s*\(\s*\d+\s*\)", re.IGNORECASE
+    r"\b(?!tinyint\s*\(\s*1\s*\))((?:tiny|small|medium|big)?int(?:eger)?|year)\s*\(\s*\d+\s*\)",
+    re.IGNORECASE,
 )
 
 
@@ -124,7 +125,7 @@ def is_precision(was: str, now: str) -> bool:
     return was != now and parts(was)[0] == parts(now)[0]
 
 
-def fate(was: str, now: str) -> Fate:
+def fate(was: str, now: str) -> Fate:  # noqa: PLR0911 — one for each family
     """What becomes of the values of a column whose type changes.
 
     >>> fate("int", "bigint"), fate("decimal(10, 2)", "decimal(10, 4)"), fate("text", "int")

@@ -2,27 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from datetime import timedelta
+from math import ceil
+from typing import TYPE_CHECKING
 
-from datawatch_lab.core.alerting import AlertRule, AlertSettings
-from datawatch_lab.core.errors import InputError
-from datawatch_lab.service.callers import LocalCaller
-from datawatch_lab.service.handle import Workspace
+import msgspec
+
+from datawatch_lab.core.alerting import AlertSettings
+from datawatch_lab.core.config_alerts import channels_of, rules_of
+
+if TYPE_CHECKING:
+    from datawatch_lab.core.config_keys import Config
+    from datawatch_lab.engine import Engine
+
+_MINUTE = timedelta(minutes=1)  # what is closed, and so decided, is whole minutes
 
 
-def configure_alerts(
-    workspace: Workspace, settings: AlertSettings, rules: Sequence[AlertRule]
-) -> None:
+def apply_alerts(engine: Engine, config: Config) -> None:
     """Evaluate the rules of the configuration from now on, and tell its channels.
 
-    Channels and their secrets come from the configuration file alone, so only the process that
-    owns the workspace takes them.
+    Channels and their secrets come from the configuration alone; none of them is stored.
 
     Raises:
-        InputError: another process owns the workspace.
+        InputError: an option of a rule is wrong; names the rule.
     """
     from datawatch_lab.engine.alerting import Alerting
 
-    if not isinstance(workspace.caller, LocalCaller):
-        raise InputError("alerts are configured where the workspace is served.")
-    workspace.caller.engine.beside(Alerting).start(settings, rules)
+    section = config.alerts
+    channels = channels_of(config.channels)
+    settings = AlertSettings(
+        enabled=section.enabled,
+        evaluation_interval=max(1, ceil(section.evaluation_interval / _MINUTE)) * _MINUTE,
+        baseline_window=config.anomaly.baseline_window,
+        routing=section.routing,
+        channels=tuple(
+            msgspec.structs.replace(each, allow_private=section.private_targets)
+            for each in channels
+        ),
+    )
+    engine.beside(Alerting).start(settings, rules_of(config.alert_rules))

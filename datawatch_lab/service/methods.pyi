@@ -16,6 +16,7 @@ from datawatch_lab.service.operations.alerts import BacktestAnswer, RuleAnswer
 from datawatch_lab.service.operations.alerts_open import AlertAnswer, AlertSummary, TraceLine
 from datawatch_lab.service.operations.alerts_told import ChannelAnswer, SilenceAnswer
 from datawatch_lab.service.operations.custom import DropAnswer
+from datawatch_lab.service.operations.forecasts import ForecastAnswer
 from datawatch_lab.service.operations.late import CorrectionsAnswer, RetentionAnswer, WatermarkItem
 from datawatch_lab.service.operations.metrics import ComparedAnswer, MetricDetail
 from datawatch_lab.service.operations.quality import Dropped, ReportAnswer, RuleBody, StatsAnswer, TableQuality, ValidateAnswer, ViolationsAnswer
@@ -314,6 +315,19 @@ class Operations:
     def drop_metric(self, name: str) -> DropAnswer: ...
     def drop_quality_rule(self, id: str) -> Dropped: ...
     def end_silence(self, id: str) -> SilenceAnswer: ...
+    def forecast(
+        self,
+        metric: str,
+        *,
+        horizon: str = ...,
+        by: str | None = ...,
+        filters: str | list[str] | None = ...,
+        aggregation: str | None = ...,
+        level: float = ...,
+        model: str = ...,
+        threshold: float | None = ...,
+        past: int = ...,
+    ) -> ForecastAnswer: ...
     def get_metric(self, name: str) -> MetricDetail: ...
     def health(self) -> HealthAnswer: ...
     def ledger(self) -> LedgerAnswer: ...
@@ -860,6 +874,19 @@ class AsyncOperations:
     async def drop_metric(self, name: str) -> DropAnswer: ...
     async def drop_quality_rule(self, id: str) -> Dropped: ...
     async def end_silence(self, id: str) -> SilenceAnswer: ...
+    async def forecast(
+        self,
+        metric: str,
+        *,
+        horizon: str = ...,
+        by: str | None = ...,
+        filters: str | list[str] | None = ...,
+        aggregation: str | None = ...,
+        level: float = ...,
+        model: str = ...,
+        threshold: float | None = ...,
+        past: int = ...,
+    ) -> ForecastAnswer: ...
     async def get_metric(self, name: str) -> MetricDetail: ...
     async def health(self) -> HealthAnswer: ...
     async def ledger(self) -> LedgerAnswer: ...

@@ -22,6 +22,7 @@ from datawatch_lab.core.alerting import Alert
 from datawatch_lab.core.batches import MeasureAppends
 from datawatch_lab.core.clock import Clock, SystemClock
 from datawatch_lab.core.errors import WorkspaceError
+from datawatch_lab.core.forecasts import Told
 from datawatch_lab.core.schema_changes import SchemaChange, Snapshot
 from datawatch_lab.core.storage import (
     Catalogue,
@@ -49,6 +50,7 @@ from datawatch_lab.store.corrections import (
     read_first_states,
 )
 from datawatch_lab.store.definitions import drop_formula, load_formulas, put_formula
+from datawatch_lab.store.forecasts import read_forecasts, save_forecasts
 from datawatch_lab.store.gate import Gate
 from datawatch_lab.store.identity import (
     SeenLater,
@@ -429,8 +431,10 @@ class DuckStore:
         with self._readers.cursor() as con:
             return read_row_kinds(con, after, to)
 
-    def row_values(self, table_id: int, field: str, after: int, to: int) -> set[str]:
-        """Distinct values that a field has in some rows; see `store.schema_log`."""
+    def row_values(
+        self, table_id: int, field: str, after: int, to: int
+    ) -> tuple[set[str], set[str]]:
+        """Distinct values and JSON types of a field in some rows; see `store.schema_log`."""
         with self._readers.cursor() as con:
             return read_values(con, table_id, field, after, to)
 
@@ -440,6 +444,16 @@ class DuckStore:
         """Store changes of schemas with what they were derived from, and the cursor."""
         with self._write() as con:
             save_schema(con, cursor, changes, states)
+
+    def save_forecasts(self, told: Sequence[Told]) -> None:
+        """Keep steps of forecasts; those that are there already stay as they are."""
+        with self._write() as con:
+            save_forecasts(con, told)
+
+    def read_forecasts(self, like: Told, before: datetime, limit: int) -> list[Told]:
+        """Steps of a series' past forecasts, newest first; see `store.forecasts`."""
+        with self._readers.cursor() as con:
+            return read_forecasts(con, like, before, limit)
 
     def put_schema_snapshot(self, snapshot: Snapshot) -> None:
         """Keep a named snapshot, in place of one of the same name."""

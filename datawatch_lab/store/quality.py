@@ -166,8 +166,9 @@ def read_held(
                 pl.DataFrame(
                     fetch_arrow(
                         con,
-                        "SELECT h.v_hi, h.v_lo, h.k_hi, h.k_lo FROM quality.held h SEMI JOIN wanted "
-                        f"w ON h.{low} = w.{low} AND h.{high} = w.{high} WHERE h.rule = ?",
+                        "SELECT h.v_hi, h.v_lo, h.k_hi, h.k_lo FROM quality.held h "
+                        f"SEMI JOIN wanted w ON h.{low} = w.{low} AND h.{high} = w.{high} "
+                        "WHERE h.rule = ?",
                         [rule],
                     )
                 )
@@ -182,9 +183,9 @@ def read_held(
 def read_counts(
     con: duckdb.DuckDBPyConnection, start: datetime, end: datetime, width: timedelta | None
 ) -> pl.DataFrame:
-    """Counts over [start, end): rule, bucket (start of a step of ``width`` from start), rows, failed.
+    """Counts over [start, end): rule, bucket, rows, failed.
 
-    Without a width there is one bucket, the start.
+    Buckets are ``width`` wide from the start on; without a width there is one, the start.
     """
     micros = 0 if width is None else width // timedelta(microseconds=1)
     begin, stop = (each.astimezone(UTC).replace(tzinfo=None) for each in (start, end))
@@ -199,7 +200,8 @@ def read_counts(
     found = pl.DataFrame(
         fetch_arrow(
             con,
-            f"SELECT rule, {step} AS bucket, sum(rows)::BIGINT AS rows, sum(failed)::BIGINT AS failed "
+            f"SELECT rule, {step} AS bucket, sum(rows)::BIGINT AS rows, "
+            "sum(failed)::BIGINT AS failed "
             "FROM (SELECT rule, bucket, rows, failed FROM quality.counts UNION ALL "
             "SELECT rule, bucket, rows, failed FROM quality.verdicts) "
             "WHERE bucket >= ? AND bucket < ? GROUP BY ALL ORDER BY ALL",

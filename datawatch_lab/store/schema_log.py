@@ -35,10 +35,11 @@ ORDER BY seq
 """
 
 _VALUES = """
-SELECT list(DISTINCT value) FROM (
-    SELECT "after" ->> ? AS value FROM changes.log
-    WHERE table_id = ? AND seq > ? AND seq <= ? AND op IN ('c', 'r') AND "after" IS NOT NULL
-    LIMIT 500
+SELECT list(DISTINCT value), list(DISTINCT kind) FROM (
+    SELECT "after" ->> $pointer AS value, json_type("after", $pointer) AS kind FROM changes.log
+    WHERE table_id = $table AND seq > $after AND seq <= $upto AND op IN ('c', 'r')
+      AND "after" IS NOT NULL
+    ORDER BY seq DESC LIMIT 500
 ) WHERE value IS NOT NULL
 """
 
@@ -74,11 +75,15 @@ def read_row_kinds(con: duckdb.DuckDBPyConnection, after: int, to: int) -> pl.Da
 
 def read_values(
     con: duckdb.DuckDBPyConnection, table_id: int, field: str, after: int, to: int
-) -> set[str]:
-    """Distinct values, as text, that a field has in some of the rows (after, to]."""
+) -> tuple[set[str], set[str]]:
+    """Distinct values of a field, as text, and their JSON types, in the last 500 rows of
+    (after, to].
+    """  # noqa: D205 — a sentence that does not fit
     pointer = "/" + field.replace("~", "~0").replace("/", "~1")
-    (found,) = fetch_row(con, _VALUES, [pointer, table_id, after, to])
-    return set(found or ())
+    asked = {"pointer": pointer, "table": table_id, "after": after, "upto": to}
+    (found,) = con.execute(_VALUES, asked).fetchall()
+    values, kinds = found
+    return set(values or ()), set(kinds or ())
 
 
 def load_schema(con: duckdb.DuckDBPyConnection) -> SchemaStored:

@@ -25,37 +25,37 @@ def canary(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "SELECT * FROM '{file}'",
-        "SELECT * FROM read_csv('{file}')",
-        "SELECT * FROM read_text('{file}')",
-        "SELECT content FROM glob('{folder}/*'), read_blob('{file}')",
-        "COPY (SELECT 1) TO '{folder}/out.csv'",
-        "COPY live.orders FROM '{file}'",
-        "ATTACH '{folder}/other.duckdb' AS other",
-        "INSTALL httpfs",
-        "LOAD httpfs",
-        "EXPORT DATABASE '{folder}/all'",
-        "SELECT 1; COPY (SELECT 1) TO '{folder}/out.csv'",
-        "ROLLBACK; INSERT INTO meta.users VALUES (1)",
-        "SET enable_external_access = true",
-        "PRAGMA database_list",
-        "SELECT getenv('HOME')",
-        "WITH x AS (SELECT * FROM '{file}') SELECT * FROM x",
-        "SELECT * FROM meta.tables",
-    ],
+ATTEMPTS = (
+    "SELECT * FROM '{file}'",
+    "SELECT * FROM read_csv('{file}')",
+    "SELECT * FROM read_text('{file}')",
+    "SELECT content FROM glob('{folder}/*'), read_blob('{file}')",
+    "COPY (SELECT 1) TO '{folder}/out.csv'",
+    "COPY live.orders FROM '{file}'",
+    "ATTACH '{folder}/other.duckdb' AS other",
+    "INSTALL httpfs",
+    "LOAD httpfs",
+    "EXPORT DATABASE '{folder}/all'",
+    "SELECT 1; COPY (SELECT 1) TO '{folder}/out.csv'",
+    "ROLLBACK; INSERT INTO meta.users VALUES (1)",
+    "SET enable_external_access = true",
+    "PRAGMA database_list",
+    "SELECT getenv('HOME')",
+    "WITH x AS (SELECT * FROM '{file}') SELECT * FROM x",
+    "SELECT * FROM meta.tables",
 )
-def test_sql_reaches_no_file(live: httpx.Client, canary: Path, text: str) -> None:
+
+
+def test_sql_reaches_no_file(live: httpx.Client, canary: Path) -> None:
     """400 with the envelope; nothing of the file is in it, and no file is made."""
     before = sorted(canary.parent.glob("*"))
-    query = text.format(file=canary, folder=canary.parent)
-    answer = live.post(f"{API}/sql", json={"query": query})
-    assert answer.status_code == 400, answer.text
-    assert error_of(answer)["message"]
-    assert CANARY not in answer.text
-    assert sorted(canary.parent.glob("*")) == before
+    for text in ATTEMPTS:
+        query = text.format(file=canary, folder=canary.parent)
+        answer = live.post(f"{API}/sql", json={"query": query})
+        assert answer.status_code == 400, (text, answer.text)
+        assert error_of(answer)["message"]
+        assert CANARY not in answer.text
+        assert sorted(canary.parent.glob("*")) == before
 
 
 @pytest.mark.parametrize("layers", [1, 2])
@@ -75,7 +75,7 @@ def test_a_bomb_is_not_unpacked(client: httpx.Client, stub: StubCaller, layers: 
 def test_a_request_id_puts_nothing_into_the_answer(client: httpx.Client, name: str) -> None:
     """A header that is no plain name is replaced; none is made of it."""
     try:
-        answer = client.get("/health", headers={"X-Request-ID": name.encode("latin-1")})
+        answer = client.get("/health", headers={b"X-Request-ID": name.encode("latin-1")})
     except httpx.LocalProtocolError:
         return  # the client does not send it
     assert answer.status_code in (200, 400)

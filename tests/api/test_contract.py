@@ -80,7 +80,9 @@ def test_each_role_may_do_what_the_document_says(served: Whole) -> None:
 
 def test_changes_are_not_for_viewers() -> None:
     """What a viewer may send changes nothing, or only what is the viewer's own."""
-    own = {"sql", "query_metrics", "change_password", "make_token", "revoke_token"}
+    own = {"change_password", "make_token", "revoke_token"}
+    own |= {"sql", "query_metrics", "quality_check", "quality_backtest", "quality_validate"}
+    own |= {"backtest_alert"}
     free = {e.name for e in OPERATIONS if e.method != "GET" and e.role == "viewer"}
     assert free == own
 

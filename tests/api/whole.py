@@ -23,7 +23,7 @@ from datawatch_lab.service.access.access import Access
 from datawatch_lab.service.handle import open_workspace
 from datawatch_lab.service.operation import Operation
 from datawatch_lab.service.operations import OPERATIONS
-from tests.api.conftest import HOST, TOKEN
+from tests.api.conftest import API, HOST, TOKEN
 from tests.service.access_helpers import PASSWORD, cheap
 
 START = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
@@ -37,12 +37,18 @@ class Whole:
     Attributes:
         server: over a real engine.
         tokens: by role.
-        ids: of a user's token and of a share, which requests name.
+        ids: of what was made, which requests name as ``{token}``, ``{share}`` and so on.
     """
 
     server: Server
     tokens: dict[str, str]
     ids: dict[str, str]
+
+    def filled(self, text: str) -> str:
+        """A text with the ids in place of their names."""
+        for name, value in self.ids.items():
+            text = text.replace("{" + name + "}", value)
+        return text
 
     def client(self, role: str | None = "admin") -> httpx.Client:
         """A client in a role; None for a stranger."""
@@ -92,15 +98,30 @@ def _fill(client: httpx.Client, found: Whole) -> None:
         for number in range(20)
     ]
     events.append({"operation": "INSERT", "after": {"id": 1}})
-    _sent(client, "/api/v1/datawatch/events/batch?wait=true", events)
+    _sent(client, f"{API}/events/batch?wait=true", events)
     now = datetime.now(UTC).isoformat()
     for operation in OPERATIONS:
         if operation.binary and operation.name in EXAMPLES and "datawatch" not in operation.path:
             stamped = EXAMPLES[operation.name] | {"timestamp": now}
             _sent(client, f"{operation.path}?wait=true", stamped)
-    found.ids["token"] = _sent(client, "/api/v1/datawatch/tokens", {"name": "ci"})["id"]
+    found.ids["token"] = _sent(client, f"{API}/tokens", {"name": "ci"})["id"]
     share = {"resource": "dashboard:1", "expires": "7d"}
-    found.ids["share"] = _sent(client, "/api/v1/datawatch/shares", share)["id"]
+    found.ids["share"] = _sent(client, f"{API}/shares", share)["id"]
+    _judge(client, found)
+
+
+def _judge(client: httpx.Client, found: Whole) -> None:
+    """A rule that rows break, a change of a schema, a rule of an alert, a silence."""
+    rule = {"table": "orders", "rule": "in_range", "field": "amount", "max": 5, "backfill": True}
+    found.ids["quality"] = _sent(client, f"{API}/quality/rules", rule)["id"]
+    broken = client.get(f"{API}/quality/violations").json()["violations"]
+    found.ids["violation"] = broken[0]["id"] if broken else ""
+    ddl = {"sql": "ALTER TABLE orders ADD COLUMN remark text", "table": "orders"}
+    found.ids["change"] = _sent(client, f"{API}/schema/ddl", ddl)["changes"][0]["id"]
+    alert = {"name": "Many", "metric": "orders_total", "condition": "> 1000"}
+    found.ids["alert"] = _sent(client, f"{API}/alerts", alert)["id"]
+    silence = {"matchers": {"severity": "info"}, "for": "1h"}
+    found.ids["silence"] = _sent(client, f"{API}/alerts/silences", silence)["id"]
 
 
 def _sent(client: httpx.Client, path: str, body: object) -> Any:
@@ -136,20 +157,50 @@ CALLS: dict[str, Call] = {
     "corrections": Call(_AMOUNT, _RANGE),
     "change_metric": Call(_PAID, {}),
     "drop_metric": Call(_PAID, {}),
+    "revoke_token": Call({"id": "{token}"}, {}),
+    "revoke_share": Call({"id": "{share}"}, {}),
     "watch": Call({}, {}, {"url": "system://?every=1h", "name": "host"}),
     "unwatch": Call({"name": "host"}, {}),
     "service_metrics": Call({"service": "checkout"}, {}),
     "source_offset": Call({}, {"source": "shop"}),
     "replay": Call({}, {}, {"ids": [1]}),
     "change_password": Call({}, {}, {"old": PASSWORD, "new": PASSWORD + " again"}),
+    "schema_change": Call({"id": "{change}"}, {}),
+    "schema_table": Call({"table": "orders"}, {}),
+    "schema_diff": Call({}, {"from": "2026-01-05T12:00:00Z"}),
+    "quality_table": Call({"table": "orders"}, {}),
+    "quality_rule": Call({"id": "{quality}"}, {}),
+    "change_quality_rule": Call({"id": "{quality}"}, {}),
+    "drop_quality_rule": Call({"id": "{quality}"}, {}),
+    "acknowledge_violation": Call({"id": "{violation}"}, {}),
+    "alert_rule": Call({"id": "{alert}"}, {}),
+    "change_alert_rule": Call({"id": "{alert}"}, {}),
+    "drop_alert_rule": Call({"id": "{alert}"}, {}),
+    "backtest_alert": Call({}, {}, {"id": "{alert}", "from": "-1h"}),
+    "test_alert": Call({}, {}, {}),
+    "end_silence": Call({}, {"id": "{silence}"}),
     "add_user": Call({}, {}, {"name": "zoe", "role": "viewer", "password": PASSWORD}),
     "change_user": Call({"name": "zoe"}, {}),
     "remove_user": Call({"name": "zoe"}, {}),
 }
 """What is needed beside the documented examples."""
 
-_LAST = ("unwatch", "drop_metric", "remove_user", "revoke_token", "revoke_share", "change_password")
+_LAST = (
+    "unwatch",
+    "drop_metric",
+    "drop_quality_rule",
+    "drop_alert_rule",
+    "end_silence",
+    "remove_user",
+    "revoke_token",
+    "revoke_share",
+    "change_password",
+)
 WITHOUT_CALL = {
+    "acknowledge_alert": "needs an alert that fires; see tests/alerts",
+    "resolve_alert": "the same",
+    "snooze_alert": "the same",
+    "alert_trace": "the same",
     "diagnose": "needs a database; see tests/ingest",
     "diagnose_address": "needs a database; see tests/ingest",
     "submit_batch": "its body is Arrow of the tools themselves; see tests/service",
@@ -164,12 +215,12 @@ def in_order() -> list[Operation[Any, Any]]:
 
 def send(client: httpx.Client, found: Whole, operation: Operation[Any, Any]) -> httpx.Response:
     """The answer to the good request of an operation."""
-    ids = {"revoke_token": found.ids["token"], "revoke_share": found.ids["share"]}
-    call = CALLS.get(operation.name, Call({"id": ids.get(operation.name, "")}, {}))
+    call = CALLS.get(operation.name, Call({}, {}))
     path = operation.path
     for name, value in call.path.items():
-        path = path.replace("{" + name + "}", quote(value, safe=""))
-    query = call.query | ({"wait": "true"} if operation.binary else {})
+        path = path.replace("{" + name + "}", quote(found.filled(value), safe=""))
+    query = {name: found.filled(value) for name, value in call.query.items()}
+    query |= {"wait": "true"} if operation.binary else {}
     body = call.body if call.body is not None else EXAMPLES.get(operation.name)
-    content = None if body is None else json.dumps(body)
+    content = None if body is None else found.filled(json.dumps(body))
     return client.request(operation.method, path, params=query, content=content)

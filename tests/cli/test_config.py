@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
+import signal
 from pathlib import Path
 
+import httpx
 import pytest
 
-from tests.cli.conftest import Run
+from tests.cli.conftest import Run, Start
 
 
 def test_the_file_that_is_begun_is_right(
@@ -45,3 +48,28 @@ def test_a_server_that_is_switched_off_does_not_start(run: Run, tmp_path: Path) 
     file.write_text("enabled: false\n", "utf-8")
     refused = run("serve", "--config", str(file), code=2)
     assert "enabled is false" in refused.stderr
+
+
+def test_a_server_does_what_its_file_says(start: Start, tmp_path: Path) -> None:
+    """The log is JSON, listed origins may ask, unknown paths are told; SIGTERM ends it well."""
+    file = tmp_path / "c.yaml"
+    server = "{port: 0, log_format: json, environment: staging, cors: ['https://a.example.org']}"
+    file.write_text(f"datawatch:\n  server: {server}\n", "utf-8")
+    process = start("serve", "--config", file, "--no-auth")
+    found = re.search(r"http://[\d.]+:\d+", process.until("serves"))
+    assert found is not None
+    with httpx.Client(base_url=found[0], trust_env=False) as client:
+        headers = {"Origin": "https://a.example.org", "X-Request-ID": "trace-1"}
+        answer = client.get("/no/such/page", headers=headers)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (404, "not_found")
+        assert answer.headers["Access-Control-Allow-Origin"] == "https://a.example.org"
+        assert client.get("/api/docs").headers["Content-Type"].startswith("text/html")
+    process.until("trace-1")
+    assert process.end(signal.SIGTERM) == 0
+    lines = [line for line in process.err.read_text().splitlines() if line.startswith("{")]
+    entry = next(json.loads(line) for line in lines if "trace-1" in line)
+    assert (entry["path"], entry["status"], entry["environment"]) == (
+        "/no/such/page",
+        404,
+        "staging",
+    )

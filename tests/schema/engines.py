@@ -34,7 +34,7 @@ def row(second: int, table: str = "orders", **after: Any) -> Event:
 def ddl(second: int, sql: str, table: str = "orders", **more: Any) -> Event:
     """A statement, just after the row of that second."""
     event = _event(second + 0.5, table, f"d{second}:{sql}", "DDL")
-    return event | {"ddl_type": sql.split()[0], "ddl_command": sql} | more
+    return event | {"ddl_type": sql.split(maxsplit=1)[0], "ddl_command": sql} | more
 
 
 def _event(second: float, table: str, id_: str, kind: str) -> Event:

@@ -127,7 +127,10 @@ def test_a_column_in_the_place_of_another_is_probably_renamed() -> None:
 def test_a_column_of_another_place_and_name_is_not_renamed() -> None:
     """Coming when another goes is not enough."""
     told = _renamed(("status", "id", "z"), ("id", "z", "weight"))
-    assert {each[:2] for each in told} == {(Kind.ADD_COLUMN, "weight"), (Kind.DROP_COLUMN, "status")}
+    assert {each[:2] for each in told} == {
+        (Kind.ADD_COLUMN, "weight"),
+        (Kind.DROP_COLUMN, "status"),
+    }
 
 
 def test_kinds_of_values_change_after_three_of_another() -> None:

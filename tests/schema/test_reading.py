@@ -17,11 +17,12 @@ from datawatch_lab.schema.resolving import resolved
 from tests.schema.test_corpus import BASE, CASES
 
 AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
-PIECES = st.sampled_from(
-    "ALTER TABLE orders ADD DROP COLUMN RENAME TO MODIFY CHANGE id note int varchar ( ) , ; ' \" ` "
-    "-- /* */ $$ NOT NULL DEFAULT 1 PRIMARY KEY FOREIGN REFERENCES CHECK UNIQUE INDEX IF EXISTS "
-    "CREATE TYPE AS ENUM FIRST AFTER . ä \x00 CONSTRAINT COMMENT ON 'x' \"y\" TYPE USING".split(" ")
-)
+_WORDS = """
+ALTER TABLE orders ADD DROP COLUMN RENAME TO MODIFY CHANGE id note int varchar ( ) , ; ' " ` --
+/* */ $$ NOT NULL DEFAULT 1 PRIMARY KEY FOREIGN REFERENCES CHECK UNIQUE INDEX IF EXISTS CREATE
+TYPE AS ENUM FIRST AFTER . ä \x00 CONSTRAINT COMMENT ON 'x' "y" USING
+"""
+PIECES = st.sampled_from(_WORDS.split())
 TEXTS = st.lists(PIECES, max_size=14).map(" ".join) | st.text(max_size=60)
 
 
@@ -66,8 +67,14 @@ def test_guessed_dialect_reads_what_the_true_one_reads(
 
 def event(text: str, **told: Any) -> DdlEvent:
     """An event of the table orders."""
-    facts = {"seq": 7, "schema": "public", "table": "orders", "at": AT, "scope": "tx1"} | told
-    return DdlEvent(text=text, **facts)
+    facts: dict[str, Any] = {
+        "seq": 7,
+        "schema": "public",
+        "table": "orders",
+        "at": AT,
+        "scope": "tx1",
+    }
+    return DdlEvent(text=text, **{**facts, **told})
 
 
 def test_a_statement_told_with_each_of_its_tables_is_recorded_once() -> None:

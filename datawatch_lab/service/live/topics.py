@@ -18,10 +18,11 @@ from datawatch_lab.service.live.asking import Asking
 from datawatch_lab.service.live.points import MetricsData, change, merge_all, whole
 from datawatch_lab.service.operation import Nothing
 from datawatch_lab.service.operations import metrics as operations
-from datawatch_lab.service.operations import telemetry, telemetry_analytics
+from datawatch_lab.service.operations import quality, schema, telemetry, telemetry_analytics
+from datawatch_lab.service.quality import ScoreAnswer, ViolationItem
 from datawatch_lab.service.telemetry.shapes import Analytics, Dashboard
 
-AWAITED = ("anomaly", "alert", "schema", "quality")
+AWAITED = ("anomaly", "alert")
 """Topics whose stages this release does not have."""
 
 
@@ -46,6 +47,13 @@ class Change:
 
     type: str
     data: Any
+
+
+class QualityNow(msgspec.Struct, frozen=True):
+    """The topic ``quality``: the board, and the newest violations, newest first."""
+
+    score: ScoreAnswer
+    violations: list[ViolationItem]
 
 
 class Topic(Protocol):
@@ -179,9 +187,29 @@ def _recent(dashboard: Dashboard) -> Sequence[Mapping[str, Any]]:
     return dashboard.realtime_stats.recent_events
 
 
+def _quality(asking: Asking) -> QualityNow:
+    score = asking.call(quality.quality_score, quality.ScoreAsk())
+    found = asking.call(quality.quality_violations, quality.ViolationsAsk(limit=20))
+    return QualityNow(score, found.violations)
+
+
+def _violations(now: QualityNow) -> Sequence[ViolationItem]:
+    return now.violations
+
+
+def _schema(asking: Asking) -> schema.SchemaChangesAnswer:
+    return asking.call(schema.schema_changes, schema.SchemaChangesAsk(limit=20))
+
+
+def _schema_changes(answer: schema.SchemaChangesAnswer) -> Sequence[schema.SchemaChangeItem]:
+    return answer.changes
+
+
 TOPICS: dict[str, Topic] = {
     "analytics": Document("metrics_update", "metrics_update", _analytics),
     "dashboard": Document("snapshot", "dashboard_update", _dashboard, _recent),
     "metrics": Metrics(),
+    "quality": Document("snapshot", "quality_update", _quality, _violations),
+    "schema": Document("snapshot", "schema_update", _schema, _schema_changes),
 }
 """What can be followed, by name."""

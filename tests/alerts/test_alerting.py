@@ -1,0 +1,187 @@
+"""Rules evaluated as minutes close: states, alerts, notices; live and back-test alike."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from datawatch_lab.core.alerting import AlertRule
+from datawatch_lab.core.errors import InputError, NotFoundError
+from datawatch_lab.engine import alerting_actions as actions
+from datawatch_lab.engine.alerting_past import backtest
+from tests.alerts.bench import MINUTE, Bench
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    """A workspace of its own."""
+    made = Bench(tmp_path / "w.duckdb")
+    yield made
+    made.close()
+
+
+def test_a_rule_fires_once_and_is_resolved(bench: Bench) -> None:
+    """Above for two minutes it fires, with evidence; below again it is over; each is told once."""
+    bench.minutes(5, 5, 5)
+    bench.rule("over 5m > 40", lasting=2 * MINUTE)
+    bench.minutes(20, 20, 20, 20, 20, 20, 20)
+    (alert,) = bench.alerting.active()
+    assert (alert.value, alert.high, alert.low) == (85.0, 40.0, None)
+    assert alert.fired - alert.started == 2 * MINUTE
+    assert bench.told == [("hook", "firing")]
+    bench.minutes(5, 5, 5, 5, 5, 5, 5)
+    assert bench.alerting.active() == []
+    assert bench.told == [("hook", "firing"), ("hook", "resolved")]
+
+
+def test_a_restart_goes_on_where_it_was(bench: Bench) -> None:
+    """Pending and firing survive a restart, and nothing is told a second time."""
+    bench.minutes(5, 5)
+    rule = bench.rule("over 1m > 10", lasting=2 * MINUTE)
+    bench.minutes(20)
+    bench.minutes(20)
+    bench.restart()
+    bench.minutes(20, 20)
+    assert bench.told == [("hook", "firing")]
+    bench.restart()
+    bench.minutes(20, 20)
+    assert bench.told == [("hook", "firing")]
+    assert len(bench.engine.store.alert_history(None, rule, 10)) == 1
+
+
+def test_missed_minutes_are_decided_in_order(bench: Bench) -> None:
+    """What closed while nobody evaluated is decided minute by minute; what is over is not told."""
+    bench.minutes(5, 5)
+    rule = bench.rule("over 1m > 10")
+    bench.alerting.evaluate_due()
+    for count in (20, 20, 5, 5, 5):
+        bench.orders(count)
+    assert bench.alerting.evaluate_due() == 5
+    bench.telling.round()
+    (alert,) = bench.engine.store.alert_history(None, rule, 10)
+    assert alert.status == "resolved"
+    assert bench.told == []
+    lines = actions.trace(bench.alerting, alert.id)
+    assert any(each.detail == "it was over before it was told" for each in lines)
+
+
+CONDITIONS = (
+    "over 5m > 60",
+    "orders_amount_sum over 3m > 300 and > 5",
+    "< 60% of previous_hour",
+    "change in 10m > 80%",
+    "over 1m outside band",
+    "> 150% of baseline over 1m",
+    "p95(orders_amount_sum) over 2m > 9",
+    "no data for 3m",
+    "orders_created_at_freshness_seconds over 1m > 100",
+    "orders_rows > 200",
+)
+
+
+def test_live_and_back_test_agree(bench: Bench) -> None:
+    """State by state, a back-test over the same minutes does what was done live."""
+    random = Random(8)
+    bench.minutes(5, 5, tell=False)
+    rules = {
+        each: bench.rule(each, name=each, lasting=MINUTE, keep_firing_for=MINUTE)
+        for each in CONDITIONS
+    }
+    bench.alerting.evaluate_due()
+    first = bench.alerting._cursors["orders"]
+    for count in [random.choice([0, 0, 5, 6, 20, 40]) for _ in range(10)] + [0] * 4 + [7] * 4:
+        bench.orders(count, amount=random.choice([1.5, 10.1]))
+        bench.alerting.evaluate_due()
+    end = bench.alerting._cursors["orders"]
+    changes = 0
+    for condition, rule in rules.items():
+        steps, *_ = bench.engine.store.alert_trace("", rule)
+        live = [(each.at, each.what.split(" → ")[1]) for each in steps if "→" in each.what]
+        found = backtest(bench.alerting, bench.alerting.rule(rule).rule, first - MINUTE, end)
+        tested = [(each.at, each.state) for each in found.states]
+        if tested[0] == (first, "normal"):
+            tested = tested[1:]  # where a history begins is no change
+        assert tested == live, condition
+        changes += len(live)
+    assert changes > 20
+
+
+def test_a_split_rule_has_a_state_for_each_value(bench: Bench) -> None:
+    """With group_by each value fires on its own, and its alert carries the label."""
+    bench.orders(3, city="paid")
+    bench.orders(3, city="open")
+    bench.alerting.evaluate_due()
+    bench.rule("over 1m > 10", group_by=("status",))
+    bench.orders(30, city="open")
+    bench.orders(4, city="paid")
+    bench.alerting.evaluate_due()
+    history = bench.engine.store.alert_history(None, "", 10)
+    assert [each.labels for each in history] == [(("status", "open"),)]
+
+
+def test_people_act_on_alerts(bench: Bench) -> None:
+    """Acknowledged it is kept; resolved by hand it is over; snoozed it waits and is told after."""
+    bench.minutes(5, 5)
+    bench.rule("over 1m > 10")
+    bench.orders(20)
+    bench.alerting.evaluate_due()
+    bench.orders(20)
+    bench.alerting.evaluate_due()
+    (alert,) = bench.alerting.active()
+    actions.snooze(bench.alerting, alert.id, "ada", bench.clock.now() + 2 * MINUTE)
+    bench.telling.round()
+    assert bench.told == []
+    bench.clock.advance(3 * MINUTE)
+    bench.telling.round()
+    assert bench.told == [("hook", "firing")]
+    done = actions.acknowledge(bench.alerting, alert.id, "ada", "looking")
+    assert (done.status, done.by, done.note) == ("acknowledged", "ada", "looking")
+    bench.clock.advance(timedelta(hours=9))
+    bench.telling.round()
+    assert bench.told == [("hook", "firing")]
+    assert actions.resolve(bench.alerting, alert.id, "ada").resolved_by == "ada"
+    with pytest.raises(InputError, match="is over since"):
+        actions.resolve(bench.alerting, alert.id, "ada")
+
+
+def test_rules_are_checked_when_they_are_saved(bench: Bench) -> None:
+    """A metric, label, name or stage that is not there is refused with a sentence."""
+    bench.minutes(5, 5)
+    bench.rule("> 5")
+    with pytest.raises(NotFoundError, match="did you mean 'orders_inserts_total'"):
+        bench.alerting.put(AlertRule(name="a", metric="orders_insert_total", condition="> 5"))
+    with pytest.raises(InputError, match="there is an alert rule 'Rule' already"):
+        bench.rule("> 6")
+    with pytest.raises(NotFoundError, match="no label 'town'"):
+        bench.rule("> 6", name="b", group_by=("town",))
+    with pytest.raises(InputError, match="forecasts, which this release does not have"):
+        bench.rule("predicted > 6 in 15m", name="c")
+    with pytest.raises(InputError, match="rules on schema changes are not part of this release"):
+        bench.rule("> 6", name="d", type="schema")
+
+
+def test_freshness_is_a_rule_of_its_own(bench: Bench) -> None:
+    """A table that falls silent gets older than its rule allows, closed by the clock."""
+    bench.minutes(5, 5)
+    bench.rule("> 3m", type="freshness", table="orders", metric="", name="Stale")
+    bench.minutes(0, 0, 0, 0, 0, 0, 0)
+    bench.engine._writer.run(lambda: bench.engine._upkeep.run(True))
+    bench.alerting.evaluate_due()
+    (alert,) = bench.alerting.active()
+    assert alert.metric == "orders_created_at_freshness_seconds"
+    assert alert.value is not None
+    assert alert.value > 180
+
+
+def test_a_rule_without_its_metric_says_so(bench: Bench) -> None:
+    """The rules of the configuration stand even before their metrics are there."""
+    bench.minutes(5)
+    rule = AlertRule(name="q", metric="dq_score_payments", condition="< 90%")
+    stored = bench.alerting.put(rule, configured=True)
+    state, reason = bench.alerting.state_of(stored)
+    assert state == "error"
+    assert "dq_score_payments" in reason

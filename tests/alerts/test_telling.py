@@ -1,0 +1,218 @@
+"""From notices to deliveries: routing, pace, retry, what is due exactly once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from datawatch_lab.alerts.routing.mute import in_timing
+from datawatch_lab.alerts.routing.retry import pause
+from datawatch_lab.alerts.sending import Outcome
+from datawatch_lab.core.alerting import AlertSettings, Inhibition, MuteTiming, Routing
+from datawatch_lab.engine import alerting_actions as actions
+from tests.alerts.bench import MINUTE, Bench
+
+HOUR = timedelta(hours=1)
+DOWN = Outcome(ok=False, detail="HTTP 503", retryable=True)
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    """A workspace of its own with an order or five a minute."""
+    made = Bench(tmp_path / "w.duckdb")
+    made.minutes(5, 5)
+    yield made
+    made.close()
+
+
+def _fire(bench: Bench) -> None:
+    bench.orders(20)
+    bench.alerting.evaluate_due()
+    bench.orders(20)
+    bench.alerting.evaluate_due()
+
+
+def test_flapping_keeps_the_pace_of_its_group(bench: Bench) -> None:
+    """An alert that comes and goes every minute is told at the pace of its group, not each time."""
+    bench.alerting.settings = _with(
+        bench, Routing(group_wait=timedelta(0), group_interval=5 * MINUTE)
+    )
+    bench.rule("over 1m > 10")
+    for _ in range(8):
+        bench.minutes(20, 5)
+    assert len(bench.engine.store.alert_history(None, "", 100)) >= 7
+    assert 2 <= len(bench.sent) <= 4
+
+
+def test_a_receiver_that_is_down_gets_everything_later(bench: Bench) -> None:
+    """Down for an hour, tried with growing pauses, then told once; each attempt is on record."""
+    bench.rule("over 1m > 10")
+    bench.answers = [DOWN] * 1_000
+    _fire(bench)
+    began = bench.clock.now()
+    while bench.clock.now() - began < HOUR:
+        bench.telling.round()
+        bench.clock.advance(timedelta(seconds=20))
+    tried = 1_000 - len(bench.answers)
+    assert 10 <= tried <= 40
+    bench.answers = []
+    bench.clock.advance(10 * MINUTE)
+    bench.restart()
+    bench.telling.round()
+    assert bench.told == [("hook", "firing")]
+    (alert,) = bench.alerting.active()
+    *_, attempts = bench.engine.store.alert_trace(alert.id, "")
+    assert [each.ok for each in attempts] == [False] * tried + [True]
+
+
+def test_what_cannot_help_is_not_tried_again(bench: Bench) -> None:
+    """A refusal for good ends the delivery, and the trace says why."""
+    bench.rule("over 1m > 10")
+    bench.answers = [Outcome(ok=False, detail="HTTP 404")]
+    _fire(bench)
+    bench.telling.round()
+    bench.clock.advance(HOUR)
+    bench.telling.round()
+    assert bench.sent == []
+    (alert,) = bench.alerting.active()
+    assert any(each.detail == "HTTP 404" for each in actions.trace(bench.alerting, alert.id))
+
+
+@pytest.mark.parametrize("jump", [timedelta(days=3), timedelta(days=-3)])
+def test_a_clock_that_jumps_loses_and_repeats_nothing(bench: Bench, jump: timedelta) -> None:
+    """After the clock was set, forward or back, what waits is told, once."""
+    bench.alerting.settings = _with(bench, Routing(group_wait=MINUTE, repeat_interval=timedelta(0)))
+    bench.rule("over 1m > 10")
+    bench.answers = [DOWN]
+    _fire(bench)
+    bench.clock.advance(2 * MINUTE)
+    bench.telling.round()
+    bench.clock.advance(jump)
+    for _ in range(10):
+        bench.telling.round()
+        bench.clock.advance(MINUTE)
+    assert bench.told == [("hook", "firing")]
+
+
+def test_a_silence_hides_reminds_and_ends(bench: Bench) -> None:
+    """Silenced alerts wait; before the end somebody is reminded; after it the alert is told."""
+    bench.rule("over 1m > 10")
+    now = bench.clock.now()
+    made = actions.silence(bench.alerting, {"rule": "Ru*"}, now, now + HOUR, "ada", "known")
+    _fire(bench)
+    bench.telling.round()
+    assert bench.sent == []
+    (alert,) = bench.alerting.active()
+    waits = [each.detail for each in actions.trace(bench.alerting, alert.id)]
+    assert any("silenced by ada" in each for each in waits)
+    assert len(actions.would_have_hidden(bench.alerting, made)) == 1
+    bench.clock.set(now + timedelta(minutes=50))
+    for _ in range(3):
+        bench.telling.round()
+    assert bench.told == [("hook", "silence_expiring")]
+    assert "it hides 1 open alert" in bench.sent[0][1].note
+    bench.clock.set(now + HOUR)
+    bench.telling.round()
+    assert bench.told == [("hook", "silence_expiring"), ("hook", "firing")]
+
+
+def test_an_alert_keeps_others_back(bench: Bench) -> None:
+    """While a critical alert is open, the warnings that it causes wait, then are not needed."""
+    routing = Routing(
+        group_wait=timedelta(0),
+        inhibit=(
+            Inhibition(source=(("severity", "critical"),), target=(("severity", "warning"),)),
+        ),
+    )
+    bench.alerting.settings = _with(bench, routing)
+    bench.rule("over 1m > 10", name="Cause", severity="critical")
+    bench.rule("over 1m > 12", name="Effect", channels=("other",))
+    _fire(bench)
+    bench.telling.round()
+    assert bench.told == [("hook", "firing")]
+    assert "inhibited by 'Cause'" in [each.reason for each in bench.telling.waiting()]
+
+
+def test_an_open_alert_is_told_again_until_somebody_looks(bench: Bench) -> None:
+    """Each repeat interval tells it again; acknowledged it is told no more."""
+    bench.rule("over 1m > 10")
+    _fire(bench)
+    for _ in range(10):
+        bench.telling.round()
+        bench.clock.advance(HOUR)
+    assert bench.told == [("hook", "firing"), ("hook", "repeat"), ("hook", "repeat")]
+    (alert,) = bench.alerting.active()
+    actions.acknowledge(bench.alerting, alert.id, "ada")
+    bench.clock.advance(9 * HOUR)
+    bench.telling.round()
+    assert len(bench.sent) == 3
+
+
+def test_a_group_shares_a_message(bench: Bench) -> None:
+    """Alerts of one group within its wait are one message, the gravest first."""
+    bench.alerting.settings = _with(bench, Routing(group_by=(), group_wait=MINUTE))
+    bench.rule("over 1m > 10", name="One")
+    bench.rule("over 1m > 11", name="Two", severity="critical")
+    _fire(bench)
+    bench.clock.advance(2 * MINUTE)
+    bench.telling.round()
+    ((_, message),) = bench.sent
+    assert [each.alert.rule for each in message.alerts] == ["Two", "One"]
+
+
+def test_a_channel_that_is_not_there_is_waited_for(bench: Bench) -> None:
+    """A notice to a channel of another configuration waits and says so."""
+    bench.rule("over 1m > 10", channels=("pager",))
+    _fire(bench)
+    bench.telling.round()
+    assert [each.reason for each in bench.telling.waiting()] == ["there is no channel 'pager'"]
+
+
+BERLIN = ZoneInfo("Europe/Berlin")
+
+
+def test_mute_timings_go_by_the_wall_clock_across_dst() -> None:
+    """22:00 to 06:00 in Berlin is that on both sides of the night in which the clock changes."""
+    night = MuteTiming(name="night", start=22 * 60, end=6 * 60)
+    for moment, muted in (
+        (datetime(2026, 3, 28, 20, 59, tzinfo=UTC), False),  # 21:59 CET
+        (datetime(2026, 3, 28, 21, 0, tzinfo=UTC), True),  # 22:00 CET
+        (datetime(2026, 3, 29, 3, 59, tzinfo=UTC), True),  # 05:59 CEST
+        (datetime(2026, 3, 29, 4, 0, tzinfo=UTC), False),  # 06:00 CEST, an hour earlier in UTC
+        (datetime(2026, 3, 29, 20, 0, tzinfo=UTC), True),  # 22:00 CEST
+    ):
+        assert in_timing(night, moment, BERLIN) is muted
+
+
+@given(st.integers(0, 1_440), st.integers(0, 1_439), st.sets(st.integers(0, 6)))
+def test_a_timing_and_the_rest_of_the_day_are_the_whole_day(
+    start: int, end: int, days: set[int]
+) -> None:
+    """Every minute is in a timing or in the one that goes on where it ends, never in both."""
+    if start in (end, 1_440) or end == 0:
+        return
+    one = MuteTiming(name="a", start=start, end=end)
+    rest = MuteTiming(name="b", start=end, end=start)
+    for minute in range(0, 1_440, 37):
+        at = datetime(2026, 6, 1, minute // 60, minute % 60, tzinfo=UTC)
+        assert in_timing(one, at, ZoneInfo("UTC")) != in_timing(rest, at, ZoneInfo("UTC"))
+
+
+@given(st.integers(1, 100), st.text(max_size=8))
+def test_pauses_grow_to_a_limit(attempts: int, key: str) -> None:
+    """Back-off never shrinks below its start and never passes its limit with its spread."""
+    span = pause(attempts, key)
+    assert timedelta(seconds=5) <= span <= timedelta(minutes=5) * 1.25
+    assert pause(attempts, key) == span
+
+
+def _with(bench: Bench, routing: Routing) -> AlertSettings:
+    import msgspec
+
+    return msgspec.structs.replace(bench.alerting.settings, routing=routing)

@@ -1,0 +1,90 @@
+"""A workspace under test: changes in, what its rules counted out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from datawatch_lab.core.batches import Declared, DecodedBatch
+from datawatch_lab.core.clock import ManualClock
+from datawatch_lab.core.quality import Rule
+from datawatch_lab.core.quality_results import Violation
+from datawatch_lab.engine import Engine
+from datawatch_lab.engine import quality_rules as rules_of
+from datawatch_lab.ingest.decode import decode
+from datawatch_lab.store.quality import ViolationsAsked
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+OPS = {"c": "INSERT", "u": "UPDATE", "d": "DELETE"}
+
+
+class Workbench:
+    """An engine whose clock stands still and whose tables have the key ``id``.
+
+    Args:
+        path: of the workspace.
+        keyed: tables that declare it.
+    """
+
+    def __init__(self, path: Path, keyed: Sequence[str] = ("orders", "customers")) -> None:
+        self.path, self.keyed = path, keyed
+        self.clock = ManualClock(NOW)
+        self.engine = Engine.open(path, clock=self.clock)
+        self._number = 0
+
+    def line(self, table: str, op: str, row: dict[str, Any], minute: float = 0) -> bytes:
+        """A change, ``minute`` minutes before the clock began."""
+        self._number += 1
+        return json.dumps(
+            {
+                "id": f"e{self._number}",
+                "table": table,
+                "operation": OPS[op],
+                "timestamp": (NOW - timedelta(minutes=minute)).isoformat(),
+                ("before" if op == "d" else "after"): row,
+            }
+        ).encode()
+
+    def take(self, *lines: bytes) -> None:
+        """Store lines as one batch."""
+        count = len(lines)
+        batch = decode(list(lines), range(1, count + 1), [-1] * count, source="test")
+        declared = {("", table): Declared(key=("id",)) for table in self.keyed}
+        self.engine.submit(
+            DecodedBatch(batch.source, batch.events, batch.rows, batch.bad, declared=declared)
+        ).result()
+
+    def insert(self, table: str, *rows: dict[str, Any], minute: float = 0) -> None:
+        """Store new rows as one batch."""
+        self.take(*(self.line(table, "c", row, minute) for row in rows))
+
+    def add(self, *rules: Rule) -> list[str]:
+        """Keep rules; gives their ids."""
+        made = rules_of.add(self.engine.quality, rules, known=False)
+        return [each.id for each in made]
+
+    def restart(self) -> None:
+        """Close and open again."""
+        self.engine.close()
+        self.engine = Engine.open(self.path, clock=self.clock)
+
+    def counted(self, rule: str) -> tuple[int, int]:
+        """Rows looked at and failed, over all time, once everything is evaluated."""
+        self.engine.quality.evaluate()
+        start = datetime(2020, 1, 1, tzinfo=UTC)
+        found = self.engine.quality.store.counts(start, NOW + timedelta(days=9), None)
+        mine = {id_: (rows, failed) for id_, _, rows, failed in found.iter_rows()}
+        return mine.get(rule, (0, 0))
+
+    def violations(self, rule: str | None = None, state: str = "open") -> list[Violation]:
+        """Violations of a rule, or all."""
+        self.engine.quality.evaluate()
+        asked = ViolationsAsked(rules=None if rule is None else [rule], state=state, limit=1_000)
+        return self.engine.quality.store.violations(asked)[0]
+
+    def close(self) -> None:
+        """End the engine."""
+        self.engine.close()
