@@ -162,7 +162,7 @@ def _unreadable(text: str, error: UnexpectedInput) -> InputError:
             set(map(str, error.accepts)),
         )
     elif isinstance(error, UnexpectedCharacters):
-        place, names = error.pos_in_stream or 0, set(map(str, error.allowed or ()))
+        place, names = error.pos_in_stream, set(map(str, error.allowed or ()))
         found = text[place:].split(maxsplit=1)[0] if text[place:].split() else ""
     else:
         place, found, names = 0, text, set()

@@ -13,7 +13,7 @@ import pytest
 from tests.alerts.receivers import http_receiver
 
 ROOT = Path(__file__).resolve().parents[2]
-MINUTES = 40
+MINUTES = 24
 
 
 def _run(workspace: Path, url: str, kill_after: float | None) -> bool:
@@ -66,4 +66,4 @@ def test_everything_due_arrives_whatever_is_killed(tmp_path: Path, kills: int) -
     for fired, heard in kinds.items():
         assert heard in (["firing", "resolved"], ["firing"]), fired
         assert heard == ["firing", "resolved"] or fired == max(kinds)
-    assert len(kinds) >= 5
+    assert len(kinds) >= 3

@@ -149,7 +149,7 @@ def test_kills_leave_the_same_live_tables(ingested: Ingested, tmp_path: Path) ->
     chance, kills, runs = random.Random(10), 0, 0
     while kills < KILLS:
         rough = tmp_path / f"rough{runs}.duckdb"
-        kills += killed_until_through(ingested.file, rough, chance, ingested.seconds)
+        kills += killed_until_through(ingested.file, rough, chance, ingested.seconds, KILLS)
         runs += 1
         assert runs < KILLS, "the runs are too short to be killed; plant more events"
         for table in KEYED:
