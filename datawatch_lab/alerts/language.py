@@ -162,7 +162,10 @@ def _unreadable(text: str, error: UnexpectedInput) -> InputError:
             set(map(str, error.accepts)),
         )
     elif isinstance(error, UnexpectedCharacters):
-        place, names = error.pos_in_stream, set(map(str, error.allowed or ()))
+        places = (
+            error.column - 1 + sum(len(each) + 1 for each in text.split("\n")[: error.line - 1])
+        )
+        place, names = places, set(map(str, error.allowed or ()))
         found = text[place:].split(maxsplit=1)[0] if text[place:].split() else ""
     else:
         place, found, names = 0, text, set()

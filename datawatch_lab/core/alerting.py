@@ -175,9 +175,14 @@ def as_code(rule: AlertRule) -> str:
     for each in msgspec.structs.fields(AlertRule):
         value = getattr(rule, each.name)
         if each.required or value != each.default:
-            shown = f"timedelta(seconds={value.total_seconds():g})"
-            parts.append(f"{each.name}={shown if isinstance(value, timedelta) else repr(value)}")
+            parts.append(f"{each.name}={_as_code(value)}")
     return f"AlertRule({', '.join(parts)})"
+
+
+def _as_code(value: object) -> str:
+    if not isinstance(value, timedelta):
+        return repr(value)
+    return f"timedelta(days={value.days}, seconds={value.seconds})".replace("days=0, ", "")
 
 
 class StoredRule(msgspec.Struct, frozen=True, kw_only=True):

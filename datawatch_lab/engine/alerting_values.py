@@ -128,6 +128,7 @@ class Values:
     _layouts: dict[Ask, tuple[object, Layout]] = field(default_factory=dict)
     _by_table: dict[int, list[MeasureDef]] = field(default_factory=dict)
     _stamp: object = None
+    _tables: dict[str, int] = field(default_factory=dict)
 
     def read(self, asks: Iterable[Ask], grid: Grid) -> dict[Ask, dict[Labels, Row]]:
         """Values of each ask, by labels: one per window; NaN is no value.
@@ -137,12 +138,13 @@ class Values:
         """
         found: dict[Ask, dict[Labels, Row]] = {}
         folded: list[tuple[Ask, Layout]] = []
+        known = self._refresh()
         for ask in dict.fromkeys(asks):
-            metric = self.engine.metric(ask.metric)
+            metric = known.get(ask.metric) or self.engine.metric(ask.metric)
             if isinstance(metric.definition, Formula):
                 found[ask] = self._formula(metric.definition, ask, grid)
                 continue
-            layout = self.layout(ask, metric)
+            layout = self._layout(ask, metric)
             if layout.folded:
                 folded.append((ask, layout))
             else:
@@ -153,13 +155,16 @@ class Values:
 
     # ------------------------------------------------------------------ which series
 
-    def layout(self, ask: Ask, metric: MetricDef | None = None) -> Layout:
+    def layout(self, ask: Ask) -> Layout:
         """Which series make the values of an ask.
 
         Raises:
             InputError: a metric, label or aggregation does not exist; says which do.
         """
-        metric = metric or self.engine.metric(ask.metric)
+        self._refresh()
+        return self._layout(ask, self.engine.metric(ask.metric))
+
+    def _layout(self, ask: Ask, metric: MetricDef) -> Layout:
         mine = self._measures(metric)
         book = self.engine.measures.book
         stamp = tuple((each.id, len(book.of(each.id))) for each in mine), metric
@@ -214,8 +219,8 @@ class Values:
             first = self.engine.span()[0]
         return np.inf if first is None else (first - EPOCH).total_seconds()
 
-    def _measures(self, metric: MetricDef) -> list[MeasureDef]:
-        """Measures that a metric may read."""
+    def _refresh(self) -> Mapping[str, MetricDef]:
+        """Take note of new measures; gives the metrics by name."""
         every = self.engine.measures.all
         stamp = (len(every), every[-1].id if every else 0, id(every[-1]) if every else 0)
         if stamp != self._stamp:
@@ -223,9 +228,14 @@ class Values:
             self._layouts.clear()
             for each in every:
                 self._by_table.setdefault(each.table_id, []).append(each)
+        self._tables = {each.name: each.id for each in self.engine.tables()}
+        return self.engine.metrics()
+
+    def _measures(self, metric: MetricDef) -> list[MeasureDef]:
+        """Measures that a metric may read."""
         about = metric.name if metric.measure is MeasureKind.CUSTOM else metric.field
         if metric.table:
-            listed = self._by_table.get(self.engine.table(metric.table).id, [])
+            listed = self._by_table.get(self._tables.get(metric.table, 0), [])
         else:
             listed = [each for group in self._by_table.values() for each in group]
         return [each for each in listed if (each.kind, each.field) == (metric.measure, about)]

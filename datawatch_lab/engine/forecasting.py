@@ -142,6 +142,7 @@ def ask(engine: Engine, request: ForecastRequest, *, keep: bool = True) -> Forec
         request=request,
         pace=pace,
         made=made,
+        until=until,
         times=_ahead(made, until + horizon, pace, engine.settings.timezone),
         zone=engine.settings.timezone,
         thresholds=thresholds_of(engine, metric, request.threshold),
@@ -226,6 +227,7 @@ class _Asking:
     request: ForecastRequest
     pace: Pace
     made: datetime
+    until: datetime
     times: tuple[datetime, ...]
     zone: str
     thresholds: tuple[float, ...]
@@ -251,7 +253,8 @@ class _Asking:
             request.metric,
             outcome,
             now=now,
-            step=self.pace.step,
+            ahead=[each - self.until for each in self.times],
+            horizon=parse_duration(request.horizon),
             level=request.level,
             unit=self.unit,
             thresholds=self.thresholds,

@@ -145,6 +145,11 @@ class Quality:
         """Held while nothing is evaluated, so that rules begin at a known place."""
         return self._evaluating
 
+    def begin(self) -> None:
+        """Where there is no rule yet, evaluation begins after what is stored now."""
+        if not self._rules:
+            self._cursor = self.engine.last_seq
+
     @property
     def cells(self) -> Mapping[tuple[str, str], str]:
         """Small states by (rule, name)."""
@@ -170,8 +175,7 @@ class Quality:
         """In the writer's thread: note what a commit brought."""
         with self._changed:
             if not self._rules or not self.enabled:
-                self._cursor = max(self._cursor, upto) if not self._rules else self._cursor
-                return
+                return  # what is missed is read from the log, should it be wanted
             part = Part(after, upto, batches)
             if self._held + part.events > _MOST_EVENTS or len(self._parts) >= _MOST_PARTS:
                 self._parts.clear()

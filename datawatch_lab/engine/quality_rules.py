@@ -124,6 +124,7 @@ def add(
     ready = [check_rule(quality, rule, known=known) for rule in rules]
     now = quality.engine.clock.now()
     with quality.exclusive():
+        quality.begin()
         have = {each.id: each for each in quality.rules}
         made = [
             StoredRule(id=r.id, rule=r, origin=origin, created=now, since=quality.cursor)

@@ -161,15 +161,19 @@ class Evaluation:
         ]
         steps = pl.concat([part for part, _ in parts]).sort("seq", "place", maintain_order=True)
         cleared = max((seq for _, seq in parts), default=-1)
-        old, new = steps.filter(pl.col("seq") < cleared), steps.filter(pl.col("seq") > cleared)
         held = self.looking.holders.held(
             stored.id, steps.filter(pl.col("v_lo").is_not_null()), steps
         )
+        if cleared < 0:
+            found = judge(steps, held, by_insert=by_insert)
+            self._keep(stored.id, found.rows, found.now, emptied=False)
+            return _of_steps(steps, found.broken, sides)
+        old, new = steps.filter(pl.col("seq") < cleared), steps.filter(pl.col("seq") > cleared)
         first = judge(old, held, by_insert=by_insert)
-        last = judge(new, held.clear() if cleared >= 0 else held, by_insert=by_insert)
-        self._keep(stored.id, last.rows, last.now, emptied=cleared >= 0)
-        whole = pl.concat([old, new])
-        return _of_steps(whole, np.concatenate([first.broken, last.broken]), sides)
+        last = judge(new, held.clear(), by_insert=by_insert)
+        self._keep(stored.id, last.rows, last.now, emptied=True)
+        broken = np.concatenate([first.broken, last.broken])
+        return _of_steps(pl.concat([old, new]), broken, sides)
 
     def _keep(self, rule: str, rows: pl.DataFrame, now: pl.DataFrame, *, emptied: bool) -> None:
         if self.remembered is not None:

@@ -11,17 +11,16 @@ import numpy as np
 from datawatch_lab.forecast.base import Floats, Ints, Series, held
 
 _NEWEST = 400  # values that the parameters are fitted to
-_ORIGINS = 24
+_WARM = 150  # values that the filter goes through before a forecast
 
 
 @dataclass(frozen=True)
 class Arima:
     """ARIMA(p, d, q) after Box and Jenkins (1970), by statsmodels' state space form.
 
-    Parameters are fitted once, before the first origin, and again at the end; between, the filter
-    goes on with them. Values that are not known are left out. A second or so: asked for by name or
-    with ``thorough``; of the origins of a back-test the newest 24 are done, the others repeat the
-    last value.
+    It is fitted to what is left of the mean of each place in the shortest season, once, before the
+    first origin; later origins filter on with the same parameters. Values that are not known are
+    left out. A second or so: asked for by name or with ``thorough``.
 
     Attributes:
         order: p, d, q.
@@ -34,28 +33,44 @@ class Arima:
         """``arima``."""
         return "arima"
 
+    @property
+    def most_origins(self) -> int:
+        """16."""
+        return 16
+
     def forecast(self, series: Series, origins: Ints, horizon: int) -> Floats:
-        """See `Model.forecast`."""
-        filled = held(series.values)
+        """See `Model.forecast`; what cannot be fitted or diverges is the last known value."""
+        values = series.values
+        first = int(origins[0])
+        cycle = _cycle(series, first, horizon)
+        filled = held(values)
+        rest = values - cycle[: len(values)]
         made = np.repeat(filled[origins - 1][:, None], horizon, axis=1)[None]
-        newest = origins[-_ORIGINS - 1 :]
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of starting values and of slow convergence
-            fitted = self._fit(series.values[: int(newest[0])])
-            whole = fitted.apply(series.values[: int(newest[-1])])
-            for row, origin in enumerate(newest[:-1].tolist(), start=len(origins) - len(newest)):
-                said = whole.get_prediction(origin, origin + horizon - 1, dynamic=True)
-                made[0, row] = _finite(said.predicted_mean, made[0, row])
-            last = self._fit(series.values[: int(newest[-1])])
-            made[0, -1] = _finite(last.forecast(horizon), made[0, -1])
+            fitted = self._fit(rest[:first])
+            for row, origin in enumerate(origins.tolist()):
+                past = rest[max(origin - _WARM, 0) : origin]
+                said = fitted.apply(past).forecast(horizon) + cycle[origin : origin + horizon]
+                made[0, row] = np.where(np.isfinite(said), said, made[0, row])
         return made
 
     def _fit(self, values: Floats) -> Any:
         from statsmodels.tsa.arima.model import ARIMA  # type: ignore[import-untyped]  # no types
 
-        return ARIMA(values[-_NEWEST:], order=self.order).fit(method_kwargs={"maxiter": 30})
+        return ARIMA(values[-_NEWEST:], order=self.order).fit(method_kwargs={"maxiter": 20})
 
 
-def _finite(said: Any, otherwise: Floats) -> Floats:
-    found = np.asarray(said, dtype=np.float64)
-    return np.where(np.isfinite(found), found, otherwise)
+def _cycle(series: Series, first: int, horizon: int) -> Floats:
+    """The mean of each place of the shortest season before an origin, for all steps; else zeros."""
+    total = len(series.values) + horizon
+    if not series.seasons:
+        return np.zeros(total)
+    season = series.seasons[0]
+    known = np.isfinite(series.values[:first])
+    phases, values = season.phases[:first][known], series.values[:first][known]
+    count = np.bincount(phases, minlength=season.length)
+    means = np.bincount(phases, values, minlength=season.length) / np.maximum(count, 1)
+    means[count == 0] = values.mean()
+    found: Floats = means[season.phases[:total]]
+    return found

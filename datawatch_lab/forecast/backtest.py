@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import gcd
+from math import gcd, isnan
 
 import numpy as np
 
@@ -67,21 +67,29 @@ def backtest(series: Series, models: Sequence[Model], horizon: int) -> list[Test
         horizon: steps ahead.
     """
     origins = origins_of(series)
-    truth = came(series, origins, horizon)[:-1]
-    yardstick = _size(truth - SeasonalNaive().forecast(series, origins, horizon)[-1, :-1])
-    tested = [_test(each, series, origins, truth, yardstick) for each in models]
-    return sorted(tested, key=lambda each: (np.isnan(each.mae), each.mae))
+    yardstick = SeasonalNaive().forecast(series, origins, horizon)[-1]
+    tested = [_test(each, series, origins, yardstick) for each in models]
+    return sorted(tested, key=_rank)
 
 
-def _test(model: Model, series: Series, origins: Ints, truth: Floats, yardstick: float) -> Tested:
-    horizon = truth.shape[1]
-    said = model.forecast(series, origins, horizon)
+def _rank(tested: Tested) -> tuple[bool, float, float]:
+    """By MASE, where there is one: not all models were tried from the same origins."""
+    worth = tested.mae if isnan(tested.mase) else tested.mase
+    return isnan(tested.mae), worth, tested.mae
+
+
+def _test(model: Model, series: Series, origins: Ints, yardstick: Floats) -> Tested:
+    horizon = yardstick.shape[1]
+    newest = origins[-model.most_origins - 1 :]
+    truth = came(series, newest, horizon)[:-1]
+    usual = _size(truth - yardstick[-len(newest) : -1])
+    said = model.forecast(series, newest, horizon)
     errors = truth[None] - said[:, :-1]
     known = np.isfinite(truth)
     sizes = np.where(known, np.abs(errors), 0.0).sum(axis=(1, 2)) / max(int(known.sum()), 1)
     best = int(np.argmin(sizes))
     mae = _size(errors[best])
-    mase = mae / yardstick if yardstick > 0 else (0.0 if mae == 0 else float("nan"))
+    mase = mae / usual if usual > 0 else (0.0 if mae == 0 else float("nan"))
     return Tested(model.name, errors[best], said[best, -1], mae, mase)
 
 

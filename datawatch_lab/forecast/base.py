@@ -59,6 +59,11 @@ class Model(Protocol):
         """Unique; small letters and ``_``."""
         ...
 
+    @property
+    def most_origins(self) -> int:
+        """Origins that a back-test tries it from at most, the newest; few for slow models."""
+        ...
+
     def forecast(self, series: Series, origins: Ints, horizon: int) -> Floats:
         """Values of the steps after each origin.
 

@@ -39,6 +39,11 @@ class HoltWinters:
         """``holt_winters``."""
         return "holt_winters"
 
+    @property
+    def most_origins(self) -> int:
+        """120."""
+        return 120
+
     def forecast(self, series: Series, origins: Ints, horizon: int) -> Floats:
         """See `Model.forecast`; one variant per setting and season."""
         total = len(series.values) + horizon

@@ -33,6 +33,11 @@ class Linear:
         """``linear``."""
         return "linear"
 
+    @property
+    def most_origins(self) -> int:
+        """120."""
+        return 120
+
     def forecast(self, series: Series, origins: Ints, horizon: int) -> Floats:
         """See `Model.forecast`; fewer than three known values in a window give the last one."""
         known = np.isfinite(series.values)

@@ -9,7 +9,7 @@ import numpy as np
 
 from datawatch_lab.forecast.base import Floats, Ints, Series, held
 
-_TRIES = 3  # decompositions in a back-test; origins between two of them share the older one
+_TRIES = 2  # decompositions in a back-test; origins between two of them share the older one
 _LEVEL = (0.1, 0.3, 0.7)
 _DRIFT_CYCLES = 2
 
@@ -27,6 +27,11 @@ class Mstl:
     def name(self) -> str:
         """``mstl``."""
         return "mstl"
+
+    @property
+    def most_origins(self) -> int:
+        """40."""
+        return 40
 
     def forecast(self, series: Series, origins: Ints, horizon: int) -> Floats:
         """See `Model.forecast`; one variant per smoothing of the level."""

@@ -37,6 +37,11 @@ class Profile:
         """``profile``."""
         return "profile"
 
+    @property
+    def most_origins(self) -> int:
+        """120."""
+        return 120
+
     def forecast(self, series: Series, origins: Ints, horizon: int) -> Floats:
         """See `Model.forecast`; one variant per setting and season."""
         flat = Season("none", 1, np.zeros(len(series.values) + horizon, np.int64))

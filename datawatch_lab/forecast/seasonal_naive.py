@@ -27,6 +27,11 @@ class SeasonalNaive:
         """``seasonal_naive``."""
         return "seasonal_naive"
 
+    @property
+    def most_origins(self) -> int:
+        """120."""
+        return 120
+
     def forecast(self, series: Series, origins: Ints, horizon: int) -> Floats:
         """See `Model.forecast`."""
         last = np.repeat(held(series.values)[origins - 1][:, None], horizon, axis=1)

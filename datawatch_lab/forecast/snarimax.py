@@ -33,6 +33,11 @@ class Snarimax:
         """``snarimax``."""
         return "snarimax"
 
+    @property
+    def most_origins(self) -> int:
+        """60."""
+        return 60
+
     def forecast(self, series: Series, origins: Ints, horizon: int) -> Floats:
         """See `Model.forecast`; a forecast that diverged is the last known value."""
         values = held(series.values)

@@ -47,7 +47,8 @@ def recommend(
     outcome: Outcome,
     *,
     now: float,
-    step: timedelta,
+    ahead: Sequence[timedelta],
+    horizon: timedelta,
     level: float,
     unit: str = "",
     thresholds: Sequence[float] = (),
@@ -58,15 +59,15 @@ def recommend(
         metric: its name.
         outcome: of its series.
         now: the last known value.
-        step: width of a bucket.
+        ahead: how far each step begins from now; the first may have begun before.
+        horizon: as it was asked for.
         level: of the interval.
         unit: of the values.
         thresholds: that somebody cares about; those of alert rules.
     """
-    horizon = step * len(outcome.values)
     passed = crossings(outcome, now, thresholds)
     if passed:
-        sentence = _passing(metric, passed[0], step, level, unit)
+        sentence = _passing(metric, passed[0], ahead, level, unit)
     elif thresholds:
         nearest = min(thresholds, key=lambda each: abs(each - now))
         side = "below" if now <= nearest else "above"
@@ -76,13 +77,25 @@ def recommend(
     return f"{sentence} {_sureness(outcome, level, unit)}"
 
 
-def _passing(metric: str, crossing: Crossing, step: timedelta, level: float, unit: str) -> str:
-    threshold, when = amount(crossing.threshold, unit), span(step * (crossing.step + 1))
+def _passing(
+    metric: str, crossing: Crossing, ahead: Sequence[timedelta], level: float, unit: str
+) -> str:
+    threshold, when = amount(crossing.threshold, unit), _when(ahead, crossing.step)
     if crossing.likely:
         verb = "pass" if crossing.rises else "fall below"
-        return f"{metric} will {verb} {threshold} in {when}."
+        return f"{metric} will {verb} {threshold} {when}."
     verb = "pass" if crossing.rises else "fall below"
-    return f"{metric} may {verb} {threshold} in {when}: the {level:.0%} interval reaches it."
+    return f"{metric} may {verb} {threshold} {when}: the {level:.0%} interval reaches it."
+
+
+def _when(ahead: Sequence[timedelta], step: int) -> str:
+    """``in 40 minutes``: when a step begins, in whole steps from now; ``now`` for the open one."""
+    if ahead[step] <= timedelta(0):
+        return "now"
+    if len(ahead) == 1:
+        return f"in {span(ahead[step])}"
+    width = ahead[1] - ahead[0]
+    return f"in {span(-(-ahead[step] // width) * width)}"
 
 
 def _course(metric: str, outcome: Outcome, now: float, horizon: timedelta, unit: str) -> str:

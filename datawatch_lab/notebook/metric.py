@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from datawatch_lab.core.durations import format_duration, parse_duration
@@ -11,6 +11,7 @@ from datawatch_lab.notebook import markup
 from datawatch_lab.notebook.answer import Answer
 from datawatch_lab.notebook.asking import By, Span, Time, group_text, question, time_range
 from datawatch_lab.notebook.beside import Beside
+from datawatch_lab.notebook.forecasts import Forecast
 from datawatch_lab.notebook.late import Corrections
 from datawatch_lab.notebook.listing import Listing
 from datawatch_lab.service.answers import MetricAnswer
@@ -133,6 +134,43 @@ class Metric:
         asked = question(self.workspace, last=last, **how)
         found = self.workspace.range(self.name, step=width, compare=to, **asked)
         return Beside(found)
+
+    def forecast(
+        self,
+        horizon: Span = "1h",
+        *,
+        by: By | None = None,
+        where: Mapping[str, object] | None = None,
+        aggregation: str | None = None,
+        level: float = 0.8,
+        model: str = "auto",
+        threshold: float | None = None,
+        past: int = 500,
+    ) -> Forecast:
+        """What it will be: values, intervals and what they mean; see `Forecast`.
+
+        Args:
+            horizon: from 1m to 90d; minutes up to 1h, hours up to 7d, days beyond.
+            by: a label; one forecast per value.
+            where: ``{"status": "paid"}``.
+            aggregation: one of `aggregations`.
+            level: share of values that should lie in the interval.
+            model: ``auto``, ``thorough`` (slow ones too), or the name of one.
+            threshold: a value to say the passing of; None for those of the alert rules.
+            past: also so many past forecasts, beside what happened.
+        """
+        found = self.workspace.forecast(
+            self.name,
+            horizon=format_duration(parse_duration(horizon)),
+            by=group_text(by),
+            filters=[f"{label}={value}" for label, value in (where or {}).items()] or None,
+            aggregation=aggregation,
+            level=level,
+            model=model,
+            threshold=threshold,
+            past=past,
+        )
+        return Forecast(found)
 
     def corrections(
         self,

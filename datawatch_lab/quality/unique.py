@@ -13,6 +13,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
+
+from datawatch_lab.core.columns import not_null
+
+Bools = NDArray[np.bool_]
+Ints = NDArray[np.int64]
 
 PAIR = ("v_hi", "v_lo")
 ROW = ("k_hi", "k_lo")
@@ -39,7 +45,7 @@ class Held:
         rows: those rows.
     """
 
-    broken: np.ndarray
+    broken: Bools
     now: pl.DataFrame
     rows: pl.DataFrame
 
@@ -52,47 +58,44 @@ def judge(steps: pl.DataFrame, held: pl.DataFrame, *, by_insert: bool) -> Held:
         held: v_hi, v_lo, k_hi, k_lo: pairs that held before, of the values and rows of the steps.
         by_insert: the value is the row itself.
     """
-    before = (
-        held.select(*PAIR, *ROW)
-        .unique()
-        .with_columns(seq=pl.lit(-1, pl.Int64), step=pl.lit(-1, pl.Int64), born=pl.lit(value=False))
+    pairs = held.select(*PAIR, *ROW).unique()
+    columns = pl.concat([pairs, steps.select(*PAIR, *ROW)])
+    known = not_null(columns["v_lo"])
+    v_hi, v_lo, k_hi, k_lo = (
+        np.asarray(columns[name].fill_null(0).to_numpy()) for name in (*PAIR, *ROW)
     )
-    numbered = steps.with_row_index("step").with_columns(pl.col("step").cast(pl.Int64))
-    columns = ["seq", "step", *PAIR, *ROW, "born"]
-    every = pl.concat([before.select(columns), numbered.select(columns)])
-    every = every.sort("seq", "step", maintain_order=True).with_row_index("n")
-    last = every.group_by(ROW, maintain_order=True).last().filter(pl.col("step") >= 0)
-    now = last.filter(pl.col("v_lo").is_not_null()).select(*PAIR, *ROW)
-    rows = last.select(*ROW)
-    broken = np.zeros(steps.height, dtype=np.bool_)
-    hits = _born_twice(every) if by_insert else _held_by_another(every)
-    hits = hits[hits >= 0]
-    broken[hits] = True
-    return Held(broken, now, rows)
+    first = pairs.height
+    order = np.lexsort((np.arange(len(known)), k_lo, k_hi))  # by row, then as it happened
+    here, there = order[1:], order[:-1]
+    follows = (k_hi[here] == k_hi[there]) & (k_lo[here] == k_lo[there])
+    was = np.full(len(known), -1)
+    was[here[follows]] = there[follows]
+    is_last = np.ones(len(known), dtype=np.bool_)
+    is_last[there[follows]] = False
+    is_last[:first] = False  # rows that did not change keep what they hold
+    if by_insert:
+        born = np.concatenate([np.zeros(first, dtype=np.bool_), steps["born"].to_numpy()])
+        broken = born & known & (was >= 0) & known[was]
+    else:
+        broken = _held_by_another(v_hi, v_lo, known, was)
+    ended = columns.filter(pl.Series(is_last))
+    return Held(broken[first:], ended.filter(ended["v_lo"].is_not_null()), ended.select(*ROW))
 
 
-def _born_twice(every: pl.DataFrame) -> np.ndarray:
-    """Steps that insert a row whose value is held."""
-    rows = every.with_columns(
-        was=pl.col("v_lo").is_not_null().shift(1).over(ROW, order_by="n").fill_null(value=False)
-    )
-    return rows.filter(pl.col("born") & pl.col("was") & pl.col("v_lo").is_not_null())[
-        "step"
-    ].to_numpy()
-
-
-def _held_by_another(every: pl.DataFrame) -> np.ndarray:
-    """Steps whose value another row holds: by counting who begins and ends to hold it."""
-    ends = every.with_columns(
-        old_hi=pl.col("v_hi").shift(1).over(ROW, order_by="n"),
-        old_lo=pl.col("v_lo").shift(1).over(ROW, order_by="n"),
-    )
-    released = ends.filter(pl.col("old_lo").is_not_null()).select(
-        "n", pl.lit(-1, pl.Int64).alias("step"), v_hi="old_hi", v_lo="old_lo", delta=pl.lit(-1)
-    )
-    taken = ends.filter(pl.col("v_lo").is_not_null()).select(
-        "n", "step", "v_hi", "v_lo", delta=pl.lit(1)
-    )
-    moves = pl.concat([released, taken]).sort("n", "delta")
-    counted = moves.with_columns(holders=pl.col("delta").cum_sum().over(PAIR))
-    return counted.filter((pl.col("delta") == 1) & (pl.col("holders") > 1))["step"].to_numpy()
+def _held_by_another(v_hi: Ints, v_lo: Ints, known: Bools, was: Ints) -> Bools:
+    """Where another row holds the value: by counting who begins and ends to hold it."""
+    taken = np.flatnonzero(known)
+    ends = np.flatnonzero((was >= 0) & known[was])
+    places = np.concatenate([ends, taken])
+    of = np.concatenate([was[ends], taken])
+    delta = np.concatenate([np.full(len(ends), -1), np.ones(len(taken), dtype=np.int64)])
+    order = np.lexsort((delta, places, v_lo[of], v_hi[of]))
+    of, delta, places = of[order], delta[order], places[order]
+    total = np.cumsum(delta)
+    starts = np.ones(len(of), dtype=np.bool_)
+    starts[1:] = (v_hi[of][1:] != v_hi[of][:-1]) | (v_lo[of][1:] != v_lo[of][:-1])
+    before = (total - delta)[starts]
+    holders = total - before[np.cumsum(starts) - 1]
+    broken = np.zeros(len(known), dtype=np.bool_)
+    broken[places[(delta > 0) & (holders > 1)]] = True
+    return broken

@@ -7,6 +7,7 @@ a clause ``unparsed``, so that nothing is lost.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -67,13 +68,19 @@ def read_ddl(text: str, dialect: Dialect, name_table: NameTable | None = None) -
     return made
 
 
+_OF_MYSQL = re.compile(
+    r"`|\b(?:MODIFY|CHANGE\s+COLUMN|AUTO_INCREMENT|UNSIGNED)\b|\bENGINE\s*=|^\s*RENAME\s+TABLE\b",
+    re.IGNORECASE,
+)
+
+
 def guess_dialect(text: str) -> Dialect:
     """The dialect that a text is in, by what only one of them has, else by which reads it.
 
     >>> guess_dialect("ALTER TABLE `a` ADD b int"), guess_dialect('ALTER TABLE "a" ADD b int')
     ('mysql', 'postgres')
     """
-    if "`" in text:
+    if _OF_MYSQL.search(text):
         return "mysql"
     faults = {
         dialect: sum(

@@ -72,7 +72,7 @@ def test_a_rule_goes_through_its_life(bench: Bench, workspace: Workspace) -> Non
     summary = workspace.alert_summary()
     assert (summary.open, summary.by_severity["warning"], summary.rules) == (1, 1, {"firing": 1})
     assert workspace.acknowledge_alert(alert.id, user="ada").by == "ada"
-    assert [each.what for each in workspace.alert_trace(alert.id)][-1] == "acknowledged by ada"
+    assert "acknowledged by ada" in [each.what for each in workspace.alert_trace(alert.id)]
     assert workspace.resolve_alert(alert.id).status == "resolved"
     changed = workspace.change_alert_rule(
         "Spike", "over 1m > 1000", id=made.id, metric="orders_inserts_total"
@@ -122,7 +122,7 @@ def test_a_test_message_says_what_became_of_it(bench: Bench, workspace: Workspac
 def test_the_configuration_of_the_specification_works_verbatim(
     bench: Bench, tmp_path: Path
 ) -> None:
-    """Its rules stand, with channels; what is taken out of the file goes; they are changed there."""
+    """Its rules stand, with channels; what is taken out of the file goes; it is changed there."""
     path = tmp_path / "datawatch.yaml"
     path.write_text(SPEC, "utf-8")
     config = load_config(path, {})

@@ -165,6 +165,8 @@ CALLS: dict[str, Call] = {
     "source_offset": Call({}, {"source": "shop"}),
     "replay": Call({}, {}, {"ids": [1]}),
     "change_password": Call({}, {}, {"old": PASSWORD, "new": PASSWORD + " again"}),
+    "audit": Call({}, {"operation": "make_token"}),
+    "forecast": Call({}, {"metric": "orders_amount_sum"}),
     "schema_change": Call({"id": "{change}"}, {}),
     "schema_table": Call({"table": "orders"}, {}),
     "schema_diff": Call({}, {"from": "2026-01-05T12:00:00Z"}),
@@ -174,7 +176,9 @@ CALLS: dict[str, Call] = {
     "drop_quality_rule": Call({"id": "{quality}"}, {}),
     "acknowledge_violation": Call({"id": "{violation}"}, {}),
     "alert_rule": Call({"id": "{alert}"}, {}),
-    "change_alert_rule": Call({"id": "{alert}"}, {}),
+    "change_alert_rule": Call(
+        {"id": "{alert}"}, {}, {"name": "Many", "metric": "orders_total", "condition": "> 2000"}
+    ),
     "drop_alert_rule": Call({"id": "{alert}"}, {}),
     "backtest_alert": Call({}, {}, {"id": "{alert}", "from": "-1h"}),
     "test_alert": Call({}, {}, {}),

@@ -43,7 +43,7 @@ def batch_of(changes: Sequence[dict[str, Any]], first: int = 1) -> TableBatch:
     """Changes as a batch; ``at`` is minutes before now."""
     rows = [json.dumps(each["row"]) for each in changes]
     ops = [each["op"] for each in changes]
-    after = [place for place, op in enumerate(ops) if op != "d"]
+    after = [place for place, op in enumerate(ops) if op in "cu"]
     before = [place for place, op in enumerate(ops) if op == "d"]
     times = [NOW - timedelta(minutes=each.get("at", 0)) for each in changes]
     events = pl.DataFrame(
@@ -161,6 +161,19 @@ def test_uniqueness_follows_rows_through_their_changes(
     rule = Rule("t", "unique", fields=fields)
     expected = oracle.unique({"fields": list(fields)}, changes)
     assert totals(evaluated(rule, changes, cuts)) == expected
+
+
+@pytest.mark.parametrize("cuts", [[], [1], [2], [1, 2, 3]])
+def test_a_truncate_frees_every_value(cuts: list[int]) -> None:
+    """What was held before it may be taken after it; what comes after is held again."""
+    changes = [
+        {"op": "c", "row": {"id": 1, "v": 7}},
+        {"op": "c", "row": {"id": 2, "v": 7}},
+        {"op": "t", "row": {}},
+        {"op": "c", "row": {"id": 3, "v": 7}},
+        {"op": "c", "row": {"id": 4, "v": 7}},
+    ]
+    assert totals(evaluated(Rule("t", "unique", field="v"), changes, cuts)) == (4, 2)
 
 
 @pytest.mark.parametrize("kind", ["mean", "stddev"])

@@ -68,7 +68,7 @@ def plain(shape: SchemaShape) -> object:
     return tables, {name: sorted(values) for name, values in shape.types.items()}
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(old=SHAPES, new=SHAPES)
 def test_differences_lead_from_one_shape_to_the_other(old: SchemaShape, new: SchemaShape) -> None:
     """Folding the differences over the old shape gives the new one, and then none are left."""
@@ -77,7 +77,7 @@ def test_differences_lead_from_one_shape_to_the_other(old: SchemaShape, new: Sch
     assert differences(reached, new) == []
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(shape=SHAPES, steps=SHAPES.map(lambda each: differences(SchemaShape(), each)))
 def test_steps_survive_json_and_apply_to_any_shape(shape: SchemaShape, steps: list[Step]) -> None:
     """A step that was stored does the same, on shapes too that it was not made for."""
@@ -85,7 +85,7 @@ def test_steps_survive_json_and_apply_to_any_shape(shape: SchemaShape, steps: li
     assert fold(shape, stored) == fold(shape, steps)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(old=SHAPES, new=SHAPES)
 def test_every_step_is_classed_with_a_reason(old: SchemaShape, new: SchemaShape) -> None:
     """No step is without a class and words for it."""
@@ -95,7 +95,7 @@ def test_every_step_is_classed_with_a_reason(old: SchemaShape, new: SchemaShape)
         assert reason
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(was=SOME, now=SOME)
 def test_values_of_an_enum_that_are_renamed_reach_the_same_list(
     was: tuple[str, ...], now: tuple[str, ...]

@@ -57,7 +57,7 @@ def test_history_of_statements_and_rows(tmp_path: Path) -> None:
     assert any("values" in reason for reason in renamed.why)
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.soak)])
 def test_history_does_not_depend_on_batches_and_restarts(tmp_path: Path, seed: int) -> None:
     """The same events in other batches, with restarts between them, give the same history."""
     events, draw = story(), random.Random(seed)
@@ -66,7 +66,7 @@ def test_history_does_not_depend_on_batches_and_restarts(tmp_path: Path, seed: i
     engine.close()
     start, path = 0, tmp_path / "cut.duckdb"
     while start < len(events):
-        size = draw.randint(1, 120)
+        size = draw.randint(40, 160)
         engine = opened(path)
         feed(engine, events[start : start + size], draw.choice([1_000, 17]))
         engine.close()
@@ -123,7 +123,14 @@ _DYING = """
 """
 
 
-@pytest.mark.parametrize(("saves", "when"), [(1, "before"), (2, "after"), (3, "before")])
+@pytest.mark.parametrize(
+    ("saves", "when"),
+    [
+        (2, "after"),
+        pytest.param(1, "before", marks=pytest.mark.soak),
+        pytest.param(3, "before", marks=pytest.mark.soak),
+    ],
+)
 def test_a_kill_in_the_middle_doubles_and_loses_nothing(
     tmp_path: Path, saves: int, when: str
 ) -> None:
@@ -221,9 +228,10 @@ def test_switched_on_later_the_whole_log_is_read(tmp_path: Path) -> None:
     engine.close()
 
 
+@pytest.mark.soak
 def test_windows_of_the_log_do_not_matter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A small window gives the same history as a large one."""
-    monkeypatch.setattr(module, "WINDOW", 7)
+    monkeypatch.setattr(module, "WINDOW", 31)
     engine = opened(tmp_path / "w.duckdb")
     told = words(feed(engine, story()).between(None, None))
     engine.close()

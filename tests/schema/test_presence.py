@@ -54,7 +54,7 @@ STRETCHES = st.lists(
 )
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(stretches=STRETCHES, data=st.data())
 def test_findings_do_not_depend_on_windows(
     stretches: list[tuple[tuple[str, ...], int]], data: st.DataObject

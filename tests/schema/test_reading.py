@@ -26,7 +26,7 @@ PIECES = st.sampled_from(_WORDS.split())
 TEXTS = st.lists(PIECES, max_size=14).map(" ".join) | st.text(max_size=60)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(text=TEXTS, dialect=st.sampled_from(["postgres", "mysql"]))
 @example(text="ALTER TABLE orders ADD (", dialect="mysql")
 @example(text="CREATE INDEX ON", dialect="postgres")
@@ -38,7 +38,7 @@ def test_any_text_is_read(text: str, dialect: Any) -> None:
     assert fold(BASE, steps) == after
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(
     case=st.sampled_from(CASES),
     cut=st.integers(min_value=0, max_value=200),
