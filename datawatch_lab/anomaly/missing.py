@@ -26,7 +26,7 @@ class MissingData(SeriesDetector):
     >>> for minute in range(200):
     ...     detector.learn_one(1.0, t + timedelta(minutes=minute))
     >>> round(detector.overdue(t + timedelta(minutes=200)), 1)
-    0.3
+    0.1
     >>> round(detector.overdue(t + timedelta(minutes=230)), 1)
     2.6
     """

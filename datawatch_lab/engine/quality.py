@@ -385,12 +385,12 @@ class Quality:
 
     def close(self) -> None:
         """End; what is not evaluated yet is read from the log at the next opening."""
-        self._forget()
         with self._changed:
             if self._closed:
                 return
             self._closed = True
             self._changed.notify_all()
+        self._forget()
         self._thread.join(10)
 
 

@@ -85,8 +85,8 @@ def test_a_forecast_goes_on_from_the_last_whole_bucket(engine: Engine) -> None:
 def test_too_few_points_say_how_many_are_missing(engine: Engine) -> None:
     """Ten days have no twenty days: the answer says how many more are needed, and is no error."""
     (series,) = _ask(engine, horizon="30d").series
-    assert (series.state, series.missing, series.points) == ("warming", 9, [])
-    assert series.recommendation.startswith("9 more points are needed")
+    assert (series.state, series.missing, series.points) == ("warming", 10, [])
+    assert series.recommendation.startswith("10 more points are needed")
 
 
 def test_labels_and_filters_split_and_narrow(engine: Engine) -> None:

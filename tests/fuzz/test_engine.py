@@ -119,6 +119,7 @@ def test_a_file_of_nasty_lines_goes_through_and_stays(
     check(engine, lines)
     aside = [row for row in engine.store.quarantine(limit=100_000) if "could not be" in row.reason]
     assert aside == [], [row.raw[:200] for row in aside[:3]]
+    engines.remove(engine)
     engine.close()
 
     again = open_engine(tmp_path / "w.duckdb", engines)
