@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[1]
 CONDA_NAMES = {
     "duckdb": "python-duckdb",
+    "prometheus-client": "prometheus_client",
     "psycopg2-binary": "psycopg2",
+    "redis": "redis-py",
     "tzdata": "python-tzdata",
 }
 """Package → its name on conda-forge, where the two differ."""

@@ -42,7 +42,7 @@ class Scores(NamedTuple):
 
 
 class Bank:
-    """Detectors of ``size`` series, numbered from 0. 3 kB a series.
+    """Detectors of ``size`` series, numbered from 0. 2.6 kB a series.
 
     Args:
         size: how many series, ≥ 0.
@@ -191,7 +191,7 @@ class Bank:
         """End the warming of some series."""
         state = self._state
         first, times = np.split(state.waiting[rows], 2, axis=1)
-        state["counts"][rows] = 0.0
+        state["tails"][rows] = 0.0
         state["log_step"][rows] = np.maximum(np.log(_typical_steps(times)), _LOG_MILLISECOND)
         state["now"][rows] = times.max(axis=1)
         bank_evidence.begin(state, rows, first)

@@ -19,7 +19,7 @@ PARTS = len(WEIGHTS)
 
 FIELDS: dict[str, tuple[type, tuple[int, ...], float]] = {
     "known": (np.uint8, (), 0),
-    "counts": (np.float32, (PARTS, BINS), 0),
+    "tails": (np.float32, (PARTS, BINS), 0),
     "total": (np.float64, (), 0),
     "weight": (np.float64, (), 1),
     "bins_from": (np.int16, (PARTS,), LOWEST),
@@ -50,7 +50,7 @@ FIELDS: dict[str, tuple[type, tuple[int, ...], float]] = {
 """Field → type, shape for one series, value at the start.
 
 ``known`` is the number of values while warming, at most `WARM_ROWS`. While warming, the room of
-``counts`` holds the values and times so far, see `State.waiting`. ``heard`` and ``since`` are the
+``tails`` holds the values and times so far, see `State.waiting`. ``heard`` and ``since`` are the
 policy's time of the last row and rows since the last alarm.
 """
 
@@ -71,7 +71,7 @@ class State:
     @property
     def waiting(self) -> Array:
         """Per series 2 × `WARM_ROWS` float64: values, then times; only while it warms."""
-        room = self.of["counts"].reshape(self.size, PARTS * BINS).view(np.float64)
+        room = self.of["tails"].reshape(self.size, PARTS * BINS).view(np.float64)
         return room[:, : 2 * WARM_ROWS]
 
     def restart(self, rows: Array) -> None:

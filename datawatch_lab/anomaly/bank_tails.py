@@ -1,4 +1,8 @@
-"""`tails` for many series at once: the same numbers, from float32 counts."""
+"""`tails` for many series at once: the same numbers, from float32 sums.
+
+Held is not the weight in each bin but that in it and all higher ones, so that a look needs two
+numbers and not a sum.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +11,10 @@ import numpy as np
 from datawatch_lab.anomaly.bank_state import PARTS, Array, State
 from datawatch_lab.anomaly.tails import ALIKE, BINS, FLOOR, GROWTH, LIMIT, PER_OCTAVE, PRIOR
 
-_ENDS = np.arange(1, BINS + 1, dtype=np.float32)
-_BINS = np.arange(BINS)
-_PARTS = np.arange(PARTS)
+_BINS = np.arange(BINS, dtype=np.int64)
+_LANES = np.arange(BINS, dtype=np.int8)
+_NOTHING = np.float32(0.0)
+_FIRST = BINS * np.arange(PARTS)
 
 
 def places(state: State, rows: Array, sizes: Array) -> Array:
@@ -23,15 +28,13 @@ def places(state: State, rows: Array, sizes: Array) -> Array:
 
 def surprises(state: State, rows: Array, place: Array) -> Array:
     """−log10 of the share of rows at least as large, shape (n, 6)."""
-    share = _ENDS - np.minimum(place, BINS + 1).astype(np.float32)[:, :, None]
-    np.clip(share, 0.0, 1.0, out=share)
-    counts = state["counts"][rows]
-    above = np.einsum("ijk,ijk->ij", share, counts).astype(np.float64)
-    k = np.minimum(place, BINS - 1).astype(np.int64)
-    same = np.take_along_axis(counts, k[:, :, None], axis=2)[:, :, 0]
-    above += np.where(place < BINS, ALIKE * (place - k) * same, 0.0)
+    k = np.minimum(place, BINS).astype(np.int64)
+    at = k + _FIRST + rows[:, None] * (PARTS * BINS)
+    tails = state["tails"].reshape(-1)
+    from_here = np.where(k < BINS, tails.take(at, mode="clip"), _NOTHING).astype(np.float64)
+    beyond = np.where(k < BINS - 1, tails.take(at + 1, mode="clip"), _NOTHING)
     prior = PRIOR * state["weight"][rows][:, None]
-    above += prior
+    above = beyond + (from_here - beyond) * (1.0 - (1.0 - ALIKE) * (place - k)) + prior
     above /= state["total"][rows][:, None] + 2.0 * prior
     surprise: Array = -np.log10(above)
     return surprise
@@ -44,12 +47,14 @@ def add(state: State, rows: Array, place: Array) -> None:
         _shift(state, rows, k)
         k = np.minimum(k, BINS - 1)
     weight = state["weight"][rows] * GROWTH
-    state["counts"][rows[:, None], _PARTS, k] += weight[:, None].astype(np.float32)
+    reached = k.astype(np.int8)[:, :, None] >= _LANES
+    part = reached * weight.astype(np.float32)[:, None, None]
+    state["tails"][rows] += part
     state["total"][rows] += weight
     state["weight"][rows] = weight
     if weight.max(initial=0.0) > LIMIT:
         heavy = rows[weight > LIMIT]
-        state["counts"][heavy] /= np.float32(LIMIT)
+        state["tails"][heavy] /= np.float32(LIMIT)
         state["total"][heavy] /= LIMIT
         state["weight"][heavy] /= LIMIT
 
@@ -58,10 +63,10 @@ def _shift(state: State, rows: Array, k: Array) -> None:
     """Drop the lowest bins into one where a size lies above the highest."""
     which, part = np.nonzero(k >= BINS)
     by = k[which, part] - BINS + 1
-    old = state["counts"][rows[which], part]
+    old = state["tails"][rows[which], part]
     source = _BINS + by[:, None]
     new = np.take_along_axis(old, np.minimum(source, BINS - 1), axis=1)
     new[source >= BINS] = 0.0
-    new[:, 0] += np.where(by[:, None] > _BINS, old, 0.0).sum(axis=1)
-    state["counts"][rows[which], part] = new
+    new[:, 0] = old[:, 0]
+    state["tails"][rows[which], part] = new
     state["bins_from"][rows[which], part] += by.astype(np.int16)

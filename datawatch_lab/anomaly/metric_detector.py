@@ -43,7 +43,7 @@ class MetricDetector(SeriesDetector):
 
     The score is about −log10 of the probability of a row as strange, for a row a minute; rows that
     come more rarely score higher, 0.6 for each tenfold. It is NaN for the first 50 values. Points
-    up. About 30 µs to score and 30 µs to learn; 3 kB.
+    up. 35–50 µs to score and learn.
 
     It fails on series that are strange in their rhythm (an hour early, say), in correlation with
     others, or by slow drift: it gets used to what lasts for days.

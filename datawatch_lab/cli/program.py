@@ -10,8 +10,8 @@ from typing import Any, NoReturn
 
 import click
 
-from datawatch_lab.cli.config import config
 from datawatch_lab.cli.alerts import alerts
+from datawatch_lab.cli.config import config
 from datawatch_lab.cli.demo import demo
 from datawatch_lab.cli.doctor import doctor
 from datawatch_lab.cli.evaluate import evaluate
@@ -19,8 +19,8 @@ from datawatch_lab.cli.forecast import forecast
 from datawatch_lab.cli.ingest import ingest
 from datawatch_lab.cli.listings import ledger, metrics, status, tables
 from datawatch_lab.cli.metric import metric
-from datawatch_lab.cli.quarantine import quarantine
 from datawatch_lab.cli.quality import quality
+from datawatch_lab.cli.quarantine import quarantine
 from datawatch_lab.cli.query import query
 from datawatch_lab.cli.schema import schema
 from datawatch_lab.cli.serve import serve

@@ -20,7 +20,7 @@ from datawatch_lab.engine.forecasting_thresholds import thresholds_of
 from datawatch_lab.engine.queries import QueryRequest, run
 from datawatch_lab.engine.windows import is_current, span_of
 from datawatch_lab.forecast.base import Floats, Series
-from datawatch_lab.forecast.choice import LEAST, Outcome, forecast
+from datawatch_lab.forecast.choice import LEAST, LOOK, Outcome, forecast
 from datawatch_lab.forecast.registry import AUTO, chosen
 from datawatch_lab.forecast.seasons import seasons_of
 from datawatch_lab.forecast.words import Crossing, crossings, recommend
@@ -243,7 +243,8 @@ class _Asking:
             words = self._missing(known)
             return SeriesForecast(labels, self.times, past, None, LEAST - known, None, words)
         steps = [at for at, _ in over]
-        seasons = seasons_of([*steps, *self.times], len(over), self.pace.step, self.zone)
+        seen = self._seen()
+        seasons = seasons_of([*steps, *seen], len(over), self.pace.step, self.zone)
         series = Series(values, tuple(seasons))
         request = self.request
         outcome = forecast(series, chosen(request.model), len(self.times), request.level)
@@ -261,6 +262,11 @@ class _Asking:
         )
         first = passed[0] if passed else None
         return SeriesForecast(labels, self.times, past, outcome, 0, first, words)
+
+    def _seen(self) -> tuple[datetime, ...]:
+        """The steps ahead, and as many more as models are compared over."""
+        until = self.made + max(LOOK, len(self.times)) * self.pace.step
+        return max(self.times, _ahead(self.made, until, self.pace, self.zone), key=len)
 
     def _missing(self, known: int) -> str:
         missing = LEAST - known

@@ -9,7 +9,7 @@ from contextlib import nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from datawatch_lab.core.batches import Offset
+from datawatch_lab.core.batches import DecodedBatch, Offset
 from datawatch_lab.core.sources import Acknowledged, Source
 from datawatch_lab.core.values import LedgerCounts
 from datawatch_lab.engine.receipts import Receipt
@@ -106,15 +106,31 @@ def take_http(
         InputError: see `ingest.sources.http.decode_body`.
         BusyError: there is no room, and ``wait`` is false or it took too long.
     """
-    if not wait:
-        engine.refuse_when_full()
-    with engine.decoders if len(body) > _LARGE_BYTES else nullcontext():
-        batch = decode_body(
+    return take_decoded(
+        engine,
+        len(body),
+        lambda: decode_body(
             body,
             content_type=content_type,
             content_encoding=content_encoding,
             id_factory=lambda: uuid.uuid4().hex,
-        )
+        ),
+        wait=wait,
+    )
+
+
+def take_decoded(
+    engine: Engine, size: int, decode: Callable[[], DecodedBatch], *, wait: bool
+) -> Receipt:
+    """Decode a body of ``size`` bytes once there is room for it, store it, give its receipt.
+
+    Few large bodies are decoded at a time; a few ordinary events are answered for once they are in
+    the journal, unless ``wait`` is true.
+    """
+    if not wait:
+        engine.refuse_when_full()
+    with engine.decoders if size > _LARGE_BYTES else nullcontext():
+        batch = decode()
     if not wait and (answered := engine.accept(batch)) is not None:
         return answered
     return engine.submit(batch, wait=wait, timeout=_WAIT_SECONDS).result()

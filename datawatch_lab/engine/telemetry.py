@@ -10,6 +10,7 @@ import polars as pl
 
 from datawatch_lab.core.errors import InputError
 from datawatch_lab.core.values import Aggregation, CustomMetric, TableInfo
+from datawatch_lab.engine.intake import take_decoded
 from datawatch_lab.engine.receipts import Receipt
 from datawatch_lab.ingest.telemetry.bodies import decode_posted
 from datawatch_lab.ingest.telemetry.streams import SCHEMA, STREAMS
@@ -18,7 +19,6 @@ from datawatch_lab.metrics.sketch import bins_of, quantile
 if TYPE_CHECKING:
     from datawatch_lab.engine.engine import Engine
 
-_WAIT_SECONDS = 30.0
 _BACK_STEP = 20_000
 _WIDEST = 640_000
 
@@ -42,16 +42,18 @@ def take_rows(
         content_encoding: as received.
         wait: wait for room and for the metrics.
     """
-    batch = decode_posted(
-        STREAMS[stream],
-        body,
-        content_type=content_type,
-        content_encoding=content_encoding,
-        id_factory=lambda: uuid.uuid4().hex,
+    return take_decoded(
+        engine,
+        len(body),
+        lambda: decode_posted(
+            STREAMS[stream],
+            body,
+            content_type=content_type,
+            content_encoding=content_encoding,
+            id_factory=lambda: uuid.uuid4().hex,
+        ),
+        wait=wait,
     )
-    if not wait and (answered := engine.accept(batch)) is not None:
-        return answered
-    return engine.submit(batch, wait=wait, timeout=_WAIT_SECONDS).result()
 
 
 MEASURED = "measurement_values"

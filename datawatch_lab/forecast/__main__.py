@@ -31,7 +31,9 @@ def main() -> None:
 
 def table(found: list[Judged]) -> str:
     """Figures as a Markdown table."""
-    heads = "| series | steps | forecasts | MASE | seasonal naive | coverage |\n" + "|---" * 6 + "|\n"
+    heads = (
+        "| series | steps | forecasts | MASE | seasonal naive | coverage |\n" + "|---" * 6 + "|\n"
+    )
     return heads + "".join(
         f"| {each.name} | {each.lead} | {each.forecasts} | {each.mase:.3f} | {each.naive:.3f} "
         f"| {each.coverage:.1%} |\n"

@@ -14,6 +14,9 @@ from datawatch_lab.forecast.intervals import adapted, conformal
 LEAST = 20
 """Known values that a forecast needs."""
 
+LOOK = 24
+"""Steps that models are compared over at least: one step alone is mostly luck."""
+
 _SURE_ERRORS = 30
 
 
@@ -49,12 +52,14 @@ def forecast(series: Series, models: Sequence[Model], horizon: int, level: float
     is.
 
     Args:
-        series: with at least `LEAST` known values.
+        series: with at least `LEAST` known values; models are compared over `LOOK` steps where its
+            phases reach so far.
         models: at least one.
         horizon: steps ahead, at least 1.
         level: share of values that should lie in the interval, in (0, 1).
     """
-    tested = backtest(_trimmed(series), models, horizon)
+    reach = max(horizon, min(LOOK, _foreseen(series)))
+    tested = [_cut(each, horizon) for each in backtest(_trimmed(series), models, reach)]
     best = tested[0]
     below, above = conformal(best.errors, adapted(best.errors, level))
     values = best.ahead
@@ -63,6 +68,16 @@ def forecast(series: Series, models: Sequence[Model], horizon: int, level: float
         values, low, high = (np.maximum(each, 0.0) for each in (values, low, high))
     confidence = _confidence(series.values, float(high[-1] - low[-1]), best, level)
     return Outcome(values, low, high, best.model, confidence, tuple(tested))
+
+
+def _foreseen(series: Series) -> int:
+    """Steps ahead that the phases of all seasons reach."""
+    ends = [len(each.phases) for each in series.seasons]
+    return min(ends, default=len(series.values) + LOOK) - len(series.values)
+
+
+def _cut(tested: Tested, horizon: int) -> Tested:
+    return replace(tested, errors=tested.errors[:, :horizon], ahead=tested.ahead[:horizon])
 
 
 def _trimmed(series: Series) -> Series:

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from datawatch_lab.forecast.base import Floats, Model, Season, Series
-from datawatch_lab.forecast.choice import LEAST, forecast
+from datawatch_lab.forecast.choice import LEAST, LOOK, forecast
 from datawatch_lab.forecast.seasonal_naive import SeasonalNaive
 from datawatch_lab.forecast.seasons import seasons_of
 
@@ -103,7 +103,8 @@ def judge(
 
 def _moments(recorded: Recorded, origins: int) -> list[int]:
     n = len(recorded.values)
-    return np.linspace(n * 0.6, n - max(LEADS), origins).astype(int).tolist()
+    moments = np.linspace(n * 0.6, n - max(LEADS), origins)
+    return [int(each) for each in moments.tolist()]
 
 
 def _one(
@@ -117,7 +118,7 @@ def _one(
     usual = float(np.nanmean(within)) if np.isfinite(within).any() else 0.0
     if usual == 0 or not known.any() or np.isfinite(past).sum() < LEAST:
         return None
-    times = [recorded.begin + _HOUR * place for place in range(begin, at + lead)]
+    times = [recorded.begin + _HOUR * place for place in range(begin, at + max(lead, LOOK))]
     seasons = tuple(seasons_of(times, len(past), _HOUR, "UTC"))
     said = forecast(Series(past, seasons), models, lead, level)
     naive = SeasonalNaive().forecast(_daily(past, seasons), np.array([at - begin]), lead)[-1, 0]

@@ -187,8 +187,10 @@ def _states(rows: Rows, runs: Runs) -> tuple[np.ndarray, ...]:
     if rows.words is not None and rows.exact is not None:
         words = sum_words(rows.words, starts)
         exact = np.logical_and.reduceat(rows.exact, starts)
+    with np.errstate(over="ignore"):  # a sum beyond the doubles is infinite
+        total = np.add.reduceat(values, starts)
     return (
-        np.add.reduceat(values, starts),
+        total,
         words,
         exact,
         np.minimum.reduceat(values, starts),

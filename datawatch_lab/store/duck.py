@@ -36,8 +36,8 @@ from datawatch_lab.core.storage import (
 )
 from datawatch_lab.core.values import Formula, LedgerCounts, LevelName, TableInfo
 from datawatch_lab.core.watching import Watch
-from datawatch_lab.store import lock as locks
 from datawatch_lab.store import alerting, retention
+from datawatch_lab.store import lock as locks
 from datawatch_lab.store.archive import Archive
 from datawatch_lab.store.catalogue import load_catalogue, load_tables, load_version
 from datawatch_lab.store.commits import write_commit

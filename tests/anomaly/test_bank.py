@@ -140,8 +140,8 @@ def test_what_does_not_fit_is_refused() -> None:
     arrays = bank.to_arrays()
     with pytest.raises(InputError, match="no array slots"):
         Bank.from_arrays({name: each for name, each in arrays.items() if name != "slots"})
-    with pytest.raises(InputError, match="array counts is float64"):
-        Bank.from_arrays({**arrays, "counts": arrays["counts"].astype(np.float64)})
+    with pytest.raises(InputError, match="array tails is float64"):
+        Bank.from_arrays({**arrays, "tails": arrays["tails"].astype(np.float64)})
     with pytest.raises(InputError, match="version 99"):
         Bank.from_arrays({**arrays, "version": np.array(99)})
 

@@ -74,7 +74,17 @@ def test_a_wrong_folder_is_refused(tmp_path: Path) -> None:
 
 def test_the_command_prints_its_figures_as_json(data: Path) -> None:
     """Standard output is JSON with the figures, their halves, checks and each series."""
-    args = ["evaluate", "nab", "--data", str(data), "--detector", "z-score", "--jobs", "1", "--json"]
+    args = [
+        "evaluate",
+        "nab",
+        "--data",
+        str(data),
+        "--detector",
+        "z-score",
+        "--jobs",
+        "1",
+        "--json",
+    ]
     ran = CliRunner().invoke(main, args)
     assert ran.exit_code == 0, ran.output
     found = json.loads(ran.stdout)

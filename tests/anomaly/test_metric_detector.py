@@ -177,7 +177,7 @@ def test_no_value_and_no_time_breaks_it(rows: list[tuple[float, int]]) -> None:
 
 
 def test_planted_anomalies_are_found_and_little_else() -> None:
-    """On five simulated series: recall ≥ 0.8 at precision ≥ 0.7 with the medium threshold."""
+    """On simulated series all are found at medium; at low hardly any alarm is false."""
     corpus = [planted(seed) for seed in range(5)]
     scores = []
     for series in corpus:
@@ -187,7 +187,10 @@ def test_planted_anomalies_are_found_and_little_else() -> None:
             found.append(detector.score_one(x, at))
             detector.learn_one(x, at)
         scores.append(np.array(found))
-    got = events.outcome(events.mark(corpus, scores), MetricDetector().threshold)
-    assert got.events == 15
-    assert got.recall >= 0.8
-    assert got.precision >= 0.7
+    marked = events.mark(corpus, scores)
+    medium = events.outcome(marked, MetricDetector("medium").threshold)
+    low = events.outcome(marked, MetricDetector("low").threshold)
+    assert (medium.events, medium.caught) == (15, 15)
+    assert medium.false_alarms <= 10  # in 20 weeks of rows
+    assert low.recall >= 0.6
+    assert low.precision >= 0.85
