@@ -1,6 +1,6 @@
 """The default detector for all series at once: state as arrays, one step for many rows.
 
-Equal to a `MetricDetector` per series to within `TOLERANCE`; counts and profiles are float32 here.
+Equal to a `MetricDetector` per series to within `TOLERANCE`; counts are float32 here.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from datawatch_lab.core.errors import InputError
 
 Floats = NDArray[np.float64]
 
-TOLERANCE = 0.01
+TOLERANCE = 0.001
 """Largest difference to the score of a `MetricDetector`."""
 
 _CHUNK = 1_024

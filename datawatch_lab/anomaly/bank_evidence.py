@@ -1,4 +1,4 @@
-"""`evidence` for many series at once: the same numbers, with profiles in float32."""
+"""`evidence` for many series at once: the same numbers."""
 
 from __future__ import annotations
 

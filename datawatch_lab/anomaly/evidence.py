@@ -11,6 +11,7 @@ branches on history, so that `bank` can hold many series in arrays and give the 
 
 from __future__ import annotations
 
+from array import array
 from itertools import pairwise
 from math import copysign, isnan, log, log1p, nan
 from statistics import median
@@ -64,6 +65,7 @@ class Evidence:
         hours: hour of day → mean of x − base; NaN where unseen. weekly: the same by hour of week.
         visits: of each hour of week, to at most `SEEN_ENOUGH`.
         slots: ten minutes of day → mean of log − log_base; NaN where unseen.
+            All profiles are float32, as in a bank.
         last, before: the last two values.
         size, deviation: slow means of |x| and |x − base|; 0 size for a series that is mostly 0.
     """
@@ -84,10 +86,10 @@ class Evidence:
         self.log_spread = upper_median([abs(signed_log(x, scale) - self.log_base) for x in first])
         self._keep_apart()
         self.means = [self.log_base] * 4
-        self.hours = [nan] * 24
-        self.weekly = [nan] * HOURS
+        self.hours = array("f", [nan] * 24)
+        self.weekly = array("f", [nan] * HOURS)
         self.visits = [0] * HOURS
-        self.slots = [nan] * SLOTS
+        self.slots = array("f", [nan] * SLOTS)
         self.last = self.before = first[-1]
         self.deviation = self.spread
 

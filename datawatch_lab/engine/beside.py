@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from datawatch_lab.engine.engine import Engine
 
 Kept = TypeVar("Kept")
+Listener = TypeVar("Listener")
 
 
 class Beside:
@@ -32,10 +33,21 @@ class Beside:
             return cast("Kept", self._kept[kind])
 
     def close(self) -> None:
-        """End those that can be ended."""
+        """End those that can be ended; harmless when repeated."""
         with self._lock:
-            kept = list(self._kept.values())
+            kept, self._kept = list(self._kept.values()), {}
         for each in kept:
             end = getattr(each, "close", None)
             if end is not None:
                 end()
+
+
+def listening(listeners: list[Listener], listener: Listener) -> Callable[[], None]:
+    """Add a listener; gives what takes it out again, harmless when repeated."""
+    listeners.append(listener)
+
+    def end() -> None:
+        if listener in listeners:
+            listeners.remove(listener)
+
+    return end

@@ -20,7 +20,7 @@ from datawatch_lab.core.settings import Settings
 from datawatch_lab.core.values import Column, MetricDef, Role, TableInfo
 from datawatch_lab.engine.acceptance import Acceptance, unpacked
 from datawatch_lab.engine.alerting import Alerting
-from datawatch_lab.engine.beside import Beside
+from datawatch_lab.engine.beside import Beside, listening
 from datawatch_lab.engine.cache import AnswerCache
 from datawatch_lab.engine.closing import CloseListener, Closing
 from datawatch_lab.engine.column_corrections import correct_column
@@ -279,24 +279,21 @@ class Engine:
 
     def subscribe(self, listener: Callable[[int], None]) -> Callable[[], None]:
         """Call a function with the data version after each commit; gives what ends that."""
-        self._committer.listeners.append(listener)
-        return lambda: self._committer.listeners.remove(listener)
+        return listening(self._committer.listeners, listener)
 
     def on_close(self, listener: CloseListener) -> Callable[[], None]:
         """Call a function with (table id, from, until) after each close; gives what ends that.
 
         It is called in the writer's thread, once a table and commit, when the close is stored.
         """
-        self._committer.close_listeners.append(listener)
-        return lambda: self._committer.close_listeners.remove(listener)
+        return listening(self._committer.close_listeners, listener)
 
     def on_batches(self, listener: BatchListener) -> Callable[[], None]:
         """Call a function with (seq before, last seq, batches) after each commit of row changes.
 
         It is called in the writer's thread, so it only notes what it is given. Gives what ends it.
         """
-        self._committer.batch_listeners.append(listener)
-        return lambda: self._committer.batch_listeners.remove(listener)
+        return listening(self._committer.batch_listeners, listener)
 
     def closed_since(self, seq: int, number: int = 0) -> pl.DataFrame:
         """Closes as control entries of the log, for replaying what detectors and alerts saw.

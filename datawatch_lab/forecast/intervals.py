@@ -9,6 +9,7 @@ from datawatch_lab.forecast.base import Floats
 _ENOUGH = 60  # errors that a quantile is taken from, if there are so many
 _WARM = 12  # origins before a level is adapted
 _RATE = 0.03
+_NARROWER = 0.05  # so much below the level that is meant may be asked for
 
 
 def conformal(errors: Floats, level: float) -> tuple[Floats, Floats]:
@@ -67,7 +68,7 @@ def adapted(errors: Floats, level: float) -> float:
         level: that is meant, in (0, 1).
 
     Returns:
-        A level in [level, 0.99], the mean over the steps ahead; `level` for too few origins.
+        A level in [level - 0.05, 0.99], the mean over the steps ahead; `level` for too few origins.
     """
     origins = len(errors)
     first = max(_WARM, origins // 4)
@@ -83,7 +84,7 @@ def adapted(errors: Floats, level: float) -> float:
         asked = np.clip(np.where(known, asked + step, asked), 0.5, 0.99)
         trail.append(asked)
     late = np.mean(trail[len(trail) // 2 :])
-    return float(np.clip(late, level, 0.99))
+    return float(np.clip(late, level - _NARROWER, 0.99))
 
 
 def _quantiles(errors: Floats, asked: Floats) -> tuple[Floats, Floats]:
