@@ -17,7 +17,8 @@ HEAVY = {
 }
 VERBS = {
     *("demo", "watch", "doctor", "serve", "ingest", "status", "tables", "metrics", "metric"),
-    *("query", "sql", "ledger", "quarantine", "services"),
+    *("query", "sql", "ledger", "quarantine", "services", "forecast", "quality", "schema"),
+    *("alerts", "users", "audit", "config", "evaluate"),
 }
 
 

@@ -36,6 +36,9 @@ def _value(kind: Any, name: str) -> Any:
             return msgspec.convert(sample, kind, builtin_types=(bytes,))
         except msgspec.ValidationError:
             continue
+    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+        fields = [each for each in msgspec.structs.fields(kind) if each.required]
+        return kind(**{each.name: _value(each.type, each.name) for each in fields})
     schema = msgspec.json.schema(kind)
     return schema["enum"][0]
 

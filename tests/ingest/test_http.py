@@ -102,9 +102,19 @@ def test_broken_bodies_keep_what_is_whole() -> None:
         (zstandard.compress(b"{}" * 99)[:-3], {}, 400, "cut short"),
         (b"\x1f\x8bnonsense-and-more", {}, 400, "damaged"),
         (b" " * 101, {"max_bytes": 100}, 413, "more than 100 bytes"),
-        (gzip.compress(b" " * 10**7, mtime=0), {"max_bytes": 10**6}, 413, "more than 1,000,000 bytes"),
+        (
+            gzip.compress(b" " * 10**7, mtime=0),
+            {"max_bytes": 10**6},
+            413,
+            "more than 1,000,000 bytes",
+        ),
         (zstandard.compress(b" " * 10**7), {"max_bytes": 10**6}, 413, "Send smaller batches"),
-        (gzip.compress(b" " * 999, mtime=0) * 99, {"max_bytes": 9_999}, 413, "more than 9,999 bytes"),
+        (
+            gzip.compress(b" " * 999, mtime=0) * 99,
+            {"max_bytes": 9_999},
+            413,
+            "more than 9,999 bytes",
+        ),
     ],
 )
 def test_refused_bodies(body: bytes, options: dict[str, Any], status: int, words: str) -> None:

@@ -52,7 +52,7 @@ def test_oracle_is_independent() -> None:
     assert len(files) >= 6
     for path in files:
         found = _imports(path)
-        assert not found & {"datawatch_lab", "duckdb", "polars", "pyarrow", "pandas"}, path.name
+        assert not found & {"datawatch_lab", "duckdb", "polars", "pyarrow"}, path.name
         assert "tests" not in found or path.name == "__init__.py", path.name
 
 
