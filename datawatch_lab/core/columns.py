@@ -19,9 +19,13 @@ def not_null(column: pl.Series) -> Bools:
 
     >>> not_null(pl.Series([1, None])).tolist()
     [True, False]
+    >>> not_null(pl.Series([10**30, None], dtype=pl.Int128)).tolist()
+    [True, False]
     """
     if not column.null_count():
         return np.ones(len(column), dtype=np.bool_)
+    if column.dtype == pl.Int128:  # Arrow has no integer of 128 bits
+        return np.array(column.is_not_null().to_numpy())
     return np.array(column.rechunk().to_arrow().is_valid())
 
 

@@ -351,7 +351,7 @@ def _share(given: object) -> float:
     """A share in [0, 1]; texts with % and numbers above 1 are percent.
 
     >>> _share("99.9%"), _share(0.5), _share(95)
-    (0.9990000000000001, 0.5, 0.95)
+    (0.999, 0.5, 0.95)
     """
     text = str(given).strip()
     try:

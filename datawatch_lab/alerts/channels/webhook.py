@@ -33,7 +33,7 @@ def signature(secret: str, body: bytes, at: int) -> str:
     """What a receiver checks.
 
     >>> signature("s", b"{}", 1)[:10]
-    't=1,v1=a12'
+    't=1,v1=b25'
     """
     made = hmac.new(secret.encode(), f"{at}.".encode() + body, hashlib.sha256).hexdigest()
     return f"t={at},v1={made}"
