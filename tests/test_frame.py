@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[1]
 CONDA_NAMES = {
+    "confluent-kafka": "python-confluent-kafka",
     "duckdb": "python-duckdb",
     "prometheus-client": "prometheus_client",
     "psycopg2-binary": "psycopg2",
@@ -41,8 +42,8 @@ def project() -> dict[str, Any]:
 def requirements(project: dict[str, Any]) -> dict[str, SpecifierSet]:
     """Package → its range, with those of every extra."""
     extras = project["optional-dependencies"].values()
-    lines = chain(project["dependencies"], *extras)
-    return {each.name: each.specifier for each in map(Requirement, lines)}
+    lines = map(Requirement, chain(project["dependencies"], *extras))
+    return {each.name: each.specifier for each in lines if each.name != project["name"]}
 
 
 def _pins() -> dict[str, str]:

@@ -19,7 +19,7 @@ fail() {
 
 case $what in
     run) target=. ;;
-    dev) target='.[dev,postgres,redis,apprise]' ;;
+    dev) target='.[dev,all]' ;;
     *) fail "unknown set of packages '$what'." "Use: tools/setup.sh run | dev" ;;
 esac
 
