@@ -23,12 +23,13 @@ from tornado.web import HTTPError, RequestHandler, stream_request_body
 
 from datawatch_lab.api import cors, paging
 from datawatch_lab.api.auth import SAFE_METHODS, Gate, address_of
+from datawatch_lab.api.bodies import Bodies
 from datawatch_lab.api.envelope import HttpError, envelope, headers_of
 from datawatch_lab.api.forms import ARROW, asked_for, written
 from datawatch_lab.api.requests import read_ask
 from datawatch_lab.api.running import Running
 from datawatch_lab.api.times import RequestTimes
-from datawatch_lab.core.errors import DataWatchError, InputError
+from datawatch_lab.core.errors import BusyError, DataWatchError, InputError
 from datawatch_lab.core.who import Who, acting
 from datawatch_lab.service.access.door import check_role
 from datawatch_lab.service.access.webhook import SIGNATURE, TIMESTAMP, Webhook
@@ -56,6 +57,7 @@ class Shared:
         gate: tells who asks, and what they may do.
         readers, writers: threads for operations; apart, so that waiting writes block no reader.
         max_bytes: of a request's body.
+        bodies: those that are held, over all connections.
         paths: all paths, for "did you mean".
         times: how long requests took, for the exposition.
         running: requests that are being carried out.
@@ -66,6 +68,7 @@ class Shared:
     readers: ThreadPoolExecutor
     writers: ThreadPoolExecutor
     max_bytes: int
+    bodies: Bodies
     paths: tuple[str, ...]
     times: RequestTimes = field(default_factory=RequestTimes)
     running: Running = field(default_factory=Running)
@@ -192,7 +195,9 @@ class OperationHandler(ApiHandler):
         self.operations = operations
         self.pieces: list[bytes] = []
         self.size = 0
+        self.held = self.shared.bodies.one()
         self.accepted = False
+        self.busy: BusyError | None = None
         self.delivery: Webhook | None = None
         self.page: paging.Page | None = None
         self.told: dict[str, str] = {}
@@ -225,7 +230,9 @@ class OperationHandler(ApiHandler):
         if isinstance(self.request.connection, HTTP1Connection):
             self.request.connection.set_max_body_size(_DROPPED_LIMITS * self.shared.max_bytes)
         announced = self.request.headers.get("Content-Length", "")
-        self._check_size(int(announced) if announced.isdecimal() else 0)
+        size = int(announced) if announced.isdecimal() else 0
+        self._check_size(size)
+        self.held.grow(size)
         self.accepted = True
 
     def _allowed(self) -> str:
@@ -276,10 +283,25 @@ class OperationHandler(ApiHandler):
     def data_received(self, chunk: bytes) -> None:
         """Keep a piece of the body, unless it is too large already."""
         self.size += len(chunk)
-        if self.size <= self.shared.max_bytes:
-            self.pieces.append(chunk)
-        else:
+        if self.size > self.shared.max_bytes:
             self.pieces.clear()
+            return
+        try:
+            self.held.grow(self.size)
+        except BusyError as busy:  # said once the body is read: a client that sends reads nothing
+            self.busy = busy
+            self.pieces.clear()
+        else:
+            self.pieces.append(chunk)
+
+    def on_finish(self) -> None:
+        """Hold the body no more."""
+        self.held.release()
+
+    def on_connection_close(self) -> None:
+        """Hold the body no more: who sent it has gone."""
+        super().on_connection_close()
+        self.held.release()
 
     async def serve(self, **path: str) -> None:
         """Call the operation in a thread and answer."""
@@ -288,6 +310,8 @@ class OperationHandler(ApiHandler):
 
     async def _serve(self, path: dict[str, str]) -> None:
         self._check_size(self.size)
+        if self.busy is not None:
+            raise self.busy
         operation = self.operation = asked_for(
             self.operation, self.request.headers.get("Accept", "")
         )

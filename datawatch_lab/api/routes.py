@@ -11,6 +11,7 @@ import msgspec
 
 from datawatch_lab.api import documentation, static
 from datawatch_lab.api.auth import Gate
+from datawatch_lab.api.bodies import Bodies
 from datawatch_lab.api.exposition import EXPOSED, ExpositionHandler
 from datawatch_lab.api.handlers import OperationHandler, Shared
 from datawatch_lab.api.login import LOGIN, LOGOUT, LoginHandler, LogoutHandler
@@ -26,6 +27,7 @@ OPENAPI_PATH = "/api/openapi.json"
 PORTAL = "/datawatch"
 
 _READERS = 8
+_BODIES = 4  # of the largest size, held at once over all connections
 _WRITERS = 16
 _CHECKERS = 2
 
@@ -62,6 +64,7 @@ def patterns(
         readers=ThreadPoolExecutor(_READERS, thread_name_prefix="datawatch-read"),
         writers=ThreadPoolExecutor(_WRITERS, thread_name_prefix="datawatch-write"),
         max_bytes=max_bytes,
+        bodies=Bodies(_BODIES * max_bytes),
         paths=(*by_path, *SOCKETS, OPENAPI_PATH, documentation.PATH, PORTAL),
     )
     described = msgspec.json.encode(document(operations, cookie=gate.cookie))

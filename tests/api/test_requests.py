@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import gzip
+import socket
+import time
+from contextlib import ExitStack
 from typing import Any
 
 import httpx
@@ -90,6 +93,41 @@ def test_a_fault_of_the_request_is_named(
     assert answer.status_code == status
     assert words in error_of(answer)["message"]
     assert not stub.asked
+
+
+def test_many_slow_bodies_hold_a_bounded_memory(client: httpx.Client, stub: StubCaller) -> None:
+    """A body that finds the room taken by unfinished ones is told to come again, and then may."""
+    stub.answers["post_event"] = EventsAnswer(0, 0, 0, 0, 0, [])
+    place = (client.base_url.host, client.base_url.port)
+    head = f"POST {API}/events HTTP/1.1\r\nHost: {place[0]}:{place[1]}\r\n"
+    token = client.headers.get("Authorization", "")
+    head += f"Authorization: {token}\r\nContent-Length: 1000\r\n\r\n"
+    with ExitStack() as open_ones:
+        for _ in range(4):
+            slow = open_ones.enter_context(socket.create_connection(place))
+            slow.sendall(head.encode() + b"x" * 500)
+        until_busy(client)
+        taken = len(stub.asked)
+        error = error_of(client.post(f"{API}/events", content=b"x" * 900))
+        assert error["code"] == "busy"
+        pieces = client.post(f"{API}/events", content=(b"x" * 100 for _ in range(9)))
+        assert pieces.status_code == 429
+        assert int(pieces.headers["Retry-After"]) >= 1
+        assert len(stub.asked) == taken
+    for _ in range(100):
+        if (answer := client.post(f"{API}/events", content=b"{}")).status_code == 202:
+            break
+        time.sleep(0.05)
+    assert answer.status_code == 202
+
+
+def until_busy(client: httpx.Client) -> None:
+    """Wait until the server has seen the heads of all slow requests."""
+    for _ in range(100):
+        if client.post(f"{API}/events", content=b"x" * 900).status_code == 429:
+            return
+        time.sleep(0.05)
+    pytest.fail("four unfinished bodies leave room for a fifth")
 
 
 def test_a_body_of_unknown_length_is_bounded(client: httpx.Client, stub: StubCaller) -> None:
