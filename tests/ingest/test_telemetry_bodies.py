@@ -62,7 +62,7 @@ def test_bytes_that_are_no_json_are_kept(stream: str, body: bytes) -> None:
         batch = _decoded(stream, body)
     except InputError:
         return
-    assert batch.received >= 1 or body in (codecs.BOM_UTF8, b"[]")
+    assert batch.received >= 1 or b"".join(body.removeprefix(codecs.BOM_UTF8).split()) == b"[]"
     for raw in batch.bad["raw"].to_pylist():
         assert raw.strip() in body
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -94,7 +95,7 @@ def cut_body(
         InputError: as for `decode_body`.
     """
     text = _unpacked(body, content_encoding, max_bytes)
-    if not text.strip(_SPACES):
+    if not text.removeprefix(codecs.BOM_UTF8).strip(_SPACES):
         raise InputError(
             "the body is empty.", hint="Send an event, an array of events, a batch, or NDJSON."
         )
