@@ -31,6 +31,7 @@ TARGETS: dict[str, Target] = {
     "range_query": Target("value", 100, 15),
     "live_upkeep": Target("value", 50, 15),
     "quality_rules": Target("value", 20, 10),
+    "alert_rules": Target("value", 2, 0.5),
     "sockets": Target("value", 500, 200),
     "kill": Target("value", 50, 500),
     "restart": Target("value", 5, 1),

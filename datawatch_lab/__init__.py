@@ -10,6 +10,7 @@ The folders, in the order in which data flows::
     quality/    rules, scores, suggestions
     schema/     DDL, inference, diff, classification, blast radius
     alerts/     condition language, state machine, routing stages, channels
+    dashboards/  templates that fit a workspace, differences, exports
     store/      DuckDB: change log, roll-ups, ledger, quarantine, migrations; all SQL
     engine/     composition: the one place where stages meet; owns threads and transactions
     service/    the operations of a workspace, each declared once; the only door for every edge
@@ -24,8 +25,8 @@ calls the engine, and the edges know `service` and `core`; ``tests/test_imports.
 The public names below load on first use, so ``import datawatch_lab`` itself loads next to nothing.
 
 >>> import datawatch_lab as dw
->>> sorted(dw.__all__)
-['__version__', 'connect', 'load_ipython_extension', 'open', 'unload_ipython_extension']
+>>> sorted(dw.__all__)[:4]
+['Dashboard', 'Note', 'Tile', 'TileQuery']
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from datawatch_lab.notebook.dashboards import Dashboard, Note, Tile, TileQuery, Variable
     from datawatch_lab.notebook.extension import (
         load_ipython_extension,
         unload_ipython_extension,
@@ -43,6 +45,11 @@ if TYPE_CHECKING:
     __version__: str
 
 __all__ = [
+    "Dashboard",
+    "Note",
+    "Tile",
+    "TileQuery",
+    "Variable",
     "__version__",
     "connect",
     "load_ipython_extension",
@@ -51,6 +58,10 @@ __all__ = [
 ]
 
 _HOMES = {
+    **{
+        name: ("datawatch_lab.notebook.dashboards", name)
+        for name in ("Dashboard", "Note", "Tile", "TileQuery", "Variable")
+    },
     "connect": ("datawatch_lab.notebook.objects", "connect"),
     "load_ipython_extension": ("datawatch_lab.notebook.extension", "load_ipython_extension"),
     "open": ("datawatch_lab.notebook.objects", "open"),

@@ -15,10 +15,15 @@ from tools import chromium as chromium_tool
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
+    from tests.services import kafka, mariadb, redis
     from tests.services.postgres import Server
 
 settings.register_profile("datawatch", deadline=None)  # no test says anything about the clock
 settings.load_profile("datawatch")
+
+
+_SERVERS = {"postgres_server", "mariadb_server", "redis_server", "kafka_server"}
+"""Fixtures that start a private server."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -32,7 +37,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if "chromium" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.browser)
-        if "postgres_server" in getattr(item, "fixturenames", ()):
+        if _SERVERS & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.services)
         if item.get_closest_marker("soak") and not config.getoption("--soak"):
             item.add_marker(skip)
@@ -91,5 +96,41 @@ def postgres_server() -> Iterator[Server]:
     if postgres.find() is None:
         missing("PostgreSQL server", postgres.HOW_TO_GET_ONE)
     server = postgres.Server()
+    yield server
+    server.close()
+
+
+@pytest.fixture(scope="session")
+def mariadb_server() -> Iterator[mariadb.Server]:
+    """A private MariaDB for the session; the test is skipped, or fails, where there is none."""
+    from tests.services import mariadb
+
+    if mariadb.find() is None:
+        missing("MariaDB server", mariadb.HOW_TO_GET_ONE)
+    server = mariadb.Server()
+    yield server
+    server.close()
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[redis.Server]:
+    """A private Redis for the session; the test is skipped, or fails, where there is none."""
+    from tests.services import redis
+
+    if redis.find() is None:
+        missing("Redis server", redis.HOW_TO_GET_ONE)
+    server = redis.Server()
+    yield server
+    server.close()
+
+
+@pytest.fixture(scope="session")
+def kafka_server() -> Iterator[kafka.Server]:
+    """A private Kafka broker for the session; the test is skipped, or fails, without one."""
+    from tests.services import kafka
+
+    if kafka.find() is None:
+        missing("Kafka broker", kafka.HOW_TO_GET_ONE)
+    server = kafka.Server()
     yield server
     server.close()

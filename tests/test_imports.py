@@ -59,6 +59,8 @@ NOT_FOR_THE_REPO = re.compile(
     r"|conda\.anaconda\.org|(?:^|[^\w.:/])/(?:work|home|root|Users|tmp|var/folders)/"
 )
 """Hosts of package registries and absolute paths of somebody's machine."""
+NOT_OURS = {"__pycache__", "node_modules"}
+"""Folders that are in no commit and no wheel."""
 
 
 @dataclass(frozen=True)
@@ -142,7 +144,7 @@ def _listing(names: frozenset[str]) -> str:
 
 def modules() -> list[Path]:
     """Every Python file of the package."""
-    return sorted(PACKAGE.rglob("*.py"))
+    return sorted(each for each in PACKAGE.rglob("*.py") if not NOT_OURS & set(each.parts))
 
 
 def _relative(path: Path) -> str:
@@ -256,7 +258,7 @@ def test_every_folder_is_a_package() -> None:
 
 def _texts() -> Iterator[tuple[Path, str]]:
     for path in sorted(PACKAGE.rglob("*")):
-        if path.is_file() and "__pycache__" not in path.parts:
+        if path.is_file() and not NOT_OURS & set(path.parts):
             yield path, path.read_bytes().decode("utf-8", errors="replace")
 
 

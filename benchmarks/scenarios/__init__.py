@@ -18,6 +18,7 @@ NAMES = (
     "range_query",
     "live_upkeep",
     "quality_rules",
+    "alert_rules",
     "restart",
     "sockets",
     "kill",

@@ -120,7 +120,7 @@ class Not:
 Clause = Comparison | Relative | Change | Band | NoData | Predicted
 Condition = Clause | And | Or | Not
 
-When = Literal["now", "ago", "band"] | Reference
+When = Literal["now", "ago", "band", "ahead"] | Reference
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,7 @@ class Term:
         metric, aggregation, over: of its subject, none of them empty but the aggregation of a
             formula.
         when: the window that is meant; ``band`` has a low and a high value.
-        back: how long ago, for ``ago``.
+        back: how long ago, for ``ago``; how far ahead, for ``ahead``.
     """
 
     metric: str
@@ -182,12 +182,12 @@ def resolved(
 def _filled(
     condition: Clause, metric: str, aggregation: str, known: Callable[[str], MetricDef]
 ) -> Clause:
-    if isinstance(condition, Predicted):
-        raise InputError(
-            "predicted values need forecasts, which this release does not have.",
-            hint="Compare the metric itself, or its change: change in 15m > 20%.",
-        )
     subject = condition.subject
+    if isinstance(condition, Predicted) and subject.over:
+        raise InputError(
+            "a predicted value is that of one step ahead, so it is not taken over a width.",
+            hint="Such as: predicted > 80 in 15m.",
+        )
     name = subject.metric or metric
     if not name:
         raise InputError(
@@ -198,13 +198,13 @@ def _filled(
     asked = subject.aggregation or (aggregation if not subject.metric else "")
     chosen = asked or (found.aggregation.value if found.kind != "formula" else "")
     over = subject.over or (SUM_OVER if chosen == Aggregation.SUM else OTHER_OVER)
-    filled: Clause = replace(condition, subject=Subject(name, chosen, over))
-    if isinstance(filled, Comparison):
+    filled: Clause = replace(condition, subject=Subject(found.name, chosen, over))
+    if isinstance(filled, Comparison | Predicted):
         return replace(filled, number=_number(filled, found), unit="")
     return filled
 
 
-def _number(clause: Comparison, metric: MetricDef) -> float:
+def _number(clause: Comparison | Predicted, metric: MetricDef) -> float:
     """A percentage or a duration as a number of the metric: 90% of a ratio is 0.9."""
     if clause.unit == "%":
         is_percent = metric.unit in ("%", "percent")
@@ -230,6 +230,8 @@ def _terms(clause: Clause) -> tuple[Term, ...]:
             return now, replace(now, when="ago", back=clause.back)
         case Band():
             return now, replace(now, when="band")
+        case Predicted():
+            return (replace(now, when="ahead", back=clause.ahead),)
         case _:
             return (now,)
 

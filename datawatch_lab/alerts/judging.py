@@ -159,8 +159,10 @@ def _no_data(clause: NoData, get: Get) -> Verdict:
 
 
 def _predicted(clause: Predicted, get: Get) -> Verdict:
-    del clause, get
-    return Verdict(None, reason="there is no forecast")
+    found = get(terms(clause)[0])
+    if not isfinite(found.value):
+        return Verdict(None, reason="there is no forecast of it yet")
+    return _against(found.value, clause.op, clause.number)
 
 
 _JUDGES: dict[type[Clause], Callable[..., Verdict]] = {

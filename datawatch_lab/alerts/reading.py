@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 from datawatch_lab.alerts.conditions import (
@@ -74,7 +75,8 @@ def read_condition(condition: Condition, metric: str = "") -> str:  # noqa: PLR0
         case NoData():
             return f"{_about(condition.subject, metric)} has no data"
         case Predicted():
-            about = f"{_about(condition.subject, metric)} as predicted for {words(condition.ahead)}"
+            plain = replace(condition.subject, over=timedelta())
+            about = f"{_about(plain, metric)} as predicted for {words(condition.ahead)}"
             return f"{about} from now {_OPS[condition.op]} {_amount(condition)}"
 
 

@@ -5,15 +5,15 @@ Equal to a `MetricDetector` per series to within `TOLERANCE`; counts are float32
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from datawatch_lab.anomaly import bank_evidence, bank_policy, bank_tails
-from datawatch_lab.anomaly.bank_state import VERSION, Array, State, read_state
-from datawatch_lab.anomaly.evidence import WARM_ROWS, WEIGHTS, log_step
+from datawatch_lab.anomaly.bank_state import PARTS, VERSION, Array, State, read_state
+from datawatch_lab.anomaly.evidence import TINIEST, WARM_ROWS, WEIGHTS, log_step
 from datawatch_lab.anomaly.metric_detector import IGNORANCE, MOVES, RARITY, STEP_RATE
 from datawatch_lab.core.errors import InputError
 
@@ -25,8 +25,11 @@ TOLERANCE = 0.001
 _CHUNK = 1_024
 """Series stepped together, so that what a step makes stays in the processor's cache."""
 
-_WEIGHTS = np.array(WEIGHTS)
 _LOG_MINUTE, _LOG_TEN, _LOG_MILLISECOND = log_step(60.0), log_step(10.0), log_step(1e-3)
+
+
+_SIGMA = 1.2533
+"""Standard deviations in a mean distance, where distances are those of a normal distribution."""
 
 
 class Scores(NamedTuple):
@@ -35,10 +38,29 @@ class Scores(NamedTuple):
     Attributes:
         score: after the alert policy.
         raw: without it.
+        expected: middle of the band that the value was expected in; NaN while warming.
+        sigma: how far values are from it usually, as a standard deviation; NaN while warming.
+        off: distance from the series' mean, by the usual distance from it; NaN while warming.
+        parts: the six surprises that the raw score is made of, shape (n, 6); NaN while warming.
     """
 
     score: Floats
     raw: Floats
+    expected: Floats
+    sigma: Floats
+    off: Floats
+    parts: Floats
+
+    @classmethod
+    def unknown(cls, count: int) -> Scores:
+        """Of so many rows, nothing known."""
+        one, two, three, four, five = (np.full(count, np.nan) for _ in range(5))
+        return cls(one, two, three, four, five, np.full((count, PARTS), np.nan))
+
+    def put(self, at: Array, part: Scores) -> None:
+        """Take over the scores of some rows."""
+        for mine, theirs in zip(self, part, strict=True):
+            mine[at] = theirs
 
 
 class Bank:
@@ -46,6 +68,7 @@ class Bank:
 
     Args:
         size: how many series, ≥ 0.
+        weights: of the six surprises in a score.
 
     >>> bank = Bank(2)
     >>> for minute in range(100):
@@ -54,9 +77,10 @@ class Bank:
     True
     """
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, weights: Sequence[float] = WEIGHTS) -> None:
         if size < 0:
             raise InputError(f"bank: a size of {size}; it must be at least 0.")
+        self.weights = np.array(weights, dtype=np.float64)
         self._state = State(size)
 
     def __len__(self) -> int:
@@ -85,13 +109,15 @@ class Bank:
             )
         self._state.grow(size)
 
-    def step(self, index: Any, x: Any, t: Any) -> Scores:
+    def step(self, index: Any, x: Any, t: Any, hold: Any = None) -> Scores:
         """Score a row of each of some series, then learn it.
 
         Args:
             index: numbers of the series; one that comes several times is stepped in that order.
             x: values; NaN ones score 0, infinite ones as the largest; neither is learnt.
             t: UTC seconds.
+            hold: raw score, one a row, from which on a row is scored but not got used to, so that
+                outages do not become what is usual; None for never.
 
         Raises:
             InputError: lengths differ, or there is no such series.
@@ -99,13 +125,28 @@ class Bank:
         rows = np.ascontiguousarray(index, dtype=np.int64)
         values, times = np.asarray(x, dtype=np.float64), np.asarray(t, dtype=np.float64)
         self._check(rows, values, times)
-        scores = Scores(np.full(len(rows), np.nan), np.full(len(rows), np.nan))
+        holds = np.full(len(rows), np.inf) if hold is None else np.asarray(hold, dtype=np.float64)
+        scores = Scores.unknown(len(rows))
         for turn in _turns(rows):
             for at in range(0, len(turn), _CHUNK):
                 part = turn[at : at + _CHUNK]
-                scores.score[part], scores.raw[part] = self._step(
-                    rows[part], values[part], times[part]
-                )
+                scores.put(part, self._step(rows[part], values[part], times[part], holds[part]))
+        return scores
+
+    def look(self, index: Any, x: Any, t: Any) -> Scores:
+        """Score a row of each of some series without learning it; arguments are those of `step`."""
+        rows = np.ascontiguousarray(index, dtype=np.int64)
+        values, times = np.asarray(x, dtype=np.float64), np.asarray(t, dtype=np.float64)
+        self._check(rows, values, times)
+        scores = Scores.unknown(len(rows))
+        ready = np.flatnonzero((self._state["known"][rows] >= WARM_ROWS) & ~np.isnan(values))
+        if len(ready):
+            mine = rows[ready]
+            seen, _, raw, parts = self._look(
+                mine, bank_evidence.clipped(values[ready]), times[ready]
+            )
+            score = bank_policy.adjust(self._state, mine, raw, times[ready])
+            scores.put(ready, Scores(score, raw, *self._bands(mine, seen), parts))
         return scores
 
     def _check(self, rows: Array, values: Array, times: Array) -> None:
@@ -121,50 +162,61 @@ class Bank:
                 hint="Call grow() first.",
             )
 
-    def _step(self, rows: Array, x: Array, t: Array) -> tuple[Floats, Floats]:
+    def _step(self, rows: Array, x: Array, t: Array, hold: Array) -> Scores:
         """Score and learn; no series twice."""
         ready = self._state["known"][rows] >= WARM_ROWS
         finite = np.isfinite(x)
         if ready.all() and finite.all():
-            return self._step_ready(rows, bank_evidence.clipped(x), t)
-        score = np.where(ready, 0.0, np.nan)
-        raw = score.copy()
-        if (endless := ready & np.isinf(x)).any():
-            largest = bank_evidence.clipped(x[endless])
-            _, _, raw[endless] = self._look(rows[endless], largest, t[endless])
-            score[endless] = bank_policy.adjust(
-                self._state, rows[endless], raw[endless], t[endless]
-            )
+            return self._step_ready(rows, bank_evidence.clipped(x), t, hold)
+        scores = Scores.unknown(len(rows))
+        scores.score[ready] = scores.raw[ready] = 0.0
+        if (endless := np.flatnonzero(ready & np.isinf(x))).size:
+            scores.put(endless, self.look(rows[endless], x[endless], t[endless]))
         if (warm := ~ready & finite).any():
             self._warm(rows[warm], bank_evidence.clipped(x[warm]), t[warm])
-        if (usual := ready & finite).any():
-            score[usual], raw[usual] = self._step_ready(
-                rows[usual], bank_evidence.clipped(x[usual]), t[usual]
-            )
-        return score, raw
+        if (usual := np.flatnonzero(ready & finite)).size:
+            given = bank_evidence.clipped(x[usual])
+            scores.put(usual, self._step_ready(rows[usual], given, t[usual], hold[usual]))
+        return scores
 
-    def _step_ready(self, rows: Array, x: Array, t: Array) -> tuple[Floats, Floats]:
+    def _step_ready(self, rows: Array, x: Array, t: Array, hold: Array) -> Scores:
         """Score and learn finite values of series that are warm."""
         state = self._state
-        seen, place, raw = self._look(rows, x, t)
+        seen, place, raw, parts = self._look(rows, x, t)
+        bands = self._bands(rows, seen)
         score = bank_policy.adjust_and_learn(state, rows, raw, t)
         self._follow(rows, t)
+        if (held := raw >= hold).any():
+            bank_evidence.pass_over(state, rows[held], seen.kept(held))
+            usual = ~held
+            rows, place, seen = rows[usual], place[usual], seen.kept(usual)
         bank_tails.add(state, rows, place)
-        state["changes"][rows] += x != state["last"][rows]
+        state["changes"][rows] += seen.x != state["last"][rows]
         bank_evidence.learn(state, rows, seen)
         if (stale := bank_evidence.stale(state, rows)).any():
             state.restart(rows[stale])
-        return score, raw
+        return Scores(score, raw, *bands, parts)
 
-    def _look(self, rows: Array, x: Array, t: Array) -> tuple[bank_evidence.Look, Array, Floats]:
-        """What is seen, where its sizes lie in the bins, and the raw scores; changes nothing."""
+    def _look(
+        self, rows: Array, x: Array, t: Array
+    ) -> tuple[bank_evidence.Look, Array, Floats, Floats]:
+        """What is seen, where its sizes lie in the bins, raw scores, surprises; changes nothing."""
         state = self._state
         seen = bank_evidence.look(state, rows, x, np.floor(t).astype(np.int64))
         place = bank_tails.places(state, rows, seen.sizes)
-        raw = bank_tails.surprises(state, rows, place) @ _WEIGHTS
+        parts = bank_tails.surprises(state, rows, place)
+        raw = parts @ self.weights
         raw += RARITY * (state["log_step"][rows] - _LOG_MINUTE) / _LOG_TEN
         raw -= IGNORANCE * np.log10(1.0 + MOVES / (1.0 + state["changes"][rows]))
-        return seen, place, np.maximum(raw, 0.0)
+        return seen, place, np.maximum(raw, 0.0), parts
+
+    def _bands(self, rows: Array, seen: bank_evidence.Look) -> tuple[Floats, Floats, Floats]:
+        """Expected values, standard deviations around them, and how far off the mean values are."""
+        state = self._state
+        expected: Floats = state["base"][rows] + seen.usual
+        sigma: Floats = _SIGMA * state["residual"][rows]
+        wide = np.maximum(state["deviation"][rows], TINIEST)
+        return expected, sigma, np.abs(seen.off) / wide
 
     def _follow(self, rows: Array, t: Array) -> None:
         """Let the inferred steps follow the times."""
@@ -202,13 +254,13 @@ class Bank:
         return {"version": np.array(VERSION), **arrays}
 
     @classmethod
-    def from_arrays(cls, arrays: Mapping[str, Array]) -> Bank:
+    def from_arrays(cls, arrays: Mapping[str, Array], weights: Sequence[float] = WEIGHTS) -> Bank:
         """A bank that goes on where another was.
 
         Raises:
             InputError: the arrays are not those of `to_arrays` of this version.
         """
-        bank = cls(0)
+        bank = cls(0, weights)
         bank._state = read_state(arrays)
         return bank
 

@@ -22,6 +22,10 @@ from datawatch_lab.anomaly.evidence import (
     WARM_ROWS,
 )
 
+RESIDUAL_RATE = 0.01
+FAR = 5.0
+"""A distance counts as so many usual ones at most, so that what is strange widens no band."""
+
 _RATES = np.array([rate for pair in PAIRS for rate in pair])
 
 
@@ -45,6 +49,7 @@ class Look:
         off, log_off: from the slow means.
         means: fast and slow means with the row in them, shape (n, 4).
         hour, week, slot: of the row's time.
+        usual: of the hour of week, or of day, relative to the base.
     """
 
     x: Array
@@ -55,6 +60,11 @@ class Look:
     hour: Array
     week: Array
     slot: Array
+    usual: Array
+
+    def kept(self, which: Array) -> Look:
+        """Some of the rows."""
+        return Look(**{name: each[which] for name, each in vars(self).items()})
 
 
 def look(state: State, rows: Array, x: Array, seconds: Array) -> Look:
@@ -78,7 +88,7 @@ def look(state: State, rows: Array, x: Array, seconds: Array) -> Look:
     sizes[:, 3] = np.abs(means[:, 0] - means[:, 1]) / log_spread
     sizes[:, 4] = np.abs(means[:, 2] - means[:, 3]) / log_spread
     sizes[:, 5] = np.abs(x - 2.0 * state["last"][rows] + state["before"][rows]) / spread
-    return Look(x, sizes, off, log_off, means, hour, week, slot)
+    return Look(x, sizes, off, log_off, means, hour, week, slot, weekly)
 
 
 def _scales(state: State, rows: Array, x: Array) -> tuple[Array, Array]:
@@ -122,8 +132,20 @@ def learn(state: State, rows: Array, seen: Look) -> None:
     state["deviation"][rows] += BASE_RATE * (np.abs(seen.off) - state["deviation"][rows])
     size = state["size"][rows]
     state["size"][rows] = np.where(size, size + BASE_RATE * (np.abs(seen.x) - size), 0.0)
+    _follow(state, rows, seen)
+    residual = state["residual"][rows]
+    away = np.minimum(np.abs(seen.off - seen.usual), FAR * residual + TINIEST)
+    state["residual"][rows] = residual + RESIDUAL_RATE * (away - residual)
+
+
+def _follow(state: State, rows: Array, seen: Look) -> None:
     state["before"][rows] = state["last"][rows]
     state["last"][rows] = seen.x
+
+
+def pass_over(state: State, rows: Array, seen: Look) -> None:
+    """Take note that values came, and of nothing else: they are not to be got used to."""
+    _follow(state, rows, seen)
 
 
 def stale(state: State, rows: Array) -> Array:
@@ -149,7 +171,7 @@ def begin(state: State, rows: Array, first: Array) -> None:
     spread = np.maximum(away, SMALLEST_SPREAD * known)
     state["size"][rows], state["scale"][rows], state["base"][rows] = size, scale, base
     state["log_base"][rows] = log_base
-    state["spread"][rows] = state["deviation"][rows] = spread
+    state["spread"][rows] = state["deviation"][rows] = state["residual"][rows] = spread
     state["log_spread"][rows] = np.maximum(log_away, SMALLEST_SPREAD)
     state["means"][rows] = log_base[:, None]
     state["last"][rows] = state["before"][rows] = first[:, -1]

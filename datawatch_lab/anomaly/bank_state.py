@@ -14,7 +14,7 @@ from datawatch_lab.core.errors import InputError
 
 Array = NDArray[Any]
 
-VERSION = 1
+VERSION = 2
 PARTS = len(WEIGHTS)
 
 FIELDS: dict[str, tuple[type, tuple[int, ...], float]] = {
@@ -37,6 +37,7 @@ FIELDS: dict[str, tuple[type, tuple[int, ...], float]] = {
     "before": (np.float64, (), 0),
     "size": (np.float64, (), 0),
     "deviation": (np.float64, (), 0),
+    "residual": (np.float64, (), 0),
     "changes": (np.int32, (), 0),
     "log_step": (np.float64, (), 0),
     "now": (np.float64, (), 0),
@@ -51,7 +52,8 @@ FIELDS: dict[str, tuple[type, tuple[int, ...], float]] = {
 
 ``known`` is the number of values while warming, at most `WARM_ROWS`. While warming, the room of
 ``tails`` holds the values and times so far, see `State.waiting`. ``heard`` and ``since`` are the
-policy's time of the last row and rows since the last alarm.
+policy's time of the last row and rows since the last alarm. ``residual`` is the slow mean of the
+distance from what was expected, which bands are made of; no score depends on it.
 """
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from datetime import datetime
 from math import isfinite, isnan, nan
 
@@ -21,8 +22,9 @@ class _Drift(SeriesDetector):
         self._first = MedianDeviation(window=50, warm=50)
         self._drift = self._make()
 
+    @abstractmethod
     def _make(self) -> DriftDetector:
-        raise NotImplementedError
+        """A drift detector that has seen nothing."""
 
     def score_one(self, x: float, t: datetime) -> float:
         """1 when the row before completed the evidence of a change, else 0."""

@@ -66,13 +66,16 @@ class Gate:
         """Name of the cookie that says who signed in."""
         return f"datawatch_token_{self.port}"
 
-    def check(self, handler: RequestHandler, role: UserRole = "viewer", resource: str = "") -> Who:
+    def check(
+        self, handler: RequestHandler, role: UserRole = "viewer", resource: str | None = ""
+    ) -> Who:
         """Who asks, when they may; for every route and every opening of a WebSocket.
 
         Args:
             handler: of the request.
             role: that it asks for.
             resource: that it is about, such as ``dashboard:ID``; a shared link opens that alone.
+                None when the operation itself checks it.
 
         Raises:
             AccessError: 403 for a foreign Host or Origin or too small a role, 401 for a stranger.
@@ -91,7 +94,7 @@ class Gate:
                 "the file WORKSPACE.token.",
             )
         self.limits.take(who)
-        check_role(who, role, resource)
+        check_role(who, role, who.resource if resource is None else resource)
         return who
 
     def user(self, handler: RequestHandler) -> str | None:

@@ -36,6 +36,15 @@ _ALERT = {
     "for": "5m",
     "severity": "warning",
 }
+_TILE = {
+    "kind": "line",
+    "title": "Revenue",
+    "query": {"metric": "orders_amount_sum", "by": ["status"]},
+    "w": 6,
+    "h": 5,
+    "options": {"format": "currency", "unit": "EUR"},
+}
+_DASHBOARD = {"name": "Shop", "refresh": "5s", "time_range": "24h", "tiles": [_TILE]}
 
 EXAMPLES: Mapping[str, Any] = {
     "correct_column": {"role": "status", "sensitive": False},
@@ -123,6 +132,23 @@ EXAMPLES: Mapping[str, Any] = {
     "quality_check": {"table": "orders"},
     "quality_backtest": {"rule": _RULE, "from": "-7d"},
     "quality_validate": {"table": "orders", "record": {"id": 1, "status": "lost"}},
+    "add_dashboard": _DASHBOARD,
+    "change_dashboard": {"name": "The shop", "refresh": "30s"},
+    "import_dashboard": {
+        "text": "name: Orders\ntiles:\n  - {kind: counter, query: {metric: orders_total}}\n"
+    },
+    "validate_dashboard": {"dashboard": _DASHBOARD},
+    "rollback_dashboard": {"version": 1},
+    "duplicate_dashboard": {"name": "Shop, the copy"},
+    "grant_dashboard": {"role": "editor"},
+    "share_dashboard": {"expires": "7d"},
+    "add_widget": {
+        "type": "chart",
+        "title": "Orders",
+        "metric": "orders_total",
+        "position": {"x": 0, "y": 5, "width": 6, "height": 4},
+    },
+    "change_widget": {"title": "Orders a minute", "metric": "orders_created_rate"},
     "add_alert_rule": _ALERT,
     "change_alert_rule": _ALERT | {"for": "10m"},
     "add_silence": {"matchers": {"severity": "warning"}, "for": "1h", "comment": "a release"},

@@ -35,7 +35,7 @@ from datawatch_lab.service.access.door import check_role
 from datawatch_lab.service.access.webhook import SIGNATURE, TIMESTAMP, Webhook
 from datawatch_lab.service.answers import EventsAnswer, HealthAnswer
 from datawatch_lab.service.callers import Caller
-from datawatch_lab.service.operation import Operation, Role
+from datawatch_lab.service.operation import NO_CONTENT, Operation, Role
 
 log = logging.getLogger(__name__)
 
@@ -224,7 +224,7 @@ class OperationHandler(ApiHandler):
                 headers={"Allow": allowed},
             )
         self.operation = operation
-        if self.user:
+        if self.user and operation.resource is None:
             self.need(operation.role)
         # A client that still sends cannot read an answer; so too large a body is read and dropped.
         if isinstance(self.request.connection, HTTP1Connection):
@@ -257,7 +257,8 @@ class OperationHandler(ApiHandler):
             return gate.who(self) or STRANGER
         webhook = gate.webhook if operation is not None and _takes_events(operation) else None
         if webhook is None:
-            return gate.check(self)
+            is_about_one = operation is not None and operation.resource is not None
+            return gate.check(self, resource=None if is_about_one else "")
         headers = self.request.headers
         is_signed = SIGNATURE in headers or TIMESTAMP in headers
         if not is_signed and gate.token is not None and gate.who(self) is not None:
@@ -335,6 +336,10 @@ class OperationHandler(ApiHandler):
         packs = "gzip" in self.request.headers.get("Accept-Encoding", "")
         body, packed = await IOLoop.current().run_in_executor(pool, self._answer, ask, packs)
         self.set_status(operation.status)
+        if operation.status == NO_CONTENT:
+            self.clear_header("Content-Type")
+            await self.finish()
+            return
         for name, value in self.told.items():
             self.set_header(name, value)
         self.add_header("Vary", "Accept, Accept-Encoding")

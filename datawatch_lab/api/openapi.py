@@ -17,7 +17,7 @@ from datawatch_lab.api.requests import BODY_FIELDS
 from datawatch_lab.api.sockets.routes import socket_document
 from datawatch_lab.core.docstrings import attributes_of
 from datawatch_lab.service.answers import HealthAnswer
-from datawatch_lab.service.operation import Operation
+from datawatch_lab.service.operation import NO_CONTENT, Operation
 
 _REF = "#/components/schemas/{name}"
 _FAULTS = {
@@ -26,6 +26,7 @@ _FAULTS = {
     "403": "The Host, the Origin or the role is not allowed.",
     "404": "A named thing does not exist; the message names the nearest that does.",
     "405": "The path does not take this method; Allow says which it takes.",
+    "409": "It was changed by somebody else in between, or its name is taken.",
     "413": "The body is too large, as it comes or unpacked.",
     "415": "The body is of a type or encoding that is not taken.",
     "429": "The engine, or whoever asks, is at a limit; Retry-After says when to try again.",
@@ -62,6 +63,8 @@ _TAGS = {
     "vitals": "The server's own state.",
     "heartbeat": "Signs of life of services.",
     "services": "Services, and how they do.",
+    "dashboards": "Dashboards, their versions, templates and exports.",
+    "widgets": "Tiles of dashboards.",
     "dashboard": "All services at a glance.",
     "analytics": "Telemetry as the older analytics service takes and gives it.",
     "me": "Who asks.",
@@ -140,7 +143,7 @@ def _operation(operation: Operation[Any, Any], asked: Json, answer: Json, path: 
             str(operation.status): {
                 "description": "Done.",
                 "headers": _headers(operation),
-                "content": _forms(operation, answer),
+                **({} if operation.status == NO_CONTENT else _content(operation, answer)),
             },
             **(
                 {"304": {"$ref": "#/components/responses/304"}} if operation.method == "GET" else {}
@@ -177,6 +180,10 @@ def _forms(operation: Operation[Any, Any], answer: Json) -> Json:
     """The media types of an answer; a table comes as Arrow to who accepts that."""
     forms: Json = {"application/json": {"schema": answer}}
     return forms | {ARROW: {"schema": {}}} if operation.table is not None else forms
+
+
+def _content(operation: Operation[Any, Any], answer: Json) -> Json:
+    return {"content": _forms(operation, answer)}
 
 
 def _tag(path: str) -> str:

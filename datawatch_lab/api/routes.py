@@ -11,6 +11,7 @@ import msgspec
 
 from datawatch_lab.api import documentation, static
 from datawatch_lab.api.auth import Gate
+from datawatch_lab.api.boards import PAGE, SOCKET, Boards, board_patterns
 from datawatch_lab.api.bodies import Bodies
 from datawatch_lab.api.exposition import EXPOSED, ExpositionHandler
 from datawatch_lab.api.handlers import OperationHandler, Shared
@@ -42,6 +43,7 @@ def patterns(
     operations: Sequence[Operation[Any, Any]] | None = None,
     style: str = "",
     room: Room | None = None,
+    boards: Boards | None = None,
 ) -> list[Pattern]:
     """URL patterns for tornado: as ``extra_patterns`` of a Bokeh server, or of an application.
 
@@ -52,6 +54,7 @@ def patterns(
         operations: those to serve; by default all of `service.operations`.
         style: CSS variables of the pages' look, for the page where users sign in.
         room: of the WebSockets; by default one with all topics.
+        boards: pages of dashboards; None serves none.
     """
     if operations is None:
         from datawatch_lab.service.operations import OPERATIONS
@@ -65,8 +68,9 @@ def patterns(
         writers=ThreadPoolExecutor(_WRITERS, thread_name_prefix="datawatch-write"),
         max_bytes=max_bytes,
         bodies=Bodies(_BODIES * max_bytes),
-        paths=(*by_path, *SOCKETS, OPENAPI_PATH, documentation.PATH, PORTAL),
+        paths=(*by_path, *SOCKETS, OPENAPI_PATH, documentation.PATH, PORTAL, PAGE, SOCKET),
     )
+    room = room or room_of(workspace.caller)
     described = msgspec.json.encode(document(operations, cookie=gate.cookie))
     return [
         ("/", HomeHandler, {"shared": shared, "home": PORTAL}),
@@ -88,7 +92,8 @@ def patterns(
             )
             for path, found in by_path.items()
         ),
-        *socket_patterns(shared, room or room_of(workspace.caller)),
+        *socket_patterns(shared, room),
+        *(board_patterns(shared, boards, room) if boards is not None else ()),
         ("/(?:api|ws)(?:/.*)?", UnknownHandler, {"shared": shared}),
     ]
 

@@ -49,8 +49,15 @@ def _rules(workspace: Path | None, *, as_json: bool) -> None:
 
 @alerts.command("add", short_help="Add a rule.")
 @click.argument("name")
-@click.option("--condition", required=True, metavar="TEXT", help="Such as '> 200% of baseline'.")
+@click.option("--condition", default="", metavar="TEXT", help="Such as '> 200% of baseline'.")
 @click.option("--metric", default="", metavar="METRIC", help="That the condition is about.")
+@click.option(
+    "--type",
+    type=click.Choice(["metric", "freshness", "quality", "schema", "service", "errors", "anomaly"]),
+    default="metric",
+    help="What it is about.",
+)
+@click.option("--table", default="", metavar="TABLE", help="For types that are about tables.")
 @click.option("--for", "lasting", default="0s", metavar="SPAN", help="How long it must hold.")
 @click.option("--keep-firing-for", default="0s", metavar="SPAN", help="How long it must not.")
 @click.option(

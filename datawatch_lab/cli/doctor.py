@@ -23,8 +23,8 @@ FAILED = 1
 def doctor(url: str, include: tuple[str, ...], exclude: tuple[str, ...], as_json: bool) -> None:
     """Check what watching a database needs, and say how to fix each fault; changes nothing.
 
-    URL is postgresql://user:password@host/database; without a password PGPASSWORD and ~/.pgpass
-    hold. A check that fails makes the exit status 1; advice does not.
+    URL is that of a PostgreSQL, MySQL or MariaDB database, of topics of Kafka or streams of Redis,
+    as `datawatch watch` takes it. A check that fails makes the exit status 1; advice does not.
     """
     from datawatch_lab.service.watching import diagnose
 

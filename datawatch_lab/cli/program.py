@@ -12,6 +12,7 @@ import click
 
 from datawatch_lab.cli.alerts import alerts
 from datawatch_lab.cli.config import config
+from datawatch_lab.cli.dashboards import dashboards
 from datawatch_lab.cli.demo import demo
 from datawatch_lab.cli.doctor import doctor
 from datawatch_lab.cli.evaluate import evaluate
@@ -126,6 +127,7 @@ for verb in (
     schema,
     services,
     alerts,
+    dashboards,
     users,
     audit,
     config,

@@ -124,7 +124,7 @@ def served(
     token = make_token(path) if auth else None
     gate = _gate(token, path, host=host, port=port, config=config)
     urls = patterns(workspace, gate, style=_style())
-    server = _server(workspace, urls, gate, host=host, port=port)
+    server = _server(workspace, urls, gate, host=host, port=port, config=config)
     server.start()
     try:
         near = address_of(_near(host), port)
@@ -200,7 +200,13 @@ def resume(workspace: Workspace, sources: Sequence[WatchSettings] = ()) -> None:
 
 
 def _server(
-    workspace: Workspace, urls: list[Pattern], gate: Gate, *, host: str, port: int
+    workspace: Workspace,
+    urls: list[Pattern],
+    gate: Gate,
+    *,
+    host: str,
+    port: int,
+    config: Config | None,
 ) -> RunningServer:
     """The server of pages and REST; of REST alone where there are no pages."""
     if find_spec("datawatch_lab.views.server") is None:
@@ -221,6 +227,8 @@ def _server(
         origins=[f"{name}:{port}" for name in _origins(gate, host)],
         login=LOGIN if gate.access is not None else None,
         beneath=Beneath(unknown_of(urls), timeouts()),
+        who_of=gate.who,
+        config=config,
     )
     return built
 

@@ -36,9 +36,10 @@ _HOST = "127.0.0.1"
 def watch(url: str, workspace: Path | None, **how: Any) -> None:
     """Watch a database: copy its tables, then follow every change, until Ctrl-C.
 
-    URL is postgresql://user:password@host/database, or system:// for the machine itself. The
-    password is kept in memory only; without one in the URL, PGPASSWORD and ~/.pgpass hold. Started
-    again it goes on where it stopped. If a server has the workspace, that server watches, and this
+    URL is postgresql://user:password@host/database, mysql://user:password@host/database,
+    kafka://host:9092/topic,other.*, redis://host:6379/0?streams=orders,shop:*, or system:// for the
+    machine itself. The password is kept in memory only; without one in the URL of a PostgreSQL
+    database, PGPASSWORD and ~/.pgpass hold. Started again it goes on where it stopped. If a server has the workspace, that server watches, and this
     command only shows how it goes.
     """
     from datawatch_lab.cli.logs import start_logging
@@ -120,6 +121,9 @@ def _remove(handle: Workspace, url: str, name: str, *, keep: bool) -> None:
     dropped = watching.unwatch(handle, found.name, url, keep=keep)
     if found.url.startswith("system:"):
         say(f"{found.name} is measured no more.")
+    elif not found.url.startswith("postgres"):
+        left = f"; left on its server: {dropped.left}" if dropped.left else ""
+        say(f"{found.name} is watched no more{left}.")
     elif dropped.left:
         say(f"{found.name} is watched no more; left on its server: {dropped.left}.")
     else:

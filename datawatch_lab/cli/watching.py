@@ -130,6 +130,8 @@ def sentence(state: WatchState) -> str:
 
 def lag_words(state: WatchState) -> str:
     """The lag with its unit; ``–`` while it is not known."""
+    if state.lag_events is not None:
+        return text.plural(max(0, state.lag_events), "event")
     return "–" if state.lag_bytes is None else text.size(max(0, state.lag_bytes))
 
 

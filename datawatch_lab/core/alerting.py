@@ -16,7 +16,7 @@ Severity = Literal["info", "warning", "critical"]
 SEVERITIES: tuple[str, ...] = get_args(Severity)
 """Mildest first."""
 
-RuleType = Literal["metric", "freshness", "anomaly", "quality", "schema", "service"]
+RuleType = Literal["metric", "freshness", "anomaly", "quality", "schema", "service", "errors"]
 RULE_TYPES: tuple[str, ...] = get_args(RuleType)
 
 StateName = Literal["normal", "pending", "firing", "recovering", "no_data", "error"]
@@ -51,10 +51,11 @@ class AlertRule(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         name: unique.
-        condition: in the language of docs/alerts.md, such as ``> 200% of baseline``.
+        condition: in the language of docs/alerts.md, such as ``> 200% of baseline``; '' for that
+            of the type, where it has one.
         metric: that the condition is about where it names none.
         type: what it is about; ``freshness`` and the like choose the metric themselves.
-        table: of a rule of another type than ``metric``.
+        table: of a rule of another type than ``metric``; for some types '' is all tables.
         aggregation: of the metric, in place of its own.
         filters: (label, value) pairs.
         group_by: labels; each combination of values is an instance with a state of its own.
@@ -368,6 +369,7 @@ class AlertSettings(msgspec.Struct, frozen=True, kw_only=True):
         enabled: whether rules are evaluated.
         evaluation_interval: whole minutes.
         baseline_window: how far a baseline looks back.
+        history: how long alerts that are over, and what was told of them, are kept.
         routing: see `Routing`.
         channels: where messages go.
         address: of the workspace's pages, for links in messages; '' for none.
@@ -376,6 +378,7 @@ class AlertSettings(msgspec.Struct, frozen=True, kw_only=True):
     enabled: bool = True
     evaluation_interval: timedelta = timedelta(minutes=1)
     baseline_window: timedelta = timedelta(days=7)
+    history: timedelta = timedelta(days=90)
     routing: Routing = Routing()
     channels: tuple[ChannelSettings, ...] = ()
     address: str = ""

@@ -158,7 +158,8 @@ def _alert_rules(config: Config) -> Found:
         for channel in (each for each in rule.channels if each not in names):
             listed = ", ".join(sorted(names)) or "none"
             yield "alert_rules", f"{rule.name}: there is no channel {channel}. Channels: {listed}."
-        if not _is_automatic(rule.metric):
+        is_metric = rule.options.get("type", "metric") == "metric"
+        if is_metric and not _is_automatic(rule.metric):
             words = f"{rule.metric} is not named like an automatic metric; define it first."
             yield "alert_rules", f"{rule.name}: {words}"
 

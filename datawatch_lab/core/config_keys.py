@@ -288,6 +288,7 @@ KEYS: tuple[Key, ...] = (
     Key("schema.enabled", read.switch, "enabled", "schema"),
     Key("alerts.enabled", read.switch, "enabled", "alerts"),
     Key("alerts.evaluation_interval", read.kept, "evaluation_interval", "alerts"),
+    Key("alerts.history", read.kept, "history", "alerts"),
     Key("alerts.private_targets", read.switch, "private_targets", "alerts"),
     Key("alerts.routing", read_routing, "routing", "alerts"),
     Key("alerts.channels", read_channels, "channels", is_secret=True),

@@ -121,8 +121,8 @@ class AlertRuleConfig(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         name: unique.
-        metric: that is looked at.
-        condition: such as ``> 200% of baseline``.
+        metric: that is looked at; '' where the type of the rule says it.
+        condition: such as ``> 200% of baseline``; '' for that of the type.
         lasting: for how long it must hold (``for``).
         severity: info, warning or critical.
         channels: names of those that are told.
@@ -131,8 +131,8 @@ class AlertRuleConfig(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     name: str
-    metric: str
-    condition: str
+    metric: str = ""
+    condition: str = ""
     lasting: timedelta = timedelta(0)
     severity: str = "warning"
     channels: tuple[str, ...] = ()
@@ -223,9 +223,12 @@ def _alert_rule(where: str, given: object) -> AlertRuleConfig:
         "enabled": switch,
     }
     values: dict[str, Any] = {}
+    needed = (
+        ("name", "metric", "condition") if given.get("type", "metric") == "metric" else ("name",)
+    )
     for key, read in readers.items():
         if given.get(key) is None:
-            if key in ("name", "metric", "condition"):
+            if key in needed:
                 raise ValueError(f"{where} needs {key}")
             continue
         try:

@@ -5,6 +5,7 @@ The tree::
     DataWatchError
     ├── InputError             what a caller asked for cannot be done as asked   (HTTP 400)
     │   ├── NotFoundError      a named thing does not exist                      (HTTP 404)
+    │   ├── ConflictError      somebody else changed it in between           (HTTP 409)
     │   ├── ConfigError        a setting or option is wrong
     │   └── TimeError          a time or duration cannot be read
     ├── WorkspaceError         the workspace file cannot be used                 (HTTP 503)
@@ -64,6 +65,13 @@ class NotFoundError(InputError, LookupError):
 
     code = "not_found"
     status = 404
+
+
+class ConflictError(InputError):
+    """It was changed by somebody else in between, or its name is taken."""
+
+    code = "conflict"
+    status = 409
 
 
 class ConfigError(InputError):

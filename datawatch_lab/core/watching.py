@@ -13,8 +13,9 @@ class WatchSettings(msgspec.Struct, frozen=True, kw_only=True):
     """What a user says of a database that is to be watched; in no repr, for it may hold a password.
 
     Attributes:
-        url: ``postgresql://user:password@host/database`` or ``system://``, the machine itself;
-            ``${NAME}`` is of the environment.
+        url: ``postgresql://user:password@host/database``, ``mysql://…``, ``kafka://host/topic``,
+            ``redis://host/0?streams=…``, or ``system://``, the machine itself; ``${NAME}`` is of
+            the environment.
         name: of the source; '' for one made of host and database.
         include, exclude: patterns of ``schema.table``; see docs/postgresql.md.
         snapshot: copy the rows that are there first.
@@ -86,6 +87,7 @@ class WatchState(msgspec.Struct, frozen=True, kw_only=True):
         rows: stored since this run began.
         rows_per_second: over the last seconds.
         lag_bytes: of the server's log that are not stored here yet; None while that is not known.
+        lag_events: the same of a broker, which counts messages; None for others.
         lag_at: when that was measured, ISO 8601.
         retained_bytes: of log that the server keeps for the slot.
         copying: during the first copy.
@@ -104,6 +106,7 @@ class WatchState(msgspec.Struct, frozen=True, kw_only=True):
     lag_bytes: int | None = None
     lag_at: str | None = None
     retained_bytes: int | None = None
+    lag_events: int | None = None
     copying: Copying | None = None
     include: list[str] = []
     exclude: list[str] = []

@@ -167,7 +167,7 @@ def try_channels(alerting: Alerting, names: Iterable[str]) -> list[Tried]:
     found = []
     for channel in [telling.channel(name) for name in names]:
         key = id_of("test", channel.name, now.isoformat())
-        outcome = telling.sender(_test_message(key, now, alerting.user()), channel)
+        outcome = telling.sending.sender(_test_message(key, now, alerting.user()), channel)
         found.append(Tried(channel=channel.name, ok=outcome.ok, detail=outcome.detail))
     return found
 

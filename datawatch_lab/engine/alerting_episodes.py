@@ -15,7 +15,7 @@ from datawatch_lab.engine.alerting_rules import Ready
 from datawatch_lab.store.alerting import AlertChange
 
 if TYPE_CHECKING:
-    from datawatch_lab.engine.alerting import Alerting
+    from datawatch_lab.engine.alerting_book import Book
 
 
 class Changes:
@@ -26,7 +26,7 @@ class Changes:
         now: by the clock.
     """
 
-    def __init__(self, alerting: Alerting, now: datetime) -> None:
+    def __init__(self, alerting: Book, now: datetime) -> None:
         self._alerting = alerting
         self._now = now
         self.stored = AlertChange()
@@ -61,8 +61,10 @@ class Changes:
                 "" if after.fired is None else _alert_id(ready.id, labels, after.fired),
             )
 
-    def fire(self, ready: Ready, labels: Labels, after: Standing, verdict: Verdict) -> None:
-        """An alert begins."""
+    def fire(
+        self, ready: Ready, labels: Labels, after: Standing, verdict: Verdict, words: str = ""
+    ) -> None:
+        """An alert begins; ``words`` are further evidence."""
         fired = after.fired or self._now
         rule = ready.rule
         alert = Alert(
@@ -81,7 +83,7 @@ class Changes:
             low=finite(verdict.low),
             high=finite(verdict.high),
             channels=self._alerting.telling.channels_of(rule),
-            description=rule.description,
+            description=" ".join(filter(None, (rule.description, words))),
         )
         self.stored.alerts.append(alert)
         self._tell(alert, "firing")

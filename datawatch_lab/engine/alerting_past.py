@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from math import isfinite
 from typing import TYPE_CHECKING
@@ -11,8 +11,9 @@ from zoneinfo import ZoneInfo
 
 from datawatch_lab.core.alerting import Alert, AlertRule, Labels, Standing, StateName, StoredRule
 from datawatch_lab.core.errors import DataWatchError, InputError
+from datawatch_lab.engine.alerting_grid import floor
 from datawatch_lab.engine.alerting_rules import Ready, check_group, decide, make_ready
-from datawatch_lab.engine.alerting_values import Values, floor
+from datawatch_lab.engine.alerting_values import Values
 from datawatch_lab.engine.alerting_windows import Span, Windows
 from datawatch_lab.metrics.spans import EPOCH
 
@@ -192,6 +193,7 @@ def lead_up(alerting: Alerting, alert: Alert) -> tuple[tuple[float, float | None
     try:
         ready = alerting.ready_of(alerting.rule(alert.rule_id))
         term, ask = next(iter(ready.needs.items()))
+        term = replace(term, when="now", back=timedelta())
         last = alert.resolved or alert.fired
         windows = _windows(alerting, last - _SHOWN, last)
         windows.prepare([(ask, term)])

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 from datawatch_lab.alerts.conditions import (
@@ -24,19 +25,14 @@ from datawatch_lab.alerts.reading import read_condition
 from datawatch_lab.core.alerting import AlertRule, Standing, StoredRule
 from datawatch_lab.core.errors import DataWatchError, InputError, not_found
 from datawatch_lab.core.values import Aggregation, Formula, MeasureKind, MetricDef
-from datawatch_lab.engine.alerting_values import Ask, Labels
+from datawatch_lab.engine.alerting_grid import Ask, Labels
 from datawatch_lab.engine.alerting_windows import Windows
+from datawatch_lab.engine.signals import DEFAULTS, SIGNALS, Signal
+from datawatch_lab.engine.signals.quality import is_score, settle
 from datawatch_lab.metrics.formulas import names_in
 
 if TYPE_CHECKING:
     from datawatch_lab.engine.engine import Engine
-
-_LATER = {
-    "anomaly": "anomalies",
-    "quality": "quality results",
-    "schema": "schema changes",
-    "service": "service status",
-}
 
 
 @dataclass(frozen=True)
@@ -48,6 +44,8 @@ class Ready:
         needs: terms and what each is read from.
         tables: names of the tables it rests on; '' is every table.
         unit: of the first metric.
+        metrics: that it is about.
+        signals: that it is about, beside metrics.
     """
 
     id: str
@@ -59,10 +57,11 @@ class Ready:
     reading: str
     unit: str
     metrics: tuple[MetricDef, ...] = ()
+    signals: tuple[Signal, ...] = ()
 
     def rests_on(self, known: Mapping[str, MetricDef]) -> bool:
         """Whether its metrics are still what they were when it was made ready."""
-        return all(known.get(each.name) == each for each in self.metrics)
+        return not self.signals and all(known.get(each.name) == each for each in self.metrics)
 
     def labels(self, windows: Windows) -> list[Labels]:
         """Its instances: one, or those that there are values for."""
@@ -72,6 +71,20 @@ class Ready:
         for term, ask in self.needs.items():
             found |= windows.labels(ask, term.over)
         return sorted(found)
+
+    def settle(self) -> Iterable[Callable[[Engine], None]]:
+        """What brings up to date all that it is about."""
+        found = [each.settle for each in self.signals]
+        return [*found, *([settle] if any(map(is_score, self.metrics)) else [])]
+
+    def words(self, engine: Engine, labels: Labels, at: datetime) -> str:
+        """Evidence of its signals for people, as of a moment; '' for none."""
+        said = {
+            SIGNALS[ask.metric].words(engine, ask, labels, at - term.over, at): None
+            for term, ask in self.needs.items()
+            if ask.metric in SIGNALS
+        }
+        return " ".join(filter(None, said))
 
     def judge(self, windows: Windows, labels: Labels, at: datetime) -> Verdict:
         """Decide one instance at a moment."""
@@ -96,31 +109,76 @@ def make_ready(engine: Engine, stored: StoredRule) -> Ready:
     """
     rule = stored.rule
     read = parse_condition(rule.condition or _default(rule))
-    filled = resolved(read, _metric(engine, rule), rule.aggregation, engine.metric)
-    condition = mapped(filled, lambda each: _counting(engine, each))
-    asks = {
-        term: Ask(term.metric, _own(engine, term), rule.filters, rule.group_by)
-        for term in terms(condition)
-    }
+    filled = resolved(read, _metric(engine, rule), rule.aggregation, partial(spoken, engine, rule))
+    condition = mapped(filled, partial(_counting, engine))
+    asks = {term: _ask(engine, rule, term) for term in terms(condition)}
     names = list(dict.fromkeys(ask.metric for ask in asks.values()))
+    signals = tuple(SIGNALS[each] for each in names if each in SIGNALS)
+    for each in signals:
+        each.ready(engine)
+    metrics = tuple(engine.metric(each) for each in names if each not in SIGNALS)
     return Ready(
         id=stored.id,
         rule=rule,
         condition=condition,
         needs=asks,
-        tables=frozenset(_tables(engine, names)),
+        tables=frozenset(_tables(engine, asks.values())),
         timing=timing_of(rule),
-        reading=read_condition(condition),
-        unit=engine.metric(names[0]).unit,
-        metrics=tuple(engine.metric(each) for each in names),
+        reading=f"{read_condition(condition)}{_narrowed(asks.values())}",
+        unit=signals[0].metric.unit if names[0] in SIGNALS else metrics[0].unit,
+        metrics=metrics,
+        signals=signals,
     )
 
 
+def spoken(engine: Engine, rule: AlertRule, name: str) -> MetricDef:
+    """The signal or metric that a rule calls by a name: ``violations`` in a rule on quality.
+
+    Raises:
+        NotFoundError: there is neither; names the nearest.
+    """
+    signal = SIGNALS.get(name) or SIGNALS.get(f"{rule.type}.{name}")
+    if signal is not None:
+        return signal.metric
+    known = engine.metrics()
+    if name not in known and rule.type in DEFAULTS:
+        own = [each.partition(".")[2] for each in SIGNALS if each.startswith(f"{rule.type}.")]
+        raise not_found("signal", name, own, where=f"rules of type {rule.type}")
+    return engine.metric(name)
+
+
+def _ask(engine: Engine, rule: AlertRule, term: Term) -> Ask:
+    if term.metric not in SIGNALS:
+        return Ask(term.metric, _own(engine, term), rule.filters, rule.group_by)
+    signal = SIGNALS[term.metric]
+    if term.when == "ahead":
+        raise InputError(f"{term.metric} is not forecast; metrics are.")
+    about = (("table", rule.table),) if rule.table and "table" in signal.metric.labels else ()
+    return Ask(term.metric, "", (*about, *rule.filters), rule.group_by)
+
+
+def _narrowed(asks: Iterable[Ask]) -> str:
+    """What signals are narrowed to, in words."""
+    pairs = dict.fromkeys(pair for ask in asks if ask.metric in SIGNALS for pair in ask.filters)
+    return f" ({', '.join(f'{name} {value}' for name, value in pairs)})" if pairs else ""
+
+
 def _counting(engine: Engine, clause: Clause) -> Clause:
-    """Whether there is data is told by rows, where a metric counts any."""
+    """Whether there is data is told by rows, where a metric counts any.
+
+    Raises:
+        InputError: a signal is asked for another aggregation than its own.
+    """
+    subject = clause.subject
+    if subject.metric in SIGNALS:
+        own = SIGNALS[subject.metric].metric.aggregation
+        if subject.aggregation != own:
+            raise InputError(
+                f"{subject.metric} has no {subject.aggregation}.", hint="Leave it out."
+            )
+        return replace(clause, subject=replace(subject, aggregation=""))
     if not isinstance(clause, NoData):
         return clause
-    subject = clause.subject
     if Aggregation.COUNT not in engine.measures.aggregations(engine.metric(subject.metric)):
         return clause
     return NoData(Subject(subject.metric, Aggregation.COUNT.value, subject.over))
@@ -131,6 +189,8 @@ def _own(engine: Engine, term: Term) -> str:
 
 
 def _default(rule: AlertRule) -> str:
+    if not rule.condition and rule.type in DEFAULTS and not rule.metric:
+        return DEFAULTS[rule.type][1]
     if not rule.condition:
         raise InputError(
             f"alert rule {rule.name!r} needs a condition.", hint="Such as > 200% of baseline."
@@ -142,11 +202,8 @@ def _metric(engine: Engine, rule: AlertRule) -> str:
     """The metric that a rule is about; '' when its condition says it."""
     if rule.type == "metric":
         return rule.metric
-    if rule.type in _LATER:
-        raise InputError(
-            f"alert rule {rule.name!r}: rules on {_LATER[rule.type]} are not part of this release.",
-            hint="Rules on metrics and on the freshness of tables are.",
-        )
+    if rule.type in DEFAULTS:
+        return rule.metric or DEFAULTS[rule.type][0]
     if not rule.table:
         raise InputError(f"alert rule {rule.name!r} needs a table.", hint="Such as table: orders.")
     table = engine.table(rule.table).name
@@ -168,11 +225,14 @@ def _metric(engine: Engine, rule: AlertRule) -> str:
     return (created or ages)[0]
 
 
-def _tables(engine: Engine, names: Iterable[str]) -> Iterable[str]:
-    for name in names:
-        metric = engine.metric(name)
+def _tables(engine: Engine, asks: Iterable[Ask]) -> Iterable[str]:
+    for ask in asks:
+        if ask.metric in SIGNALS:
+            yield from SIGNALS[ask.metric].tables(engine, ask)
+            continue
+        metric = engine.metric(ask.metric)
         if isinstance(metric.definition, Formula):
-            yield from _tables(engine, sorted(names_in(metric.definition)))
+            yield from _tables(engine, [Ask(each) for each in sorted(names_in(metric.definition))])
         else:
             yield metric.table
 
@@ -184,7 +244,12 @@ def check_group(engine: Engine, ready: Ready, windows: Windows) -> None:
         InputError: names those that it has.
     """
     for ask in ready.needs.values():
-        if not isinstance(engine.metric(ask.metric).definition, Formula):
+        metric = spoken(engine, ready.rule, ask.metric)
+        if ask.metric in SIGNALS or is_score(metric):
+            for name in (*(each for each, _ in ask.filters), *ask.group_by):
+                if name not in metric.labels:
+                    raise not_found("label", name, metric.labels, where=metric.name)
+        elif not isinstance(engine.metric(ask.metric).definition, Formula):
             windows.values.layout(ask)
 
 

@@ -9,37 +9,32 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 import msgspec
 
-from datawatch_lab.alerts.channels import compose
-from datawatch_lab.alerts.message import Message, Told, listed
 from datawatch_lab.alerts.routing.dedupe import obsolete
 from datawatch_lab.alerts.routing.group import due, group_of
 from datawatch_lab.alerts.routing.hold import held
 from datawatch_lab.alerts.routing.inhibit import inhibited
 from datawatch_lab.alerts.routing.mute import muted
 from datawatch_lab.alerts.routing.repeat import repeat_of
-from datawatch_lab.alerts.routing.retry import is_due, is_given_up, pause
 from datawatch_lab.alerts.routing.silence import expiring, hidden_by, silenced
-from datawatch_lab.alerts.sending import Outcome, send
 from datawatch_lab.core.alerting import (
     Alert,
     AlertRule,
-    Attempt,
     ChannelSettings,
     Delivery,
     Notice,
     Silence,
     id_of,
 )
-from datawatch_lab.core.errors import DataWatchError, not_found
-from datawatch_lab.engine.alerting_past import lead_up
+from datawatch_lab.core.errors import not_found
+from datawatch_lab.engine.alerting_messages import message_of, reminder_of
+from datawatch_lab.engine.alerting_sending import Sending
 from datawatch_lab.store.alerting import AlertChange, AlertState
 
 if TYPE_CHECKING:
@@ -48,17 +43,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _REST_SECONDS = 1.0
-_AT_ONCE = 4  # channels that are told at a time
-
-Sender = Callable[[Message, ChannelSettings], Outcome]
-
-
-def deliver(message: Message, channel: ChannelSettings) -> Outcome:
-    """Compose a message for a channel and send it once."""
-    try:
-        return send(compose(message, channel), allow_private=channel.allow_private)
-    except DataWatchError as error:
-        return Outcome(False, str(error))
+_PRUNE_EVERY = timedelta(hours=1)
 
 
 class Telling:
@@ -69,19 +54,20 @@ class Telling:
         state: as it was stored.
 
     Attributes:
-        sender: sends a message; a test may put another in its place.
+        sending: sends what is told.
     """
 
     def __init__(self, alerting: Alerting, state: AlertState) -> None:
         self._alerting = alerting
         self._engine = alerting.engine
-        self.sender: Sender = deliver
+        self.sending = Sending(alerting)
         self._waiting = {each.id: each for each in state.waiting}
         self._deliveries = {each.id: each for each in state.deliveries}
         self._silences = {each.id: each for each in state.silences}
         self._alerts: dict[str, Alert] = {each.id: each for each in state.alerts}
         self._told: dict[tuple[str, str], datetime] = dict(state.told)
         self._last: dict[tuple[str, str], datetime] = dict(state.last_of_group)
+        self._pruned: datetime | None = None
         self._round = threading.RLock()
         self._wake = threading.Event()
         self._closed = False
@@ -97,6 +83,7 @@ class Telling:
     def close(self) -> None:
         """Stop after what is being sent; what waits is told after the next opening."""
         self._closed = True
+        self.sending.close()
         self._wake.set()
         if self._thread is not None:
             self._thread.join()
@@ -109,7 +96,8 @@ class Telling:
             if self._closed:
                 return
             try:
-                self.round()
+                if self._alerting.settings.enabled:
+                    self.round()
             except Exception:
                 log.exception("alerts could not be told; they are tried again")
 
@@ -170,7 +158,8 @@ class Telling:
             now = self._engine.clock.now()
             self._remind(now)
             self._route(now)
-            return self._send(now)
+            self._prune(now)
+            return self.sending.send(list(self._deliveries.values()), now)
 
     def _remind(self, now: datetime) -> None:
         """Repeats that are due, and silences that end soon while they hide alerts."""
@@ -241,6 +230,17 @@ class Telling:
         reason = f"waits with its group until {at:%H:%M:%S}Z"
         change.notices += [_with(n, reason=reason) for n in notices if n.reason != reason]
 
+    def _prune(self, now: datetime) -> None:
+        """Drop what is over for longer than it is kept, now and then."""
+        if self._pruned is not None and now - self._pruned < _PRUNE_EVERY:
+            return
+        self._pruned = now
+        before = now - self._alerting.settings.history
+        self._engine.store.prune_alerts(before)
+        gone = [id_ for id_, each in self._silences.items() if each.ends < before]
+        for id_ in gone:
+            del self._silences[id_]
+
     def _remember(self, notice: Notice, now: datetime) -> None:
         if notice.event == "resolved":
             self._told.pop((notice.subject, notice.channel), None)
@@ -298,7 +298,12 @@ class Telling:
     ) -> None:
         """A delivery of some notices: its id, and so its key, is made of theirs."""
         id_ = id_of("delivery", channel, *sorted(each.id for each in notices))
-        message = self._message(id_, group, notices, now)
+        first = notices[0]
+        if first.event == "silence_expiring":
+            silence = self._silences[first.subject]
+            message = reminder_of(self._alerting, id_, group, silence, now)
+        else:
+            message = message_of(self._alerting, id_, group, notices, self._alerts, now)
         change.deliveries.append(
             Delivery(
                 id=id_,
@@ -311,111 +316,6 @@ class Telling:
             )
         )
         change.notices += [_with(n, state="told", reason="", delivery=id_) for n in notices]
-
-    def _message(self, key: str, group: str, notices: Sequence[Notice], now: datetime) -> Message:
-        if notices[0].event == "silence_expiring":
-            return self._of_silence(key, group, notices[0], now)
-        newest: dict[str, Told] = {}
-        for each in notices:
-            newest[each.subject] = Told(event=each.event, alert=self._current(each.subject))
-        told, more = listed(list(newest.values()))
-        first = told[0].alert
-        events = {each.event for each in told}
-        return Message(
-            key=key,
-            kind=next(kind for kind in ("firing", "repeat", "resolved") if kind in events),
-            made=now,
-            alerts=told,
-            more=more,
-            points=lead_up(self._alerting, first),
-            low=first.low,
-            high=first.high,
-            link=self._link(),
-            group=group,
-        )
-
-    def _current(self, id_: str) -> Alert:
-        """An alert with its newest value."""
-        live = next((each for each in self._alerting.active() if each.id == id_), None)
-        return live or self._alerts[id_]
-
-    def _of_silence(self, key: str, group: str, notice: Notice, now: datetime) -> Message:
-        silence = self._silences[notice.subject]
-        hidden = hidden_by(silence, self._alerting.active())
-        told, more = listed([Told(event="silence_expiring", alert=each) for each in hidden])
-        matched = ", ".join(f"{name}={value}" for name, value in silence.matchers)
-        count = f"{len(hidden)} open alert{'s' * (len(hidden) != 1)}"
-        note = (
-            f"The silence of {matched} ends at {silence.ends:%Y-%m-%d %H:%M} UTC; it hides {count}."
-        )
-        return Message(
-            key=key,
-            kind="silence_expiring",
-            made=now,
-            alerts=told,
-            more=more,
-            note=note,
-            link=self._link(),
-            group=group,
-        )
-
-    def _link(self) -> str:
-        address = self._alerting.settings.address or self._engine.address or ""
-        return f"{address.rstrip('/')}/datawatch/alerts" if address else ""
-
-    # ------------------------------------------------------------------ over the wire
-
-    def _send(self, now: datetime) -> int:
-        """Try deliveries that are due: in order within a channel, some channels at a time."""
-        by_channel: dict[str, list[Delivery]] = {}
-        for each in sorted(self._deliveries.values(), key=lambda each: each.created):
-            if is_due(each, now):
-                by_channel.setdefault(each.channel, []).append(each)
-        if not by_channel:
-            return 0
-        with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="datawatch-send") as pool:
-            return sum(pool.map(self._send_all, by_channel.values()))
-
-    def _send_all(self, deliveries: Iterable[Delivery]) -> int:
-        attempts = 0
-        for each in deliveries:
-            if self._closed:
-                return attempts
-            attempts += 1
-            if not self._send_one(each):
-                return attempts  # the channel is down; its other messages wait as well
-        return attempts
-
-    def _send_one(self, delivery: Delivery) -> bool:
-        """Try once and put it on record; False when the channel seems to be down."""
-        settings = self._alerting.settings
-        channel = next((c for c in settings.channels if c.name == delivery.channel), None)
-        if channel is None:
-            return True
-        try:
-            outcome = self.sender(msgspec.json.decode(delivery.body, type=Message), channel)
-        except Exception as error:
-            log.exception("a message to %s could not be made", delivery.channel)
-            outcome = Outcome(False, f"{type(error).__name__}: it could not be made")
-        now = self._engine.clock.now()
-        number = delivery.attempts + 1
-        again = not outcome.ok and outcome.retryable
-        if again and is_given_up(delivery, now, settings.routing.give_up_after):
-            again = False
-        after = msgspec.structs.replace(
-            delivery,
-            attempts=number,
-            state="sent" if outcome.ok else "waiting" if again else "failed",
-            due=now + pause(number, delivery.id, outcome.retry_after) if again else now,
-            detail=outcome.detail,
-        )
-        attempt = Attempt(
-            delivery=delivery.id, number=number, at=now, ok=outcome.ok, detail=outcome.detail
-        )
-        self._alerting.commit(AlertChange(deliveries=[after], attempts=[attempt]))
-        if after.state == "failed":
-            log.error("alerts could not be told to %s: %s", delivery.channel, outcome.detail)
-        return not again
 
 
 def _with(notice: Notice, **changes: object) -> Notice:

@@ -8,92 +8,34 @@ on the grain of their width: every minute up to an hour, then every 5 or 15 minu
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
-import polars as pl
-from numpy.typing import NDArray
 
 from datawatch_lab.core.errors import InputError
-from datawatch_lab.core.storage import MeasureRead, MeasureStates, Span
 from datawatch_lab.core.values import Aggregation, Formula, MeasureDef, MeasureKind, MetricDef
+from datawatch_lab.engine.alerting_buckets import Buckets
+from datawatch_lab.engine.alerting_grid import Ask, Grid, Labels, Row
 from datawatch_lab.engine.answering import Wanted, answer
+from datawatch_lab.engine.signals import SIGNALS
+from datawatch_lab.engine.signals.quality import is_score, score_of_metric
 from datawatch_lab.engine.windows import Window
 from datawatch_lab.metrics.finalise import is_counted
 from datawatch_lab.metrics.formulas import Reference, compile_formula
-from datawatch_lab.metrics.numbers import decimal_floats
 from datawatch_lab.metrics.query import Plan, plan
-from datawatch_lab.metrics.spans import EPOCH, level_of_step
+from datawatch_lab.metrics.spans import EPOCH
 
 if TYPE_CHECKING:
     from datawatch_lab.engine.engine import Engine
 
-Labels = tuple[tuple[str, str], ...]
-Row = NDArray[np.float64]
+Made = TypeVar("Made")
 
 _A = Aggregation
-_MINUTE, _HOUR, _DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
-_GRAINS = ((_HOUR, _MINUTE), (6 * _HOUR, 5 * _MINUTE), (_DAY, 15 * _MINUTE))
+_MINUTE = timedelta(minutes=1)
 _FOLDED = {_A.COUNT, _A.RATE, _A.SUM, _A.AVG, _A.MIN, _A.MAX}
-_COLUMNS = frozenset({"n", "sum", "exact", "min", "max"})
-
-
-def grain_of(over: timedelta) -> timedelta:
-    """What the end of a window of that width is rounded down to.
-
-    >>> grain_of(timedelta(minutes=5)), grain_of(timedelta(days=1))
-    (datetime.timedelta(seconds=60), datetime.timedelta(seconds=900))
-    """
-    return next((grain for most, grain in _GRAINS if over <= most), _HOUR)
-
-
-def floor(moment: datetime, grain: timedelta) -> datetime:
-    """A moment rounded down to whole grains."""
-    return moment - (moment - EPOCH) % grain
-
-
-@dataclass(frozen=True)
-class Ask:
-    """What is looked at, whatever the time: hashable, so that rules share it."""
-
-    metric: str
-    aggregation: str = ""
-    filters: Labels = ()
-    group_by: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Grid:
-    """Windows of one width, at equal distances: ``count`` of them, the first ending at ``first``.
-
-    Attributes:
-        stride: between the ends of neighbours; ``over``, or the grain of it.
-    """
-
-    over: timedelta
-    first: datetime
-    count: int
-    stride: timedelta
-
-    @property
-    def start(self) -> datetime:
-        """Where the first window begins."""
-        return self.first - self.over
-
-    @property
-    def end(self) -> datetime:
-        """Where the last window ends."""
-        return self.first + (self.count - 1) * self.stride
-
-    @property
-    def ends(self) -> Row:
-        """Ends of the windows in epoch seconds."""
-        begin = (self.first - EPOCH).total_seconds()
-        places = np.arange(self.count, dtype=np.float64)
-        return np.asarray(begin + places * self.stride.total_seconds())
 
 
 @dataclass(frozen=True)
@@ -129,6 +71,7 @@ class Values:
     _by_table: dict[int, list[MeasureDef]] = field(default_factory=dict)
     _stamp: object = None
     _tables: dict[str, int] = field(default_factory=dict)
+    _shared: dict[Hashable, Any] = field(default_factory=dict)
 
     def read(self, asks: Iterable[Ask], grid: Grid) -> dict[Ask, dict[Labels, Row]]:
         """Values of each ask, by labels: one per window; NaN is no value.
@@ -139,10 +82,17 @@ class Values:
         found: dict[Ask, dict[Labels, Row]] = {}
         folded: list[tuple[Ask, Layout]] = []
         known = self._refresh()
+        self._shared = {}
         for ask in dict.fromkeys(asks):
+            if ask.metric in SIGNALS:
+                found[ask] = SIGNALS[ask.metric].read(self, ask, grid)
+                continue
             metric = known.get(ask.metric) or self.engine.metric(ask.metric)
             if isinstance(metric.definition, Formula):
                 found[ask] = self._formula(metric.definition, ask, grid)
+                continue
+            if is_score(metric):
+                found[ask] = score_of_metric(self, metric, ask, grid)
                 continue
             layout = self._layout(ask, metric)
             if layout.folded:
@@ -151,6 +101,13 @@ class Values:
                 found[ask] = self._asked(layout, ask, grid)
         if folded:
             found |= self._folded(folded, grid)
+        return found
+
+    def shared(self, key: Hashable, make: Callable[[], Made]) -> Made:
+        """What several asks of one read need, made once."""
+        if key not in self._shared:
+            self._shared[key] = make()
+        found: Made = self._shared[key]
         return found
 
     # ------------------------------------------------------------------ which series
@@ -250,7 +207,7 @@ class Values:
         for *_, series in slots:
             for one in series:
                 places.setdefault(one, len(places))
-        buckets = _Buckets(self.engine, places, grid)
+        buckets = Buckets(self.engine, places, grid)
         found: dict[Ask, dict[Labels, Row]] = {ask: {} for ask, _ in asks}
         by_kind: dict[tuple[Aggregation, bool], list[int]] = {}
         for number, (_, layout, _, _) in enumerate(slots):
@@ -315,87 +272,3 @@ class Values:
 
 def _word(reference: Reference) -> str:
     return reference.aggregation.value if reference.aggregation else ""
-
-
-class _Buckets:
-    """States of many series over a grid, as arrays of shape (series, buckets)."""
-
-    def __init__(self, engine: Engine, places: Mapping[int, int], grid: Grid) -> None:
-        self._grid = grid
-        self._width = max(1, grid.over // grid.stride)  # buckets a window
-        self._count = grid.count + self._width - 1
-        self._size = len(places)
-        self._cache: dict[str, Row] = {}
-        self._partials = self._read(engine, places).partials
-        self._partials = self._partials.filter(pl.col("n") != 0)
-        start = (grid.start - EPOCH) // timedelta(microseconds=1)
-        step = grid.stride // timedelta(microseconds=1)
-        bucket = (self._partials["bucket"].dt.epoch("us").to_numpy() - start) // step
-        self._at = self._partials["group"].cast(pl.Int64).to_numpy() * self._count + bucket
-
-    def _read(self, engine: Engine, places: Mapping[int, int]) -> MeasureStates:
-        grid = self._grid
-        end = grid.start + self._count * grid.stride
-        return engine.store.read_measures(
-            MeasureRead(
-                groups=places,
-                spans=(Span(level_of_step(grid.stride, grid.start), grid.start, end),),
-                step=grid.stride,
-                origin=grid.start,
-                columns=_COLUMNS,
-            )
-        )
-
-    def _spread(self, name: str) -> Row:
-        """A column by series and window; NaN where there are no rows."""
-        if name not in self._cache:
-            if name == "sum":
-                exact = decimal_floats(self._partials["exact"])
-                values = exact.fill_null(self._partials["sum"]).fill_null(np.nan).to_numpy()
-            else:
-                values = self._partials[name].cast(pl.Float64).fill_null(np.nan).to_numpy()
-            flat = np.full(self._size * self._count, np.nan)
-            flat[self._at] = values
-            self._cache[name] = self._rolled(name, flat.reshape(self._size, self._count))
-        return self._cache[name]
-
-    def _rolled(self, name: str, rows: Row) -> Row:
-        if self._width == 1 or not len(rows):
-            return rows[:, : self._grid.count]
-        windows = np.lib.stride_tricks.sliding_window_view(rows, self._width, axis=1)
-        return _fold(name, windows, axis=2)
-
-    def values(self, aggregation: Aggregation, members: Sequence[Sequence[int]]) -> Row:
-        """Values of slots, each made of some series; shape (slots, windows)."""
-        match aggregation:
-            case _A.COUNT:
-                return self._joined("n", members)
-            case _A.RATE:
-                return self._joined("n", members) / (self._grid.over / _MINUTE)
-            case _A.AVG:
-                return self._joined("sum", members) / self._joined("n", members)
-            case other:
-                return self._joined(other.value, members)
-
-    def _joined(self, name: str, members: Sequence[Sequence[int]]) -> Row:
-        rows = self._spread(name)
-        made = np.full((len(members), self._grid.count), np.nan)
-        single = [place for place, each in enumerate(members) if len(each) == 1]
-        if single:
-            made[single] = rows[[members[place][0] for place in single]]
-        for place, each in enumerate(members):
-            if len(each) > 1:
-                made[place] = _fold(name, rows[list(each)], axis=0)
-        return made
-
-
-def _fold(name: str, rows: Row, axis: int) -> Row:
-    """Rows of states merged along an axis; NaN where all of them are."""
-    known = ~np.isnan(rows)
-    if name == "min":
-        merged = np.where(known, rows, np.inf).min(axis=axis)
-    elif name == "max":
-        merged = np.where(known, rows, -np.inf).max(axis=axis)
-    else:
-        merged = np.where(known, rows, 0.0).sum(axis=axis)
-    return np.where(known.any(axis=axis), merged, np.nan)

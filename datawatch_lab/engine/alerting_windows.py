@@ -15,7 +15,10 @@ from zoneinfo import ZoneInfo
 
 from datawatch_lab.alerts.conditions import Term
 from datawatch_lab.alerts.judging import LEAST_SAMPLES, NOTHING, Value
-from datawatch_lab.engine.alerting_values import Ask, Grid, Labels, Row, Values, floor, grain_of
+from datawatch_lab.core.errors import InputError
+from datawatch_lab.engine.alerting_ahead import ahead
+from datawatch_lab.engine.alerting_grid import Ask, Grid, Labels, Row, floor, grain_of
+from datawatch_lab.engine.alerting_values import Values
 from datawatch_lab.metrics.calendar import same_clock
 
 _HOUR, _DAY = timedelta(hours=1), timedelta(days=1)
@@ -94,6 +97,7 @@ class Windows:
         field(default_factory=dict)
     )
     _days: dict[tuple[timedelta, datetime, int], list[datetime]] = field(default_factory=dict)
+    _ahead: dict[tuple[Ask, timedelta], dict[Labels, Value]] = field(default_factory=dict)
 
     def prepare(self, needs: Iterable[Need]) -> None:
         """Read what some terms need, many at a time.
@@ -102,6 +106,7 @@ class Windows:
             InputError: a metric, label or aggregation does not exist.
         """
         wanted = list(dict.fromkeys(needs))
+        wanted = self._without_ahead(wanted)
         if self.span.is_moment:
             self._prepare_moment(wanted)
         else:
@@ -109,12 +114,15 @@ class Windows:
 
     def labels(self, ask: Ask, over: timedelta) -> set[Labels]:
         """Label sets that an ask has values for."""
-        return {key for _, data in self._rows.get(over, ()) for key in data.get(ask, {})}
+        known = {key for _, data in self._rows.get(over, ()) for key in data.get(ask, {})}
+        return known.union(*(data for (each, _), data in self._ahead.items() if each == ask))
 
     def get(self, ask: Ask, labels: Labels, term: Term, at: datetime) -> Value:
         """The value of a term at a moment."""
         if term.when in ("baseline", "band"):
             return self._baseline(ask, labels, term.over, at)
+        if term.when == "ahead":
+            return self._ahead[ask, term.back].get(labels, NOTHING)
         end = ends_of(term, at, self.zone)
         return NOTHING if end is None else Value(self._at(ask, labels, term.over, end))
 
@@ -127,6 +135,25 @@ class Windows:
                 ends = (grid.first + place * grid.stride for place in range(grid.count))
                 found |= dict(zip(ends, row.tolist(), strict=True))
         return sorted(found.items())
+
+    # ------------------------------------------------------------------ ahead
+
+    def _without_ahead(self, needs: list[Need]) -> list[Need]:
+        """Forecast what is predicted; the other needs.
+
+        Raises:
+            InputError: it is about a range of the past.
+        """
+        for ask, term in needs:
+            if term.when != "ahead" or (ask, term.back) in self._ahead:
+                continue
+            if not self.span.is_moment:
+                raise InputError(
+                    "predicted values have no history, so such a rule cannot be back-tested.",
+                    hint="Back-test the comparison alone: what it would have warned of.",
+                )
+            self._ahead[ask, term.back] = ahead(self.values.engine, ask, term.back, self.span.first)
+        return [each for each in needs if each[1].when != "ahead"]
 
     # ------------------------------------------------------------------ one moment
 

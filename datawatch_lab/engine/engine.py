@@ -25,6 +25,7 @@ from datawatch_lab.engine.cache import AnswerCache
 from datawatch_lab.engine.closing import CloseListener, Closing
 from datawatch_lab.engine.column_corrections import correct_column
 from datawatch_lab.engine.committing import BatchListener, Committer
+from datawatch_lab.engine.detection import Detection
 from datawatch_lab.engine.journal import Journal, read_journal
 from datawatch_lab.engine.measures import Measures
 from datawatch_lab.engine.planner import Plan, Submission
@@ -91,6 +92,7 @@ class Engine:
         self.measures.custom.resume(self)  # back-fills that the last run did not end
         self.quality = self.beside(Quality)
         self.beside(SchemaLog)
+        self.beside(Detection)
         self.beside(Alerting).start()
         self.watching = Watching(self)
 
@@ -294,6 +296,14 @@ class Engine:
         It is called in the writer's thread, so it only notes what it is given. Gives what ends it.
         """
         return listening(self._committer.batch_listeners, listener)
+
+    def hold_log(self, done: Callable[[], int | None]) -> Callable[[], None]:
+        """Keep the log from where a reader of it stands; gives what ends that.
+
+        Args:
+            done: gives the sequence number up to which it has read; None while it reads nothing.
+        """
+        return listening(self._upkeep.retention.holds, done)
 
     def closed_since(self, seq: int, number: int = 0) -> pl.DataFrame:
         """Closes as control entries of the log, for replaying what detectors and alerts saw.

@@ -101,6 +101,7 @@ class Quality:
         self._closed = False
         self._compacted = engine.clock.now()
         self._forget = engine.on_batches(self._take)
+        self._let_go = engine.hold_log(self._done)
         self._thread = threading.Thread(target=self._work, name="datawatch-quality", daemon=True)
         self._thread.start()
 
@@ -168,6 +169,10 @@ class Quality:
     def cursor(self) -> int:
         """Sequence number up to which events are evaluated."""
         return self._cursor
+
+    def _done(self) -> int | None:
+        """How far the log was read; None while no rule reads it."""
+        return self._cursor if self._rules and self.enabled else None
 
     # ------------------------------------------------------------------ what comes
 
@@ -391,6 +396,7 @@ class Quality:
             self._closed = True
             self._changed.notify_all()
         self._forget()
+        self._let_go()
         self._thread.join(10)
 
 

@@ -106,6 +106,8 @@ class Retention:
 
     Attributes:
         dropped: called after states were dropped.
+        holds: each gives the sequence number up to which a reader of the log is done; None while it
+            reads nothing. The log is kept from there on.
     """
 
     def __init__(
@@ -114,6 +116,7 @@ class Retention:
         self._names = names
         self._store = store
         self.dropped: Callable[[], object] = lambda: None
+        self.holds: list[Callable[[], int | None]] = []
         self._settings = settings
         self._done: dict[tuple[str, int], datetime] = {}
         self._due: dict[str, dict[int, datetime]] = {}
@@ -230,7 +233,8 @@ class Retention:
             if last - first + 1 > room:
                 self._log_to = last - int(room * _SLACK)
             to_seq = max(to_seq, min(self._log_to, upto))
-        to_seq = min(to_seq, self._store.derived_to())
+        done = (each() for each in tuple(self.holds))
+        to_seq = min(to_seq, self._store.derived_to(), *(seq for seq in done if seq is not None))
         if to_seq < first:
             return False
         if self._settings.archive:

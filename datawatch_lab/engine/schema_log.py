@@ -83,6 +83,7 @@ class SchemaLog:
         self._thread: threading.Thread | None = None
         if engine.settings.track_schema and "schema" in plan_named(engine.settings.plan).features:
             self._unsubscribe = engine.subscribe(lambda _: self._wake())
+            self._let_go = engine.hold_log(lambda: self.cursor)
             self._thread = threading.Thread(target=self._run, name="datawatch-schema", daemon=True)
             self._thread.start()
 
@@ -157,6 +158,7 @@ class SchemaLog:
         if self._thread is not None:
             self._unsubscribe()
             self._thread.join()
+            self._let_go()
 
     def _wake(self) -> None:
         with self._moved:

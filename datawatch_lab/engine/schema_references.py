@@ -1,16 +1,19 @@
 """What a column or a table is used by: the blast radius of a change.
 
-A later stage adds what it has (rules, alerts, dashboards, reports) as one more function of
-`REFERRERS`.
+A later stage adds what it has (dashboards, reports) as one more function of `REFERRERS`.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
+from datawatch_lab.core.quality import Rule, reference_of
 from datawatch_lab.core.schema_changes import Kind, Reference, SchemaShape, Step, qualified
 from datawatch_lab.core.values import CustomMetric, Formula, MetricDef, TableInfo
+from datawatch_lab.engine.dashboards import Dashboards
+from datawatch_lab.engine.dashboards_references import tiles_reading
 from datawatch_lab.metrics.book import label_name
 from datawatch_lab.metrics.custom import program_of
 from datawatch_lab.metrics.formulas import names_in
@@ -22,6 +25,7 @@ Referrer = Callable[["Engine", TableInfo, str], Iterable[Reference]]
 """Given the engine, a table and a column ('' for the whole table): what uses it."""
 
 _MOST = 500
+_GROUPED = "it is grouped by"
 _OF_COLUMNS = frozenset(
     {
         *(Kind.DROP_COLUMN, Kind.RENAME_COLUMN, Kind.MODIFY_COLUMN),
@@ -107,10 +111,16 @@ def _metric_reads(metric: MetricDef, table: TableInfo, column: str) -> str:
         used = {name for _, name in program_of(metric.definition).used}
         if column in used:
             return f"its definition reads {column}"
-        return f"it is grouped by {column}" if column in metric.definition.group_by else ""
+        return f"{_GROUPED} {column}" if column in metric.definition.group_by else ""
     if metric.field == column:
         return f"it is made of {column}"
-    return f"it is grouped by {column}" if label_name(column) in metric.labels else ""
+    return f"{_GROUPED} {column}" if label_name(column) in metric.labels else ""
+
+
+def _dashboards(engine: Engine, table: TableInfo, column: str) -> Iterator[Reference]:
+    """Tiles and variables of dashboards that read the column, or a metric that does."""
+    touched = {each.name for each in _metrics(engine, table, column)}
+    return tiles_reading(engine.beside(Dashboards).all(), table.name, column, touched)
 
 
 def _keys(engine: Engine, table: TableInfo, column: str) -> Iterator[Reference]:
@@ -130,5 +140,43 @@ def _corrections(engine: Engine, table: TableInfo, column: str) -> Iterator[Refe
             yield Reference(kind="correction", name=f"{table.name}.{column}", how=how)
 
 
-REFERRERS: list[Referrer] = [_metrics, _keys, _corrections]
+def _quality_rules(engine: Engine, table: TableInfo, column: str) -> Iterator[Reference]:
+    """Rules of quality that read the column, or that look values up in it."""
+    for stored in engine.quality.rules:
+        rule = stored.rule
+        how = ""
+        if rule.table == table.name and (not column or column in _columns_of(rule)):
+            how = f"it checks {column}" if column else f"it checks {table.name}"
+        elif rule.references:
+            parent, name = reference_of(rule)
+            if parent == table.name and column in ("", name):
+                how = f"it looks values up in {rule.references}"
+        if how:
+            yield Reference(kind="quality rule", name=rule.title, how=how)
+
+
+def _columns_of(rule: Rule) -> set[str]:
+    """Columns that a rule reads: those that it names, and words of its expressions."""
+    words = f"{rule.expression} {rule.filter} {rule.sql}"
+    return {*rule.columns, *re.findall(r"[^\W\d]\w*", words)}
+
+
+def _alert_rules(engine: Engine, table: TableInfo, column: str) -> Iterator[Reference]:
+    """Alert rules on metrics that the change touches, or on the table itself."""
+    from datawatch_lab.engine.alerting import Alerting
+
+    found = {each.name: each.how for each in _metrics(engine, table, column)}
+    read = {name for name, how in found.items() if not how.startswith(_GROUPED)}
+    for name, metrics, tables, labels in engine.beside(Alerting).subjects():
+        over = sorted(metrics & (found.keys() if label_name(column) in labels else read))
+        if over:
+            yield Reference(kind="alert", name=name, how=f"it is about {', '.join(over[:3])}")
+        elif table.name in tables and not column:
+            yield Reference(kind="alert", name=name, how=f"it is about {table.name}")
+
+
+REFERRERS: list[Referrer] = [
+    *(_metrics, _keys, _corrections, _dashboards),
+    *(_quality_rules, _alert_rules),
+]
 """All who may use a column; a stage adds its own function here."""

@@ -12,6 +12,8 @@ from datawatch_lab.core.clock import Clock
 from datawatch_lab.core.errors import DataWatchError, InputError, SourceError
 from datawatch_lab.core.sources import Source
 from datawatch_lab.core.watching import Finding, Watch
+from datawatch_lab.engine import source_kinds
+from datawatch_lab.engine.source_kinds import KINDS, kind_of
 
 if TYPE_CHECKING:
     from datawatch_lab.ingest.sources.postgres import CopyProgress, PostgresSource
@@ -85,6 +87,8 @@ def name_of(watch: Watch, url: str) -> str:
     """
     if is_system(url):
         return open_system(url, watch.name).name
+    if (kind := kind_of(url)) is not None:
+        return str(kind.open(watch, url, None).name)
     return open_watched(watch, url).name
 
 
@@ -97,6 +101,9 @@ def probe(watch: Watch, url: str) -> None:
     if is_system(url):
         open_system(url, watch.name).check()
         return
+    if (kind := kind_of(url)) is not None:
+        kind.probe(watch, url)
+        return
     session = open_watched(watch, url).session
     try:
         session.open()
@@ -107,7 +114,7 @@ def probe(watch: Watch, url: str) -> None:
 def open_watched(
     watch: Watch, url: str, progress: Callable[[CopyProgress], None] | None = None
 ) -> PostgresSource:
-    """A watched database as a source.
+    """A watched PostgreSQL database as a source; others are in `engine.source_kinds`.
 
     Args:
         watch: what is kept of it.
@@ -144,10 +151,12 @@ def check_scheme(url: str) -> None:
         InputError: it is one; does not repeat it, for it may hold a password.
     """
     scheme, mark, _ = url.partition("://")
-    if mark and scheme not in ("postgresql", "postgres", SYSTEM):
+    if mark and scheme not in ("postgresql", "postgres", SYSTEM, *KINDS):
+        examples = dict.fromkeys(kind.example for kind in KINDS.values())
         raise InputError(
-            f"{scheme}:// cannot be watched; this release watches postgresql:// and system://.",
-            hint="It looks like postgresql://user:password@host:5432/database.",
+            f"{scheme}:// cannot be watched; what can be are postgresql://, "
+            f"{', '.join(f'{each}://' for each in KINDS)} and system://.",
+            hint=f"Such as postgresql://user:password@host:5432/database, {', '.join(examples)}.",
         )
 
 
@@ -160,6 +169,8 @@ def holds_password(kept: str) -> bool:
     filled = REFERENCE.sub(_FILLING, kept)
     if filled == _FILLING:
         return False
+    if (kind := kind_of(filled)) is not None:
+        return source_kinds.hides_password(kind, filled, _FILLING)
     hidden = Address.parse(filled).hidden
     return any(hidden.get(name, _FILLING) != _FILLING for name in ("password", "sslpassword"))
 
@@ -177,6 +188,8 @@ def diagnose(
     check_scheme(url)
     if is_system(url):
         return [_diagnose_system(url)]
+    if (kind := kind_of(url)) is not None:
+        return source_kinds.diagnose(kind, url, slot, include, exclude)
     name = slot or UNKNOWN_SLOT
     found = doctor(url, slot=name, publication=name, selection=Selection(include, exclude))
     return [
@@ -217,6 +230,9 @@ def remove_watched(url: str, slot: str) -> None:
             some seconds.
     """
     if is_system(url):
+        return
+    if (kind := kind_of(url)) is not None:
+        kind.remove(url, slot)
         return
     from datawatch_lab.ingest.sources.postgres import driver, remove
     from datawatch_lab.ingest.sources.postgres.address import Address

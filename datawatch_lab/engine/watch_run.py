@@ -18,7 +18,9 @@ from datawatch_lab.core.batches import DecodedBatch
 from datawatch_lab.core.errors import DataWatchError, SourceError, WorkspaceError
 from datawatch_lab.core.watching import Copying, State, Watch, WatchState
 from datawatch_lab.engine import intake
+from datawatch_lab.engine.source_kinds import Followed, kind_of
 from datawatch_lab.engine.sources import is_system, open_system, open_watched
+from datawatch_lab.engine.watch_lag import Lag, LagSampler
 from datawatch_lab.engine.watch_statistics import NoSampler, Sampler
 
 if TYPE_CHECKING:
@@ -41,7 +43,7 @@ class Counted:
         source: what is read.
     """
 
-    def __init__(self, source: PostgresSource | SystemSource) -> None:
+    def __init__(self, source: PostgresSource | SystemSource | Followed) -> None:
         self.source = source
         self.rows = 0
         self._sizes: deque[int] = deque()
@@ -139,15 +141,20 @@ class WatchRun:
 
     # ------------------------------------------------------------------ reading
 
-    def _sampled(self) -> Sampler | NoSampler:
+    def _sampled(self) -> Sampler | LagSampler | NoSampler:
         if is_system(self._url):
             return NoSampler()
+        if (kind := kind_of(self._url)) is not None:
+            followed = lambda: cast("Followed", self._counted.source)  # noqa: E731
+            return LagSampler(self._engine.clock, followed, kind.lag, self._measured)
         source = cast("PostgresSource", self._counted.source)
         return Sampler(self._engine, source, self._measured)
 
     def _open(self) -> Counted:
         if is_system(self._url):
             return Counted(open_system(self._url, self.watch.name))
+        if (kind := kind_of(self._url)) is not None:
+            return Counted(kind.open(self.watch, self._url, self._copied))
         return Counted(open_watched(self.watch, self._url, self._copied))
 
     def _run(self) -> None:
@@ -219,6 +226,7 @@ class WatchRun:
             rows=self._rows_before + self._counted.rows,
             rows_per_second=round(self._counted.rate(), 1),
             lag_bytes=slot.lag_bytes if slot else None,
+            lag_events=slot.lag_events if isinstance(slot, Lag) else None,
             lag_at=_iso(self._sampler.at) if self._sampler.at else None,
             retained_bytes=slot.retained_bytes if slot else None,
             copying=self._copying() if self._state == "snapshot" else None,

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from datawatch_lab.notebook import markup
+from datawatch_lab.notebook.alert_rules import AlertRule
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from datawatch_lab.notebook.editing.alert import AlertEditor
     from datawatch_lab.service.handle import Workspace
     from datawatch_lab.service.operations.alerts import BacktestAnswer, RuleAnswer
     from datawatch_lab.service.operations.alerts_open import AlertAnswer
@@ -32,6 +34,26 @@ class Alerts:
     def add(self, name: str, condition: str, *, metric: str = "", **how: Any) -> RuleAnswer:
         """Add a rule; ``lasting="5m"``, ``severity``, ``channels`` … as in docs/alerts.md."""
         return self._workspace.add_alert_rule(name=name, condition=condition, metric=metric, **how)
+
+    def rule(self, name: str) -> AlertRule:
+        """One rule by name or id; a `NotFoundError` names the nearest when there is none."""
+        return AlertRule(self._workspace, self._workspace.alert_rule(name))
+
+    def edit(self, rule: str | dict[str, Any], *, last: str = "3d", **keys: Any) -> AlertEditor:
+        """Make or change a rule by hand, with what it would have done over ``last``.
+
+        Args:
+            rule: the name of a saved one, or the keys of a new one as in docs/alerts.md.
+            last: how far back it is tried.
+            keys: further keys of a new one, such as ``condition="> 5"``.
+        """
+        from datawatch_lab.notebook.editing.alert import AlertEditor
+
+        if isinstance(rule, dict):
+            return AlertEditor(self._workspace, {**rule, **keys}, last=last)
+        if "condition" in keys:
+            return AlertEditor(self._workspace, {"name": rule, **keys}, last=last)
+        return self.rule(rule).edit(last)
 
     def backtest(
         self,

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Generic, TypeVar, overload
 
 if TYPE_CHECKING:
-    from datawatch_lab.notebook.lab import Lab
+    from datawatch_lab.notebook.held import Held
 
 Given = TypeVar("Given")
 
@@ -20,14 +20,14 @@ class Fresh(Generic[Given]):
         ask: gives it.
     """
 
-    def __init__(self, ask: Callable[[Lab], Given]) -> None:
+    def __init__(self, ask: Callable[[Held], Given]) -> None:
         self._ask = ask
         self.__doc__ = ask.__doc__
 
     @overload
-    def __get__(self, lab: None, owner: type[Lab]) -> Fresh[Given]: ...
+    def __get__(self, lab: None, owner: type[Held]) -> Fresh[Given]: ...
     @overload
-    def __get__(self, lab: Lab, owner: type[Lab]) -> Given: ...
-    def __get__(self, lab: Lab | None, owner: type[Lab]) -> Fresh[Given] | Given:
+    def __get__(self, lab: Held, owner: type[Held]) -> Given: ...
+    def __get__(self, lab: Held | None, owner: type[Held]) -> Fresh[Given] | Given:
         """The thing itself, or this when asked of the class."""
         return self if lab is None else self._ask(lab)

@@ -15,8 +15,12 @@ from IPython.core.magic import Magics, line_cell_magic, magics_class
 from datawatch_lab.core.errors import DataWatchError
 from datawatch_lab.notebook.completion import OPTIONS, suggest
 from datawatch_lab.notebook.frames import pandas_frame, polars_frame
+from datawatch_lab.notebook.hints import hints
 from datawatch_lab.notebook.objects import Lab, connect
 from datawatch_lab.notebook.objects import open as open_lab
+from datawatch_lab.notebook.quality import Quality
+from datawatch_lab.notebook.sqlplot import draw
+from datawatch_lab.service.handle import default_path
 
 MAGIC = "datawatch"
 _NAME = "lab"
@@ -25,13 +29,17 @@ HELP = f"""%{MAGIC} open [PATH or URL]   open a workspace file, or reach a serve
 %{MAGIC} status               the workspace at a glance
 %{MAGIC} tables [NAME]        tables, or the columns and roles of one
 %{MAGIC} metrics [TABLE]      metrics, or those of one table
+%{MAGIC} quality [TABLE]      scores of the data, and what fails
+%{MAGIC} alerts [RULE]        alert rules and open alerts, or one rule
+%{MAGIC} schema [TABLE]       what changed in the shape of tables
+%{MAGIC} forecast METRIC [HORIZON]
 %{MAGIC} ledger               what became of everything received
 %{MAGIC} quarantine           events that were set aside, and why
 %{MAGIC} help                 this
 
-%%{MAGIC} [NAME] [--polars] [--limit N] [--unmasked]
+%%{MAGIC} [--out NAME] [--plot [line|bar]] [--polars] [--limit N] [--unmasked]
 SELECT …                       one query over live.*, changes.* and metrics.*; gives a data frame,
-                               or calls it NAME
+                               calls it NAME, or draws it
 
 Without `open` it is ${{DATAWATCH_WORKSPACE}}, else ./datawatch.duckdb.
 In Python it is `{_NAME}`:
@@ -56,6 +64,10 @@ class Datawatch(Magics):
             "status": self._status,
             "tables": self._tables,
             "metrics": self._metrics,
+            "quality": self._quality,
+            "alerts": self._alerts,
+            "schema": self._schema,
+            "forecast": self._forecast,
             "ledger": self._ledger,
             "quarantine": self._quarantine,
             "help": self._help,
@@ -88,9 +100,32 @@ class Datawatch(Magics):
         if not before:
             return list(self._actions)
         lab = self._found()
-        if lab is None or len(before) > 1 or before[0] not in ("tables", "metrics"):
+        if lab is None or len(before) > 1:
             return []
-        return list(lab.tables)
+        names = lab.names
+        offers: dict[str, Callable[[], list[str]]] = {
+            "tables": names.tables,
+            "quality": names.tables,
+            "schema": names.tables,
+            "metrics": lambda: [*names.tables(), *names.metrics()],
+            "forecast": names.metrics,
+            "alerts": names.alert_rules,
+        }
+        ask = offers.get(before[0])
+        return ask() if ask else []
+
+    def complete_python(self, before: str) -> tuple[str, list[str]]:
+        """The fragment at the cursor in Python, and what may stand in that string of ours."""
+        return hints(before, self._names, self._found())
+
+    def greet(self) -> None:
+        """Open the default workspace where there is one; say why when that cannot be."""
+        if self._found() is not None or not default_path().exists():
+            return
+        try:
+            self._take(open_lab(create=False))
+        except DataWatchError as error:
+            print(error)  # noqa: T201 — loading goes on, and the user is told
 
     def release(self) -> None:
         """Close what the magic opened, and take its name away again."""
@@ -112,10 +147,11 @@ class Datawatch(Magics):
         frame = polars_frame(answer) if how.polars else pandas_frame(answer)
         if answer.truncated and how.limit is None:
             print(f"Cut at {answer.limit}; there is more.")  # noqa: T201 — the user is told
-        if how.name is None:
-            return frame
-        self._names[how.name] = frame
-        return None
+        if how.name is not None:
+            self._names[how.name] = frame
+        if how.plot is not None:
+            return draw(pandas_frame(answer), how.plot)
+        return frame if how.name is None else None
 
     def complete_cell(self, before: str, whole: str) -> tuple[str, list[str]]:
         """The fragment at the cursor of a cell of SQL, and what may stand there.
@@ -131,7 +167,7 @@ class Datawatch(Magics):
         lab = self._found()
         if lab is None:
             return "", []
-        return suggest(rest, whole.partition("\n")[2], lab)
+        return suggest(rest, whole.partition("\n")[2], lab.names)
 
     # --------------------------------------------------------------------- subcommands
 
@@ -143,6 +179,7 @@ class Datawatch(Magics):
 
     def _take(self, lab: Lab) -> Lab:
         self._own = lab
+        lab.names.warm()
         self._name_it(lab)
         return lab
 
@@ -162,6 +199,29 @@ class Datawatch(Magics):
             return lab.metrics
         return lab.metrics[rest[0]] if rest[0] in lab.metrics else lab.metrics.of(rest[0])
 
+    def _quality(self, rest: list[str]) -> Any:
+        _at_most(1, rest, "quality")
+        lab = self._lab()
+        if not rest:
+            return lab.quality
+        lab.table(rest[0])
+        return Quality(lab.workspace, table=rest[0])
+
+    def _alerts(self, rest: list[str]) -> Any:
+        alerts = self._lab().alerts()
+        return alerts.rule(" ".join(rest)) if rest else alerts
+
+    def _schema(self, rest: list[str]) -> Any:
+        _at_most(1, rest, "schema")
+        schema = self._lab().schema
+        return schema.history(rest[0]) if rest else schema
+
+    def _forecast(self, rest: list[str]) -> Any:
+        if not rest:
+            raise UsageError(f"%{MAGIC} forecast takes a metric, and how far ahead, such as 1h.")
+        _at_most(2, rest, "forecast")
+        return self._lab().metric(rest[0]).forecast(*rest[1:])
+
     def _ledger(self, rest: list[str]) -> Any:
         _at_most(0, rest, "ledger")
         return self._lab().ledger()
@@ -177,18 +237,21 @@ class Datawatch(Magics):
     # --------------------------------------------------------------------- which workspace
 
     def _found(self) -> Lab | None:
-        """A workspace that is open: the user's ``lab``, the magic's own, or the only one there."""
+        """A workspace that is open: the user's own, called ``lab`` or the only one, or the magic's.
+
+        One that the user opened goes before the one that the magic did.
+        """
         named = self._names.get(_NAME)
-        if isinstance(named, Lab) and not named.closed:
+        if isinstance(named, Lab) and not named.closed and named is not self._own:
             return named
-        if self._own is not None and not self._own.closed:
-            return self._own
-        every = {
+        others = {
             id(each): each
             for each in list(self._names.values())
-            if isinstance(each, Lab) and not each.closed
+            if isinstance(each, Lab) and not each.closed and each is not self._own
         }
-        return next(iter(every.values())) if len(every) == 1 else None
+        if len(others) == 1:
+            return next(iter(others.values()))
+        return None if self._own is None or self._own.closed else self._own
 
     def _lab(self) -> Lab:
         found = self._found()
@@ -212,7 +275,8 @@ class Datawatch(Magics):
 
 def _at_most(most: int, rest: list[str], word: str) -> None:
     if len(rest) > most:
-        wanted = "takes no argument" if most == 0 else "takes one argument at most"
+        wanted = ("takes no argument", "takes one argument at most")[min(most, 1)]
+        wanted = wanted if most < 2 else f"takes {most} arguments at most"
         raise UsageError(f"%{MAGIC} {word} {wanted}; got {' '.join(rest)!r}.")
 
 
@@ -226,7 +290,9 @@ class _Options(argparse.ArgumentParser):
 
 def _read_options(line: str) -> argparse.Namespace:
     parser = _Options(prog=f"%%{MAGIC}", add_help=False)
-    parser.add_argument("name", nargs="?")
+    parser.add_argument("said", nargs="?")
+    parser.add_argument("--out", dest="name")
+    parser.add_argument("--plot", nargs="?", const="", choices=("", "line", "bar"))
     parser.add_argument("--polars", action="store_true")
     parser.add_argument("--limit", type=int)
     parser.add_argument("--unmasked", action="store_true")
@@ -234,6 +300,9 @@ def _read_options(line: str) -> argparse.Namespace:
         found = parser.parse_args(shlex.split(line))
     except ValueError as error:
         raise UsageError(f"%%{MAGIC}: {line!r} cannot be read: {error}.") from None
+    if found.plot is not None and found.said in ("line", "bar"):
+        found.said, found.plot = None, found.said
+    found.name = found.name or found.said
     if found.name is not None and not found.name.isidentifier():
         raise UsageError(f"%%{MAGIC}: {found.name!r} is no name that Python knows.")
     return found

@@ -13,6 +13,7 @@ from datawatch_lab.service.quality import RuleItem, SuggestionItem, TriedItem
 if TYPE_CHECKING:
     import pandas as pd
 
+    from datawatch_lab.notebook.editing.quality import QualityEditor
     from datawatch_lab.service.handle import Workspace
 
 _DIMENSIONS = ("completeness", "validity", "freshness", "consistency", "uniqueness", "accuracy")
@@ -79,6 +80,19 @@ class Quality:
         given = rule.as_dict() if isinstance(rule, Rule) else dict(rule)
         made = self._workspace.add_quality_rule(**given, origin=origin)
         return QualityRule(self._workspace, made)
+
+    def edit(self, rule: str | Rule | Mapping[str, Any], *, last: str = "3d") -> QualityEditor:
+        """Make or change a rule by hand, with its pass rate and the rows that fail.
+
+        Args:
+            rule: the title or id of one that is kept, or a new one.
+            last: how far back it is tried.
+        """
+        from datawatch_lab.notebook.editing.quality import QualityEditor
+
+        if isinstance(rule, str):
+            return self.rule(rule).edit(last)
+        return QualityEditor(self._workspace, rule, last=last)
 
     def suggest(self, table: str | None = None) -> Suggestions:
         """Rules that the data suggests, each with a reason and its pass rate."""
@@ -181,6 +195,12 @@ class QualityRule:
         """The rule with some parts changed; kept at once."""
         given = {**self.raw.definition, **what, "id": self.raw.id}
         return QualityRule(self._workspace, self._workspace.change_quality_rule(**given))
+
+    def edit(self, last: str = "3d") -> QualityEditor:
+        """Change it by hand, with its pass rate over ``last`` and the rows that fail."""
+        from datawatch_lab.notebook.editing.quality import QualityEditor
+
+        return QualityEditor(self._workspace, self.raw.definition, id_=self.raw.id, last=last)
 
     def drop(self) -> None:
         """Drop it with what it counted."""

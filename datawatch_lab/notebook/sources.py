@@ -186,7 +186,7 @@ def line(state: WatchState) -> str:
         copy = state.copying
         return f"copying, {copy.share:.0%} of about {copy.expected:,} rows"
     if state.state == "streaming":
-        lag = "–" if state.lag_bytes is None else _size(state.lag_bytes)
+        lag = _lag(state)
         return f"streaming, {state.rows:,} rows, {state.rows_per_second:,.0f} rows/s, lag {lag}"
     return f"{state.state}: {state.message}" if state.message else state.state
 
@@ -198,7 +198,7 @@ def card(state: WatchState) -> str:
         parts.append(_bar(state))
     if state.state in ("failed", "reconnecting"):
         parts.append(markup.paragraph(state.message, markup.soft(state.hint)))
-    lag = "–" if state.lag_bytes is None else _size(state.lag_bytes)
+    lag = _lag(state)
     rows: Sequence[tuple[str, str]] = (
         ("Rows stored", f"{state.rows:,} ({state.rows_per_second:,.0f} rows/s)"),
         ("Lag", lag),
@@ -220,6 +220,13 @@ def _bar(state: WatchState) -> markup.Safe:
         'style="width:260px;vertical-align:middle"></progress>'
     )
     return markup.Safe(f"<p>{bar} {markup.text(said)}</p>")
+
+
+def _lag(state: WatchState) -> str:
+    """What is not stored yet, bytes of a log or events of a broker."""
+    if state.lag_events is not None:
+        return f"{max(0, state.lag_events):,} events"
+    return "–" if state.lag_bytes is None else _size(state.lag_bytes)
 
 
 def _size(number: float) -> str:

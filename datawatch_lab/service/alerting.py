@@ -34,6 +34,7 @@ def apply_alerts(engine: Engine, config: Config) -> None:
         enabled=section.enabled,
         evaluation_interval=max(1, ceil(section.evaluation_interval / _MINUTE)) * _MINUTE,
         baseline_window=config.anomaly.baseline_window,
+        history=section.history,
         routing=section.routing,
         channels=tuple(
             msgspec.structs.replace(each, allow_private=section.private_targets)

@@ -29,6 +29,7 @@ from datawatch_lab.service.operation import Answer, Ask, Operation
 from datawatch_lab.service.operations.metrics import ComparedAnswer, MetricDetail
 from datawatch_lab.service.operations.sql import SqlAnswer
 from datawatch_lab.service.remote import RemoteCaller
+from datawatch_lab.service.subscribing import Callback, Subscription
 
 DEFAULT_WORKSPACE = "datawatch.duckdb"
 
@@ -42,6 +43,7 @@ class Workspace(Operations):
 
     def __init__(self, caller: Caller) -> None:
         self.caller = caller
+        self._subscriptions: list[Subscription] = []
 
     def __enter__(self) -> Self:
         return self
@@ -122,8 +124,28 @@ class Workspace(Operations):
         answer: ReplayAnswer = self._operation("replay")(ids=list(ids), fixed=list(fixed))
         return answer
 
+    def subscribe(self, topic: str, callback: Callback) -> Subscription:
+        """Call a function with each alert, anomaly, violation or schema change from now on.
+
+        It is called in a thread of its own, with the event as plain values; see docs/client.md.
+
+        Args:
+            topic: ``alert``, ``anomaly``, ``quality`` or ``schema``.
+            callback: given the event; what it raises is logged.
+
+        Raises:
+            NotFoundError: there is no such topic.
+        """
+        from datawatch_lab.service.subscribing import subscribe
+
+        made = subscribe(self.caller, topic, callback)
+        self._subscriptions.append(made)
+        return made
+
     def close(self) -> None:
-        """Close the engine or the connection."""
+        """Close the engine or the connection, and end what is subscribed to."""
+        for each in self._subscriptions:
+            each.stop()
         self.caller.close()
 
     def _carry_out(self, operation: Operation[Ask, Answer], ask: Ask) -> Answer:

@@ -16,6 +16,10 @@ from datawatch_lab.service.operations.alerts import BacktestAnswer, RuleAnswer
 from datawatch_lab.service.operations.alerts_open import AlertAnswer, AlertSummary, TraceLine
 from datawatch_lab.service.operations.alerts_told import ChannelAnswer, SilenceAnswer
 from datawatch_lab.service.operations.custom import DropAnswer
+from datawatch_lab.service.operations.dashboards import DashboardAnswer, DashboardItem, WidgetAnswer
+from datawatch_lab.service.operations.dashboards_access import AccessAnswer, GrantAnswer, LinkAnswer
+from datawatch_lab.service.operations.dashboards_exchange import ExportAnswer, KindAnswer, TemplateItem, ValidateAnswer
+from datawatch_lab.service.operations.dashboards_versions import DifferenceAnswer, VersionAnswer
 from datawatch_lab.service.operations.forecasts import ForecastAnswer
 from datawatch_lab.service.operations.late import CorrectionsAnswer, RetentionAnswer, WatermarkItem
 from datawatch_lab.service.operations.metrics import ComparedAnswer, MetricDetail
@@ -38,8 +42,8 @@ class Operations:
     def add_alert_rule(
         self,
         name: str,
-        condition: str,
         *,
+        condition: str = ...,
         metric: str = ...,
         type: str = ...,
         table: str = ...,
@@ -54,6 +58,27 @@ class Operations:
         description: str = ...,
         is_enabled: bool = ...,
     ) -> RuleAnswer: ...
+    def add_dashboard(
+        self,
+        id: str | None = ...,
+        *,
+        name: str | None = ...,
+        description: str | None = ...,
+        tiles: list[dict[str, Any]] | None = ...,
+        widgets: list[dict[str, Any]] | None = ...,
+        variables: list[dict[str, Any]] | None = ...,
+        filters: dict[str, Any] | list[dict[str, Any]] | None = ...,
+        time_range: str | dict[str, Any] | None = ...,
+        refresh: str | int | float | None = ...,
+        theme: str | None = ...,
+        annotations: list[str] | None = ...,
+        notes: list[dict[str, Any]] | None = ...,
+        template: str | None = ...,
+        is_public: bool | None = ...,
+        older_range: str | dict[str, Any] | None = ...,
+        older_refresh: str | int | float | None = ...,
+        older_public: bool | None = ...,
+    ) -> DashboardAnswer: ...
     def add_quality_rule(
         self,
         table: str,
@@ -94,6 +119,36 @@ class Operations:
         comment: str = ...,
     ) -> SilenceAnswer: ...
     def add_user(self, name: str, *, role: str = ..., password: str | None = ...) -> UserAnswer: ...
+    def add_widget(
+        self,
+        id: str,
+        *,
+        kind: str | None = ...,
+        type: str | None = ...,
+        title: str | None = ...,
+        query: str | dict[str, Any] | None = ...,
+        queries: list[dict[str, Any]] | None = ...,
+        metric: str | None = ...,
+        metrics: list[str] | None = ...,
+        sql: str | None = ...,
+        table: str | None = ...,
+        aggregation: str | None = ...,
+        by: list[str] | None = ...,
+        group_by: list[str] | None = ...,
+        filters: dict[str, Any] | list[dict[str, Any]] | None = ...,
+        step: str | None = ...,
+        compare: str | None = ...,
+        x: int | None = ...,
+        y: int | None = ...,
+        w: int | None = ...,
+        h: int | None = ...,
+        position: dict[str, int] | None = ...,
+        window: str | None = ...,
+        options: dict[str, Any] | None = ...,
+        config: dict[str, Any] | None = ...,
+        note: str | None = ...,
+        older_refresh: str | int | float | None = ...,
+    ) -> WidgetAnswer: ...
     def aggregations(
         self,
         service_id: str | None = ...,
@@ -189,9 +244,9 @@ class Operations:
     def change_alert_rule(
         self,
         name: str,
-        condition: str,
         id: str,
         *,
+        condition: str = ...,
         metric: str = ...,
         type: str = ...,
         table: str = ...,
@@ -206,6 +261,29 @@ class Operations:
         description: str = ...,
         is_enabled: bool = ...,
     ) -> RuleAnswer: ...
+    def change_dashboard(
+        self,
+        id: str,
+        *,
+        name: str | None = ...,
+        description: str | None = ...,
+        tiles: list[dict[str, Any]] | None = ...,
+        widgets: list[dict[str, Any]] | None = ...,
+        variables: list[dict[str, Any]] | None = ...,
+        filters: dict[str, Any] | list[dict[str, Any]] | None = ...,
+        time_range: str | dict[str, Any] | None = ...,
+        refresh: str | int | float | None = ...,
+        theme: str | None = ...,
+        annotations: list[str] | None = ...,
+        notes: list[dict[str, Any]] | None = ...,
+        template: str | None = ...,
+        is_public: bool | None = ...,
+        older_range: str | dict[str, Any] | None = ...,
+        older_refresh: str | int | float | None = ...,
+        older_public: bool | None = ...,
+        version: int | None = ...,
+        autosave: bool = ...,
+    ) -> DashboardAnswer: ...
     def change_metric(
         self,
         name: str,
@@ -260,6 +338,36 @@ class Operations:
         role: str | None = ...,
         password: str | None = ...,
     ) -> UserAnswer: ...
+    def change_widget(
+        self,
+        id: str,
+        *,
+        kind: str | None = ...,
+        type: str | None = ...,
+        title: str | None = ...,
+        query: str | dict[str, Any] | None = ...,
+        queries: list[dict[str, Any]] | None = ...,
+        metric: str | None = ...,
+        metrics: list[str] | None = ...,
+        sql: str | None = ...,
+        table: str | None = ...,
+        aggregation: str | None = ...,
+        by: list[str] | None = ...,
+        group_by: list[str] | None = ...,
+        filters: dict[str, Any] | list[dict[str, Any]] | None = ...,
+        step: str | None = ...,
+        compare: str | None = ...,
+        x: int | None = ...,
+        y: int | None = ...,
+        w: int | None = ...,
+        h: int | None = ...,
+        position: dict[str, int] | None = ...,
+        window: str | None = ...,
+        options: dict[str, Any] | None = ...,
+        config: dict[str, Any] | None = ...,
+        note: str | None = ...,
+        older_refresh: str | int | float | None = ...,
+    ) -> WidgetAnswer: ...
     def correct_column(
         self,
         table: str,
@@ -279,6 +387,18 @@ class Operations:
         aggregation: str | None = ...,
         group_by: str | None = ...,
     ) -> CorrectionsAnswer: ...
+    def dashboard_access(self, id: str) -> AccessAnswer: ...
+    def dashboard_diff(
+        self,
+        id: str,
+        *,
+        old: int | None = ...,
+        new: int | None = ...,
+    ) -> list[DifferenceAnswer]: ...
+    def dashboard_template(self, name: str) -> DashboardAnswer: ...
+    def dashboard_templates(self) -> list[TemplateItem]: ...
+    def dashboard_version(self, id: str, version: int) -> DashboardAnswer: ...
+    def dashboard_versions(self, id: str) -> list[VersionAnswer]: ...
     def define_metric(
         self,
         name: str,
@@ -312,9 +432,14 @@ class Operations:
         snapshot: bool = ...,
     ) -> list[Finding]: ...
     def drop_alert_rule(self, id: str) -> RuleAnswer: ...
+    def drop_dashboard(self, id: str) -> None: ...
     def drop_metric(self, name: str) -> DropAnswer: ...
     def drop_quality_rule(self, id: str) -> Dropped: ...
+    def drop_widget(self, id: str) -> None: ...
+    def dropped_dashboards(self) -> list[VersionAnswer]: ...
+    def duplicate_dashboard(self, id: str, *, name: str = ...) -> DashboardAnswer: ...
     def end_silence(self, id: str) -> SilenceAnswer: ...
+    def export_dashboard(self, id: str, *, format: str = ...) -> ExportAnswer: ...
     def forecast(
         self,
         metric: str,
@@ -328,9 +453,20 @@ class Operations:
         threshold: float | None = ...,
         past: int = ...,
     ) -> ForecastAnswer: ...
+    def get_dashboard(self, id: str) -> DashboardAnswer: ...
     def get_metric(self, name: str) -> MetricDetail: ...
+    def grant_dashboard(self, id: str, user: str, role: str) -> GrantAnswer: ...
     def health(self) -> HealthAnswer: ...
+    def import_dashboard(
+        self,
+        text: str,
+        *,
+        replace: bool = ...,
+        copy: bool = ...,
+        name: str = ...,
+    ) -> DashboardAnswer: ...
     def ledger(self) -> LedgerAnswer: ...
+    def list_dashboards(self, search: str = ...) -> list[DashboardItem]: ...
     def list_events(
         self,
         type: str | None = ...,
@@ -512,6 +648,7 @@ class Operations:
     def retention(self) -> RetentionAnswer: ...
     def revoke_share(self, id: str) -> ShareAnswer: ...
     def revoke_token(self, id: str) -> TokenAnswer: ...
+    def rollback_dashboard(self, id: str, *, version: int | None = ...) -> DashboardAnswer: ...
     def schema_change(self, id: str) -> SchemaChangeItem: ...
     def schema_changes(
         self,
@@ -538,6 +675,7 @@ class Operations:
     def server_vitals(self) -> Vitals: ...
     def service_dashboard(self) -> Dashboard: ...
     def service_metrics(self, service: str) -> ServiceDetail: ...
+    def share_dashboard(self, id: str, *, expires: str = ...) -> LinkAnswer: ...
     def silences(self) -> list[SilenceAnswer]: ...
     def snooze_alert(
         self,
@@ -556,6 +694,7 @@ class Operations:
     def tables(self, name: str | None = ...) -> list[TableAnswer]: ...
     def task_overview(self) -> Tasks: ...
     def test_alert(self, channels: list[str] = ...) -> list[Tried]: ...
+    def tile_kinds(self) -> list[KindAnswer]: ...
     def track_events(
         self,
         body: bytes,
@@ -566,6 +705,12 @@ class Operations:
     ) -> PostedAnswer: ...
     def unwatch(self, name: str, *, keep: bool = ...) -> Unwatched: ...
     def user_behavior(self) -> Behaviour: ...
+    def validate_dashboard(
+        self,
+        text: str = ...,
+        *,
+        dashboard: dict[str, Any] | None = ...,
+    ) -> ValidateAnswer: ...
     def watch(
         self,
         url: str,
@@ -576,6 +721,8 @@ class Operations:
         snapshot: bool = ...,
     ) -> WatchState: ...
     def watermarks(self) -> list[WatermarkItem]: ...
+    def widget(self, id: str) -> WidgetAnswer: ...
+    def withdraw_dashboard(self, id: str, user: str) -> None: ...
 
 class AsyncOperations:
     async def _carry_out(self, operation: Operation[Any, Any], ask: Any) -> Any: ...
@@ -591,8 +738,8 @@ class AsyncOperations:
     async def add_alert_rule(
         self,
         name: str,
-        condition: str,
         *,
+        condition: str = ...,
         metric: str = ...,
         type: str = ...,
         table: str = ...,
@@ -607,6 +754,27 @@ class AsyncOperations:
         description: str = ...,
         is_enabled: bool = ...,
     ) -> RuleAnswer: ...
+    async def add_dashboard(
+        self,
+        id: str | None = ...,
+        *,
+        name: str | None = ...,
+        description: str | None = ...,
+        tiles: list[dict[str, Any]] | None = ...,
+        widgets: list[dict[str, Any]] | None = ...,
+        variables: list[dict[str, Any]] | None = ...,
+        filters: dict[str, Any] | list[dict[str, Any]] | None = ...,
+        time_range: str | dict[str, Any] | None = ...,
+        refresh: str | int | float | None = ...,
+        theme: str | None = ...,
+        annotations: list[str] | None = ...,
+        notes: list[dict[str, Any]] | None = ...,
+        template: str | None = ...,
+        is_public: bool | None = ...,
+        older_range: str | dict[str, Any] | None = ...,
+        older_refresh: str | int | float | None = ...,
+        older_public: bool | None = ...,
+    ) -> DashboardAnswer: ...
     async def add_quality_rule(
         self,
         table: str,
@@ -653,6 +821,36 @@ class AsyncOperations:
         role: str = ...,
         password: str | None = ...,
     ) -> UserAnswer: ...
+    async def add_widget(
+        self,
+        id: str,
+        *,
+        kind: str | None = ...,
+        type: str | None = ...,
+        title: str | None = ...,
+        query: str | dict[str, Any] | None = ...,
+        queries: list[dict[str, Any]] | None = ...,
+        metric: str | None = ...,
+        metrics: list[str] | None = ...,
+        sql: str | None = ...,
+        table: str | None = ...,
+        aggregation: str | None = ...,
+        by: list[str] | None = ...,
+        group_by: list[str] | None = ...,
+        filters: dict[str, Any] | list[dict[str, Any]] | None = ...,
+        step: str | None = ...,
+        compare: str | None = ...,
+        x: int | None = ...,
+        y: int | None = ...,
+        w: int | None = ...,
+        h: int | None = ...,
+        position: dict[str, int] | None = ...,
+        window: str | None = ...,
+        options: dict[str, Any] | None = ...,
+        config: dict[str, Any] | None = ...,
+        note: str | None = ...,
+        older_refresh: str | int | float | None = ...,
+    ) -> WidgetAnswer: ...
     async def aggregations(
         self,
         service_id: str | None = ...,
@@ -748,9 +946,9 @@ class AsyncOperations:
     async def change_alert_rule(
         self,
         name: str,
-        condition: str,
         id: str,
         *,
+        condition: str = ...,
         metric: str = ...,
         type: str = ...,
         table: str = ...,
@@ -765,6 +963,29 @@ class AsyncOperations:
         description: str = ...,
         is_enabled: bool = ...,
     ) -> RuleAnswer: ...
+    async def change_dashboard(
+        self,
+        id: str,
+        *,
+        name: str | None = ...,
+        description: str | None = ...,
+        tiles: list[dict[str, Any]] | None = ...,
+        widgets: list[dict[str, Any]] | None = ...,
+        variables: list[dict[str, Any]] | None = ...,
+        filters: dict[str, Any] | list[dict[str, Any]] | None = ...,
+        time_range: str | dict[str, Any] | None = ...,
+        refresh: str | int | float | None = ...,
+        theme: str | None = ...,
+        annotations: list[str] | None = ...,
+        notes: list[dict[str, Any]] | None = ...,
+        template: str | None = ...,
+        is_public: bool | None = ...,
+        older_range: str | dict[str, Any] | None = ...,
+        older_refresh: str | int | float | None = ...,
+        older_public: bool | None = ...,
+        version: int | None = ...,
+        autosave: bool = ...,
+    ) -> DashboardAnswer: ...
     async def change_metric(
         self,
         name: str,
@@ -819,6 +1040,36 @@ class AsyncOperations:
         role: str | None = ...,
         password: str | None = ...,
     ) -> UserAnswer: ...
+    async def change_widget(
+        self,
+        id: str,
+        *,
+        kind: str | None = ...,
+        type: str | None = ...,
+        title: str | None = ...,
+        query: str | dict[str, Any] | None = ...,
+        queries: list[dict[str, Any]] | None = ...,
+        metric: str | None = ...,
+        metrics: list[str] | None = ...,
+        sql: str | None = ...,
+        table: str | None = ...,
+        aggregation: str | None = ...,
+        by: list[str] | None = ...,
+        group_by: list[str] | None = ...,
+        filters: dict[str, Any] | list[dict[str, Any]] | None = ...,
+        step: str | None = ...,
+        compare: str | None = ...,
+        x: int | None = ...,
+        y: int | None = ...,
+        w: int | None = ...,
+        h: int | None = ...,
+        position: dict[str, int] | None = ...,
+        window: str | None = ...,
+        options: dict[str, Any] | None = ...,
+        config: dict[str, Any] | None = ...,
+        note: str | None = ...,
+        older_refresh: str | int | float | None = ...,
+    ) -> WidgetAnswer: ...
     async def correct_column(
         self,
         table: str,
@@ -838,6 +1089,18 @@ class AsyncOperations:
         aggregation: str | None = ...,
         group_by: str | None = ...,
     ) -> CorrectionsAnswer: ...
+    async def dashboard_access(self, id: str) -> AccessAnswer: ...
+    async def dashboard_diff(
+        self,
+        id: str,
+        *,
+        old: int | None = ...,
+        new: int | None = ...,
+    ) -> list[DifferenceAnswer]: ...
+    async def dashboard_template(self, name: str) -> DashboardAnswer: ...
+    async def dashboard_templates(self) -> list[TemplateItem]: ...
+    async def dashboard_version(self, id: str, version: int) -> DashboardAnswer: ...
+    async def dashboard_versions(self, id: str) -> list[VersionAnswer]: ...
     async def define_metric(
         self,
         name: str,
@@ -871,9 +1134,14 @@ class AsyncOperations:
         snapshot: bool = ...,
     ) -> list[Finding]: ...
     async def drop_alert_rule(self, id: str) -> RuleAnswer: ...
+    async def drop_dashboard(self, id: str) -> None: ...
     async def drop_metric(self, name: str) -> DropAnswer: ...
     async def drop_quality_rule(self, id: str) -> Dropped: ...
+    async def drop_widget(self, id: str) -> None: ...
+    async def dropped_dashboards(self) -> list[VersionAnswer]: ...
+    async def duplicate_dashboard(self, id: str, *, name: str = ...) -> DashboardAnswer: ...
     async def end_silence(self, id: str) -> SilenceAnswer: ...
+    async def export_dashboard(self, id: str, *, format: str = ...) -> ExportAnswer: ...
     async def forecast(
         self,
         metric: str,
@@ -887,9 +1155,20 @@ class AsyncOperations:
         threshold: float | None = ...,
         past: int = ...,
     ) -> ForecastAnswer: ...
+    async def get_dashboard(self, id: str) -> DashboardAnswer: ...
     async def get_metric(self, name: str) -> MetricDetail: ...
+    async def grant_dashboard(self, id: str, user: str, role: str) -> GrantAnswer: ...
     async def health(self) -> HealthAnswer: ...
+    async def import_dashboard(
+        self,
+        text: str,
+        *,
+        replace: bool = ...,
+        copy: bool = ...,
+        name: str = ...,
+    ) -> DashboardAnswer: ...
     async def ledger(self) -> LedgerAnswer: ...
+    async def list_dashboards(self, search: str = ...) -> list[DashboardItem]: ...
     async def list_events(
         self,
         type: str | None = ...,
@@ -1081,6 +1360,12 @@ class AsyncOperations:
     async def retention(self) -> RetentionAnswer: ...
     async def revoke_share(self, id: str) -> ShareAnswer: ...
     async def revoke_token(self, id: str) -> TokenAnswer: ...
+    async def rollback_dashboard(
+        self,
+        id: str,
+        *,
+        version: int | None = ...,
+    ) -> DashboardAnswer: ...
     async def schema_change(self, id: str) -> SchemaChangeItem: ...
     async def schema_changes(
         self,
@@ -1107,6 +1392,7 @@ class AsyncOperations:
     async def server_vitals(self) -> Vitals: ...
     async def service_dashboard(self) -> Dashboard: ...
     async def service_metrics(self, service: str) -> ServiceDetail: ...
+    async def share_dashboard(self, id: str, *, expires: str = ...) -> LinkAnswer: ...
     async def silences(self) -> list[SilenceAnswer]: ...
     async def snooze_alert(
         self,
@@ -1137,6 +1423,7 @@ class AsyncOperations:
     async def tables(self, name: str | None = ...) -> list[TableAnswer]: ...
     async def task_overview(self) -> Tasks: ...
     async def test_alert(self, channels: list[str] = ...) -> list[Tried]: ...
+    async def tile_kinds(self) -> list[KindAnswer]: ...
     async def track_events(
         self,
         body: bytes,
@@ -1147,6 +1434,12 @@ class AsyncOperations:
     ) -> PostedAnswer: ...
     async def unwatch(self, name: str, *, keep: bool = ...) -> Unwatched: ...
     async def user_behavior(self) -> Behaviour: ...
+    async def validate_dashboard(
+        self,
+        text: str = ...,
+        *,
+        dashboard: dict[str, Any] | None = ...,
+    ) -> ValidateAnswer: ...
     async def watch(
         self,
         url: str,
@@ -1157,3 +1450,5 @@ class AsyncOperations:
         snapshot: bool = ...,
     ) -> WatchState: ...
     async def watermarks(self) -> list[WatermarkItem]: ...
+    async def widget(self, id: str) -> WidgetAnswer: ...
+    async def withdraw_dashboard(self, id: str, user: str) -> None: ...

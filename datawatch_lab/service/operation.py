@@ -21,6 +21,8 @@ ROLES: tuple[str, ...] = get_args(Role)
 """Each role may do what those before it may."""
 
 API = "/api/v1/datawatch"
+NO_CONTENT = 204
+"""Status of an answer that has no body; the operation gives None."""
 
 Ask = TypeVar("Ask", bound=msgspec.Struct)
 Answer = TypeVar("Answer")
@@ -65,6 +67,9 @@ class Operation(Generic[Ask, Answer]):
         before: reads what the change is about to replace; without one, GET of the same path does.
         table: for an answer that is a table: how it is one of Arrow.
         gives_table: this operation's answer is the Arrow table; see `as_table`.
+        resource: what it is about, such as ``dashboard:ID``, on which users may have a role of
+            their own and which links open; '' for what is not there. The operation's input checks
+            nothing before the role is known. None for operations on the whole workspace.
     """
 
     name: str
@@ -82,6 +87,7 @@ class Operation(Generic[Ask, Answer]):
     before: Callable[[Engine, Ask], object] | None = None
     table: Tabular[Ask, Answer] | None = None
     gives_table: bool = False
+    resource: Callable[[Engine, Ask], str] | None = None
 
     def as_table(self) -> Operation[Ask, pa.Table]:
         """The operation whose answer is the Arrow table.
@@ -140,6 +146,7 @@ def operation(  # noqa: PLR0913 — the parts of a declaration, by name
     audited: bool = True,
     before: Callable[[Engine, Any], object] | None = None,
     table: Tabular[Any, Any] | None = None,
+    resource: Callable[[Engine, Any], str] | None = None,
 ) -> Callable[[Callable[[Engine, Ask], Answer]], Operation[Ask, Answer]]:
     """Declare a function ``(engine, ask) -> answer`` as an operation; types come from its hints."""
 
@@ -165,6 +172,7 @@ def operation(  # noqa: PLR0913 — the parts of a declaration, by name
             audited=audited,
             before=before,
             table=table,
+            resource=resource,
         )
 
     return declare

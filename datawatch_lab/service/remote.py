@@ -16,7 +16,7 @@ import msgspec
 
 from datawatch_lab.core import errors
 from datawatch_lab.core.errors import AccessError, DataWatchError, WorkspaceError
-from datawatch_lab.service.operation import Answer, Ask, Operation
+from datawatch_lab.service.operation import NO_CONTENT, Answer, Ask, Operation
 
 if TYPE_CHECKING:
     import httpx
@@ -44,6 +44,7 @@ class RemoteCaller:
         import httpx
 
         self.address = address.rstrip("/")
+        self.headers = {"Authorization": f"Bearer {token}"} if token else {}
         self._client = httpx.Client(**_client_options(self.address, token, timeout))
 
     @property
@@ -178,6 +179,8 @@ def answer_of(operation: Operation[Any, Answer], response: httpx.Response, addre
     """
     if response.is_error:
         raise error_of(response, address)
+    if response.status_code == NO_CONTENT:
+        return None  # type: ignore[return-value]  # its answer is None
     if response.headers.get("Content-Type", "").startswith(ARROW):
         from datawatch_lab.service.tables import from_ipc
 

@@ -35,7 +35,7 @@ def complete_address(url: str) -> str:
 
     sources.check_scheme(url)
     full = expand(url, os.environ)
-    if sources.is_system(full):
+    if sources.is_system(full) or sources.kind_of(full) is not None:
         return full
     secret = os.environ.get("PGPASSWORD", "")
     if not secret or "://" not in full or without_password(full) != full:

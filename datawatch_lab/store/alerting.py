@@ -97,6 +97,35 @@ def write_alerts(con: duckdb.DuckDBPyConnection, change: AlertChange) -> None:
     _put(con, "alert_cursors", ("name",), [(n, _naive(at)) for n, at in change.cursors.items()])
 
 
+def prune_alerts(con: duckdb.DuckDBPyConnection, before: datetime) -> None:
+    """Drop what is over since before a moment, and what was told of it; what waits stays."""
+    edge = [_naive(before)]
+    con.execute(
+        "DELETE FROM meta.alerts WHERE NOT is_open AND fired < $1 AND "
+        "(document->>'resolved')::TIMESTAMPTZ < timezone('UTC', $1) AND id NOT IN "
+        "(SELECT subject FROM meta.alert_notices WHERE state = 'waiting')",
+        edge,
+    )
+    con.execute("DELETE FROM meta.alert_happenings WHERE moment < ?", edge)
+    con.execute(
+        "DELETE FROM meta.alert_silences WHERE "
+        "(document->>'ends')::TIMESTAMPTZ < timezone('UTC', ?::TIMESTAMP)",
+        edge,
+    )
+    con.execute(
+        "DELETE FROM meta.alert_notices WHERE state <> 'waiting' AND subject NOT IN "
+        "(SELECT id FROM meta.alerts UNION ALL SELECT id FROM meta.alert_silences)"
+    )
+    con.execute(
+        "DELETE FROM meta.alert_deliveries WHERE state <> 'waiting' AND id NOT IN "
+        "(SELECT delivery FROM meta.alert_notices)"
+    )
+    con.execute(
+        "DELETE FROM meta.alert_attempts "
+        "WHERE delivery NOT IN (SELECT id FROM meta.alert_deliveries)"
+    )
+
+
 _COLUMNS: Mapping[str, tuple[str, ...]] = {
     "alert_rules": ("id", "document"),
     "alert_standings": ("rule", "labels", "document"),

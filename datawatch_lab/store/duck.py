@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
-from threading import RLock
+from threading import Lock, RLock
 from typing import Self
 
 import duckdb
@@ -19,8 +19,11 @@ import polars as pl
 import pyarrow as pa
 
 from datawatch_lab.core.alerting import Alert
+from datawatch_lab.core.anomalies import Anomaly
 from datawatch_lab.core.batches import MeasureAppends
 from datawatch_lab.core.clock import Clock, SystemClock
+from datawatch_lab.core.dashboards import Dashboard
+from datawatch_lab.core.dashboards_versions import Version
 from datawatch_lab.core.errors import WorkspaceError
 from datawatch_lab.core.forecasts import Told
 from datawatch_lab.core.schema_changes import SchemaChange, Snapshot
@@ -36,7 +39,7 @@ from datawatch_lab.core.storage import (
 )
 from datawatch_lab.core.values import Formula, LedgerCounts, LevelName, TableInfo
 from datawatch_lab.core.watching import Watch
-from datawatch_lab.store import alerting, retention
+from datawatch_lab.store import alerting, anomalies, retention
 from datawatch_lab.store import lock as locks
 from datawatch_lab.store.archive import Archive
 from datawatch_lab.store.catalogue import load_catalogue, load_tables, load_version
@@ -48,6 +51,12 @@ from datawatch_lab.store.corrections import (
     read_closes,
     read_corrections,
     read_first_states,
+)
+from datawatch_lab.store.dashboards import (
+    load_dashboards,
+    read_dashboard_versions,
+    read_version,
+    store_dashboard,
 )
 from datawatch_lab.store.definitions import drop_formula, load_formulas, put_formula
 from datawatch_lab.store.forecasts import read_forecasts, save_forecasts
@@ -152,6 +161,7 @@ class DuckStore:
         self._next_quarantine = int(last) + 1
         self._closed = False
         self._archived = False
+        self._compaction = Lock()
         self._pass: Pass | None = None
         self._compact_rows = SLICE_ROWS
         self._sorting: Sorting | None = None
@@ -391,6 +401,11 @@ class DuckStore:
         with self._write() as con:
             alerting.write_alerts(con, change)
 
+    def prune_alerts(self, before: datetime) -> None:
+        """Drop alerts that are over since before a moment; see `store.alerting`."""
+        with self._write() as con:
+            alerting.prune_alerts(con, before)
+
     def alert_state(self) -> alerting.AlertState:
         """What alerts go on from."""
         with self._readers.cursor() as con:
@@ -445,6 +460,41 @@ class DuckStore:
         with self._write() as con:
             save_schema(con, cursor, changes, states)
 
+    def save_anomalies(
+        self,
+        changed: Sequence[Anomaly],
+        checkpoint: anomalies.Checkpoint | None = None,
+        mark: anomalies.Mark | None = None,
+    ) -> None:
+        """Keep anomalies, the state of the detectors that follows them, and what was said."""
+        with self._write() as con:
+            anomalies.save_anomalies(con, changed, checkpoint, mark)
+
+    def anomaly_marks(self) -> list[anomalies.Mark]:
+        """What was said of all anomalies, in order."""
+        with self._readers.cursor() as con:
+            return anomalies.read_marks(con)
+
+    def anomalies(self, wanted: anomalies.AnomalyFilter) -> list[Anomaly]:
+        """Anomalies, newest first."""
+        with self._readers.cursor() as con:
+            return anomalies.read_anomalies(con, wanted)
+
+    def anomaly(self, id_: str) -> Anomaly | None:
+        """An anomaly by id; None for none."""
+        with self._readers.cursor() as con:
+            return anomalies.read_anomaly(con, id_)
+
+    def anomaly_checkpoint(self) -> anomalies.Checkpoint | None:
+        """The state of the detectors; None before the first."""
+        with self._readers.cursor() as con:
+            return anomalies.read_checkpoint(con)
+
+    def corrected_since(self, after: datetime) -> list[tuple[int, datetime, datetime]]:
+        """Minutes that late events changed after a moment; see `store.anomalies`."""
+        with self._readers.cursor() as con:
+            return anomalies.read_corrected_since(con, after)
+
     def save_forecasts(self, told: Sequence[Told]) -> None:
         """Keep steps of forecasts; those that are there already stay as they are."""
         with self._write() as con:
@@ -454,6 +504,28 @@ class DuckStore:
         """Steps of a series' past forecasts, newest first; see `store.forecasts`."""
         with self._readers.cursor() as con:
             return read_forecasts(con, like, before, limit)
+
+    def store_dashboard(
+        self, change: Version, document: Dashboard | None, *, replaces: int = 0
+    ) -> None:
+        """Store a change of a dashboard and its version in one transaction."""
+        with self._write() as con:
+            store_dashboard(con, change, document, replaces=replaces)
+
+    def dashboards(self) -> list[Dashboard]:
+        """All dashboards as they are."""
+        with self._readers.cursor() as con:
+            return load_dashboards(con)
+
+    def dashboard_versions(self, dashboard: str) -> list[Version]:
+        """Changes of a dashboard, newest first; of all for ''."""
+        with self._readers.cursor() as con:
+            return read_dashboard_versions(con, dashboard)
+
+    def dashboard_version(self, dashboard: str, version: int) -> Dashboard | None:
+        """A dashboard as of a version; None when that is not kept."""
+        with self._readers.cursor() as con:
+            return read_version(con, dashboard, version)
 
     def put_schema_snapshot(self, snapshot: Snapshot) -> None:
         """Keep a named snapshot, in place of one of the same name."""
@@ -515,6 +587,10 @@ class DuckStore:
             seconds: begin no slice after so long; None to do all that was appended until now.
         """
         until = None if seconds is None else time.perf_counter() + seconds
+        with self._compaction:
+            return self._compact(until)
+
+    def _compact(self, until: float | None) -> int:
         saved = 0
         if self._sorting is not None:
             self._sort(until)
@@ -523,13 +599,16 @@ class DuckStore:
         if self._pass is None:
             with self._write() as con:
                 self._pass = Pass(con, self._compact_rows)
-        while not self._pass.is_over:
+        begun = self._pass
+        while not begun.is_over:
             with self._write() as con:
-                saved += self._pass.slice(con)
+                if self._pass is not begun:  # the file was opened anew meanwhile
+                    return saved
+                saved += begun.slice(con)
             if until is not None and time.perf_counter() >= until:
                 break
-        self._compact_rows = self._pass.rows
-        if self._pass.is_over:
+        self._compact_rows = begun.rows
+        if begun.is_over:
             self._pass = None
             with self._write() as con:
                 saved += compact_meta(con)
@@ -547,9 +626,9 @@ class DuckStore:
             if stretch is None:
                 return
             self._sorting = Sorting(stretch)
-        while self._sorting is not None:
+        while (begun := self._sorting) is not None:
             with self._write() as con:
-                if not self._sorting.slice(con):
+                if self._sorting is begun and not begun.slice(con):
                     self._sorting = None
             if until is not None and time.perf_counter() >= until:
                 break

@@ -184,6 +184,10 @@ class Feed:
         if thread is not None:
             thread.join()
 
+    def opened(self) -> Workspace:
+        """The workspace, as the feed itself reaches it; for whoever closes it after."""
+        return self._reach()
+
     @property
     def watched(self) -> int:
         """How many look."""

@@ -3,26 +3,39 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from importlib.resources import files
 from typing import Any
 
 import panel as pn
 from bokeh.models import LayoutDOM, Spacer
 from panel.io.document import hold
 
-from datawatch_lab.views import theme
 from datawatch_lab.views.charts import Chart
 from datawatch_lab.views.drawing import KINDS
 from datawatch_lab.views.feed import AUTO, Feed, View
+from datawatch_lab.views.pages import PAGES
+from datawatch_lab.views.pages.live import Live
+from datawatch_lab.views.pages.page import Page as Portal
+from datawatch_lab.views.pages.place import HOME, Place
+from datawatch_lab.views.pages.portal import GateOf, who_of
+from datawatch_lab.views.pages.session import Session
+from datawatch_lab.views.pages.shell import asset, document
 from datawatch_lab.views.ranges import KEYS, RANGES
 from datawatch_lab.views.snapshot import Snapshot, silent_since
 
 
-def app(feed: Feed) -> Callable[[], pn.template.Template]:
-    """The function that makes a page for each session."""
-    return lambda: Page(feed).template
+def app(
+    feed: Feed, live: Live | None = None, gate: GateOf | None = None
+) -> Callable[[], pn.template.Template]:
+    """The function that makes a page for each session.
+
+    Args:
+        feed: of the charts.
+        live: of what stands around them; None for the charts alone.
+        gate: who looks; None for whoever runs this process.
+    """
+    return lambda: Page(feed, live, gate).template
 
 
 @dataclass(frozen=True)
@@ -36,7 +49,14 @@ class _Said:
 class Page:
     """One page in one browser: it sends what has changed since the last view of the feed."""
 
-    def __init__(self, feed: Feed) -> None:
+    def __init__(
+        self,
+        feed: Feed,
+        live: Live | None = None,
+        gate: GateOf | None = None,
+        *,
+        alone: bool = False,
+    ) -> None:
         self.feed = feed
         self.document = pn.state.curdoc
         self.charts = tuple(Chart(kind) for kind in KINDS)
@@ -44,12 +64,17 @@ class Page:
         self.up = Spacer(name="dw-choice", visible=False, tags=[""])
         self.up.on_change("tags", self._chosen)
         self._said: _Said | None = None
+        wires = live or Live(feed.opened, {})
+        self.session = Session(wires, Place(HOME), who_of(gate), around=live is not None)
+        self.pages = () if alone or live is None else PAGES
         self.template = self._template()
         pn.state.on_session_destroyed(self._gone)
         self.watch = feed.watch(_asked_range(), self._changed)
 
     def _template(self) -> pn.template.Template:
-        template = pn.template.Template(page_html())
+        template = pn.template.Template(page_html(self.pages))
+        for name, pane in self.session.panes.items():
+            template.add_panel(name, pane)
         for chart in self.charts:
             template.add_panel(chart.kind.name, _pane(chart.figure))
         template.add_panel("down", _pane(self.down))
@@ -120,23 +145,26 @@ def _shown(snapshot: Snapshot) -> list[str]:
     return ["main", *(name for name, metric in parts.items() if metric)]
 
 
-def _asset(name: str) -> str:
-    return (files("datawatch_lab.views") / "assets" / name).read_text("utf-8")
+def page_html(pages: Sequence[Portal] = ()) -> str:
+    """The page's template: everything in it comes from this server.
 
-
-def page_html() -> str:
-    """The page's template: everything in it comes from this server."""
+    Args:
+        pages: of the navigation; none for the charts alone.
+    """
     buttons = "".join(
         f'<button type="button" data-range="{each.key}" aria-pressed="false">{each.label}</button>'
         for each in RANGES
     )
-    parts = {
-        "@@CSS@@": theme.tokens_css() + _asset("overview.css"),
-        "@@JS@@": _asset("overview.js"),
-        "@@LOGO@@": _asset("logo.svg"),
-        "@@RANGES@@": buttons,
-    }
-    text = _asset("overview.html")
-    for mark, part in parts.items():
-        text = text.replace(mark, part)
-    return text
+    tools = (
+        '<span data-slot="badge" role="status"><span class="badge calm">Connecting …</span></span>'
+        '<div class="ranges" role="group" aria-label="Time range" data-part="main">'
+        f"{buttons}</div>"
+    )
+    return document(
+        HOME,
+        pages,
+        content=asset("overview.html"),
+        script=asset("overview.js"),
+        tools=tools,
+        hidden="{{ embed(roots.down) }}{{ embed(roots.up) }}",
+    )

@@ -120,9 +120,9 @@ def window(
             chosen.previous,
         )
     start = min(first or end, end - _MINUTE)
-    return Window(start, end, _nice((end - start) / 120), _nice((end - start) / 40), None, "")
+    return Window(start, end, nice((end - start) / 120), nice((end - start) / 40), None, "")
 
 
-def _nice(width: timedelta) -> timedelta:
+def nice(width: timedelta) -> timedelta:
     """The least usual width that is no finer."""
     return next((each for each in _NICE if each >= width), _NICE[-1])

@@ -15,15 +15,17 @@ from bokeh.server.server import Server as BokehServer
 from bokeh.server.views.auth_request_handler import AuthRequestHandler
 from panel.io.server import get_server
 
+from datawatch_lab.core.config import Config
 from datawatch_lab.core.errors import DataWatchError
 from datawatch_lab.service.handle import Workspace
 from datawatch_lab.views.feed import Feed
 from datawatch_lab.views.overview import app
+from datawatch_lab.views.pages.live import Live
+from datawatch_lab.views.pages.portal import PATH, GateOf, apps, pages_by_key
 from datawatch_lab.views.refused import REFUSED_HTML
 
 log = logging.getLogger(__name__)
 
-PATH = "/datawatch"
 _REFUSED = "/datawatch/refused"
 _STOP_SECONDS = 10.0
 _FAREWELL_SECONDS = 0.05
@@ -107,17 +109,20 @@ class Server:
 
     Args:
         feed: of the workspace whose pages are served.
+        live: makes the parts of the pages around the overview.
         host, port: to bind to.
         extra_patterns: tornado URL patterns to serve beside the pages.
         user_of: who may see pages; None lets everybody.
         origins: ``host:port`` of pages that may open a WebSocket.
         login: path of a page where strangers sign in; one of ``extra_patterns``.
         beneath: what tornado is told.
+        who_of: who looks, with their role; None for whoever runs this process.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 — parts of a server, by name
         self,
         feed: Feed,
+        live: Live,
         *,
         host: str,
         port: int,
@@ -126,8 +131,11 @@ class Server:
         origins: Sequence[str],
         login: str | None = None,
         beneath: Beneath | None = None,
+        who_of: GateOf | None = None,
     ) -> None:
         self.feed = feed
+        self.live = live
+        self.who_of = who_of
         self.host = host
         self.port = port
         self.extra_patterns = extra_patterns
@@ -170,9 +178,11 @@ class Server:
         self.feed.close()
         server = self._server
         if server is None or not self._thread.is_alive():
+            self.live.close()
             return
         server.io_loop.add_callback(self._stop)
         self._thread.join(_STOP_SECONDS)
+        self.live.close()
 
     def _stop(self) -> None:
         if self._server is not None:
@@ -211,12 +221,13 @@ class Server:
         }
         if self.user_of is not None:
             options["auth_provider"] = _Auth(self.user_of, self.login)
-        built = get_server({PATH: app(self.feed)}, **options)
+        pages = {PATH: app(self.feed, self.live, self.who_of), **apps(self.live, self.who_of)}
+        built = get_server(pages, **options)
         built._tornado.settings.update(self.beneath.settings)  # noqa: SLF001 — Bokeh passes none on
         return built
 
 
-def build_server(
+def build_server(  # noqa: PLR0913 — parts of a server, by name
     workspace: Workspace,
     *,
     host: str,
@@ -226,6 +237,8 @@ def build_server(
     origins: Sequence[str] = (),
     login: str | None = None,
     beneath: Beneath | None = None,
+    who_of: GateOf | None = None,
+    config: Config | None = None,
 ) -> Server:
     """A server of the workspace's pages at ``/datawatch`` and of further URL patterns.
 
@@ -238,6 +251,8 @@ def build_server(
         origins: ``host:port`` of pages that may open a WebSocket; never ``*``.
         login: path of the page where strangers sign in; without one they are told of the link.
         beneath: what tornado is told.
+        who_of: who looks, with their role; None for whoever runs this process.
+        config: that the server was started with, for the page of settings.
 
     Raises:
         ValueError: a wildcard among the origins.
@@ -248,6 +263,7 @@ def build_server(
     feed = Feed(lambda: workspace)
     return Server(
         feed,
+        Live(lambda: workspace, pages_by_key(), config=config),
         host=host,
         port=port,
         extra_patterns=extra_patterns,
@@ -255,4 +271,5 @@ def build_server(
         origins=known,
         login=login,
         beneath=beneath,
+        who_of=who_of,
     )

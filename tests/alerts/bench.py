@@ -50,7 +50,7 @@ class Bench:
             ),
         )
         self.telling: Telling = self.alerting.telling
-        self.telling.sender = self._take
+        self.telling.sending.sender = self._take
 
     def _take(self, message: Message, channel: ChannelSettings) -> Outcome:
         outcome = self.answers.pop(0) if self.answers else Outcome(ok=True, detail="taken")

@@ -158,10 +158,6 @@ def test_rules_are_checked_when_they_are_saved(bench: Bench) -> None:
         bench.rule("> 6")
     with pytest.raises(NotFoundError, match="no label 'town'"):
         bench.rule("> 6", name="b", group_by=("town",))
-    with pytest.raises(InputError, match="forecasts, which this release does not have"):
-        bench.rule("predicted > 6 in 15m", name="c")
-    with pytest.raises(InputError, match="rules on schema changes are not part of this release"):
-        bench.rule("> 6", name="d", type="schema")
 
 
 def test_freshness_is_a_rule_of_its_own(bench: Bench) -> None:

@@ -61,8 +61,7 @@ def workspace(bench: Bench) -> Workspace:
 
 def test_a_rule_goes_through_its_life(bench: Bench, workspace: Workspace) -> None:
     """Added, read, changed, fired, acknowledged, traced, resolved and dropped by operations."""
-    made = workspace.add_alert_rule(
-        "Spike", "over 1m > 10", metric="orders_inserts_total", channels=["hook"]
+    made = workspace.add_alert_rule("Spike", condition="over 1m > 10", metric="orders_inserts_total", channels=["hook"]
     )
     assert made.reading == "orders_inserts_total (sum) over 1 minute is above 10"
     bench.minutes(20, 20)
@@ -75,7 +74,7 @@ def test_a_rule_goes_through_its_life(bench: Bench, workspace: Workspace) -> Non
     assert "acknowledged by ada" in [each.what for each in workspace.alert_trace(alert.id)]
     assert workspace.resolve_alert(alert.id).status == "resolved"
     changed = workspace.change_alert_rule(
-        "Spike", "over 1m > 1000", id=made.id, metric="orders_inserts_total"
+        "Spike", condition="over 1m > 1000", id=made.id, metric="orders_inserts_total"
     )
     assert (changed.id, changed.rule["condition"]) == (made.id, "over 1m > 1000")
     found = workspace.backtest_alert(made.id, start="-10m")
@@ -91,12 +90,12 @@ def test_viewers_change_nothing(workspace: Workspace) -> None:
     with acting(Who("vic", "viewer", "session")):
         assert workspace.alert_rules() == []
         with pytest.raises(Exception, match="needs the role editor"):
-            workspace.add_alert_rule("a", "> 1", metric="orders_inserts_total")
+            workspace.add_alert_rule("a", condition="> 1", metric="orders_inserts_total")
 
 
 def test_a_silence_says_what_it_would_have_hidden(bench: Bench, workspace: Workspace) -> None:
     """Made, listed, ended; with the number of alerts of the last days."""
-    workspace.add_alert_rule("Spike", "over 1m > 10", metric="orders_inserts_total")
+    workspace.add_alert_rule("Spike", condition="over 1m > 10", metric="orders_inserts_total")
     bench.minutes(20, 20, 5, 5, 5, 20, 20)
     made = workspace.add_silence({"rule": "Sp*"}, lasting="2h")
     assert (made.would_have_hidden, made.hides) == (2, 1)

@@ -27,6 +27,7 @@ from tests.api.conftest import API, HOST, TOKEN
 from tests.service.access_helpers import PASSWORD, cheap
 
 START = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
+_COUNTER = {"kind": "counter", "title": "Orders", "metric": "orders_total"}
 NAMES: dict[UserRole, str] = {"admin": "ada", "editor": "eda", "viewer": "vic"}
 
 
@@ -108,6 +109,8 @@ def _fill(client: httpx.Client, found: Whole) -> None:
     share = {"resource": "dashboard:1", "expires": "7d"}
     found.ids["share"] = _sent(client, f"{API}/shares", share)["id"]
     _judge(client, found)
+    board = _sent(client, f"{API}/dashboards", {"name": "Board", "tiles": [_COUNTER]})
+    found.ids |= {"board": board["id"], "widget": board["widgets"][0]["id"]}
 
 
 def _judge(client: httpx.Client, found: Whole) -> None:
@@ -175,6 +178,24 @@ CALLS: dict[str, Call] = {
     "change_quality_rule": Call({"id": "{quality}"}, {}),
     "drop_quality_rule": Call({"id": "{quality}"}, {}),
     "acknowledge_violation": Call({"id": "{violation}"}, {}),
+    "get_dashboard": Call({"id": "{board}"}, {}),
+    "change_dashboard": Call({"id": "{board}"}, {}),
+    "drop_dashboard": Call({"id": "{board}"}, {}),
+    "dashboard_versions": Call({"id": "{board}"}, {}),
+    "dashboard_version": Call({"id": "{board}", "version": "1"}, {}),
+    "dashboard_diff": Call({"id": "{board}"}, {"from": "1"}),
+    "rollback_dashboard": Call({"id": "{board}"}, {}),
+    "export_dashboard": Call({"id": "{board}"}, {"format": "grafana"}),
+    "duplicate_dashboard": Call({"id": "{board}"}, {}),
+    "dashboard_access": Call({"id": "{board}"}, {}),
+    "grant_dashboard": Call({"id": "{board}", "user": "vic"}, {}),
+    "withdraw_dashboard": Call({"id": "{board}", "user": "vic"}, {}),
+    "share_dashboard": Call({"id": "{board}"}, {}),
+    "dashboard_template": Call({"name": "overview"}, {}),
+    "add_widget": Call({"id": "{board}"}, {}),
+    "widget": Call({"id": "{widget}"}, {}),
+    "change_widget": Call({"id": "{widget}"}, {}),
+    "drop_widget": Call({"id": "{widget}"}, {}),
     "alert_rule": Call({"id": "{alert}"}, {}),
     "change_alert_rule": Call(
         {"id": "{alert}"}, {}, {"name": "Many", "metric": "orders_total", "condition": "> 2000"}
@@ -194,6 +215,8 @@ _LAST = (
     "drop_metric",
     "drop_quality_rule",
     "drop_alert_rule",
+    "drop_widget",
+    "drop_dashboard",
     "end_silence",
     "remove_user",
     "revoke_token",

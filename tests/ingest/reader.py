@@ -49,13 +49,18 @@ def run(source: Any, sink: Sink, killer: Killer, stop: Callable[[], bool]) -> No
             copied = False
             killer.at("between")
         sink.store(batch, lambda: killer.at("commit"))
-        if not batch.backfill and before and position.get("lsn") == before.get("lsn"):
+        if not batch.backfill and before and _place(position) == _place(before):
             killer.at("transaction")
         before = position
         killer.at("feedback")
         source.stored(position)
         if stop():
             source.stop()
+
+
+def _place(position: dict[str, Any]) -> object:
+    """Where in the source's log a position is: the same while a transaction goes on."""
+    return position.get("lsn", position)
 
 
 def main(text: str) -> None:

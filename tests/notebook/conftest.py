@@ -56,6 +56,12 @@ def lines() -> list[str]:
     return [*found, broken, found[0]]
 
 
+@pytest.fixture(autouse=True)
+def _patient_completion(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Completion waits for its first answer, however busy the machine is."""
+    monkeypatch.setattr("datawatch_lab.notebook.names.WAIT_SECONDS", 60.0)
+
+
 @pytest.fixture(scope="session")
 def _filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     folder = tmp_path_factory.mktemp("notebook")

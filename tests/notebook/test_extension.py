@@ -102,30 +102,50 @@ def test_mistakes_are_named(
     assert "Traceback" not in text
 
 
-def test_the_workspace_is_named_lab(
-    loaded: InteractiveShell, capsys: pytest.CaptureFixture[str]
+def test_loading_opens_the_workspace_as_lab(
+    shell: InteractiveShell, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The workspace that the magic opens is called ``lab``, and it says so."""
-    _run(loaded, "%datawatch status")
-    assert isinstance(loaded.user_ns["lab"], Lab)
+    """Loading opens the default workspace, calls it ``lab``, and says so; unloading frees it."""
+    shell.run_line_magic("load_ext", "datawatch_lab")
+    assert isinstance(shell.user_ns["lab"], Lab)
     assert "as `lab`" in capsys.readouterr().out
+    shell.run_line_magic("unload_ext", "datawatch_lab")
+    assert "lab" not in shell.user_ns
+
+
+def test_loading_beside_a_workspace_that_is_taken(
+    shell: InteractiveShell,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A workspace that cannot be opened is told in a sentence, and the magic is there."""
+    bad = tmp_path / "bad.duckdb"
+    bad.write_text("this is no workspace, and long enough to be seen as none" * 100)
+    monkeypatch.setenv("DATAWATCH_WORKSPACE", str(bad))
+    shell.run_line_magic("load_ext", "datawatch_lab")
+    assert "bad.duckdb" in capsys.readouterr().out
+    assert "lab" not in shell.user_ns
+    assert "datawatch" in shell.magics_manager.magics["line"]
+    shell.run_line_magic("unload_ext", "datawatch_lab")
 
 
 def test_a_name_of_the_user_stays(
-    loaded: InteractiveShell, capsys: pytest.CaptureFixture[str]
+    shell: InteractiveShell, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A variable ``lab`` that is something else is left alone."""
-    loaded.user_ns["lab"] = "mine"
-    assert isinstance(_run(loaded, "%datawatch tables"), Tables)
-    assert loaded.user_ns["lab"] == "mine"
+    shell.user_ns["lab"] = "mine"
+    shell.run_line_magic("load_ext", "datawatch_lab")
+    assert isinstance(_run(shell, "%datawatch tables"), Tables)
+    assert shell.user_ns["lab"] == "mine"
     assert "stays so" in capsys.readouterr().out
+    shell.run_line_magic("unload_ext", "datawatch_lab")
 
 
 def test_the_users_lab_is_used(loaded: InteractiveShell) -> None:
     """A workspace that the user opened is the one that the magic shows, whatever its name."""
     _run(loaded, "import datawatch_lab as dw; shop = dw.open('other.duckdb')")
     assert len(_run(loaded, "%datawatch tables")) == 0
-    assert "lab" not in loaded.user_ns
 
 
 def test_a_cell_that_opens_may_run_again(loaded: InteractiveShell) -> None:
@@ -136,15 +156,17 @@ def test_a_cell_that_opens_may_run_again(loaded: InteractiveShell) -> None:
 
 
 def test_looking_at_nothing_makes_no_file(
-    loaded: InteractiveShell,
+    shell: InteractiveShell,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """Without a workspace the magic says so and leaves the folder as it was."""
     monkeypatch.setenv("DATAWATCH_WORKSPACE", str(tmp_path / "none.duckdb"))
-    loaded.run_cell("%datawatch tables")  # type: ignore[no-untyped-call]
+    shell.run_line_magic("load_ext", "datawatch_lab")
+    shell.run_cell("%datawatch tables")  # type: ignore[no-untyped-call]
     assert "none.duckdb" in capsys.readouterr().err
+    shell.run_line_magic("unload_ext", "datawatch_lab")
     assert not list(tmp_path.glob("none*"))
 
 
@@ -153,17 +175,24 @@ def test_completion_of_the_magic(loaded: InteractiveShell) -> None:
     _run(loaded, "%datawatch status")
     assert _complete(loaded, "%datawatch ta") == ["tables"]
     assert set(_complete(loaded, "%datawatch ")) == {
-        *("open", "status", "tables", "metrics", "ledger", "quarantine", "help")
+        *("open", "status", "tables", "metrics", "quality", "alerts", "schema", "forecast"),
+        *("ledger", "quarantine", "help"),
     }
     assert _complete(loaded, "%datawatch tables ") == ["orders"]
-    assert _complete(loaded, "%datawatch metrics or") == ["orders"]
-    assert _complete(loaded, "datawatch qua") == ["quarantine"]
+    assert "orders" in _complete(loaded, "%datawatch metrics or")
+    assert "orders_amount_sum" in _complete(loaded, "%datawatch metrics or")
+    assert _complete(loaded, "datawatch quar") == ["quarantine"]
 
 
-def test_completion_before_anything_is_open(loaded: InteractiveShell) -> None:
-    """Completing a table's name opens no workspace."""
-    assert "orders" not in _complete(loaded, "%datawatch tables o")
-    assert "lab" not in loaded.user_ns
+def test_completion_without_a_workspace(
+    shell: InteractiveShell, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Completing a table's name where there is no workspace makes none."""
+    monkeypatch.setenv("DATAWATCH_WORKSPACE", str(tmp_path / "none.duckdb"))
+    shell.run_line_magic("load_ext", "datawatch_lab")
+    assert "orders" not in _complete(shell, "%datawatch tables o")
+    assert "lab" not in shell.user_ns
+    shell.run_line_magic("unload_ext", "datawatch_lab")
 
 
 def test_completion_of_objects(loaded: InteractiveShell) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import msgspec
 
 from datawatch_lab.core.errors import AccessError, DataWatchError
-from datawatch_lab.core.who import UserRole, Who, current_who
+from datawatch_lab.core.who import UserRole, Who, current_who, has_role
 
 if TYPE_CHECKING:
     from datawatch_lab.engine import Engine
@@ -30,7 +30,7 @@ def carry_out(engine: Engine, operation: Operation[Any, Answer], ask: msgspec.St
         WorkspaceError: the audit log cannot be written.
     """
     who = current_who()
-    check_role(who, operation.role)
+    _check(engine, operation, ask, who)
     unmasked = getattr(ask, "masked", True) is False
     if unmasked and not who.sees_sensitive:
         raise AccessError(
@@ -40,6 +40,19 @@ def carry_out(engine: Engine, operation: Operation[Any, Answer], ask: msgspec.St
     if operation.changes or unmasked:
         return _noted(engine, operation, ask, who)
     return operation.function(engine, ask)
+
+
+def _check(engine: Engine, operation: Operation[Any, Any], ask: msgspec.Struct, who: Who) -> None:
+    """Refuse somebody whose role is too small, on the resource too, where it is about one."""
+    resource = operation.resource(engine, ask) if operation.resource is not None else ""
+    if resource and not who.resource and not who.may(operation.role, resource):
+        from datawatch_lab.service.access.access import Access
+
+        with Access(engine.path, engine.clock) as access:
+            granted = access.shares.grants(resource).get(who.name)
+        if granted is not None and has_role(granted, operation.role):
+            return
+    check_role(who, operation.role, resource)
 
 
 def check_role(who: Who, role: UserRole, resource: str = "") -> None:

@@ -17,12 +17,20 @@ from datawatch_lab.service.answers import QueryAnswer
 from datawatch_lab.service.live.asking import Asking
 from datawatch_lab.service.live.points import MetricsData, change, merge_all, whole
 from datawatch_lab.service.operation import Nothing
+from datawatch_lab.service.operations import (
+    alerts_open,
+    quality,
+    schema,
+    telemetry,
+    telemetry_analytics,
+)
 from datawatch_lab.service.operations import metrics as operations
-from datawatch_lab.service.operations import quality, schema, telemetry, telemetry_analytics
 from datawatch_lab.service.quality import ScoreAnswer, ViolationItem
 from datawatch_lab.service.telemetry.shapes import Analytics, Dashboard
 
-AWAITED = ("anomaly", "alert")
+_NEWEST = 100
+
+AWAITED = ("anomaly",)
 """Topics whose stages this release does not have."""
 
 
@@ -54,6 +62,14 @@ class QualityNow(msgspec.Struct, frozen=True):
 
     score: ScoreAnswer
     violations: list[ViolationItem]
+
+
+class AlertsNow(msgspec.Struct, frozen=True):
+    """The topic ``alert``: alerts in numbers, those that are open, and the newest, newest first."""
+
+    summary: alerts_open.AlertSummary
+    active: list[alerts_open.AlertAnswer]
+    history: list[alerts_open.AlertAnswer]
 
 
 class Topic(Protocol):
@@ -197,6 +213,19 @@ def _violations(now: QualityNow) -> Sequence[ViolationItem]:
     return now.violations
 
 
+def _alerts(asking: Asking) -> AlertsNow:
+    return AlertsNow(
+        asking.call(alerts_open.alert_summary, Nothing()),
+        asking.call(alerts_open.active_alerts, Nothing()),
+        asking.call(alerts_open.alert_history, alerts_open.HistoryAsk(limit=_NEWEST)),
+    )
+
+
+def _steps(now: AlertsNow) -> Sequence[alerts_open.AlertAnswer]:
+    """Alerts without the value of the moment, so that only a change of status is one."""
+    return [msgspec.structs.replace(each, last_value=None) for each in now.history]
+
+
 def _schema(asking: Asking) -> schema.SchemaChangesAnswer:
     return asking.call(schema.schema_changes, schema.SchemaChangesAsk(limit=20))
 
@@ -206,6 +235,7 @@ def _schema_changes(answer: schema.SchemaChangesAnswer) -> Sequence[schema.Schem
 
 
 TOPICS: dict[str, Topic] = {
+    "alert": Document("snapshot", "alert_update", _alerts, _steps),
     "analytics": Document("metrics_update", "metrics_update", _analytics),
     "dashboard": Document("snapshot", "dashboard_update", _dashboard, _recent),
     "metrics": Metrics(),

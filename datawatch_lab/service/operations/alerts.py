@@ -21,10 +21,10 @@ class RuleBody(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     Attributes:
         name: unique.
-        condition: such as ``> 200% of baseline``.
+        condition: such as ``> 200% of baseline``; of some types there is one by default.
         metric: that the condition is about where it names none.
-        type: metric, or freshness of a table.
-        table: for the type freshness.
+        type: metric, freshness, quality, schema, service, errors or anomaly.
+        table: of the types freshness, quality, schema and anomaly.
         aggregation: in place of the metric's own.
         filters: value by label.
         group_by: labels; each combination of values has a state of its own.
@@ -38,7 +38,7 @@ class RuleBody(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """
 
     name: str
-    condition: str
+    condition: str = ""
     metric: str = ""
     type: str = "metric"
     table: str = ""

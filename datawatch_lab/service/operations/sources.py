@@ -18,7 +18,8 @@ class WatchAsk(msgspec.Struct, frozen=True, kw_only=True):
     """A database to be watched; in no repr, for the address may hold a password.
 
     Attributes:
-        url: ``postgresql://user:password@host/database``. A password in it is kept in memory only;
+        url: ``postgresql://user:password@host/database``, ``mysql://user:password@host/database``,
+            ``kafka://host/topic,other.*`` or ``redis://host/0?streams=orders``. A password in it is kept in memory only;
             after a restart the server needs ``${NAME}`` in its place, PGPASSWORD or a password
             file.
         name: of the source; by default made of host and database.

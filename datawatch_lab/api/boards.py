@@ -1,0 +1,346 @@
+"""Dashboards as pages: the watch page ``/d/ID``, its data socket ``/ws/boards/ID``, their files."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import logging
+import secrets
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Protocol
+from urllib.parse import quote
+
+from tornado.ioloop import IOLoop
+from tornado.websocket import WebSocketClosedError, WebSocketHandler
+
+from datawatch_lab.api.envelope import HttpError
+from datawatch_lab.api.handlers import ApiHandler, Shared, code_text
+from datawatch_lab.api.login import LOGIN
+from datawatch_lab.api.sockets.room import Room
+from datawatch_lab.core.errors import DataWatchError, InputError
+from datawatch_lab.core.who import Who
+
+log = logging.getLogger(__name__)
+
+PAGE = "/d/{id}"
+SOCKET = "/ws/boards/{id}"
+STATIC = "/static/board/"
+
+_TYPES = {
+    "js": "text/javascript; charset=UTF-8",
+    "css": "text/css; charset=UTF-8",
+    "json": "application/json; charset=UTF-8",
+    "txt": "text/plain; charset=UTF-8",
+}
+_YEAR_SECONDS = 31_536_000
+_POLICY = 1008
+_ASKED = ("range", "filter", "var")
+
+
+class Watching(Protocol):
+    """Somebody who looks at a board."""
+
+    def next(self) -> bytes | None:
+        """The next message to send; None when all is sent."""
+        ...
+
+    def close(self) -> None:
+        """Look no more."""
+        ...
+
+
+class Boards(Protocol):
+    """The dashboards of a workspace as pages; `views.watch.WatchPages` makes them."""
+
+    def dashboard(self, name: str) -> tuple[str, bool]:
+        """The id of a dashboard, and whether everybody may see it; a `NotFoundError` for none."""
+        ...
+
+    def page(self, id_: str, who: Who, query: Mapping[str, Iterable[str]], nonce: str) -> bytes:
+        """The page of a dashboard."""
+        ...
+
+    def watch(
+        self,
+        id_: str,
+        who: Who,
+        query: Mapping[str, Iterable[str]],
+        changed: Callable[[], object],
+        since: int | None,
+    ) -> Watching:
+        """Look at a dashboard; ``changed`` is called in another thread."""
+        ...
+
+    def refused(self, title: str, message: str, nonce: str, sign_in: str = "") -> bytes:
+        """The page for who may not, or for what there is not."""
+        ...
+
+    def files(self) -> Mapping[str, bytes]:
+        """The files that pages ask for, by name."""
+        ...
+
+    def close(self) -> None:
+        """Compute nothing more."""
+        ...
+
+
+@dataclass(frozen=True)
+class Packed:
+    """A file as it is, and packed."""
+
+    plain: bytes
+    packed: bytes
+
+
+def board_patterns(
+    shared: Shared, boards: Boards, room: Room
+) -> list[tuple[str, type[Any], dict[str, Any]]]:
+    """URL patterns for tornado."""
+    packed = {
+        name: Packed(body, gzip.compress(body, 9, mtime=0)) for name, body in boards.files().items()
+    }
+    how = {"shared": shared, "boards": boards}
+    return [
+        ("/d/(?P<name>[^/]+)", WatchHandler, how),
+        ("/ws/boards/(?P<name>[^/]+)", BoardSocket, {**how, "room": room}),
+        (f"{STATIC}(?P<name>[\\w.-]+)", FileHandler, {"shared": shared, "files": packed}),
+    ]
+
+
+async def check_board(handler: ApiHandler, boards: Boards, name: str) -> tuple[str, Who]:
+    """The id of a dashboard, and who looks at it, when they may.
+
+    A public dashboard is for everybody who reaches the server; a shared link opens one alone.
+
+    Raises:
+        NotFoundError: there is no such dashboard.
+        AccessError: 401 or 403.
+    """
+    gate, readers = handler.shared.gate, handler.shared.readers
+    is_stranger = gate.who(handler) is None
+    gate.check_host(handler)
+    gate.check_origin(handler)
+    try:
+        id_, is_public = await IOLoop.current().run_in_executor(readers, boards.dashboard, name)
+    except DataWatchError:
+        if is_stranger:
+            gate.check(handler)  # a stranger is not told which dashboards there are
+        raise
+    if is_stranger and is_public:
+        return id_, Who("public", "viewer", "public", resource=f"dashboard:{id_}")
+    return id_, gate.check(handler, "viewer", f"dashboard:{id_}")
+
+
+class WatchHandler(ApiHandler):
+    """The page of one dashboard."""
+
+    def initialize(self, shared: Shared, boards: Boards) -> None:  # type: ignore[override]
+        """Take what makes pages."""
+        super().initialize(shared)
+        self.boards = boards
+
+    def prepare(self) -> None:
+        """`get` signs in, since whom it lets in depends on the dashboard."""
+
+    @cached_property
+    def nonce(self) -> str:
+        """What the page's style carries, so that no other style is taken."""
+        return secrets.token_urlsafe(12)
+
+    async def get(self, name: str) -> None:
+        """Answer with the page."""
+        loop = IOLoop.current()
+        id_, self.who = await check_board(self, self.boards, name)
+        query = {
+            field: self.get_query_arguments(field, strip=False)
+            for field in self.request.query_arguments
+        }
+        body = await loop.run_in_executor(
+            self.shared.readers, self.boards.page, id_, self.who, query, self.nonce
+        )
+        self._restrict(anywhere="embed" in query and bool(self.who.resource))
+        if "gzip" in self.request.headers.get("Accept-Encoding", ""):
+            self.set_header("Content-Encoding", "gzip")
+            body = gzip.compress(body, 5, mtime=0)
+        await self.finish(body)
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        """A page that says what is wrong."""
+        found = kwargs.get("exc_info", (None, None, None))[1]
+        known = isinstance(found, DataWatchError)
+        status = found.status if isinstance(found, DataWatchError) else status_code
+        self.set_status(status)
+        message = str(found) if known else "Something went wrong inside the server; see its log."
+        sign_in = f"{LOGIN}?next={quote(self.request.path)}" if status == 401 else ""
+        self._restrict(anywhere=False)
+        self.finish(self.boards.refused(code_text(status), message, self.nonce, sign_in))
+
+    def _restrict(self, *, anywhere: bool) -> None:
+        """What the page may load: files, styles and sockets of this server, and nothing else."""
+        host = self.request.host
+        policy = {
+            "default-src": "'none'",
+            "script-src": "'self'",
+            "style-src": f"'self' 'nonce-{self.nonce}'",
+            "connect-src": f"'self' ws://{host} wss://{host}",
+            "img-src": "'self' data: blob:",
+            "font-src": "'self'",
+            "base-uri": "'none'",
+            "form-action": "'none'",
+            # Whoever has a link to one board may frame it: it reads, and carries no cookie.
+            "frame-ancestors": "*" if anywhere else "'self'",
+        }
+        text = "; ".join(f"{name} {value}" for name, value in policy.items())
+        self.set_header("Content-Type", "text/html; charset=UTF-8")
+        self.set_header("Content-Security-Policy", text)
+        self.set_header("Referrer-Policy", "no-referrer")
+        self.set_header("Cache-Control", "no-store")
+        self.set_header("Vary", "Accept-Encoding")
+
+
+class FileHandler(ApiHandler):
+    """The built files of the board; they hold no secret, and never change under one address."""
+
+    def initialize(self, shared: Shared, files: Mapping[str, Packed]) -> None:  # type: ignore[override]
+        """Take the files."""
+        super().initialize(shared)
+        self.files = files
+
+    def prepare(self) -> None:
+        """Everybody may have them."""
+
+    def get(self, name: str) -> None:
+        """Answer with a file."""
+        found = self.files.get(name)
+        if found is None:
+            raise HttpError(404, f"there is no file {name!r}.")
+        self.set_header("Content-Type", _TYPES.get(name.rpartition(".")[2], "text/plain"))
+        self.set_header("Cache-Control", f"public, max-age={_YEAR_SECONDS}, immutable")
+        self.set_header("Vary", "Accept-Encoding")
+        if "gzip" in self.request.headers.get("Accept-Encoding", ""):
+            self.set_header("Content-Encoding", "gzip")
+            self.finish(found.packed)
+        else:
+            self.finish(found.plain)
+
+
+class BoardSocket(ApiHandler, WebSocketHandler):
+    """Sends what changes on a board. At most one message is on its way to a client at a time."""
+
+    def initialize(self, shared: Shared, boards: Boards, room: Room) -> None:  # type: ignore[override]
+        """Take what makes boards, and the room of all sockets."""
+        super().initialize(shared)
+        self.boards = boards
+        self.room = room
+        self.board = ""
+        self._viewer: Watching | None = None
+        self._sending: asyncio.Task[None] | None = None
+        self._is_over = False
+
+    async def prepare(self) -> None:  # type: ignore[override]
+        """Sign in, and find the board.
+
+        Raises:
+            DataWatchError: 401 or 403 for who may not, 404 for no such dashboard, 426 for a plain
+                request, 429 when too many sockets are open.
+        """
+        if self.request.headers.get("Upgrade", "").lower() != "websocket":
+            raise HttpError(
+                426,
+                f"{self.request.path} is a WebSocket.",
+                hint=f"The page of the board is /d/{self.path_kwargs['name']}.",
+                headers={"Upgrade": "websocket", "Connection": "Upgrade"},
+            )
+        since = self.get_query_argument("since", "")
+        if since and not since.isdecimal():
+            raise InputError(f"since is {since!r}; it must be the number of a message.")
+        self.since = int(since) if since else None
+        self.room.check_room()
+        self.board, self.who = await check_board(self, self.boards, self.path_kwargs["name"])
+
+    def check_origin(self, origin: str) -> bool:
+        """The gate has checked it."""
+        del origin
+        return True
+
+    @property
+    def ping_interval(self) -> float:
+        """Seconds between pings; the timeout is the same."""
+        return self.room.limits.heartbeat
+
+    @property
+    def ping_timeout(self) -> float:
+        """Seconds that a client has for its answer."""
+        return self.room.limits.heartbeat
+
+    @property
+    def max_message_size(self) -> int:
+        """Bytes of a client's message."""
+        return self.room.limits.message_bytes
+
+    async def open(self, *args: str, **kwargs: str) -> None:  # noqa: ARG002 — as tornado calls it
+        """Begin with what the client has not."""
+        self.set_nodelay(True)
+        self.room.enter(self)
+        loop = asyncio.get_running_loop()
+        query = {name: self.get_query_arguments(name, strip=False) for name in _ASKED}
+
+        def changed() -> None:
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(self.wake)
+
+        def watch() -> Watching:
+            return self.boards.watch(self.board, self.who, query, changed, self.since)
+
+        try:
+            viewer = await loop.run_in_executor(self.shared.readers, watch)
+        except DataWatchError as error:
+            log.info("board %s cannot be looked at: %s", self.board, error)
+            self.close(_POLICY, str(error)[:120])
+            return
+        if self._is_over:
+            viewer.close()
+            return
+        self._viewer = viewer
+        self.wake()
+
+    def on_message(self, message: str | bytes) -> None:
+        """A client has nothing to say here; what it looks at stands in the address."""
+        del message
+        self.close(_POLICY, "this socket only sends")
+
+    async def on_pong(self, data: bytes) -> None:  # type: ignore[override]  # tornado awaits it
+        """The client is there; see whether it still may be."""
+        del data
+        try:
+            _, who = await check_board(self, self.boards, self.path_kwargs["name"])
+        except DataWatchError:
+            who = None
+        if who is None or (who.role, who.resource) != (self.who.role, self.who.resource):
+            self.close(_POLICY, "your access has changed; connect again")
+
+    def on_close(self) -> None:
+        """Look no more."""
+        self._is_over = True
+        self.room.leave(self)
+        if self._viewer is not None:
+            self._viewer.close()
+
+    def wake(self) -> None:
+        """Send what there is to send, unless the last message is still on its way."""
+        if self._sending is None and not self._is_over and self._viewer is not None:
+            self._sending = asyncio.create_task(self._send(self._viewer))
+
+    async def _send(self, viewer: Watching) -> None:
+        try:
+            while (text := viewer.next()) is not None:
+                await self.write_message(text)
+        except WebSocketClosedError:
+            log.debug("a viewer of %s has gone", self.request.path)
+        except Exception:
+            log.exception("a viewer of %s could not be sent to", self.request.path)
+            self.close(1011, "something went wrong inside the server")
+        finally:
+            self._sending = None

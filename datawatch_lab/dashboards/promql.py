@@ -1,0 +1,122 @@
+"""Queries of tiles as PromQL, over what is written to Prometheus.
+
+A metric is there under `core.dashboards.prometheus_name`, with its labels, as one sample a minute:
+its value of that minute. So a count over a range is the sum of its samples, a gauge the last one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from datawatch_lab.core.dashboards import Filters, TileQuery, prometheus_name
+from datawatch_lab.core.values import Aggregation, MetricDef
+
+_OVER: Mapping[str, str] = {
+    "sum": "sum_over_time",
+    "count": "sum_over_time",
+    "min": "min_over_time",
+    "max": "max_over_time",
+    "avg": "avg_over_time",
+    "rate": "avg_over_time",
+    "last": "last_over_time",
+    "distinct": "max_over_time",
+    "p50": "avg_over_time",
+    "p90": "avg_over_time",
+    "p95": "avg_over_time",
+    "p99": "avg_over_time",
+}
+_ACROSS: Mapping[str, str] = {
+    "sum": "sum",
+    "count": "sum",
+    "rate": "sum",
+    "last": "sum",
+    "min": "min",
+    "distinct": "max",
+    "max": "max",
+}
+_BACK = {"previous_period": "$__range", "same_hour_yesterday": "1d", "same_hour_last_week": "1w"}
+_LABEL = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")
+
+
+def promql(
+    query: TileQuery,
+    metrics: Mapping[str, MetricDef],
+    *,
+    over: str = "$__interval",
+    back: bool = False,
+) -> str:
+    """A query about a metric as PromQL.
+
+    Args:
+        query: of a tile.
+        metrics: of the workspace; a metric that is not there is taken for a sum.
+        over: range of each value; ``$__range`` for one value of all.
+        back: of the time that the query is compared with.
+    """
+    metric = metrics.get(query.metric)
+    how = query.aggregation or (metric.aggregation.value if metric else "sum")
+    name = prometheus_name(_reading(query.metric, how, metrics))
+    shift = f" offset {_BACK[query.compare]}" if back and query.compare in _BACK else ""
+    samples = f"{name}{_selector(query.filters)}[{over}]{shift}"
+    by = f" by ({', '.join(map(label_name, query.by))})" if query.by else ""
+    return f"{_ACROSS.get(how, 'avg')}{by} ({_OVER[how]}({samples}))"
+
+
+def _reading(name: str, how: str, metrics: Mapping[str, MetricDef]) -> str:
+    """The metric that reads the same field by the asked aggregation, where there is one."""
+    metric = metrics.get(name)
+    if metric is None or metric.aggregation == how or not metric.field:
+        return name
+    alike = (
+        each.name
+        for each in metrics.values()
+        if each.table == metric.table
+        and each.field == metric.field
+        and each.measure is metric.measure
+        and each.aggregation is Aggregation(how)
+    )
+    return next(alike, name)
+
+
+def label_name(label: str) -> str:
+    """A label as Prometheus takes it.
+
+    >>> label_name("unit price"), label_name("2nd")
+    ('unit_price', '_2nd')
+    """
+    safe = "".join(each if each in _LABEL else "_" for each in label)
+    return f"_{safe}" if safe[:1].isdigit() or not safe else safe
+
+
+def _selector(filters: Filters) -> str:
+    parts = [_matcher(label, value) for label, value in sorted(filters.items())]
+    return "{" + ", ".join(parts) + "}" if parts else ""
+
+
+def _matcher(label: str, value: str | tuple[str, ...]) -> str:
+    name = label_name(label)
+    values = (value,) if isinstance(value, str) else value
+    if any(each.startswith("$") and not each.startswith("$$") for each in values):
+        return f'{name}=~"{"|".join(_variable(each) for each in values)}"'
+    if len(values) == 1:
+        return f'{name}="{quoted(_bare(values[0]))}"'
+    return f'{name}=~"{"|".join(quoted(_regular(_bare(each))) for each in values)}"'
+
+
+def _variable(value: str) -> str:
+    is_name = value.startswith("$") and not value.startswith("$$")
+    return "${" + value[1:] + ":regex}" if is_name else quoted(_regular(_bare(value)))
+
+
+def _bare(value: str) -> str:
+    return value[1:] if value.startswith("$$") else value
+
+
+def _regular(value: str) -> str:
+    r"""A value as a pattern of RE2 that means itself."""
+    return "".join("\\" + each if each in r"\.+*?()|[]{}^$" else each for each in value)
+
+
+def quoted(value: str) -> str:
+    r"""A value as it stands between double quotes of PromQL."""
+    return value.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")

@@ -1,0 +1,255 @@
+"""Watched servers other than PostgreSQL, by the scheme of their address: opened, checked, left."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from datawatch_lab.core.batches import DecodedBatch
+from datawatch_lab.core.errors import SourceError
+from datawatch_lab.core.watching import Finding, Watch
+
+if TYPE_CHECKING:
+    from datawatch_lab.ingest.sources.endpoints import Endpoint
+    from datawatch_lab.ingest.sources.findings import Check
+    from datawatch_lab.ingest.sources.postgres import CopyProgress
+
+Progress = Callable[["CopyProgress"], None] | None
+
+
+class Followed(Protocol):
+    """A source that a watch follows."""
+
+    @property
+    def name(self) -> str:
+        """Name of the source in the ledger."""
+        ...
+
+    @property
+    def reading(self) -> bool:
+        """Whether it streams now."""
+        ...
+
+    @property
+    def trouble(self) -> SourceError | None:
+        """Why it is connecting again now."""
+        ...
+
+    def batches(self, resume: Mapping[str, object] | None) -> Iterator[DecodedBatch]:
+        """See `core.sources.Source`."""
+        ...
+
+    def stored(self, position: Mapping[str, object]) -> None:
+        """See `core.sources.Acknowledged`."""
+        ...
+
+    def stop(self) -> None:
+        """Ask it to end."""
+        ...
+
+    def lag(self) -> int:
+        """What is not stored yet, in the unit of its kind."""
+        ...
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One sort of server.
+
+    Attributes:
+        example: an address.
+        lag: unit of `Followed.lag`.
+        open: a source of a watch and its address.
+        probe: sign in once, so that a wrong address is told at once.
+        check: see the packages' ``doctor``.
+        remove: take back what was made on the server.
+        parse: the address.
+    """
+
+    example: str
+    lag: str
+    open: Callable[[Watch, str, Progress], Any]
+    probe: Callable[[Watch, str], None]
+    check: Callable[[str, str, Sequence[str], Sequence[str]], list[Check]]
+    remove: Callable[[str, str], None]
+    parse: Callable[[str], Endpoint]
+
+
+def kind_of(url: str) -> Kind | None:
+    """The kind of server that an address means; None for another."""
+    return KINDS.get(url.partition("://")[0])
+
+
+def diagnose(
+    kind: Kind, url: str, slot: str, include: Sequence[str], exclude: Sequence[str]
+) -> list[Finding]:
+    """The findings of a server's checks."""
+    return [
+        Finding(
+            check=each.check, ok=each.ok, blocking=not each.advice, detail=each.detail, fix=each.fix
+        )
+        for each in kind.check(url, slot, include, exclude)
+    ]
+
+
+def hides_password(kind: Kind, url: str, filling: str) -> bool:
+    """Whether an address has a password, references to the environment (as filled in) aside."""
+    address = kind.parse(url)
+    secrets = [address.password, *address.hidden.values()]
+    return any(secret and secret != filling for secret in secrets)
+
+
+# ------------------------------------------------------------------ MySQL and MariaDB
+
+
+def _mysql(watch: Watch, url: str, progress: Progress) -> Any:
+    from datawatch_lab.ingest.sources.mysql import MysqlOptions, MysqlSource
+    from datawatch_lab.ingest.sources.postgres import Selection
+
+    options = MysqlOptions(
+        name=watch.name or None,
+        slot=watch.slot,
+        selection=Selection(watch.include, watch.exclude),
+        snapshot=watch.snapshot,
+    )
+    return MysqlSource(url, options, progress=progress)
+
+
+def _probe_mysql(watch: Watch, url: str) -> None:
+    session = _mysql(watch, url, None).session
+    try:
+        session.open()
+    finally:
+        session.close()
+
+
+def _check_mysql(
+    url: str, slot: str, include: Sequence[str], exclude: Sequence[str]
+) -> list[Check]:
+    from datawatch_lab.ingest.sources.mysql import doctor
+    from datawatch_lab.ingest.sources.postgres import Selection
+
+    del slot
+    return doctor(url, selection=Selection(include, exclude))
+
+
+def _parse_mysql(url: str) -> Endpoint:
+    from datawatch_lab.ingest.sources.endpoints import Endpoint
+    from datawatch_lab.ingest.sources.mysql.driver import SCHEME
+
+    return Endpoint.parse(url, SCHEME)
+
+
+# ------------------------------------------------------------------ Kafka
+
+
+def _kafka(watch: Watch, url: str, progress: Progress) -> Any:
+    from datawatch_lab.ingest.sources.kafka import KafkaOptions, KafkaSource
+
+    options = KafkaOptions(
+        name=watch.name or None,
+        slot=watch.slot,
+        include=watch.include,
+        exclude=watch.exclude,
+        snapshot=watch.snapshot,
+    )
+    return KafkaSource(url, options, progress=progress)
+
+
+def _check_kafka(
+    url: str, slot: str, include: Sequence[str], exclude: Sequence[str]
+) -> list[Check]:
+    from datawatch_lab.ingest.sources.kafka import KafkaOptions, doctor
+
+    named = {"slot": slot} if slot else {}
+    return doctor(url, KafkaOptions(include=include, exclude=exclude, **named))
+
+
+def _parse_kafka(url: str) -> Endpoint:
+    from datawatch_lab.ingest.sources.endpoints import Endpoint
+    from datawatch_lab.ingest.sources.kafka.driver import SCHEME
+
+    return Endpoint.parse(url, SCHEME)
+
+
+# ------------------------------------------------------------------ Redis Streams
+
+
+def _redis(watch: Watch, url: str, progress: Progress) -> Any:
+    from datawatch_lab.ingest.sources.redis import RedisOptions, RedisSource
+
+    options = RedisOptions(
+        name=watch.name or None,
+        slot=watch.slot,
+        include=watch.include,
+        exclude=watch.exclude,
+        snapshot=watch.snapshot,
+    )
+    return RedisSource(url, options, progress=progress)
+
+
+def _check_redis(
+    url: str, slot: str, include: Sequence[str], exclude: Sequence[str]
+) -> list[Check]:
+    from datawatch_lab.ingest.sources.redis import RedisOptions, doctor
+
+    named = {"slot": slot} if slot else {}
+    return doctor(url, RedisOptions(include=include, exclude=exclude, **named))
+
+
+def _remove_redis(url: str, slot: str) -> None:
+    """The group goes; entries and other groups stay."""
+    from datawatch_lab.ingest.sources.redis import RedisOptions, RedisSource
+
+    RedisSource(url, RedisOptions(slot=slot)).remove_group()
+
+
+def _parse_redis(url: str) -> Endpoint:
+    from datawatch_lab.ingest.sources.endpoints import Endpoint
+    from datawatch_lab.ingest.sources.redis.driver import SCHEME
+
+    return Endpoint.parse(url, SCHEME)
+
+
+def _nothing_made(url: str, slot: str) -> None:
+    """Nothing was made on the server."""
+    del url, slot
+
+
+_MYSQL = Kind(
+    example="mysql://user:password@host:3306/database",
+    lag="bytes",
+    open=_mysql,
+    probe=_probe_mysql,
+    check=_check_mysql,
+    remove=_nothing_made,
+    parse=_parse_mysql,
+)
+_KAFKA = Kind(
+    example="kafka://host:9092/topic",
+    lag="events",
+    open=_kafka,
+    probe=lambda watch, url: _kafka(watch, url, None).check(),
+    check=_check_kafka,
+    remove=_nothing_made,
+    parse=_parse_kafka,
+)
+_REDIS = Kind(
+    example="redis://host:6379/0?streams=orders",
+    lag="events",
+    open=_redis,
+    probe=lambda watch, url: _redis(watch, url, None).check(),
+    check=_check_redis,
+    remove=_remove_redis,
+    parse=_parse_redis,
+)
+
+KINDS: Mapping[str, Kind] = {
+    "mysql": _MYSQL,
+    "mariadb": _MYSQL,
+    "kafka": _KAFKA,
+    "redis": _REDIS,
+    "rediss": _REDIS,
+}
+"""By scheme."""

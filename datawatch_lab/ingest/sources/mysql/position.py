@@ -1,0 +1,112 @@
+"""Where a source stands: what of the stream and of the copy is stored, and what it knows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from datawatch_lab.core.errors import SourceError
+from datawatch_lab.ingest.sources.mysql.catalogue import Place, TableName, ordinal
+
+
+@dataclass
+class Position:
+    """What an offset holds.
+
+    Attributes:
+        origin: names the server for good; part of the identity of events.
+        file, pos: end of the last transaction that is stored whole.
+        gtid: the same as a set (MySQL) or a place in each domain (MariaDB); '' without GTIDs.
+        since: by table, the place in the log (`catalogue.ordinal`) as of which it was copied; what
+            the log has of it up to there is passed over.
+        partial: tables of which some rows of a copy are stored that is not whole.
+        stale: tables whose rows were altered by DDL, which the log does not show row by row.
+        complete: the first copy is done.
+    """
+
+    origin: str
+    file: str = ""
+    pos: int = 0
+    gtid: str = ""
+    since: dict[TableName, int] = field(default_factory=dict)
+    partial: set[TableName] = field(default_factory=set)
+    stale: set[TableName] = field(default_factory=set)
+    complete: bool = False
+
+    @property
+    def begun(self) -> bool:
+        """Whether there is a place from which the stream is read."""
+        return bool(self.file)
+
+    @property
+    def ordinal(self) -> int:
+        """The place as one number."""
+        return ordinal(self.file, self.pos)
+
+    def go_to(self, place: Place) -> None:
+        """Stand there."""
+        self.file, self.pos = place.file, place.pos
+        self.gtid = place.gtid or self.gtid
+
+    def copy(self) -> Position:
+        """One that changes on its own."""
+        return replace(
+            self, since=dict(self.since), partial=set(self.partial), stale=set(self.stale)
+        )
+
+    def plain(self) -> dict[str, object]:
+        """JSON values for `core.batches.Offset`."""
+        return {
+            "origin": self.origin,
+            "file": self.file,
+            "pos": self.pos,
+            "gtid": self.gtid,
+            "complete": self.complete,
+            "since": [[*name, at] for name, at in sorted(self.since.items())],
+            "partial": [list(name) for name in sorted(self.partial)],
+            "stale": [list(name) for name in sorted(self.stale)],
+        }
+
+    @classmethod
+    def read(cls, plain: Mapping[str, object]) -> Position:
+        """A position from what `plain` gave.
+
+        Raises:
+            SourceError: it is something else.
+        """
+        held: Mapping[str, Any] = plain
+        try:
+            return cls(
+                origin=str(held["origin"]),
+                file=str(held["file"]),
+                pos=int(held["pos"]),
+                gtid=str(held["gtid"]),
+                since={(str(s), str(t)): int(at) for s, t, at in held["since"]},
+                partial={(str(s), str(t)) for s, t in held["partial"]},
+                stale={(str(s), str(t)) for s, t in held["stale"]},
+                complete=bool(held["complete"]),
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise SourceError(
+                "mysql: the stored position is none of this source.",
+                hint="Give the source another name, so that it starts anew.",
+            ) from error
+
+
+def advanced(state: str, gtid: str) -> str:
+    """A GTID state after one more transaction.
+
+    >>> advanced("0-1-5,1-1-7", "0-2-6")
+    '0-2-6,1-1-7'
+    >>> advanced("3e11fa47-71ca-11e1-9e33-c80aa9429562:1-5", "3e11fa47-71ca-11e1-9e33-c80aa9429562:6")
+    '3e11fa47-71ca-11e1-9e33-c80aa9429562:1-6'
+    """
+    if ":" not in gtid:
+        domains = {each.split("-")[0]: each for each in state.split(",") if each}
+        domains[gtid.split("-", maxsplit=1)[0]] = gtid
+        return ",".join(domains[key] for key in sorted(domains, key=int))
+    from pymysqlreplication.gtid import Gtid, GtidSet
+
+    whole = GtidSet(state) if state else GtidSet(set())
+    return str(whole + Gtid(gtid))

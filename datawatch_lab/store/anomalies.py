@@ -1,0 +1,210 @@
+"""Anomalies, what people say of them, and the state of the detectors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Literal
+
+import duckdb
+import msgspec
+import pyarrow as pa
+
+from datawatch_lab.core.anomalies import Anomaly, Feedback
+from datawatch_lab.store.sql import run_with
+
+MOST = 100_000
+"""Anomalies that are kept; the oldest go first."""
+
+_NEWEST = "ORDER BY started DESC, id LIMIT ?"
+_TRIM = """
+DELETE FROM meta.anomalies WHERE ended IS NOT NULL AND started <=
+(SELECT started FROM meta.anomalies ORDER BY started DESC LIMIT 1 OFFSET ?)
+"""
+
+
+class Acknowledged(msgspec.Struct, frozen=True):
+    """Who looks after an anomaly, and since when."""
+
+    by: str
+    at: datetime
+
+
+class Mark(msgspec.Struct, frozen=True, kw_only=True):
+    """What somebody did with an anomaly.
+
+    Attributes:
+        id: of the anomaly.
+        number: of the last close that detectors had seen.
+    """
+
+    id: str
+    number: int
+    said: Acknowledged | Feedback
+
+    @property
+    def kind(self) -> Literal["acknowledged", "feedback"]:
+        """Of one kind an anomaly has one."""
+        return "feedback" if isinstance(self.said, Feedback) else "acknowledged"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """The state of the detectors.
+
+    Attributes:
+        number: of the last close that is in it.
+        state: opaque.
+    """
+
+    number: int
+    state: bytes
+
+
+@dataclass(frozen=True)
+class AnomalyFilter:
+    """Which anomalies.
+
+    Attributes:
+        since, until: those that were there at some time in [since, until); None for no limit.
+        metric: of one metric; '' for any.
+        active: only those that go on.
+        limit: the newest.
+    """
+
+    since: datetime | None = None
+    until: datetime | None = None
+    metric: str = ""
+    active: bool = False
+    limit: int = 100
+
+
+def save_anomalies(
+    con: duckdb.DuckDBPyConnection,
+    changed: Sequence[Anomaly],
+    checkpoint: Checkpoint | None = None,
+    mark: Mark | None = None,
+) -> None:
+    """Keep anomalies in place of those of the same ids, the state that follows, what was said."""
+    if mark is not None:
+        _save_mark(con, mark)
+    if changed:
+        rows = list({each.id: each for each in changed}.values())
+        data = pa.table(
+            {
+                "id": [each.id for each in rows],
+                "metric": [each.metric_name for each in rows],
+                "started": _times(each.started_at for each in rows),
+                "ended": _times(each.until if not each.active else None for each in rows),
+                "document": [_text(_bare(each)) for each in rows],
+            }
+        )
+        run_with(con, data, "DELETE FROM meta.anomalies t USING given g WHERE t.id = g.id")
+        run_with(con, data, "INSERT INTO meta.anomalies BY NAME SELECT * FROM given")
+        con.execute(_TRIM, [MOST])
+    if checkpoint is not None:
+        con.execute("DELETE FROM meta.anomaly_state")
+        con.execute(
+            "INSERT INTO meta.anomaly_state VALUES ('detectors', ?, ?)",
+            [checkpoint.number, checkpoint.state],
+        )
+
+
+def _save_mark(con: duckdb.DuckDBPyConnection, mark: Mark) -> None:
+    """Keep what somebody said, in place of what was said before."""
+    con.execute("DELETE FROM meta.anomaly_marks WHERE id = ? AND kind = ?", [mark.id, mark.kind])
+    con.execute(
+        "INSERT INTO meta.anomaly_marks VALUES (?, ?, ?, ?)",
+        [mark.id, mark.kind, mark.number, _text(mark.said)],
+    )
+
+
+def read_marks(con: duckdb.DuckDBPyConnection, ids: Sequence[str] | None = None) -> list[Mark]:
+    """What was said of some anomalies, or of all, in order of number."""
+    where = "" if ids is None else "WHERE id IN (SELECT unnest($ids::VARCHAR[]))"
+    rows = con.execute(
+        f"SELECT id, kind, number, document FROM meta.anomaly_marks {where} ORDER BY number, id",
+        {} if ids is None else {"ids": list(ids)},
+    ).fetchall()
+    kinds: dict[str, type[Acknowledged | Feedback]] = {
+        "acknowledged": Acknowledged,
+        "feedback": Feedback,
+    }
+    return [
+        Mark(id=id_, number=number, said=msgspec.json.decode(text, type=kinds[kind]))
+        for id_, kind, number, text in rows
+    ]
+
+
+def read_anomalies(con: duckdb.DuckDBPyConnection, wanted: AnomalyFilter) -> list[Anomaly]:
+    """Anomalies with what was said of them, newest first."""
+    where, values = ["true"], list[object]()
+    if wanted.since is not None:
+        where.append("(ended IS NULL OR ended >= ?)")
+        values.append(_naive(wanted.since))
+    if wanted.until is not None:
+        where.append("started < ?")
+        values.append(_naive(wanted.until))
+    if wanted.metric:
+        where.append("metric = ?")
+        values.append(wanted.metric)
+    if wanted.active:
+        where.append("ended IS NULL")
+    rows = con.execute(
+        f"SELECT document FROM meta.anomalies WHERE {' AND '.join(where)} {_NEWEST}",
+        [*values, wanted.limit],
+    ).fetchall()
+    return _marked(con, [msgspec.json.decode(text, type=Anomaly) for (text,) in rows])
+
+
+def read_anomaly(con: duckdb.DuckDBPyConnection, id_: str) -> Anomaly | None:
+    """An anomaly by id, with what was said of it; None for none."""
+    row = con.execute("SELECT document FROM meta.anomalies WHERE id = ?", [id_]).fetchone()
+    return None if row is None else _marked(con, [msgspec.json.decode(row[0], type=Anomaly)])[0]
+
+
+def read_checkpoint(con: duckdb.DuckDBPyConnection) -> Checkpoint | None:
+    """The state of the detectors; None before the first."""
+    row = con.execute("SELECT number, state FROM meta.anomaly_state").fetchone()
+    return None if row is None else Checkpoint(*row)
+
+
+def read_corrected_since(
+    con: duckdb.DuckDBPyConnection, after: datetime
+) -> list[tuple[int, datetime, datetime]]:
+    """Minutes that late events changed after a moment: series, bucket, when; in order of when."""
+    rows = con.execute(
+        "SELECT series, bucket, last_corrected_at FROM measures.corrections "
+        "WHERE level = 1::UTINYINT AND last_corrected_at > ? ORDER BY last_corrected_at, series",
+        [_naive(after)],
+    ).fetchall()
+    return [(s, at.replace(tzinfo=UTC), when.replace(tzinfo=UTC)) for s, at, when in rows]
+
+
+def _marked(con: duckdb.DuckDBPyConnection, found: Sequence[Anomaly]) -> list[Anomaly]:
+    said: dict[str, dict[str, object]] = {}
+    for mark in read_marks(con, [each.id for each in found]):
+        mine = said.setdefault(mark.id, {})
+        if isinstance(mark.said, Feedback):
+            mine["feedback"] = mark.said
+        else:
+            mine |= {"acknowledged_by": mark.said.by, "acknowledged_at": mark.said.at}
+    return [msgspec.structs.replace(each, **said.get(each.id, {})) for each in found]
+
+
+def _bare(anomaly: Anomaly) -> Anomaly:
+    """Without what people say of it."""
+    return msgspec.structs.replace(anomaly, acknowledged_by="", acknowledged_at=None, feedback=None)
+
+
+def _text(value: object) -> str:
+    return msgspec.json.encode(value).decode()
+
+
+def _naive(moment: datetime) -> datetime:
+    return moment.astimezone(UTC).replace(tzinfo=None)
+
+
+def _times(moments: Iterable[datetime | None]) -> pa.Array:
+    return pa.array([each and _naive(each) for each in moments], pa.timestamp("us"))

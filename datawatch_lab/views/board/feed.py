@@ -1,0 +1,296 @@
+"""One feed for all boards of a workspace: each is computed once a tick, however many look.
+
+A thread of the feed works only while somebody looks. Viewers who look at the same board with the
+same role, range, filters and variables share a channel and are sent the same bytes.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from typing import Any
+
+from datawatch_lab.core.clock import Clock, SystemClock
+from datawatch_lab.core.dashboards import Dashboard
+from datawatch_lab.core.errors import BusyError, DataWatchError, WorkspaceError
+from datawatch_lab.core.who import UserRole, Who, acting
+from datawatch_lab.views.board import happenings
+from datawatch_lab.views.board.channel import Channel, Viewer
+from datawatch_lab.views.board.view import Catalogue, Look, View
+
+log = logging.getLogger(__name__)
+
+SECONDS = {"1s": 1.0, "5s": 5.0, "30s": 30.0, "1m": 60.0}
+"""What the refresh of a document means."""
+
+MOST_CHANNELS = 200
+_LINGER_SECONDS = 30.0
+_RETRY_SECONDS = 3.0
+_CATALOGUE_SECONDS = 5.0
+_HAPPENED_SECONDS = 3.0
+_FIRST_SECONDS = 0.4
+_SLICE_SECONDS = 0.5
+_EARLY = 0.1  # of a second
+
+Loader = Callable[[str], Dashboard]
+
+
+class BoardFeed:
+    """The channels of one workspace. Any thread may call it.
+
+    Args:
+        workspace: is asked; a `Workspace`.
+        load: gives a dashboard by id or name; a `NotFoundError` when there is none.
+        clock: tells the present.
+        second: seconds that a refresh of 1s takes; shorter in tests.
+    """
+
+    def __init__(
+        self, workspace: Any, load: Loader, *, clock: Clock | None = None, second: float = 1.0
+    ) -> None:
+        self.workspace = workspace
+        self.load = load
+        self._clock = clock or SystemClock()
+        self._second = second
+        self._channels: dict[tuple[str, Look], Channel] = {}
+        self._lock = threading.Condition()
+        self._thread: threading.Thread | None = None
+        self._closed = False
+        self._catalogue: dict[UserRole, tuple[float, Catalogue]] = {}
+        self._happened: dict[UserRole, tuple[float, happenings.Happened]] = {}
+
+    @property
+    def viewers(self) -> int:
+        """How many look, at all boards."""
+        return sum(len(each.viewers) for each in tuple(self._channels.values()))
+
+    def watch(
+        self,
+        dashboard: str,
+        look: Look,
+        changed: Callable[[], object] = lambda: None,
+        since: int | None = None,
+    ) -> Viewer:
+        """Look at a board; `Viewer.close` ends that. Waits for a first message.
+
+        Args:
+            dashboard: its id or name.
+            look: role, range, filters and variables.
+            changed: called when there is something new, in the feed's thread; must not block.
+            since: number of the last message that they have.
+
+        Raises:
+            DataWatchError: there is no such dashboard, or it cannot be looked at; says why.
+            BusyError: too many different ones are looked at.
+        """
+        channel = self._channel(self.load(dashboard), look)
+        viewer = channel.enter(changed, since)
+        try:
+            with channel.building:
+                if not channel.is_ready or time.monotonic() > channel.due + 2 * self._second:
+                    done = self._build(channel, within=_FIRST_SECONDS)
+                    channel.due = 0.0 if not done else self._next(channel)
+        except BaseException:
+            viewer.close()
+            raise
+        self._start()
+        return viewer
+
+    def show(self, dashboard: Dashboard, look: Look | None = None) -> Viewer:
+        """Look at a document that is not stored, such as one that is being edited."""
+        channel = Channel(dashboard, look or Look(role="admin"), self._now_ms())
+        viewer = channel.enter(lambda: None)
+        with channel.building:
+            self._build(channel, stored=False)
+        return viewer
+
+    def refresh(self, viewer: Viewer, dashboard: Dashboard | None = None) -> None:
+        """Bring what a viewer of `show` sees up to date, with a changed document where given."""
+        channel = viewer.channel
+        with channel.building:
+            self._build(channel, stored=False, dashboard=dashboard)
+
+    def close(self) -> None:
+        """Compute nothing more; returns once the thread has ended."""
+        with self._lock:
+            self._closed = True
+            thread = self._thread
+            self._lock.notify_all()
+        if thread is not None and thread is not threading.current_thread():
+            thread.join(10.0)
+
+    # ------------------------------------------------------------------ channels
+
+    def _channel(self, dashboard: Dashboard, look: Look) -> Channel:
+        key = (dashboard.id or dashboard.name, look)
+        with self._lock:
+            if self._closed:
+                raise WorkspaceError("the server is stopping.")
+            found = self._channels.get(key)
+            if found is None:
+                self._make_room()
+                found = self._channels[key] = Channel(dashboard, look, self._now_ms())
+            return found
+
+    def _now_ms(self) -> int:
+        return int(self._clock.now().timestamp() * 1e3)
+
+    def _make_room(self) -> None:
+        """Forget a channel that nobody looks at, when there are too many."""
+        if len(self._channels) < MOST_CHANNELS:
+            return
+        idle = [(each.left, key) for key, each in self._channels.items() if not each.viewers]
+        if not idle:
+            raise BusyError(
+                f"{len(self._channels)} different views of boards are looked at, which is the "
+                "limit.",
+                hint="Choose a range and filters that others look at, or try again later.",
+                details={"limit": MOST_CHANNELS, "retry_after": 5.0},
+            )
+        del self._channels[min(idle, key=lambda each: each[0])[1]]
+
+    # ------------------------------------------------------------------ the feed's thread
+
+    def _start(self) -> None:
+        with self._lock:
+            if self._thread is None and not self._closed:
+                self._thread = threading.Thread(target=self._run, name="datawatch-boards")
+                self._thread.daemon = True
+                self._thread.start()
+            self._lock.notify_all()
+
+    def _run(self) -> None:
+        while True:
+            due = self._wait()
+            if due is None:
+                return
+            for channel in due:
+                self._turn(channel)
+
+    def _wait(self) -> list[Channel] | None:
+        """Wait until something is due; None when nobody has looked for long, or all is over."""
+        with self._lock:
+            while not self._closed:
+                now = time.monotonic()
+                self._forget(now)
+                if not self._channels:
+                    self._thread = None
+                    return None
+                looked = [each for each in self._channels.values() if each.viewers]
+                due = [each for each in looked if each.due <= now]
+                if due:
+                    return due
+                nearest = min((each.due for each in looked), default=now + 1.0)
+                self._lock.wait(max(0.01, min(nearest - now, 1.0)))
+            return None
+
+    def _forget(self, now: float) -> None:
+        for key, each in tuple(self._channels.items()):
+            if not each.viewers and each.is_ready and now - each.left > _LINGER_SECONDS:
+                del self._channels[key]
+
+    def _next(self, channel: Channel) -> float:
+        seconds = SECONDS.get(channel.dashboard.refresh, 5.0) * self._second
+        # On the same marks for all, so that boards of one refresh are asked together.
+        return (time.monotonic() // seconds + 1) * seconds + _EARLY * self._second
+
+    def _turn(self, channel: Channel) -> None:
+        with channel.building:
+            try:
+                # What is slow is shown piece by piece, not all at the end.
+                while not self._build(channel, within=_SLICE_SECONDS) and not self._closed:
+                    pass
+                channel.due = self._next(channel)
+            except DataWatchError as error:
+                log.warning("board %s: %s", channel.dashboard.name, error)
+                channel.due = time.monotonic() + _RETRY_SECONDS * self._second
+            except Exception:
+                log.exception("board %s could not be brought up to date", channel.dashboard.name)
+                channel.due = time.monotonic() + _RETRY_SECONDS * self._second
+
+    def _build(
+        self,
+        channel: Channel,
+        *,
+        within: float | None = None,
+        stored: bool = True,
+        dashboard: Dashboard | None = None,
+    ) -> bool:
+        role = _role(channel.look.role)
+        with acting(Who("board", role, via="live")):
+            held = channel.dashboard
+            found = self.load(held.id or held.name) if stored else dashboard or held
+            return channel.build(self._view(found, channel.look, role), within=within)
+
+    def _view(self, dashboard: Dashboard, look: Look, role: UserRole) -> View:
+        now = self._clock.now()
+        status = self.workspace.status()
+        return View(
+            self.workspace,
+            dashboard,
+            look,
+            status,
+            now,
+            self._read_catalogue(role),
+            self._read_happened(role, now),
+        )
+
+    def _read_catalogue(self, role: UserRole) -> Catalogue:
+        began = time.monotonic()
+        held = self._catalogue.get(role)
+        if held is None or began >= held[0]:
+            found = Catalogue(
+                {each.name: each for each in self.workspace.metrics()},
+                {each.name: each for each in self.workspace.tables()},
+            )
+            held = (_again(began, _CATALOGUE_SECONDS * self._second), found)
+            self._catalogue[role] = held
+        return held[1]
+
+    def _read_happened(self, role: UserRole, now: datetime) -> happenings.Happened:
+        began = time.monotonic()
+        held = self._happened.get(role)
+        if held is None or began >= held[0]:
+            found = happenings.read(self.workspace, now)
+            # The same value while nothing happens, so that no tile is asked again for it.
+            kept = held[1] if held is not None and held[1] == found else found
+            held = (_again(began, _HAPPENED_SECONDS * self._second), kept)
+            self._happened[role] = held
+        return held[1]
+
+
+def _again(began: float, seconds: float) -> float:
+    """When to read again: not before ten times what it cost."""
+    now = time.monotonic()
+    return now + max(seconds, 10 * (now - began))
+
+
+def _role(text: str) -> UserRole:
+    return text if text in ("viewer", "editor", "admin") else "viewer"  # type: ignore[return-value]
+
+
+def look_of(role: str, query: dict[str, Iterable[str]]) -> Look:
+    """What an address asks for: ``range``, ``filter=label=value`` and ``var=name=value``.
+
+    >>> look_of("viewer", {"filter": ["status=paid"]}).filters
+    (('status', 'paid'),)
+    """
+    values: dict[str, list[str]] = {name: list(given) for name, given in query.items()}
+    chosen: dict[str, list[str]] = {}
+    for each in values.get("var", []):
+        name, _, value = each.partition("=")
+        chosen.setdefault(name, []).append(value)
+    pairs = {
+        label: value
+        for label, found, value in (each.partition("=") for each in values.get("filter", []))
+        if found and label
+    }
+    return Look(
+        role=role,
+        range=(values.get("range") or [""])[-1][:80],
+        filters=tuple(sorted(pairs.items()))[:20],
+        variables=tuple((name, tuple(said)) for name, said in sorted(chosen.items()))[:20],
+    )

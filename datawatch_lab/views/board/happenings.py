@@ -1,0 +1,77 @@
+"""What happened lately: anomalies, alerts and schema changes, read once for all tiles."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from datawatch_lab.core.errors import DataWatchError
+from datawatch_lab.service.calling import operations
+from datawatch_lab.service.freshness import iso
+
+_DAYS = timedelta(days=30)
+_MOST = 200
+_ANOMALIES = ("list_anomalies", "anomalies")
+
+
+@dataclass(frozen=True)
+class Happened:
+    """Answers of the operations, newest first, each None where it could not be had.
+
+    Attributes:
+        anomalies: episodes of the last 30 days.
+        active: alerts that are not over.
+        alerts: those of the last 30 days, the open ones too.
+        schema: changes of the last 30 days.
+        problems: why something could not be had, by ``anomalies``, ``alerts`` and ``schema``.
+    """
+
+    anomalies: tuple[Any, ...] = ()
+    active: tuple[Any, ...] = ()
+    alerts: tuple[Any, ...] = ()
+    schema: tuple[Any, ...] = ()
+    problems: dict[str, DataWatchError] = field(default_factory=dict)
+
+
+NOTHING = Happened()
+
+
+def read(workspace: Any, now: datetime) -> Happened:
+    """Ask for all of it.
+
+    Args:
+        workspace: asked; what it refuses is kept as a problem, for the tiles that show it.
+        now: the present.
+    """
+    since = iso(now - _DAYS)
+    problems: dict[str, DataWatchError] = {}
+
+    def asked(what: str, name: str, **how: Any) -> Any:
+        try:
+            return getattr(workspace, name)(**how)
+        except DataWatchError as error:
+            problems[what] = error
+            return []
+
+    name = next((each for each in _ANOMALIES if each in operations()), "")
+    anomalies = asked("anomalies", name, **_bounded(name, since)) if name else []
+    schema = asked("schema", "schema_changes", start="-30d", limit=_MOST)
+    return Happened(
+        anomalies=tuple(_listed(anomalies, "anomalies"))[:_MOST],
+        active=tuple(asked("alerts", "active_alerts")),
+        alerts=tuple(asked("alerts", "alert_history", start=since, limit=_MOST)),
+        schema=tuple(_listed(schema, "changes")),
+        problems=problems,
+    )
+
+
+def _bounded(name: str, since: str | None) -> dict[str, Any]:
+    """Bounds of the question, those that its operation knows."""
+    fields = operations()[name].ask.__struct_fields__
+    wanted = {"start": since, "limit": _MOST}
+    return {key: value for key, value in wanted.items() if key in fields}
+
+
+def _listed(answer: Any, name: str) -> Any:
+    return getattr(answer, name, answer)

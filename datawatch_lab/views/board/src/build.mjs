@@ -1,0 +1,38 @@
+// Builds what is committed beside the Python: for the watch page in pieces, for Panel in one.
+// `npm ci && npm run build`; users need no node.
+
+import { readFileSync, readdirSync, rmSync, writeFileSync, mkdirSync, statSync } from "node:fs";
+import { gzipSync } from "node:zlib";
+import { build } from "esbuild";
+
+const OUT = new URL("../../assets/board/", import.meta.url).pathname;
+const BUDGET = 900_000;
+
+rmSync(OUT, { recursive: true, force: true });
+mkdirSync(OUT, { recursive: true });
+const shared = { bundle: true, minify: true, target: "es2022", format: "esm", legalComments: "none", logLevel: "warning" };
+
+await build({ ...shared, entryPoints: { watch: "watch.ts" }, outdir: OUT, splitting: true, chunkNames: "charts-[hash]" });
+await build({ ...shared, entryPoints: { board: "panel.ts" }, outdir: OUT, loader: { ".css": "text" } });
+await build({ ...shared, entryPoints: { format: "format.ts" }, outdir: OUT });
+
+const css = ["node_modules/uplot/dist/uPlot.min.css", "board.css", "watch.css"].map((each) => readFileSync(each, "utf8"));
+const { outputFiles } = await build({ stdin: { contents: css.join("\n"), loader: "css" }, minify: true, write: false });
+writeFileSync(`${OUT}watch.css`, outputFiles[0].contents);
+
+writeFileSync(`${OUT}world.json`, JSON.stringify(JSON.parse(readFileSync("node_modules/world-atlas/countries-110m.json", "utf8"))));
+const names = JSON.parse(readFileSync("node_modules/i18n-iso-countries/langs/en.json", "utf8")).countries;
+const codes = JSON.parse(readFileSync("node_modules/i18n-iso-countries/codes.json", "utf8")).map(([two, three, number]) => [
+  number,
+  two,
+  three,
+  ...[names[two]].flat(),
+]);
+writeFileSync(`${OUT}countries.json`, `${JSON.stringify(codes).replaceAll("],[", "],\n[")}\n`);
+
+for (const name of readdirSync(OUT).sort()) {
+  const text = readFileSync(OUT + name);
+  console.log(name.padEnd(24), String(text.length).padStart(8), "bytes", String(gzipSync(text).length).padStart(8), "gzip");
+  if (text.length > BUDGET) throw new Error(`${name} is larger than ${BUDGET} bytes`);
+}
+if (!statSync(`${OUT}watch.js`).size) throw new Error("nothing was built");

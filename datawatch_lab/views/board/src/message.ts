@@ -1,0 +1,104 @@
+// What comes from the server and what goes back. Shapes are those of views/board/message.py.
+
+import type { Fmt } from "./format.ts";
+
+export type State = "ok" | "loading" | "empty" | "stale" | "error" | "denied";
+
+export interface Trend {
+  text: string;
+  way: "up" | "down" | "same" | "";
+  good: "good" | "bad" | "";
+}
+
+export interface Part {
+  state: State;
+  /** A sentence: how to fill an empty tile, since when it is stale, what went wrong. */
+  say: string;
+  /** The value in words, for those who do not see it. */
+  label: string;
+  /** Beside the title: the unit or what is aggregated. */
+  sub: string;
+  badge: { count: number; text: string } | null;
+  face: string;
+  data: any;
+}
+
+export interface Place {
+  id: string;
+  x: number;
+  y: number;
+  w: number;
+  h: number;
+}
+
+export interface TileHead extends Place {
+  kind: string;
+  title: string;
+  fmt: Fmt;
+  options: Record<string, unknown>;
+  least: [number, number];
+}
+
+export interface VariableHead {
+  name: string;
+  title: string;
+  multi: boolean;
+  choices: string[];
+  chosen: string[];
+}
+
+export interface BoardHead {
+  id: string;
+  name: string;
+  description: string;
+  theme: "system" | "light" | "dark";
+  row: number;
+  columns: number;
+  range: string;
+  ranges: { key: string; label: string }[];
+  variables: VariableHead[];
+  filters: [string, string][];
+  tiles: TileHead[];
+}
+
+export interface Status {
+  state: string;
+  message: string;
+}
+
+export interface BoardMessage {
+  type: "board";
+  seq: number;
+  at: number;
+  span: [number, number] | null;
+  status: Status;
+  board: BoardHead;
+  parts: Record<string, Part>;
+}
+
+export interface TickMessage {
+  type: "tick";
+  seq: number;
+  at: number;
+  span: [number, number] | null;
+  status: Status;
+  parts: Record<string, Part>;
+}
+
+export interface WorldMessage {
+  type: "world";
+  world: unknown;
+}
+
+export type Message = BoardMessage | TickMessage | WorldMessage | { type: "error"; message: string };
+
+/** What the board tells whoever shows it. */
+export type Outgoing =
+  | { type: "click"; tile: string; label: string; value: string }
+  | { type: "zoom"; tile: string; from: number; to: number }
+  | { type: "range"; range: string }
+  | { type: "variable"; name: string; values: string[] }
+  | { type: "unfilter"; label: string }
+  | { type: "layout"; tiles: Place[] }
+  | { type: "select"; tile: string }
+  | { type: "need"; what: "world" | "whole" };

@@ -1,0 +1,152 @@
+// The watch page: a board from the snapshot in the page, kept live by one WebSocket.
+
+import { Board } from "./board.ts";
+import { fill, h } from "./dom.ts";
+import { moment } from "./format.ts";
+import type { BoardHead, BoardMessage, Outgoing, Status } from "./message.ts";
+import { Feed } from "./socket.ts";
+
+const CHARTS = async (): Promise<any> => (await import("./faces/charts.ts")).CHARTS;
+const byId = (id: string): HTMLElement => document.getElementById(id) as HTMLElement;
+const WORDS: Record<string, [string, string]> = {
+  live: ["good", "Live"],
+  quiet: ["good", "Live, quiet"],
+  silent: ["warn", "No data"],
+  history: ["", "History"],
+  empty: ["", "Empty"],
+};
+
+const snapshot = JSON.parse(byId("snapshot").textContent ?? "null") as BoardMessage;
+const query = new URLSearchParams(location.search);
+if (query.has("kiosk")) document.body.classList.add("dww-kiosk");
+
+let status: Status = snapshot.status;
+let isConnected = true;
+const board = new Board(byId("board"), { send: outgoing, charts: CHARTS, headed, told });
+const feed = new Feed(addressOf(), {
+  message: (message) => board.receive(message),
+  seq: () => board.seq,
+  state: (connected) => {
+    isConnected = connected;
+    pill();
+  },
+});
+board.receive(snapshot);
+performance.mark("dwb-drawn");
+feed.open();
+tools();
+
+function addressOf(): string {
+  const made = new URL(`/ws/boards/${encodeURIComponent(snapshot.board.id)}`, location.href);
+  made.protocol = location.protocol === "https:" ? "wss:" : "ws:";
+  for (const name of ["share", "range", "filter", "var"]) {
+    for (const value of query.getAll(name)) made.searchParams.append(name, value);
+  }
+  return made.href;
+}
+
+/** What tiles say: clicks filter, a drag over a line narrows the time. */
+function outgoing(message: Outgoing): void {
+  if (message.type === "need" && message.what === "world") {
+    void fetch(byId("board").dataset.world as string)
+      .then((answer) => answer.json())
+      .then((world) => board.receive({ type: "world", world }));
+  } else if (message.type === "need") feed.again();
+  else if (message.type === "click") look((now) => toggled(now, "filter", `${message.label}=${message.value}`));
+  else if (message.type === "unfilter") look((now) => toggled(now, "filter", message.label));
+  else if (message.type === "variable") look((now) => chosen(now, message.name, message.values));
+  else if (message.type === "range") look((now) => now.set("range", message.range));
+  else if (message.type === "zoom") {
+    const span = [message.from, message.to].map((each) => new Date(each).toISOString().slice(0, 19) + "Z");
+    look((now) => now.set("range", span.join("/")));
+  }
+}
+
+/** Change what is looked at; the address of the page says it too. */
+function look(change: (now: URLSearchParams) => void): void {
+  const before = query.toString();
+  change(query);
+  if (query.toString() === before) return;
+  history.pushState(null, "", `${location.pathname}?${query}`);
+  feed.move(addressOf());
+}
+
+function toggled(now: URLSearchParams, name: string, value: string): void {
+  const held = now.getAll(name);
+  now.delete(name);
+  for (const each of held.includes(value) ? held.filter((one) => one !== value) : [...held, value]) now.append(name, each);
+}
+
+function chosen(now: URLSearchParams, name: string, values: string[]): void {
+  const held = now.getAll("var").filter((each) => !each.startsWith(`${name}=`));
+  now.delete("var");
+  for (const each of [...held, ...values.map((value) => `${name}=${value}`)]) now.append("var", each);
+}
+
+function headed(head: BoardHead): void {
+  document.title = head.name;
+  fill(byId("ranges"), ...head.ranges.map((each) => rangeButton(each, head.range)));
+  if (head.range.includes("/")) byId("ranges").append(rangeButton({ key: head.range, label: spanText(head.range) }, head.range));
+  fill(byId("choices"), ...head.variables.map(choice), ...head.filters.map(chip));
+}
+
+function rangeButton(range: { key: string; label: string }, now: string): HTMLElement {
+  const made = h("button", { type: "button", "aria-pressed": String(range.key === now) }, range.label);
+  made.addEventListener("click", () => outgoing({ type: "range", range: range.key }));
+  return made;
+}
+
+function spanText(range: string): string {
+  const [from, to] = range.split("/").map((each) => Date.parse(each));
+  return `${moment(from, to - from)} to ${moment(to, to - from)}`;
+}
+
+function choice(variable: BoardHead["variables"][number]): HTMLElement {
+  const made = h("select", variable.multi ? { multiple: true, size: 1 } : {});
+  made.append(h("option", { value: "" }, "All"));
+  for (const each of variable.choices) {
+    const option = h("option", { value: each }, each);
+    option.selected = variable.chosen.includes(each);
+    made.append(option);
+  }
+  made.addEventListener("change", () => {
+    const values = [...made.selectedOptions].map((each) => each.value).filter(Boolean);
+    outgoing({ type: "variable", name: variable.name, values });
+  });
+  return h("label", {}, variable.title, made);
+}
+
+function chip([label, value]: [string, string]): HTMLElement {
+  const made = h("button", { type: "button", class: "dww-chip", title: "Remove this filter" }, `${label}: ${value} ✕`);
+  made.addEventListener("click", () => outgoing({ type: "unfilter", label: `${label}=${value}` }));
+  return made;
+}
+
+function told(now: Status): void {
+  status = now;
+  pill();
+}
+
+function pill(): void {
+  const [level, word] = isConnected ? (WORDS[status.state] ?? ["bad", "Not up to date"]) : ["warn", "Reconnecting"];
+  const place = byId("state");
+  place.className = `dww-state ${level}`;
+  place.title = status.message;
+  fill(place, h("span", { "aria-hidden": "true" }, level === "good" ? "●" : level === "bad" ? "▲" : "○"), word);
+}
+
+function tools(): void {
+  const root = document.documentElement;
+  byId("theme").addEventListener("click", () => {
+    const isDark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
+    root.dataset.theme = isDark ? "light" : "dark";
+  });
+  byId("full").addEventListener("click", () => {
+    if (document.fullscreenElement) void document.exitFullscreen();
+    else void root.requestFullscreen();
+  });
+  document.addEventListener("fullscreenchange", () => {
+    document.body.classList.toggle("dww-kiosk", document.fullscreenElement === root || query.has("kiosk"));
+  });
+  addEventListener("popstate", () => location.reload());
+}

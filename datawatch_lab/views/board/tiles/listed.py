@@ -1,0 +1,70 @@
+"""What tiles that list happenings share: alerts, anomalies, schema changes, issues of quality."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from datawatch_lab.core.dashboards import Tile
+from datawatch_lab.views.board import hv_parts
+from datawatch_lab.views.board.message import Part
+
+
+class Item(msgspec.Struct, frozen=True):
+    """One line of a list.
+
+    Attributes:
+        level: bad, warn, good, schema, anomaly or info; chooses icon and colour.
+        word: says the same in a word.
+        at: ms since 1970 UTC; None for no time.
+    """
+
+    level: str
+    word: str
+    title: str
+    text: str = ""
+    at: int | None = None
+
+
+@dataclass(frozen=True)
+class Listed:
+    """Lines, newest first.
+
+    Attributes:
+        more: lines beyond these.
+        calm: what to say when there are none, which is good news.
+    """
+
+    items: tuple[Item, ...]
+    more: int = 0
+    calm: str = ""
+
+
+def cut(items: Sequence[Item], limit: int, calm: str) -> Listed:
+    """The first lines."""
+    return Listed(tuple(items[:limit]), max(0, len(items) - limit), calm)
+
+
+def draw(tile: Tile, data: Listed) -> Part | None:
+    """The list; an empty one says so."""
+    del tile
+    first = ", ".join(f"{each.word} {each.title}".strip() for each in data.items[:3])
+    return Part(
+        label=f"{len(data.items) + data.more}: {first}" if data.items else data.calm,
+        sub=str(len(data.items) + data.more) if data.items else "",
+        face="list",
+        data={"items": data.items, "more": data.more, "calm": data.calm},
+    )
+
+
+def to_hv(tile: Tile, data: Listed) -> Any:
+    """The list as a table."""
+    columns = {
+        "state": [each.word for each in data.items],
+        "title": [each.title for each in data.items],
+        "text": [each.text for each in data.items],
+    }
+    return hv_parts.table(columns, tile.title)

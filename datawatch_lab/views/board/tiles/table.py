@@ -1,0 +1,174 @@
+"""Table: rows of a table, of SQL, or a metric by label."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from datawatch_lab.core.dashboards import Tile, options_of
+from datawatch_lab.core.errors import not_found
+from datawatch_lab.service.operations.sql import SqlAnswer, SqlColumn
+from datawatch_lab.views.board import hv_parts
+from datawatch_lab.views.board.kind import Kind
+from datawatch_lab.views.board.message import Part
+from datawatch_lab.views.board.numbers import Fmt, fmt_of
+from datawatch_lab.views.board.values import finite
+from datawatch_lab.views.board.view import View
+
+_NUMBERS = ("integer", "number", "decimal")
+_MOST = 10_000
+_LONGEST = 300
+_NAMES = re.compile(r"(?:^|_)id$", re.IGNORECASE)
+
+Cell = str | float | int | bool | None
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column: its name, whether it holds numbers, their unit, the label that it is."""
+
+    name: str
+    number: bool = False
+    unit: str = ""
+    label: str = ""
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows, each a tuple in order of the columns.
+
+    Attributes:
+        more: rows beyond these, as far as they were counted.
+    """
+
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    more: int = 0
+
+
+def read(view: View, tile: Tile) -> Rows:
+    """The rows, sorted and cut as the tile says.
+
+    Raises:
+        NotFoundError: it names a column that there is not.
+    """
+    query = tile.all_queries[0]
+    if query.metric:
+        answer = view.value(query, tile)
+        by = list(query.by)
+        columns = (
+            *(Column(each, label=each) for each in by),
+            Column(query.label or query.metric, number=True, unit=answer.unit),
+        )
+        rows = (
+            [
+                (*(each.labels.get(label, "") for label in by), finite(each.points[0][1]))
+                for each in answer.series
+                if each.points
+            ]
+            if by
+            else [(finite(each.points[0][1]),) for each in answer.series if each.points]
+        )
+        found = Rows(columns, tuple(rows))
+        return _arranged(found, tile, default=f"-{columns[-1].name}" if by else "")
+    return _arranged(_plain(view.rows(query, _MOST)), tile)
+
+
+def _plain(answer: SqlAnswer) -> Rows:
+    kinds = [_kind(each) for each in answer.columns]
+    names = (each.name for each in answer.columns)
+    columns = tuple(
+        Column(name, number=kind == "number") for name, kind in zip(names, kinds, strict=True)
+    )
+    rows = tuple(
+        tuple(_cell(value, kind) for value, kind in zip(row, kinds, strict=True))
+        for row in answer.rows
+    )
+    return Rows(columns, rows)
+
+
+def _kind(column: SqlColumn) -> str:
+    """number, time, or text; a number that names something is text, without separators."""
+    if column.type in _NUMBERS:
+        return "text" if _NAMES.search(column.name) else "number"
+    return "time" if column.type == "timestamp" else "text"
+
+
+def _cell(value: Any, kind: str) -> Cell:
+    """A value as a cell: what has parts is text, and text is cut where nobody reads on."""
+    if value is None or isinstance(value, bool):
+        return value
+    if kind == "number":
+        # Decimals and large integers come as texts.
+        return finite(value)
+    text = str(value)
+    if kind == "time":
+        return text[:19].replace("T", " ")
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+
+
+def _arranged(found: Rows, tile: Tile, default: str = "") -> Rows:
+    options = options_of(tile)
+    names = [each.name for each in found.columns]
+    sort = options["sort"] or default
+    rows = list(found.rows)
+    if sort:
+        at = _place(names, sort.removeprefix("-"))
+        rows.sort(key=lambda row: _order(row[at]), reverse=sort.startswith("-"))
+        rows.sort(key=lambda row: row[at] is None)
+    wanted = [_place(names, each) for each in options["columns"]] or list(range(len(names)))
+    limit = options["limit"]
+    return Rows(
+        tuple(found.columns[at] for at in wanted),
+        tuple(tuple(row[at] for at in wanted) for row in rows[:limit]),
+        max(0, len(rows) - limit),
+    )
+
+
+def _place(names: list[str], name: str) -> int:
+    if name not in names:
+        raise not_found("column", name, names)
+    return names.index(name)
+
+
+def _order(value: Cell) -> tuple[int, float, str]:
+    if isinstance(value, int | float):
+        return (0, float(value), "")
+    return (1, 0.0, str(value))
+
+
+def draw(tile: Tile, data: Rows) -> Part | None:
+    """The rows."""
+    if not data.rows:
+        return None
+    columns = [
+        {
+            "name": each.name,
+            "title": each.name.replace("_", " "),
+            "number": each.number,
+            "fmt": fmt_of(tile, each.unit) if each.unit or _has_format(tile) else Fmt(),
+            "label": each.label,
+        }
+        for each in data.columns
+    ]
+    names = ", ".join(each.name for each in data.columns)
+    return Part(
+        label=f"{len(data.rows)} rows of {names}",
+        face="table",
+        data={"columns": columns, "rows": data.rows, "more": data.more},
+    )
+
+
+def _has_format(tile: Tile) -> bool:
+    options = options_of(tile)
+    return options["format"] != "auto" or options["decimals"] is not None
+
+
+def to_hv(tile: Tile, data: Rows) -> Any:
+    """The rows as a table."""
+    columns = {each.name: [row[at] for row in data.rows] for at, each in enumerate(data.columns)}
+    return hv_parts.table(columns, tile.title)
+
+
+KIND = Kind("table", read, draw, to_hv)

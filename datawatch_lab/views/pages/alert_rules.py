@@ -1,0 +1,399 @@
+"""Alert rules: how each stands, a form that reads the condition back, the back-test below it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from datawatch_lab.core.errors import DataWatchError
+from datawatch_lab.service.operations.alerts import BacktestAnswer, RuleAnswer
+from datawatch_lab.views import format as words
+from datawatch_lab.views.pages.page import Action, Done, Fields, Look, listed, text, ticked
+from datawatch_lab.views.pages.parts import (
+    Html,
+    badge,
+    button,
+    card,
+    code,
+    empty,
+    field,
+    join,
+    link,
+    select,
+    severity,
+    state,
+    table,
+    tag,
+    text_input,
+)
+from datawatch_lab.views.pages.plot import Mark, Plot, draw, lines_of, ms
+
+_TONES = {
+    "normal": "good",
+    "pending": "warn",
+    "firing": "bad",
+    "recovering": "warn",
+    "no_data": "calm",
+    "error": "bad",
+}
+_NUMBER = re.compile(
+    r"^\s*(?:[<>]=?|==?|!=)\s*([+-]?[\d_.]+)\s*(%|ms|s|m|h|d)?\s*(?:over\s+\w+\s*)?$"
+)
+_SCALE = {"": 1.0, "%": 0.01, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0}
+_EXAMPLES = (
+    "> 200% of baseline",
+    "< 50% of same_hour_last_week",
+    "> 5",
+    "outside band",
+    "no data for 10m",
+)
+
+
+def view(look: Look) -> Mapping[str, str]:
+    """The rules, or the form of one."""
+    asked = look.place.get("edit")
+    if asked and look.may("editor"):
+        return _edit(look, "" if asked == "new" else asked)
+    rules = look.workspace.alert_rules()
+    add = (
+        link("Add a rule", look.place.link(edit="new"), class_="btn main")
+        if look.may("editor")
+        else ""
+    )
+    if not rules:
+        text_ = "A rule watches a metric and tells channels, for example when it is “> 200% of baseline” for 5 minutes. Every rule can be tried on the past before it is kept."
+        return {"rules": card("Rules", empty("No rule yet", text_, add))}
+    rows = [_row(look, each) for each in rules]
+    heads = ("Rule", "State", "When", "Channels", "")
+    return {"rules": card("Rules", table(heads, rows, hide=(2, 3), label="alert rules"), tools=add)}
+
+
+def _row(look: Look, rule: RuleAnswer) -> tuple[object, ...]:
+    standing = "switched off" if not rule.is_enabled else rule.state.replace("_", " ")
+    tone = "calm" if not rule.is_enabled else _TONES[rule.state]
+    reason = tag("div", rule.reason, class_="hint") if rule.reason else ""
+    acts = []
+    if look.may("editor") and not rule.configured:
+        acts = [
+            link("Edit", look.place.link(edit=rule.id), class_="btn"),
+            button(
+                "Delete",
+                "rule.drop",
+                kind="danger",
+                confirm=f"Delete {rule.name}? Its open alerts end; its history stays.",
+                id=rule.id,
+            ),
+        ]
+    elif rule.configured:
+        acts = [badge("configuration", "calm")]
+    name = join([severity(rule.severity), " ", rule.name])
+    channels = ", ".join(rule.rule.get("channels", [])) or "of its severity"
+    return (
+        name,
+        join([state(standing, tone), reason]),
+        rule.reading,
+        channels,
+        tag("div", *acts, class_="acts"),
+    )
+
+
+# ---------------------------------------------------------------------- the form
+
+
+def _edit(look: Look, id_: str) -> Mapping[str, str]:
+    stored = look.workspace.alert_rule(id_) if id_ else None
+    rule = dict(stored.rule) if stored else {"metric": look.place.get("metric")}
+    title = f"Change {stored.name}" if stored else "New rule"
+    form = tag(
+        "form",
+        *_fields(look, rule, id_),
+        class_="form",
+        id="dw-rule",
+        data_act="rule.save",
+        data_live="rule.try",
+    )
+    read = tag("div", data_local_slot="reading", id="dw-reading")
+    tried = tag("div", data_local_slot="tried", id="dw-tried")
+    back = link("Cancel", look.place.link(edit=None), class_="btn")
+    made: dict[str, str] = {"form": card(title, form, read, tools=back), "back-test": tried}
+    if stored:
+        made["code"] = card("As code", code(stored.code))
+        first = _try(look, {**_flat(rule), "id": id_})
+        made["form"] = card(
+            title,
+            form,
+            tag("div", Html(first.slots["reading"]), data_local_slot="reading", id="dw-reading"),
+            tools=back,
+        )
+        made["back-test"] = tag(
+            "div", Html(first.slots["tried"]), data_local_slot="tried", id="dw-tried"
+        )
+    return made
+
+
+def _flat(rule: Mapping[str, Any]) -> dict[str, Any]:
+    filters = rule.get("filters") or {}
+    return {
+        **rule,
+        "filters": ", ".join(f"{n}={v}" for n, v in filters.items()),
+        "group_by": ", ".join(rule.get("group_by") or []),
+    }
+
+
+def _fields(look: Look, rule: Mapping[str, Any], id_: str) -> list[Html]:
+    flat = _flat(rule)
+    metrics = tag(
+        "datalist",
+        *(tag("option", value=each.name) for each in look.workspace.metrics()),
+        id="dw-metrics",
+    )
+    examples = tag(
+        "datalist", *(tag("option", value=each) for each in _EXAMPLES), id="dw-conditions"
+    )
+    channels = look.workspace.alert_channels()
+    chosen = set(rule.get("channels") or [])
+    boxes = [
+        tag(
+            "label",
+            tag(
+                "input",
+                type="checkbox",
+                name="channels[]",
+                value=each.name,
+                checked=each.name in chosen,
+            ),
+            " ",
+            each.name,
+            class_="row",
+        )
+        for each in channels
+    ]
+    none = tag("span", "None is configured; alerts are shown here.", class_="hint")
+    return [
+        tag("input", type="hidden", name="id", value=id_),
+        metrics,
+        examples,
+        field(
+            "Name",
+            text_input(
+                "name", flat.get("name", ""), required=True, maxlength="200", autofocus=True
+            ),
+        ),
+        field(
+            "Metric",
+            text_input(
+                "metric",
+                flat.get("metric", ""),
+                list="dw-metrics",
+                placeholder="orders_created_rate",
+                spellcheck="false",
+            ),
+        ),
+        field(
+            "Condition",
+            text_input(
+                "condition",
+                flat.get("condition", ""),
+                list="dw-conditions",
+                required=True,
+                placeholder="> 200% of baseline",
+                spellcheck="false",
+            ),
+            hint="A number, a share of a baseline, a change, a band, no data; and, or, not.",
+        ),
+        field(
+            "For",
+            text_input("for", flat.get("for", "5m"), size="6"),
+            hint="how long it must hold, such as 5m",
+        ),
+        field(
+            "Severity",
+            select("severity", ("info", "warning", "critical"), flat.get("severity", "warning")),
+        ),
+        field(
+            "When nothing is known",
+            select(
+                "no_data",
+                [
+                    ("no_data", "say so, tell nobody"),
+                    ("alert", "alert"),
+                    ("ok", "take it as fine"),
+                    ("keep", "keep the state"),
+                ],
+                flat.get("no_data", "no_data"),
+            ),
+        ),
+        field(
+            "Only where",
+            text_input("filters", flat["filters"], placeholder="status=paid"),
+            hint="labels, with commas",
+        ),
+        field(
+            "For each",
+            text_input("group_by", flat["group_by"], placeholder="status"),
+            hint="a state of its own for each value of these labels",
+        ),
+        field("Description", text_input("description", flat.get("description", "")), class_="full"),
+        tag(
+            "fieldset",
+            tag("legend", "Channels", class_="hint"),
+            *(boxes or [none]),
+            class_="row full plainset",
+        ),
+        tag(
+            "div",
+            tag("button", "Keep this rule", class_="btn main"),
+            tag(
+                "label",
+                tag(
+                    "input",
+                    type="checkbox",
+                    name="is_enabled",
+                    value="1",
+                    checked=rule.get("is_enabled", True),
+                ),
+                " switched on",
+                class_="row",
+            ),
+            class_="row full",
+        ),
+    ]
+
+
+def _rule(fields: Fields) -> dict[str, Any]:
+    """The rule that the form says, as the interface takes it."""
+    made: dict[str, Any] = {
+        name: text(fields, name)
+        for name in (
+            "name",
+            "metric",
+            "condition",
+            "severity",
+            "description",
+            "no_data",
+            "for",
+            "keep_firing_for",
+            "aggregation",
+            "type",
+            "table",
+        )
+        if text(fields, name)
+    }
+    if filters := listed(fields, "filters"):
+        made["filters"] = {
+            each.partition("=")[0].strip(): each.partition("=")[2].strip() for each in filters
+        }
+    for name in ("group_by", "channels"):
+        if found := listed(fields, name):
+            made[name] = found
+    return made
+
+
+def _save(look: Look, fields: Fields) -> Done:
+    given = _rule(fields)
+    given["lasting"] = given.pop("for", "0s")
+    given["is_enabled"] = ticked(fields, "is_enabled")
+    name, condition, id_ = given.pop("name", ""), given.pop("condition", ""), text(fields, "id")
+    try:
+        if id_:
+            kept = look.workspace.change_alert_rule(name=name, condition=condition, id=id_, **given)
+        else:
+            kept = look.workspace.add_alert_rule(name=name, condition=condition, **given)
+    except DataWatchError as error:
+        return Done(
+            fault="Not kept; the reason stands below the form.", slots={"reading": _wrong(error)}
+        )
+    return Done(
+        said=f"{kept.name} is kept: {kept.reading}.", changed=True, go=look.place.link(edit=None)
+    )
+
+
+def _wrong(error: DataWatchError) -> Html:
+    return tag("p", str(error), class_="reading bad mono", role="alert")
+
+
+def _try(look: Look, fields: Fields) -> Done:
+    """Read the condition back, and what it would have done in the last day."""
+    rule = _rule(fields)
+    if not rule.get("condition"):
+        return Done(slots={"reading": "", "tried": ""})
+    try:
+        found = look.workspace.backtest_alert(rule=rule, start="-24h")
+    except DataWatchError as error:
+        return Done(slots={"reading": _wrong(error), "tried": ""})
+    said = tag(
+        "p",
+        "Fires when ",
+        found.reading,
+        f", for {rule['for']}." if rule.get("for") else ".",
+        class_="reading",
+        role="status",
+    )
+    return Done(slots={"reading": said, "tried": _tried(look, rule, found)})
+
+
+def _tried(look: Look, rule: Mapping[str, Any], found: BacktestAnswer) -> Html:
+    parts = [
+        f"{words.count(len(found.episodes))} episodes",
+        f"{words.duration(found.minutes_firing * 60)} firing",
+        f"{words.count(found.pages)} messages",
+    ]
+    if found.unknown:
+        parts.append(
+            f"{words.count(found.unknown)} of {words.count(found.evaluations)} evaluations without a value"
+        )
+    return card(
+        "It would have done this in the last 24 hours",
+        tag("p", ", ".join(parts)),
+        _picture(look, rule, found),
+    )
+
+
+def threshold(condition: str) -> float | None:
+    """The plain number that a condition compares with; None for any other kind.
+
+    >>> threshold("> 5"), threshold("< 90%"), threshold("> 200% of baseline")
+    (5.0, 0.9, None)
+    """
+    found = _NUMBER.match(condition)
+    if found is None:
+        return None
+    try:
+        return float(found[1].replace("_", "")) * _SCALE[found[2] or ""]
+    except ValueError:
+        return None
+
+
+def _picture(look: Look, rule: Mapping[str, Any], found: BacktestAnswer) -> Html:
+    metric = rule.get("metric", "")
+    if not metric or found.start is None or found.end is None:
+        return Html("")
+    filters = [f"{name}={value}" for name, value in (rule.get("filters") or {}).items()]
+    # By 5 minutes, as the condition takes it; the interval of the metric itself would show noise.
+    answer = look.workspace.range(
+        metric, start=found.start, end=found.end, step="5m", filters=filters or None
+    )
+    marks = [
+        Mark(ms(each.fired or found.end), ms(each.ended or found.end), "bad", "would have fired")
+        for each in found.episodes
+        if each.fired
+    ]
+    plot = Plot(
+        f"{metric} over the last day",
+        lines_of(answer),
+        answer.unit,
+        ms(answer.start),
+        ms(answer.end),
+        threshold=threshold(rule["condition"]),
+        marks=marks,
+    )
+    return draw(plot)
+
+
+def _drop(look: Look, fields: Fields) -> Done:
+    gone = look.workspace.drop_alert_rule(text(fields, "id"))
+    return Done(said=f"{gone.name} is deleted.", changed=True)
+
+
+ACTIONS: Mapping[str, Action] = {"rule.save": _save, "rule.try": _try, "rule.drop": _drop}

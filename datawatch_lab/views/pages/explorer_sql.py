@@ -1,0 +1,113 @@
+"""SQL in the explorer: what is typed, the rows, what one may ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from datawatch_lab.core.errors import DataWatchError
+from datawatch_lab.service.operations.sql import SqlAnswer
+from datawatch_lab.views import format as words
+from datawatch_lab.views.pages.page import Action, Done, Fields, Look, text, ticked
+from datawatch_lab.views.pages.parts import Html, badge, card, code, details, html, join, table, tag
+
+_MOST_ROWS = 500
+_NUMBERS = ("integer", "number", "decimal")
+
+
+def view(look: Look) -> Mapping[str, str]:
+    """The query, and below it the rows."""
+    tables = look.workspace.tables()
+    first = tables[0].name if tables else "orders"
+    asked = look.place.get("sql") or f"SELECT * FROM live.{first} LIMIT 100"
+    shows = (
+        tag(
+            "label",
+            tag("input", type="checkbox", name="unmasked", value="1"),
+            " show sensitive values",
+            class_="row",
+        )
+        if look.may("editor")
+        else ""
+    )
+    form = tag(
+        "form",
+        tag(
+            "textarea",
+            asked,
+            name="query",
+            rows="6",
+            aria_label="SQL",
+            spellcheck="false",
+            autofocus=True,
+        ),
+        tag(
+            "div",
+            tag("button", "Run", class_="btn main"),
+            shows,
+            tag(
+                "span",
+                "Ctrl Enter runs it. One query that only reads, over live.*, changes.* and metrics.*.",
+                class_="hint",
+            ),
+            class_="row",
+        ),
+        class_="stack",
+        id="dw-sql",
+        data_act="sql.run",
+    )
+    names = [
+        details(
+            each.name,
+            tag(
+                "p",
+                join(
+                    [
+                        tag("span", f"{column.name} {column.type}", class_="chip")
+                        for column in each.columns
+                    ],
+                    " ",
+                ),
+            ),
+            key=f"dw-table-{place}",
+        )
+        for place, each in enumerate(tables)
+    ]
+    return {
+        "query": card("SQL", form),
+        "rows": tag("div", data_local_slot="sql-rows", id="dw-sql-rows"),
+        "tables": card("Tables", *names, note="as live.NAME and changes.NAME") if names else "",
+    }
+
+
+def _run(look: Look, fields: Fields) -> Done:
+    query = text(fields, "query")
+    try:
+        answer = look.workspace.sql(query, limit=_MOST_ROWS, masked=not ticked(fields, "unmasked"))
+    except DataWatchError as error:
+        said = tag("p", str(error), class_="reading bad mono", role="alert")
+        return Done(slots={"sql-rows": said})
+    return Done(slots={"sql-rows": _rows(query, answer)})
+
+
+def _rows(query: str, answer: SqlAnswer) -> Html:
+    numbers = [place for place, each in enumerate(answer.columns) if each.type in _NUMBERS]
+    heads = [each.name for each in answer.columns]
+    rows = [[_cell(value) for value in row] for row in answer.rows]
+    shown = table(heads, rows, numbers=numbers, label="rows of the query")
+    more = f"first {words.count(len(rows))}" if answer.truncated else words.count(len(rows))
+    parts = [badge("masked: " + ", ".join(answer.masked), "calm", "•")] if answer.masked else []
+    download = tag("button", "Download CSV", type="button", class_="btn", data_csv="sql-rows")
+    note = f"{more} rows in {words.duration(answer.elapsed_ms / 1_000)}"
+    python = f"import datawatch_lab as dw\n\nwith dw.open() as lab:\n    rows = lab.workspace.sql_table({query!r}).to_pandas()"
+    grid = tag("div", shown, class_="grid-table", id="dw-grid")
+    as_code = details("As code", code(python), key="dw-sql-code")
+    return card("Rows", grid, as_code, note=note, tools=join([*parts, download]))
+
+
+def _cell(value: object) -> Html:
+    if value is None:
+        return tag("span", "null", class_="quiet")
+    return html(value)
+
+
+ACTIONS: Mapping[str, Action] = {"sql.run": _run}

@@ -1,0 +1,163 @@
+"""Home: four numbers at a glance above the charts, and below them what happened lately."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from datawatch_lab.core.errors import DataWatchError
+from datawatch_lab.views import format as words
+from datawatch_lab.views.pages import anomalies, icons
+from datawatch_lab.views.pages.page import Look, Page
+from datawatch_lab.views.pages.parts import Html, badge, card, empty, join, link, tag, when
+from datawatch_lab.views.pages.plot import spark
+from datawatch_lab.views.pages.schema import impact
+
+_MOST = 5
+
+
+def view(look: Look) -> Mapping[str, str]:
+    """Cards at a glance, boards, and news."""
+    cards = [_card(look, page, label, ask) for page, label, ask in _CARDS]
+    return {
+        "glance": tag("div", *cards, class_="glance"),
+        "boards": _boards(look),
+        "news": tag("div", _anomalies(look), _schema(look), class_="even"),
+    }
+
+
+# ---------------------------------------------------------------------- cards
+
+Shown = tuple[str, object, object]
+"""A value, a line below it, and what is drawn beside."""
+
+
+def _card(look: Look, page: str, label: str, ask: Callable[[Look], Shown]) -> Html:
+    try:
+        value, note, beside = ask(look)
+    except DataWatchError as error:
+        value, note, beside = words.NOTHING, error.message, ""
+    inner = [
+        tag("div", label, class_="label"),
+        tag("div", value, class_="value"),
+        tag("div", note, class_="trend"),
+        beside,
+    ]
+    return tag("a", *inner, href=look.place.link(page), class_="card counter", data_glance=page)
+
+
+def _events(look: Look) -> Shown:
+    now = look.workspace.query("events_total", start="today", end="now", aggregation="sum")
+    value = now.series[0].points[0][1] if now.series and now.series[0].points else 0.0
+    hours = look.workspace.range(
+        "events_total", start="today", end="now", aggregation="sum", step="1h"
+    )
+    line = [at for _, at in hours.series[0].points] if hours.series else []
+    quarantined = look.workspace.status().quarantined
+    note = f"{words.count(quarantined)} in quarantine" if quarantined else "nothing in quarantine"
+    return words.count(value or 0.0), note, spark(line, "events by hour today")
+
+
+def _strange(look: Look) -> Shown:
+    found = anomalies.asked(look.workspace, "anomalies", active=True, limit=1_000)
+    grave = sum(each.severity in ("high", "critical") for each in found)
+    tone = "bad" if grave else "warn" if found else "good"
+    return (
+        words.count(len(found)),
+        badge(f"{grave} high or critical" if found else "nothing strange", tone),
+        "",
+    )
+
+
+def _quality(look: Look) -> Shown:
+    stats = look.workspace.quality_stats()
+    score = look.workspace.quality_score()
+    if score.score is None:
+        return words.NOTHING, "no rule yet; the data suggests some", ""
+    tone = "good" if score.state == "good" else "bad"
+    said = (
+        f"{stats.failing} of {stats.rules} rules fail"
+        if stats.failing
+        else f"all {stats.rules} rules hold"
+    )
+    return (
+        f"{score.score:.1f}{words.NBSP}%",
+        badge(said, "warn" if stats.failing and tone == "good" else tone),
+        "",
+    )
+
+
+def _alerts(look: Look) -> Shown:
+    summary = look.workspace.alert_summary()
+    tone = "bad" if summary.by_severity.get("critical") else "warn" if summary.open else "good"
+    said = f"{summary.open} open" if summary.open else "none open"
+    return words.count(summary.fired_24h), badge(said, tone), ""
+
+
+_CARDS: tuple[tuple[str, str, Callable[[Look], Shown]], ...] = (
+    ("data", "Events today", _events),
+    ("anomalies", "Active anomalies", _strange),
+    ("quality", "Data quality", _quality),
+    ("alerts", "Alerts (24 h)", _alerts),
+)
+
+
+# ---------------------------------------------------------------------- news
+
+
+def _boards(look: Look) -> Html:
+    """The dashboards, one click away."""
+    try:
+        found = look.workspace.list_dashboards()
+    except DataWatchError:  # a server without dashboards has no links to them
+        return Html("")
+    if not found:
+        return Html("")
+    path = "./" if look.place.page == "home" else "../"
+    links = [
+        tag("a", each.name, href=path + each.path.lstrip("/"), class_="btn", target="_top")
+        for each in found[:_MOST]
+    ]
+    return tag(
+        "div",
+        tag("span", "Dashboards", class_="note"),
+        *links,
+        link("All", look.place.link("dashboards"), class_="btn quiet"),
+        class_="row",
+    )
+
+
+def _anomalies(look: Look) -> Html:
+    more = link("All", look.place.link("anomalies"), class_="btn")
+    return card("Recent anomalies", anomalies.recent(look, _MOST), tools=more)
+
+
+def _schema(look: Look) -> Html:
+    more = link("All", look.place.link("schema"), class_="btn")
+    try:
+        found = look.workspace.schema_changes("-30d", limit=_MOST)
+    except DataWatchError as error:
+        return card("Schema changes", empty("None can be shown", error.message), tools=more)
+    if not found.changes:
+        return card("Schema changes", empty("None in the last 30 days"), tools=more)
+    rows = [
+        tag(
+            "li",
+            tag(
+                "span",
+                join(
+                    [
+                        impact(each.impact),
+                        " ",
+                        link(each.title, look.place.link("schema", id=each.id)),
+                    ]
+                ),
+                class_="what",
+            ),
+            when(each.at, look.now),
+        )
+        for each in found.changes
+    ]
+    return card("Schema changes", tag("ul", *rows, class_="feed"), note="last 30 days", tools=more)
+
+
+PAGE = Page("home", "Home", "h", icons.HOME, view, every=3.0)

@@ -1,0 +1,400 @@
+"""Schema: changes with class and reason, what they touch, tables as of any time, differences."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from datawatch_lab.service.operations.schema import (
+    SchemaChangeItem,
+    SchemaColumn,
+    SchemaStep,
+    SchemaTable,
+)
+from datawatch_lab.views import format as words
+from datawatch_lab.views.pages import icons
+from datawatch_lab.views.pages.page import Done, Fields, Look, Page, text
+from datawatch_lab.views.pages.parts import (
+    Html,
+    badge,
+    card,
+    code,
+    empty,
+    field,
+    html,
+    join,
+    link,
+    pairs,
+    select,
+    table,
+    tabs,
+    tag,
+    text_input,
+    when,
+)
+
+_PARTS = (
+    ("changes", "Changes"),
+    ("tables", "Tables"),
+    ("diff", "Compare"),
+    ("snapshots", "Snapshots"),
+)
+_TONES = {"breaking": "bad", "risky": "warn", "safe": "good"}
+_MOST = 100
+
+
+def view(look: Look) -> Mapping[str, str]:
+    """The part that is chosen."""
+    chosen = look.place.get("tab", "changes")
+    options = [
+        (key, title, look.place.link(tab=key, id=None, table=None), "") for key, title in _PARTS
+    ]
+    parts = {"changes": _changes, "tables": _tables, "diff": _diff, "snapshots": _snapshots}
+    return {"tabs": str(tabs(options, chosen))} | dict(parts.get(chosen, _changes)(look))
+
+
+def impact(name: str) -> Html:
+    """The class of a change."""
+    return badge(name, _TONES.get(name, "calm"))
+
+
+# ---------------------------------------------------------------------- changes
+
+
+def _changes(look: Look) -> Mapping[str, str]:
+    since, chosen, wanted = (
+        look.place.get("since", "-30d"),
+        look.place.get("table"),
+        look.place.get("impact"),
+    )
+    names = [each.table for each in look.workspace.schema_tables()]
+    found = look.workspace.schema_changes(
+        since, table=chosen if chosen in names else "", impact=wanted, limit=_MOST
+    )
+    form = tag(
+        "form",
+        field(
+            "Since",
+            select(
+                "since",
+                [("-24h", "24 hours"), ("-7d", "7 days"), ("-30d", "30 days"), ("-1y", "a year")],
+                since,
+            ),
+        ),
+        field("Table", select("table", [("", "every table"), *((n, n) for n in names)], chosen)),
+        field(
+            "Class", select("impact", [("", "every class"), "breaking", "risky", "safe"], wanted)
+        ),
+        class_="filters",
+        data_go=True,
+    )
+    made: dict[str, str] = {"filters": form}
+    if look.place.get("id"):
+        made["change"] = _change(look, look.workspace.schema_change(look.place.get("id")))
+    if not found.changes:
+        nothing = empty(
+            "No change in this time",
+            "Added, dropped and renamed tables and columns, types, keys, indexes and enum values stand here, each classed, with what it touches.",
+        )
+        return made | {"changes": card("Changes", nothing)}
+    rows = tag("ul", *(_item(look, each) for each in found.changes), class_="feed")
+    note = (
+        f"newest {len(found.changes)} of {found.total}" if found.total > len(found.changes) else ""
+    )
+    return made | {
+        "changes": card(
+            f"{found.total} changes" if found.total != 1 else "1 change", rows, note=note
+        )
+    }
+
+
+def _item(look: Look, change: SchemaChangeItem) -> Html:
+    touched = f" Touches {_touched(change)}." if change.references else ""
+    sure = f" Inferred, {change.confidence:.0%} sure." if change.confidence < 1 else ""
+    title = join([impact(change.impact), " ", link(change.title, look.place.link(id=change.id))])
+    return tag(
+        "li",
+        tag("span", title, class_="what"),
+        when(change.at, look.now),
+        tag("p", f"{change.reason[:1].upper()}{change.reason[1:]}.{touched}{sure}"),
+    )
+
+
+def _touched(change: SchemaChangeItem) -> str:
+    counts: dict[str, int] = {}
+    for each in change.references:
+        counts[each.kind] = counts.get(each.kind, 0) + 1
+    return ", ".join(f"{n} {kind}{'' if n == 1 else 's'}" for kind, n in counts.items())
+
+
+def _change(look: Look, change: SchemaChangeItem) -> Html:
+    rows: list[tuple[object, object]] = [
+        ("When", when(change.at, look.now)),
+        ("Class", join([impact(change.impact), " ", change.reason])),
+        ("Table", link(change.table, look.place.link(tab="tables", table=change.table, id=None))),
+        (
+            "Read from",
+            f"{change.origin}{f' of {change.source}' if change.source else ''}{f' by {change.by}' if change.by else ''}",
+        ),
+    ]
+    if change.before:
+        rows.append(("Before", tag("span", _facts(change.before), class_="mono del")))
+    if change.after:
+        rows.append(("After", tag("span", _facts(change.after), class_="mono add")))
+    rows += [("Because", each) for each in change.why]
+    blast = (
+        table(
+            ("What", "Name", "How"),
+            [
+                (each.kind, tag("span", each.name, class_="mono"), each.how)
+                for each in change.references
+            ],
+            label="blast radius",
+        )
+        if change.references
+        else empty("It touches nothing here", "No metric, rule or alert depends on it.")
+    )
+    facts = card(
+        change.title,
+        pairs(rows),
+        code(change.ddl) if change.ddl else "",
+        tools=link("Close", look.place.link(id=None), class_="btn"),
+    )
+    return tag("div", facts, card("Blast radius", blast), class_="even")
+
+
+def _facts(given: Mapping[str, object]) -> str:
+    return ", ".join(f"{name}: {value}" for name, value in given.items() if value not in (None, ""))
+
+
+# ---------------------------------------------------------------------- tables
+
+
+def _tables(look: Look) -> Mapping[str, str]:
+    chosen = look.place.get("table")
+    if chosen:
+        return _table(look, chosen)
+    found = look.workspace.schema_tables()
+    if not found:
+        return {
+            "tables": card("Tables", empty("No table yet", "Tables stand here once events come."))
+        }
+    rows = [
+        (
+            link(each.table, look.place.link(table=each.table)),
+            words.count(len(each.columns)),
+            ", ".join(each.key) or words.NOTHING,
+            words.count(each.changes),
+            when(each.last_changed, look.now),
+        )
+        for each in found
+    ]
+    heads = ("Table", "Columns", "Key", "Changes", "Last changed")
+    return {"tables": card("Tables", table(heads, rows, numbers=(1, 3), hide=(2,), label="tables"))}
+
+
+def _table(look: Look, name: str) -> Mapping[str, str]:
+    found = look.workspace.schema_table(name, at=look.place.get("at") or None)
+    as_of = tag(
+        "form",
+        tag("input", type="hidden", name="table", value=name),
+        field(
+            "As of",
+            text_input(
+                "at", look.place.get("at"), placeholder="now, -1d or a snapshot", data_wait=True
+            ),
+        ),
+        class_="filters",
+        data_go=True,
+    )
+    back = link("All tables", look.place.link(table=None, at=None), class_="btn")
+    shown = (
+        empty("There was no such table then")
+        if found.table is None
+        else _columns(look, found.table)
+    )
+    history = (
+        tag("ul", *(_item(look, each) for each in found.history), class_="feed")
+        if found.history
+        else empty("It never changed")
+    )
+    return {
+        "table": card(name, shown, tools=join([as_of, back])),
+        "history": card("History", history),
+    }
+
+
+def _columns(look: Look, found: SchemaTable) -> Html:
+    known = {
+        each.name: each
+        for shown in look.workspace.tables()
+        if shown.name == found.table
+        for each in shown.columns
+    }
+    rows = []
+    for each in found.columns:
+        column = known.get(each.name)
+        role = ""
+        if column is not None:
+            corrected = " (corrected)" if column.corrected_by else ""
+            role = tag("span", f"{column.role}{corrected}", title=column.reason)
+        marks = [badge("key", "info", "◆")] if each.name in found.key else []
+        if column is not None and column.sensitive:
+            marks.append(badge("masked", "calm", "•"))
+        rows.append(
+            (
+                join([each.name, " ", join(marks, " ")]),
+                tag("span", _type(each), class_="mono"),
+                _null(each),
+                role,
+            )
+        )
+    more = [
+        ("Foreign keys", _listed(found.foreign_keys)),
+        ("Indexes", _listed(found.indexes)),
+        ("Checks", _listed(found.checks)),
+    ]
+    extra = pairs([(title, value) for title, value in more if value])
+    partial = (
+        tag(
+            "p",
+            "Known from its rows; declared types win once the source tells them.",
+            class_="note",
+        )
+        if found.partial
+        else ""
+    )
+    return join([table(("Column", "Type", "Null", "Role"), rows, label="columns"), partial, extra])
+
+
+def _type(column: SchemaColumn) -> str:
+    values = f" ({', '.join(column.values)})" if column.values else ""
+    return f"{column.type or 'unknown'}{values}"
+
+
+def _null(column: SchemaColumn) -> str:
+    return words.NOTHING if column.nullable is None else "yes" if column.nullable else "no"
+
+
+def _listed(found: Iterable[Mapping[str, object]]) -> str:
+    return "; ".join(_facts(each) for each in found)
+
+
+# ---------------------------------------------------------------------- compare, snapshots
+
+
+def _diff(look: Look) -> Mapping[str, str]:
+    start, end = look.place.get("from", "-7d"), look.place.get("to", "now")
+    named = [each.name for each in look.workspace.schema_snapshots()]
+    moments = tag(
+        "datalist",
+        *(tag("option", value=each) for each in ["-1h", "-1d", "-7d", "-30d", "now", *named]),
+        id="dw-moments",
+    )
+    form = tag(
+        "form",
+        moments,
+        field(
+            "From",
+            text_input("from", start, list="dw-moments", data_wait=True),
+            hint="a time such as -7d, or a snapshot",
+        ),
+        field("To", text_input("to", end, list="dw-moments", data_wait=True)),
+        tag("button", "Compare", class_="btn main"),
+        class_="filters",
+        data_go=True,
+    )
+    found = look.workspace.schema_diff(start, end=end)
+    steps = (
+        tag("ul", *(_step(each) for each in found.steps), class_="feed")
+        if found.steps
+        else empty("The schema was the same", "Nothing changed between these two moments.")
+    )
+    note = f"{found.start} to {found.end}"
+    return {
+        "choose": card("Two moments", form),
+        "diff": card(f"{len(found.steps)} steps", steps, note=note),
+    }
+
+
+def _step(step: SchemaStep) -> Html:
+    changed = []
+    if step.before:
+        changed.append(tag("div", f"− {_facts(step.before)}", class_="mono del"))
+    if step.after:
+        changed.append(tag("div", f"+ {_facts(step.after)}", class_="mono add"))
+    return tag(
+        "li",
+        tag("span", impact(step.impact), " ", step.title, class_="what"),
+        html(""),
+        tag("p", step.reason, *changed),
+    )
+
+
+def _snapshots(look: Look) -> Mapping[str, str]:
+    found = look.workspace.schema_snapshots()
+    made: dict[str, str] = {}
+    if look.may("editor"):
+        form = tag(
+            "form",
+            field("Name", text_input("name", required=True, placeholder="before-release-12")),
+            field("Moment", text_input("at", placeholder="now, or -1d")),
+            field("Note", text_input("note")),
+            tag("button", "Name this moment", class_="btn main"),
+            class_="filters",
+            id="dw-snapshot",
+            data_act="snapshot",
+        )
+        made["add"] = card("Name a moment", form)
+    rows = [
+        (
+            each.name,
+            when(each.at, look.now),
+            words.count(each.tables),
+            words.count(each.columns),
+            each.note or words.NOTHING,
+            each.by or words.NOTHING,
+            tag(
+                "div",
+                link(
+                    "Compare with now",
+                    look.place.link(tab="diff", **{"from": each.name, "to": "now"}),
+                    class_="btn",
+                ),
+                class_="acts",
+            ),
+        )
+        for each in found
+    ]
+    shown = (
+        table(
+            ("Snapshot", "Moment", "Tables", "Columns", "Note", "By", ""),
+            rows,
+            numbers=(2, 3),
+            hide=(2, 3, 4, 5),
+            label="snapshots",
+        )
+        if rows
+        else empty(
+            "No snapshot yet",
+            "A snapshot is a name for a moment, so that the schema of then can be compared with that of now.",
+        )
+    )
+    return made | {"snapshots": card("Snapshots", shown)}
+
+
+def _snapshot(look: Look, fields: Fields) -> Done:
+    made = look.workspace.make_schema_snapshot(
+        text(fields, "name"), at=text(fields, "at") or None, note=text(fields, "note")
+    )
+    return Done(said=f"{made.name} names that moment.", changed=True)
+
+
+PAGE = Page(
+    "schema",
+    "Schema",
+    "s",
+    icons.SCHEMA,
+    view,
+    {"snapshot": _snapshot},
+    every=3.0,
+)

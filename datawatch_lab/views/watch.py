@@ -1,0 +1,179 @@
+"""The watch page of a dashboard: static HTML, the first values in it, one WebSocket; no Bokeh.
+
+What `api.boards` serves under ``/d/ID`` is made here; the two meet in `WatchPages`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from datawatch_lab.core.dashboards import Dashboard
+from datawatch_lab.core.who import Who
+from datawatch_lab.views import theme
+from datawatch_lab.views.board.channel import Viewer
+from datawatch_lab.views.board.feed import BoardFeed, Loader, look_of
+from datawatch_lab.views.format import escape
+
+STATIC = "/static/board/"
+"""Where the files of `assets` are served."""
+
+_DRAWN_LATER = frozenset({"bar", "histogram", "donut", "gauge", "heatmap", "map", "scatter"})
+_THEMES = ("light", "dark")
+
+
+@cache
+def assets() -> Mapping[str, bytes]:
+    """The built files of the board, by name."""
+    folder = files("datawatch_lab.views") / "assets" / "board"
+    return {each.name: each.read_bytes() for each in folder.iterdir() if each.is_file()}
+
+
+@cache
+def address_of(name: str) -> str:
+    """The address of a built file; it changes with the file, so that browsers keep the file."""
+    return f"{STATIC}{name}?v={hashlib.sha256(assets()[name]).hexdigest()[:12]}"
+
+
+@cache
+def _charts() -> str:
+    """The piece with the charts, which is loaded beside the page where a tile needs it."""
+    return max(
+        (each for each in assets() if each.startswith("charts-")), key=lambda n: len(assets()[n])
+    )
+
+
+class WatchPages:
+    """The boards of a workspace as a server shows them; see `api.boards.Boards`.
+
+    Args:
+        workspace: is asked.
+        load: gives a dashboard by id or name.
+    """
+
+    def __init__(self, workspace: Any, load: Loader) -> None:
+        self.feed = BoardFeed(workspace, load)
+        self._load = load
+
+    def dashboard(self, name: str) -> tuple[str, bool]:
+        """The id of a dashboard, and whether everybody may see it.
+
+        Raises:
+            NotFoundError: there is none of that id or name; names the nearest.
+        """
+        found = self._load(name)
+        return found.id or found.name, found.is_public
+
+    def page(self, id_: str, who: Who, query: Mapping[str, Iterable[str]], nonce: str) -> bytes:
+        """The page of a dashboard, with what its tiles show now.
+
+        Args:
+            id_: of the dashboard.
+            who: looks.
+            query: of the address: range, filter, var, theme, embed, kiosk.
+            nonce: that the page's style carries.
+
+        Raises:
+            DataWatchError: it cannot be looked at; says why.
+        """
+        viewer = self.feed.watch(id_, look_of(who.role, dict(query)))
+        try:
+            snapshot = viewer.next() or b"null"
+            return _html(viewer.channel.dashboard, snapshot, query, nonce)
+        finally:
+            viewer.close()
+
+    def watch(
+        self,
+        id_: str,
+        who: Who,
+        query: Mapping[str, Iterable[str]],
+        changed: Callable[[], object],
+        since: int | None,
+    ) -> Viewer:
+        """Look at a dashboard; see `BoardFeed.watch`."""
+        return self.feed.watch(id_, look_of(who.role, dict(query)), changed, since)
+
+    def files(self) -> Mapping[str, bytes]:
+        """The files that pages ask for, by name."""
+        return assets()
+
+    def refused(self, title: str, message: str, nonce: str, sign_in: str = "") -> bytes:
+        """The page for who may not, or for what there is not."""
+        link = f'<p><a href="{escape(sign_in)}">Sign in</a></p>' if sign_in else ""
+        body = f'<main class="dww-empty"><h1>{escape(title)}</h1><p>{escape(message)}</p>{link}'
+        return _frame(title, f"{body}</main>", "", nonce, "").encode()
+
+    def close(self) -> None:
+        """Compute nothing more."""
+        self.feed.close()
+
+
+def _html(
+    dashboard: Dashboard, snapshot: bytes, query: Mapping[str, Iterable[str]], nonce: str
+) -> bytes:
+    asked = next(iter(query.get("theme", [])), dashboard.theme)
+    is_embedded = "embed" in query
+    kinds = {each.kind for each in dashboard.tiles}
+    pieces = [address_of("watch.js")]
+    preload = [f'<link rel="modulepreload" href="{each}">' for each in pieces]
+    if kinds & _DRAWN_LATER:
+        # Its address is the one that the script asks for, so without a version.
+        preload.append(f'<link rel="modulepreload" href="{STATIC}{_charts()}">')
+    if "map" in kinds:
+        preload.append(
+            f'<link rel="prefetch" href="{address_of("world.json")}" as="fetch" crossorigin>'
+        )
+    # A "<" in the data must not end the script element.
+    data = snapshot.replace(b"<", rb"\u003c").decode()
+    parts = {
+        "@@name@@": escape(dashboard.name),
+        "@@about@@": escape(dashboard.description),
+        "@@logo@@": _logo(),
+        "@@world@@": escape(address_of("world.json")),
+        "@@script@@": pieces[0],
+        "@@snapshot@@": data,
+    }
+    body = _BODY
+    for mark, text in parts.items():
+        body = body.replace(mark, text)
+    head = "".join(preload)
+    chosen = asked if asked in _THEMES else ""
+    classes = "dww-embed" if is_embedded else ""
+    return _frame(dashboard.name, body, head, nonce, chosen, classes).encode()
+
+
+def _logo() -> str:
+    return (files("datawatch_lab.views") / "assets" / "logo.svg").read_text("utf-8")
+
+
+def _frame(title: str, body: str, head: str, nonce: str, chosen: str, classes: str = "") -> str:
+    attribute = f' data-theme="{chosen}"' if chosen else ""
+    style = theme.tokens_css()
+    return (
+        f'<!doctype html><html lang="en"{attribute}><head><meta charset="utf-8">'
+        f"<title>{escape(title)}</title>"
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        '<meta name="color-scheme" content="light dark">'
+        f'<link rel="icon" href="data:,"><link rel="stylesheet" href="{address_of("watch.css")}">{head}'
+        f'<style nonce="{nonce}">{style}</style></head>'
+        f'<body class="{classes}">{body}</body></html>'
+    )
+
+
+_BODY = """<header class="dww-head">
+<div class="dww-brand">@@logo@@<h1>@@name@@</h1><span class="dww-about">@@about@@</span></div>
+<div class="dww-tools">
+<div class="dww-ranges" id="ranges" role="group" aria-label="Time range"></div>
+<span class="dww-state" id="state" role="status"></span>
+<button class="dww-tool" id="theme" type="button" aria-label="Light or dark"><svg viewBox="0 0 24 24" width="16" height="16" fill="currentColor" aria-hidden="true"><path d="M12 3a9 9 0 1 0 0 18Zm0-2a11 11 0 1 1 0 22 11 11 0 0 1 0-22Z" fill-rule="evenodd"/></svg></button>
+<button class="dww-tool" id="full" type="button" aria-label="Full screen"><svg viewBox="0 0 24 24" width="16" height="16" fill="currentColor" aria-hidden="true"><path d="M4 4h6v2H6v4H4Zm10 0h6v6h-2V6h-4ZM4 14h2v4h4v2H4Zm14 0h2v6h-6v-2h4Z"/></svg></button>
+</div></header>
+<div class="dww-choices" id="choices"></div>
+<main id="board" data-world="@@world@@"><noscript><p class="dww-empty">This page draws its tiles
+with JavaScript, which is switched off.</p></noscript></main>
+<script type="application/json" id="snapshot">@@snapshot@@</script>
+<script type="module" src="@@script@@"></script>"""
