@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -16,6 +17,7 @@ from datawatch_lab.engine.windows import GOOD_POINTS, Window, range_of, span_of,
 from datawatch_lab.metrics.downsample import LEAST_POINTS
 from datawatch_lab.metrics.finalise import ResultSeries, finalise
 from datawatch_lab.metrics.query import MAX_POINTS, QUANTILES, plan
+from datawatch_lab.store.summaries import TableCounts
 
 if TYPE_CHECKING:
     from datawatch_lab.engine.engine import Engine
@@ -197,19 +199,37 @@ def _open(found: Answered, now: datetime) -> datetime | None:
     return max(at for at in found.times if at <= now)
 
 
-def row_count(engine: Engine, table: TableInfo) -> int | None:
-    """Rows now in a table; None for one whose rows are not tracked."""
-    metric = next(
-        (
-            each
-            for each in engine.metrics().values()
-            if each.table == table.name and each.measure is MeasureKind.ROWS
-        ),
-        None,
-    )
-    if metric is None:
-        return None
-    last = engine.table_counts(table).last_ts
+@dataclass(frozen=True)
+class Counted:
+    """What there is of a table.
+
+    Attributes:
+        rows: now in it; None where rows are not tracked.
+        seen: what it has sent.
+    """
+
+    rows: int | None
+    seen: TableCounts
+
+
+def counted(engine: Engine, tables: Iterable[TableInfo]) -> dict[int, Counted]:
+    """What there is of each table, by its id."""
+    metrics = {
+        each.table: each for each in engine.metrics().values() if each.measure is MeasureKind.ROWS
+    }
+    counts = engine.store.table_counts()
+    found: dict[int, Counted] = {}
+    for table in tables:
+        metric, seen = metrics.get(table.name), counts.get(table.id, TableCounts())
+        rows = None if metric is None else _rows_at(engine, table, metric, seen.last_ts)
+        found[table.id] = Counted(rows, seen)
+    return found
+
+
+def _rows_at(
+    engine: Engine, table: TableInfo, metric: MetricDef, last: datetime | None
+) -> int | None:
+    """Rows of a table whose newest event is of ``last``."""
     if last is None:
         return 0
     now = max(engine.clock.now(), last + _SECOND)

@@ -55,7 +55,8 @@ def parse(text: str, what: str) -> exp.Expression:
     if len(found) != 1 or not isinstance(found[0], exp.Expression):
         raise InputError(f"the {what} must be one expression: {text}")
     if isinstance(found[0], exp.Alias):
-        raise fault(text, what, place_of(found[0].args["alias"]), "an operator is missing here")
+        named = found[0].args.get("alias") or found[0]
+        raise fault(text, what, place_of(named), "an operator is missing here")
     return found[0]
 
 

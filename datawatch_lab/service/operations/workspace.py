@@ -97,8 +97,8 @@ class TablesAsk(msgspec.Struct, frozen=True, kw_only=True):
 def tables(engine: Engine, ask: TablesAsk) -> list[TableAnswer]:
     """The tables found so far, with their columns, roles and whether data still comes."""
     wanted = engine.tables() if ask.name is None else [engine.table(ask.name)]
-    heard = _last_received(engine)
-    return [_table(engine, each, heard) for each in wanted]
+    heard, counted = _last_received(engine), queries.counted(engine, wanted)
+    return [_table(engine, each, counted[each.id], heard) for each in wanted]
 
 
 def _last_received(engine: Engine) -> datetime | None:
@@ -119,14 +119,16 @@ def column_answer(column: Column) -> ColumnAnswer:
     )
 
 
-def _table(engine: Engine, table: TableInfo, heard: datetime | None) -> TableAnswer:
-    seen = engine.table_counts(table)
+def _table(
+    engine: Engine, table: TableInfo, counted: queries.Counted, heard: datetime | None
+) -> TableAnswer:
+    seen = counted.seen
     state, message = freshness(
         seen.last_received, seen.last_ts, engine.clock.now(), engine.settings.stale_after, heard
     )
     return TableAnswer(
         name=table.name,
-        rows=queries.row_count(engine, table),
+        rows=counted.rows,
         key=list(table.key),
         key_from=table.key_from,
         columns=[column_answer(each) for each in table.columns],
