@@ -1,4 +1,4 @@
-"""Takes pictures of the overview into screenshots/: light, dark, phone, history, silent, empty.
+"""Takes pictures of every page into screenshots/: light, dark, phone; history, silent, empty.
 
 Each picture is of a real workspace, filled by the simulator, in a real Chromium. Look at them: no
 test can tell whether a page is good to read.
@@ -30,6 +30,29 @@ ROOT = Path(__file__).resolve().parents[1]
 OUT = ROOT / "screenshots"
 DESKTOP, PHONE = (1280, 900), (390, 844)
 _LIVE_SECONDS = 20.0
+_DECIDED_SECONDS = 75.0
+PLACES = {
+    "explorer": "explorer?metric=orders_amount_sum&by=currency&from=-24h",
+    "explorer-compare": "explorer?metric=orders_created_rate&from=-6h&compare=same_hour_yesterday",
+    "sql": "explorer?tab=sql",
+    "dashboards": "dashboards",
+    "anomalies": "anomalies",
+    "quality": "quality",
+    "quality-rules": "quality?tab=rules&table=orders",
+    "quality-suggestions": "quality?tab=suggestions",
+    "schema": "schema?since=-30d",
+    "schema-table": "schema?tab=tables&table=orders",
+    "schema-diff": "schema?tab=diff&from=last+week&to=now",
+    "alerts": "alerts",
+    "alerts-rules": "alerts?tab=rules",
+    "alerts-new": "alerts?tab=rules&edit=new&metric=orders_created_rate",
+    "ledger": "data",
+    "quarantine": "data?tab=quarantine",
+    "sources": "data?tab=sources",
+    "late": "data?tab=late",
+    "settings": "settings?set=changed",
+}
+"""Pages by the name of their picture."""
 _FLAGS = (
     *("--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-quic"),
     *("--no-first-run", "--disable-background-networking", "--disable-component-update"),
@@ -71,14 +94,42 @@ def live_scene(browser: Browser, folder: Path) -> None:
         thread.start()
         try:
             time.sleep(_LIVE_SECONDS)
+            furnish(workspace)
             with served(workspace) as address:
                 picture(browser, address, "light")
                 picture(browser, address, "dark", scheme="dark")
                 picture(browser, address, "phone", size=PHONE)
                 picture(browser, f"{address}?range=24h", "day")
+                for name, place in PLACES.items():
+                    picture(browser, f"{address}/{place}", name)
+                    picture(browser, f"{address}/{place}", f"{name}-dark", scheme="dark")
+                    picture(browser, f"{address}/{place}", f"{name}-phone", size=PHONE)
         finally:
             source.stop()
             thread.join()
+
+
+def furnish(workspace: Workspace) -> None:
+    """Rules, a dashboard and a snapshot, as somebody has them after the first hour."""
+    for each in workspace.quality_suggestions():
+        workspace.add_quality_rule(**each.definition, origin="suggested")
+    workspace.add_quality_rule(table="orders", rule="max_age", threshold="5m")
+    rules: tuple[dict[str, Any], ...] = (
+        {"name": "Order rush", "condition": "> 8", "metric": "orders_created_rate"},
+        {"name": "Orders silent", "condition": "no data for 10m", "metric": "orders_created_rate"},
+        {
+            "name": "Revenue drop",
+            "condition": "< 50% of same_hour_yesterday",
+            "metric": "orders_amount_sum",
+            "severity": "critical",
+        },
+    )
+    for rule in rules:
+        workspace.add_alert_rule(**rule)
+    workspace.make_schema_snapshot("last week", at="-1d", note="before the coupons")
+    workspace.add_dashboard(template="overview")
+    # Alerts are decided each minute, once its minute is closed.
+    time.sleep(_DECIDED_SECONDS)
 
 
 def history_scene(browser: Browser, folder: Path) -> None:
@@ -156,7 +207,7 @@ def picture(
         viewport={"width": size[0], "height": size[1]}, color_scheme=scheme, device_scale_factor=1.5
     )
     page.goto(address)
-    page.wait_for_selector("main[data-state=ready]")
+    page.wait_for_selector("#content[data-state=ready]", timeout=60_000)
     page.wait_for_timeout(1_500)
     page.screenshot(path=OUT / f"{name}.png", full_page=True)
     page.close()

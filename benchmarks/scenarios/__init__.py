@@ -23,6 +23,7 @@ NAMES = (
     "sockets",
     "kill",
     "decode",
+    "follow",
     "ingest_wide",
     "ingest_updates",
     "river_loop",

@@ -5,19 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-from datawatch_lab.alerts.conditions import (
-    And,
-    Band,
-    Change,
-    Comparison,
-    Condition,
-    NoData,
-    Not,
-    Or,
-    Predicted,
-    Relative,
-    Subject,
-)
+from datawatch_lab.alerts import conditions as tree
 
 _OPS = {
     "<": "is below",
@@ -46,7 +34,7 @@ _UNITS = (
 )
 
 
-def read_condition(condition: Condition, metric: str = "") -> str:  # noqa: PLR0911 — one a kind
+def read_condition(condition: tree.Condition, metric: str = "") -> str:  # noqa: PLR0911 — one a kind
     """What a condition says, as one line.
 
     >>> from datawatch_lab.alerts.language import parse_condition
@@ -55,44 +43,44 @@ def read_condition(condition: Condition, metric: str = "") -> str:  # noqa: PLR0
     the week)'
     """
     match condition:
-        case And():
-            return " and ".join(_part(each, metric, Or) for each in condition.parts)
-        case Or():
-            return " or ".join(_part(each, metric, And) for each in condition.parts)
-        case Not():
-            return f"it is not so that {_part(condition.part, metric, And | Or)}"
-        case Comparison():
+        case tree.And():
+            return " and ".join(_part(each, metric, tree.Or) for each in condition.parts)
+        case tree.Or():
+            return " or ".join(_part(each, metric, tree.And) for each in condition.parts)
+        case tree.Not():
+            return f"it is not so that {_part(condition.part, metric, tree.And | tree.Or)}"
+        case tree.Comparison():
             return f"{_about(condition.subject, metric)} {_OPS[condition.op]} {_amount(condition)}"
-        case Relative():
+        case tree.Relative():
             factor = f"{_number(condition.factor * 100)} %"
             said = f"{_OPS[condition.op]} {factor} of {_REFERENCES[condition.reference]}"
             return f"{_about(condition.subject, metric)} {said}"
-        case Change():
+        case tree.Change():
             about = f"the {condition.word} of {_about(condition.subject, metric)}"
             return f"{about} in {words(condition.back)} {_OPS[condition.op]} {_amount(condition)}"
-        case Band():
+        case tree.Band():
             return f"{_about(condition.subject, metric)} {_SIDES[condition.side]}"
-        case NoData():
+        case tree.NoData():
             return f"{_about(condition.subject, metric)} has no data"
-        case Predicted():
+        case tree.Predicted():
             plain = replace(condition.subject, over=timedelta())
             about = f"{_about(plain, metric)} as predicted for {words(condition.ahead)}"
             return f"{about} from now {_OPS[condition.op]} {_amount(condition)}"
 
 
-def _part(condition: Condition, metric: str, loose: type | object) -> str:
+def _part(condition: tree.Condition, metric: str, loose: type | object) -> str:
     said = read_condition(condition, metric)
     return f"({said})" if isinstance(condition, loose) else said  # type: ignore[arg-type]  # a class or a union of them
 
 
-def _about(subject: Subject, metric: str) -> str:
+def _about(subject: tree.Subject, metric: str) -> str:
     name = subject.metric or metric or "the metric"
     if subject.aggregation:
         name = f"{name} ({subject.aggregation})"
     return f"{name} over {words(subject.over)}" if subject.over else name
 
 
-def _amount(clause: Comparison | Change | Predicted) -> str:
+def _amount(clause: tree.Comparison | tree.Change | tree.Predicted) -> str:
     if clause.unit == "s":
         return words(timedelta(seconds=clause.number))
     return f"{_number(clause.number)} %" if clause.unit == "%" else _number(clause.number)

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from math import copysign
+from collections.abc import Sequence
+from math import copysign, isnan
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from datawatch_lab.anomaly.combined import Combined
 
 KEPT = 300
-"""Buckets that an episode remembers, its newest and its strangest ones."""
+"""Buckets that an episode remembers, the newest ones."""
+
+_ORDINARY = 1.0
 
 
 class Bucket(msgspec.Struct, frozen=True):
@@ -16,10 +23,10 @@ class Bucket(msgspec.Struct, frozen=True):
     Attributes:
         start: epoch seconds.
         value: of the series; NaN for none.
-        expected: middle of the band.
+        expected: middle of the band; NaN while nothing is known.
         sigma: standard deviation around it, > 0.
-        score: after the alert policy.
-        raw: without it.
+        score: on the scale of thresholds.
+        shift: of level, in standard deviations, signed.
         off: distance from the series' mean, by the usual one.
         parts: the six surprises.
     """
@@ -29,7 +36,7 @@ class Bucket(msgspec.Struct, frozen=True):
     expected: float
     sigma: float
     score: float
-    raw: float
+    shift: float = 0.0
     off: float = 0.0
     parts: tuple[float, ...] = ()
 
@@ -38,20 +45,26 @@ class Bucket(msgspec.Struct, frozen=True):
         """Distance from what was expected, in standard deviations; NaN without a value."""
         return (self.value - self.expected) / self.sigma
 
+    @property
+    def strength(self) -> float:
+        """The larger of deviation and shift, signed."""
+        away = self.deviation
+        return self.shift if isnan(away) or abs(self.shift) > abs(away) else away
+
 
 class Rules(msgspec.Struct, frozen=True):
     """When an episode opens, and how long it goes on.
 
     Attributes:
         opens: score from which on a bucket opens one.
-        goes_on: raw score from which on a bucket belongs to the one that is open.
-        deviation: least distance from what was expected, in standard deviations.
+        goes_on: score from which on a bucket belongs to the one that is open.
+        least: strength that a bucket must have to open one, in standard deviations.
         gap: so many buckets in a row may be ordinary within an episode.
     """
 
     opens: float
     goes_on: float
-    deviation: float = 3.0
+    least: float = 0.0
     gap: int = 2
 
 
@@ -62,7 +75,9 @@ class Episode(msgspec.Struct, frozen=True, kw_only=True):
         buckets: the strange ones, oldest first; `KEPT` at most.
         count: how many were strange.
         first, last: starts of the first and the last strange one.
-        peak: the strangest.
+        peak: the one furthest from what was expected.
+        top: the largest score.
+        strongest: the largest strength, signed.
         quiet: ordinary buckets since the last strange one.
     """
 
@@ -71,6 +86,8 @@ class Episode(msgspec.Struct, frozen=True, kw_only=True):
     first: int
     last: int
     peak: Bucket
+    top: float
+    strongest: float
     quiet: int = 0
 
 
@@ -79,20 +96,12 @@ def is_strange(bucket: Bucket, rules: Rules, episode: Episode | None) -> bool:
 
     A bucket on the other side of what was expected does not belong to it.
     """
-    away = abs(bucket.deviation)
-    if not away >= rules.deviation:  # NaN is not strange
-        return (
-            episode is not None and away >= 2.0 * rules.deviation / 3.0 and _same(bucket, episode)
-        )
+    if isnan(bucket.value) or isnan(bucket.expected):
+        return False
     if episode is None:
-        return bucket.score >= rules.opens
-    return _same(bucket, episode) and (
-        bucket.raw >= rules.goes_on or away >= abs(episode.peak.deviation) / 2.0
-    )
-
-
-def _same(bucket: Bucket, episode: Episode) -> bool:
-    return copysign(1.0, bucket.deviation) == copysign(1.0, episode.peak.deviation)
+        return bucket.score >= rules.opens and abs(bucket.strength) >= rules.least
+    same = copysign(1.0, bucket.strength) == copysign(1.0, episode.strongest)
+    return same and bucket.score >= rules.goes_on
 
 
 def advance(
@@ -119,29 +128,45 @@ def advance(
 def _with(episode: Episode | None, bucket: Bucket) -> Episode:
     if episode is None:
         at = bucket.start
-        return Episode(buckets=(bucket,), count=1, first=at, last=at, peak=bucket)
-    peak = max(episode.peak, bucket, key=lambda each: (each.raw, abs(each.deviation)))
-    buckets = (*episode.buckets, bucket)
+        return Episode(
+            buckets=(bucket,),
+            count=1,
+            first=at,
+            last=at,
+            peak=bucket,
+            top=bucket.score,
+            strongest=bucket.strength,
+        )
     return Episode(
-        buckets=buckets if len(buckets) <= KEPT else buckets[-KEPT:],
+        buckets=(*episode.buckets, bucket)[-KEPT:],
         count=episode.count + 1,
         first=episode.first,
         last=bucket.start,
-        peak=peak,
+        peak=_peak((episode.peak, bucket), episode.strongest),
+        top=max(episode.top, bucket.score),
+        strongest=max(episode.strongest, bucket.strength, key=abs),
     )
 
 
-def revise(episode: Episode, start: int, value: float, least: float) -> Episode | None:
+def _peak(buckets: Sequence[Bucket], towards: float) -> Bucket:
+    """The bucket that is furthest off in a direction; the first of equal ones."""
+    return max(buckets, key=lambda each: copysign(1.0, towards) * each.deviation)
+
+
+def revise(episode: Episode, start: int, value: float) -> Episode | None:
     """An episode with another value in one of its buckets; None when nothing is strange any more.
 
-    The band stays as it was: it was made before the bucket. A bucket whose value lies within
-    ``least`` standard deviations is ordinary after all.
+    The band stays as it was: it was made before the bucket. A bucket is ordinary after all when its
+    new value lies within one standard deviation, or on the other side of what was expected.
     """
+    sign = copysign(1.0, episode.strongest)
     changed = [
         msgspec.structs.replace(each, value=value) if each.start == start else each
         for each in episode.buckets
     ]
-    left = tuple(each for each in changed if abs(each.deviation) >= least)
+    left = tuple(
+        each for each in changed if each.start != start or sign * each.deviation >= _ORDINARY
+    )
     if not left:
         return None
     dropped = len(episode.buckets) - len(left)
@@ -151,5 +176,45 @@ def revise(episode: Episode, start: int, value: float, least: float) -> Episode 
         count=episode.count - dropped,
         first=left[0].start if episode.count <= KEPT else episode.first,
         last=left[-1].start,
-        peak=max(left, key=lambda each: (each.raw, abs(each.deviation))),
+        peak=_peak(left, episode.strongest),
     )
+
+
+def fold(
+    starts: Sequence[int], x: NDArray[np.float64], scored: Combined, rules: Rules
+) -> list[Episode]:
+    """Episodes of a scored history, the last of which may go on.
+
+    It says what `advance` says bucket by bucket, and looks only at buckets that may matter.
+
+    Args:
+        starts: of the buckets, epoch seconds, ascending.
+        x: values; NaN for none.
+        scored: of each bucket.
+        rules: of the series.
+    """
+    found: list[Episode] = []
+    here = 0
+    for first in np.flatnonzero(scored.score >= rules.opens).tolist():
+        if first < here:
+            continue
+        episode: Episode | None = None
+        here = first
+        while here < len(starts):
+            bucket = Bucket(
+                int(starts[here]),
+                float(x[here]),
+                float(scored.expected[here]),
+                float(scored.sigma[here]),
+                float(scored.score[here]),
+                float(scored.shift[here]),
+            )
+            here += 1
+            episode, over = advance(episode, bucket, rules)
+            if over is not None:
+                found.append(over)
+            if episode is None:
+                break
+        if episode is not None:
+            found.append(episode)
+    return found

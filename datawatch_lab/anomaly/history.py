@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.signal import lfilter
+from scipy.signal import lfilter  # type: ignore[import-untyped]  # it has no types
 
 from datawatch_lab.anomaly import tails
 from datawatch_lab.anomaly.evidence import (
@@ -247,4 +247,3 @@ def _surprises(sizes: Floats) -> Floats:
         larger += seen
     above[asked - lowest >= tails.BINS] = 0.0
     return np.asarray(-np.log10((above + prior) / (total + 2.0 * prior)))
-

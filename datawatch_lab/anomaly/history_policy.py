@@ -43,7 +43,7 @@ def heard(score: Floats, t: Floats) -> Floats:
         faded = _faded(fatigue, now[row] - since)
         quiet = _hushes(score, now, slice(row, row + 1), alarm)[0]
         if score[row] - FATIGUE * faded >= ALARM and not quiet:
-            fatigue, since, alarm = faded + 1.0, float(now[row]), row
+            fatigue, since, alarm = float(faded) + 1.0, float(now[row]), row
         done = upto
     return found
 

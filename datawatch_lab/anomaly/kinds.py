@@ -8,7 +8,9 @@ from datawatch_lab.core.anomalies import AnomalyType
 STATISTICAL, SEASONAL, DRIFT = (5,), (0, 1, 2), (3, 4)
 """The surprises of `evidence` by what they look at."""
 
-_TREND_BUCKETS = 8
+_TREND_BUCKETS = 120
+_FEW = 2
+_SHIFTED = 4.0
 _LEAST_MISSED = 1.0
 _ORDINARY = 2.5
 _ALGORITHM_FROM = 2.0
@@ -25,13 +27,13 @@ def kind_of(episode: Episode, *, counted: bool, spread: bool) -> AnomalyType:
     peak = episode.peak
     if counted and peak.value == 0.0 and peak.expected >= _LEAST_MISSED:
         return "missing"
-    if episode.count >= _TREND_BUCKETS and _largest(episode, DRIFT) > _largest(episode, SEASONAL):
+    if episode.count >= _TREND_BUCKETS:
         return "trend"
     if peak.off < _ORDINARY and _largest(episode, SEASONAL) > _largest(episode, STATISTICAL):
         return "seasonal"
-    if spread and episode.count == 1:
+    if spread and episode.count <= _FEW:
         return "outlier"
-    return "spike" if peak.deviation > 0 else "drop"
+    return "spike" if episode.strongest > 0 else "drop"
 
 
 def algorithms_of(episode: Episode) -> tuple[str, ...]:
@@ -41,6 +43,8 @@ def algorithms_of(episode: Episode) -> tuple[str, ...]:
         "seasonal": _largest(episode, SEASONAL),
         "drift": _largest(episode, DRIFT),
     }
+    if abs(episode.strongest) > abs(episode.peak.deviation):  # the shift from the hour's baseline
+        sizes["seasonal"] = max(sizes["seasonal"], abs(episode.strongest) / _SHIFTED * 2.0)
     found = tuple(name for name, size in sizes.items() if size >= _ALGORITHM_FROM)
     return found or (max(sizes, key=lambda name: sizes[name]),)
 

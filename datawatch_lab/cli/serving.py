@@ -13,6 +13,7 @@ from datawatch_lab.core.errors import ConfigError
 
 if TYPE_CHECKING:
     from datawatch_lab.api.auth import Gate
+    from datawatch_lab.api.boards import Boards
     from datawatch_lab.api.routes import Pattern
     from datawatch_lab.core.config import Config
     from datawatch_lab.core.watching import WatchSettings
@@ -123,7 +124,8 @@ def served(
 
     token = make_token(path) if auth else None
     gate = _gate(token, path, host=host, port=port, config=config)
-    urls = patterns(workspace, gate, style=_style())
+    boards = _boards(workspace)
+    urls = patterns(workspace, gate, style=_style(), boards=boards)
     server = _server(workspace, urls, gate, host=host, port=port, config=config)
     server.start()
     try:
@@ -139,6 +141,8 @@ def served(
         drain(urls, _DRAIN_SECONDS)
         for room in rooms_of(urls):
             room.close()
+        if boards is not None:
+            boards.close()
         server.stop()
 
 
@@ -176,6 +180,16 @@ def _gate(token: str | None, path: Path, *, host: str, port: int, config: Config
         limits=Limits(requests=config.rate_limit, logins=config.login_limit),
         webhook=None if secret is None else Webhook(secret, config.webhook_window),
     )
+
+
+def _boards(workspace: Workspace) -> Boards | None:
+    """Dashboards as pages; None where there are no pages."""
+    if find_spec("datawatch_lab.views.watch") is None:
+        return None
+    from datawatch_lab.views.board.stored import loader
+    from datawatch_lab.views.watch import WatchPages
+
+    return WatchPages(workspace, loader(workspace))
 
 
 def _style() -> str:

@@ -39,8 +39,8 @@ def watch(url: str, workspace: Path | None, **how: Any) -> None:
     URL is postgresql://user:password@host/database, mysql://user:password@host/database,
     kafka://host:9092/topic,other.*, redis://host:6379/0?streams=orders,shop:*, or system:// for the
     machine itself. The password is kept in memory only; without one in the URL of a PostgreSQL
-    database, PGPASSWORD and ~/.pgpass hold. Started again it goes on where it stopped. If a server has the workspace, that server watches, and this
-    command only shows how it goes.
+    database, PGPASSWORD and ~/.pgpass hold. Started again it goes on where it stopped. If a server
+    has the workspace, that server watches, and this command only shows how it goes.
     """
     from datawatch_lab.cli.logs import start_logging
     from datawatch_lab.cli.signals import Interruption

@@ -6,12 +6,16 @@ Series is; with 200 tables of ten fields a commit asks some 10,000 times. These 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import polars as pl
 import pyarrow as pa
 from numpy.typing import NDArray
 
 Bools = NDArray[np.bool_]
+
+_MOMENT = pa.timestamp("us", "UTC")
 
 
 def not_null(column: pl.Series) -> Bools:
@@ -66,3 +70,67 @@ def first_bytes(column: pl.Series) -> NDArray[np.uint8]:
 def micros_of(column: pl.Series) -> NDArray[np.int64]:
     """Epoch µs of a Datetime[us] column without nulls."""
     return np.asarray(column.cast(pl.Int64).to_numpy())
+
+
+def moments_in(column: pl.Series) -> NDArray[np.int64] | None:
+    """Epoch µs of texts that are all ISO 8601 with a zone; None where one is not. 0 for null.
+
+    >>> moments_in(pl.Series(["1970-01-01T00:00:01Z", None])).tolist()
+    [1000000, 0]
+    >>> moments_in(pl.Series(["1970-01-01"])) is None
+    True
+    """
+    texts = texts_of(column)
+    if not len(texts) - texts.null_count:
+        return None
+    try:
+        moments = texts.cast(_MOMENT)
+    except pa.ArrowInvalid:
+        return None
+    return np.asarray(moments.cast(pa.int64()).fill_null(0))
+
+
+def picked(frame: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
+    """Some columns of a frame, in this order.
+
+    >>> picked(pl.DataFrame({"a": [1], "b": [2]}), ["b"]).columns
+    ['b']
+    >>> picked(pl.DataFrame({"a": [1]}), []).columns
+    []
+    """
+    return frame[list(names)] if names else pl.DataFrame()  # an empty list would mean no rows
+
+
+def taken(frame: pl.DataFrame, places: NDArray[np.int64]) -> pl.DataFrame:
+    """The rows at some places, which are all there.
+
+    >>> taken(pl.DataFrame({"a": [1, 2]}), np.array([1, 0])).rows()
+    [(2,), (1,)]
+    """
+    if not frame.width:
+        return pl.DataFrame(height=len(places))
+    index = pl.Series(places.astype(np.uint32))
+    return pl.DataFrame([column[index] for column in frame])
+
+
+def kept(frame: pl.DataFrame, keep: Bools) -> pl.DataFrame:
+    """The rows where ``keep`` is true.
+
+    >>> kept(pl.DataFrame({"a": [1, 2]}), np.array([False, True])).rows()
+    [(2,)]
+    """
+    if keep.all():
+        return frame
+    if not frame.width:
+        return pl.DataFrame(height=int(keep.sum()))
+    mask = pl.Series(keep)
+    return pl.DataFrame([column.filter(mask) for column in frame])
+
+
+def nulls(name: str, dtype: pl.DataType, height: int) -> pl.Series:
+    """A column of nulls.
+
+    >>> nulls("a", pl.Int64(), 2).to_list()
+    [None, None]
+    """
+    return pl.Series(name, [None], dtype=dtype).new_from_index(0, height)

@@ -56,7 +56,10 @@ def _source(where: str, given: object) -> WatchSettings:
         raise ValueError(f"{where} has no {unknown[0]!r}; it may hold {', '.join(_PARTS)}")
     url, name, snapshot = given.get("url"), given.get("name", ""), given.get("snapshot", True)
     if not isinstance(url, str) or not url.strip():
-        raise ValueError(f"{where} needs a url, such as postgresql://app:${{PW}}@db/shop")
+        raise ValueError(
+            f"{where} needs a url, such as postgresql://app:${{PW}}@db/shop, "
+            "mysql://…, kafka://host/topic or redis://host/0?streams=orders"
+        )
     if not isinstance(name, str) or not isinstance(snapshot, bool):
         raise ValueError(f"{where}: name is a text, snapshot is true or false")  # noqa: TRY004
     return WatchSettings(

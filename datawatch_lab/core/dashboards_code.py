@@ -44,11 +44,8 @@ def _code(value: Any, depth: int, used: int = 0) -> str:
         return _wrapped("{", parts, "}", depth, used)
     if isinstance(value, list | tuple):
         parts = [_code(each, depth + 1) for each in value]
-        if len(parts) == 1:
-            one = f"({parts[0]},)"
-            fits = "\n" not in one and len(one) + 4 * depth + used <= _WIDTH
-            return one if fits else _wrapped("(", parts, ")", depth, used)
-        return _wrapped("(", parts, ")", depth, used)
+        start, end = "()" if isinstance(value, tuple) else "[]"
+        return _wrapped(start, parts, end, depth, used, comma=isinstance(value, tuple))
     if isinstance(value, datetime):
         at = value.astimezone(UTC)
         numbers = [at.year, at.month, at.day, at.hour, at.minute, at.second, at.microsecond]
@@ -63,8 +60,11 @@ def _text(value: str) -> str:
     return f'"{found[1:-1]}"' if plain else found
 
 
-def _wrapped(start: str, parts: list[str], end: str, depth: int, used: int) -> str:
-    line = start + ", ".join(parts) + end
+def _wrapped(
+    start: str, parts: list[str], end: str, depth: int, used: int, *, comma: bool = False
+) -> str:
+    """Parts between brackets; ``comma`` stands behind one alone, which makes it a tuple."""
+    line = start + ", ".join(parts) + ("," if comma and len(parts) == 1 else "") + end
     if "\n" not in line and len(line) + 4 * depth + used <= _WIDTH:
         return line
     inner = "    " * (depth + 1)

@@ -238,7 +238,7 @@ _KINDS = (
         asks=("metric", "sql", "table"),
         options=(
             *_FORMAT,
-            Option("columns", "texts", (), description="which, in this order; none for all"),
+            Option("columns", "texts", [], description="which, in this order; none for all"),
             Option("sort", "text", "", description="column to sort by; - before it for falling"),
             _limit(1000, default=20),
         ),

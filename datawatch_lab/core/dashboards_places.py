@@ -215,11 +215,12 @@ def items(place: Place, given: Any, reader: Reader) -> list[Any]:
 
 
 def span(place: Place, given: Any) -> str:
-    """A duration, written in its shortest form; ``[1h]`` means 1h."""
-    found = parse_duration(text(place, given).strip("[]").removeprefix("-"))
+    """A duration as it is written; ``[1h]`` means 1h, and a bare number is seconds."""
+    words = text(place, given).strip("[]").removeprefix("-").strip().lower()
+    found = parse_duration(words)
     if not 0 < found.total_seconds() <= _LONGEST_SPAN * 86_400:
         raise ValueError("it must be more than nothing, and at most ten years")
-    return format_duration(found)
+    return format_duration(found) if words.replace(".", "", 1).isdigit() else words
 
 
 def step(place: Place, given: Any) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -35,7 +35,7 @@ def time_range(place: Place, given: Any) -> str:
     """``auto``, ``today``, a duration back from now, or ``FROM/TO``.
 
     >>> time_range(Place(), "-90m"), time_range(Place(), {"start": "-2d", "end": "-1d"})
-    ('1h30m', '-2d/-1d')
+    ('90m', '-2d/-1d')
     """
     if isinstance(given, Mapping):
         pair = fields(place, given, {"start": text, "end": text}, {"from": "start", "to": "end"})
@@ -96,6 +96,8 @@ def options(place: Place, kind: TileKind, given: Any) -> dict[str, Any]:
             here.fault(not_found("option", str(name)[:80], known, where=kind.name).message)
         elif value is not None:
             read = attempted(here, _OPTION_READERS[option.type](option), value)
+            if isinstance(read, tuple):
+                read = list(read)  # as JSON has it
             if read is not None and read != option.default:
                 found[option.name] = read
     return found
@@ -127,7 +129,10 @@ _OPTION_READERS: Mapping[str, Callable[[Option], Reader]] = {
 
 
 def chosen_filters(
-    board: Dashboard, query: TileQuery, chosen: Mapping[str, tuple[str, ...]] | None = None
+    board: Dashboard,
+    query: TileQuery,
+    chosen: Mapping[str, tuple[str, ...]] | None = None,
+    labels: Collection[str] | None = None,
 ) -> tuple[tuple[str, str], ...]:
     """The (label, value) pairs that a query is asked with; several of a label mean any of them.
 
@@ -135,6 +140,8 @@ def chosen_filters(
         board: whose filters hold too, where the query says nothing of the label.
         query: of one of its tiles.
         chosen: by variable; those that are not there are at their default. () is all.
+        labels: of the query's metric: filters of the board for other labels are left out. None
+            when they are not known.
 
     Raises:
         InputError: a variable that is not there is named.
@@ -142,7 +149,8 @@ def chosen_filters(
     at_first = {each.name: each.chosen for each in board.variables}
     values = {**at_first, **(chosen or {})}
     pairs: list[tuple[str, str]] = []
-    for label, said in {**board.filters, **query.filters}.items():
+    shared = {k: v for k, v in board.filters.items() if labels is None or k in labels}
+    for label, said in {**shared, **query.filters}.items():
         for value in (said,) if isinstance(said, str) else said:
             if not is_variable(value):
                 pairs.append((label, value[1:] if value.startswith("$$") else value))

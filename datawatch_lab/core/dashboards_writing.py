@@ -133,7 +133,9 @@ def parse_text(words: str, *, where: str = "the document") -> tuple[Any, dict[Pa
         raise InputError(f"{where} is longer than {LONGEST:,} characters.")
     lines: dict[Path, int] = {}
     try:
-        node = yaml.compose(words, Loader=_loader())
+        loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+        _refuse_aliases(words, loader)
+        node = yaml.compose(words, Loader=loader)
         if node is None:
             raise InputError(f"{where} is empty.", hint="It needs a name and tiles at least.")
         return _built(yaml.SafeLoader(""), node, (), lines), lines
@@ -147,19 +149,14 @@ def parse_text(words: str, *, where: str = "the document") -> tuple[Any, dict[Pa
         raise InputError(f"{where} is not YAML: {' '.join(str(error).split())[:300]}.") from None
 
 
-def _loader() -> Any:
+def _refuse_aliases(words: str, loader: Any) -> None:
+    """Refuse what stands for another part: a few lines could mean a document without end."""
     import yaml
 
-    base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-
-    class Loader(base):  # type: ignore[misc]  # the base is chosen above
-        def compose_node(self, parent: Any, index: Any) -> Any:
-            if self.check_event(yaml.AliasEvent):
-                mark = self.peek_event().start_mark
-                raise yaml.composer.ComposerError(None, None, "aliases are not taken", mark)
-            return super().compose_node(parent, index)
-
-    return Loader
+    for event in yaml.parse(words, Loader=loader):
+        if isinstance(event, yaml.AliasEvent):
+            line = event.start_mark.line + 1 if event.start_mark else 1
+            raise InputError(f"line {line}: aliases are not taken.", hint="Write it out.")
 
 
 def _built(maker: Any, node: Any, path: Path, lines: dict[Path, int]) -> Any:

@@ -76,7 +76,7 @@ class MeasureKind(StrEnum):
     change of a status field from one value to another, labels ``from`` and ``to``. ``net``: change
     of a numeric field's total. ``custom``: what a `CustomMetric` says. ``formula``: nothing is
     stored, a `Formula` is worked out when it is asked for. ``quality``: scores, from the counts of
-    quality rules.
+    quality rules. ``alerts``: how many fired, from their history.
     """
 
     CHANGES = "changes"
@@ -92,6 +92,7 @@ class MeasureKind(StrEnum):
     CUSTOM = "custom"
     FORMULA = "formula"
     QUALITY = "quality"
+    ALERTS = "alerts"
 
 
 class Correction(msgspec.Struct, frozen=True, kw_only=True):

@@ -16,7 +16,7 @@ from datawatch_lab.core.dashboards import Dashboard, Tile, TileQuery, Variable, 
 from datawatch_lab.core.durations import parse_duration
 from datawatch_lab.core.values import MetricDef
 from datawatch_lab.dashboards.grafana_look import defaults, options_of
-from datawatch_lab.dashboards.promql import label_name, promql
+from datawatch_lab.dashboards.promql import label_name, promql, shared_filters
 
 Json = dict[str, Any]
 
@@ -41,7 +41,10 @@ _PANELS: Mapping[str, str] = {
     "anomalies": "stat",
     "text": "text",
 }
-_OWN: Mapping[str, str] = {"quality": "dq_score", "anomalies": "anomalies_active"}
+_OWN: Mapping[str, tuple[str, str]] = {
+    "quality": ("dq_score", "avg"),
+    "anomalies": ("anomalies_active", "last"),
+}
 _ONE_VALUE = frozenset({"stat", "piechart", "table", "bargauge", "gauge", "geomap", "barchart"})
 _COLUMNS_EACH = 2
 _PIXELS_ROW, _GRAFANA_ROW = 48, 30
@@ -209,7 +212,7 @@ def _panel(number: int, tile: Tile, board: Dashboard, metrics: Mapping[str, Metr
     if kind == "alertlist":
         most = tile.option("limit")
         return {**panel, "options": {"viewMode": "list", "maxItems": most, "sortOrder": 1}}
-    queries = _queries(tile, board)
+    queries = _queries(tile, board, metrics)
     metric = metrics.get(queries[0].metric)
     unit = metric.unit if metric else ""
     return {
@@ -221,12 +224,13 @@ def _panel(number: int, tile: Tile, board: Dashboard, metrics: Mapping[str, Metr
     }
 
 
-def _queries(tile: Tile, board: Dashboard) -> list[TileQuery]:
+def _queries(tile: Tile, board: Dashboard, metrics: Mapping[str, MetricDef]) -> list[TileQuery]:
     """What the panel asks: its metrics, each with the board's filters below its own."""
     if tile.kind in _OWN and not tile.all_queries:
-        return [TileQuery(metric=_OWN[tile.kind])]
+        name, how = _OWN[tile.kind]
+        return [TileQuery(metric=name, aggregation=how)]
     return [
-        msgspec.structs.replace(each, filters={**board.filters, **each.filters})
+        msgspec.structs.replace(each, filters=shared_filters(board.filters, each, metrics))
         for each in tile.all_queries
         if each.metric
     ]

@@ -11,11 +11,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from msgspec.structs import replace
+
 from datawatch_lab.core.dashboards import Dashboard, Filters, Tile, TileQuery, Variable
 from datawatch_lab.core.dashboards_kinds import kind_options
 from datawatch_lab.core.dashboards_values import is_variable
 from datawatch_lab.core.durations import parse_duration
 from datawatch_lab.core.values import MetricDef
+from datawatch_lab.dashboards.promql import reading, shared_filters
 
 Json = dict[str, Any]
 
@@ -65,7 +68,11 @@ def to_metabase(board: Dashboard, metrics: Mapping[str, MetricDef]) -> Json:
     cards: list[Json] = []
     dashcards: list[Json] = []
     for number, tile in enumerate(board.tiles, 1):
-        queries = [each for each in tile.all_queries if each.about]
+        queries = [
+            replace(each, filters=shared_filters(board.filters, each, metrics))
+            for each in tile.all_queries
+            if each.about
+        ]
         shown = tile.kind in _DISPLAYS and queries
         place = {
             "id": -number,
@@ -77,7 +84,7 @@ def to_metabase(board: Dashboard, metrics: Mapping[str, MetricDef]) -> Json:
         if not shown:
             dashcards.append({**place, "card_id": None, **_text(tile)})
             continue
-        card = {"card": len(cards), "parameter_mappings": _mappings(len(cards), queries, board)}
+        card = {"card": len(cards), "parameter_mappings": _mappings(len(cards), queries)}
         cards.append(_card(tile, queries, board, metrics))
         dashcards.append({**place, **card, "visualization_settings": {}, "series": []})
     return {
@@ -149,8 +156,8 @@ def _tag(name: str, board: Dashboard) -> Json:
     return {"id": name, "name": name, "display-name": title or name, "type": "text"}
 
 
-def _mappings(card: int, queries: list[TileQuery], board: Dashboard) -> list[Json]:
-    used = {name for each in queries for name in _variables({**board.filters, **each.filters})}
+def _mappings(card: int, queries: list[TileQuery]) -> list[Json]:
+    used = {name for each in queries for name in _variables(each.filters)}
     return [
         {"parameter_id": name, "card": card, "target": ["variable", ["template-tag", name]]}
         for name in sorted(used)
@@ -179,7 +186,7 @@ def _sql(
         return f"SELECT * FROM live.{_name(first.table)} LIMIT {most}", []  # noqa: S608 — quoted
     asked = [each for each in queries if each.metric]
     parts = [_select(tile, each, board, metrics, many=len(asked) > 1) for each in asked]
-    names = [name for each in asked for name in _variables({**board.filters, **each.filters})]
+    names = [name for each in asked for name in _variables(each.filters)]
     return "\nUNION ALL\n".join(parts), sorted(set(names))
 
 
@@ -196,9 +203,15 @@ def _select(
         heads.append((_text_literal(query.label or query.metric), "series"))
     heads += [(_name(each), _name(each)) for each in query.by]
     value = f"{_AGGREGATES.get(how, 'avg')}(value) AS value"
+    if how == "last":
+        value = "arg_max(value, time) AS value"
     listed = ", ".join([*(_as(each, name) for each, name in heads), value])
-    where = " AND ".join([_since(tile, board), *_conditions({**board.filters, **query.filters})])
-    lines = [f"SELECT {listed}", f"FROM metrics.{_name(query.metric)}", f"WHERE {where}"]
+    where = " AND ".join([_since(tile, board), *_conditions(query.filters)])
+    lines = [
+        f"SELECT {listed}",
+        f"FROM metrics.{_name(reading(query.metric, how, metrics))}",
+        f"WHERE {where}",
+    ]
     if heads:
         lines.append(f"GROUP BY {', '.join(str(n) for n in range(1, len(heads) + 1))}")
     if tile.kind in ("top", "donut", "table"):

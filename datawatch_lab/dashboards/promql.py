@@ -55,14 +55,14 @@ def promql(
     """
     metric = metrics.get(query.metric)
     how = query.aggregation or (metric.aggregation.value if metric else "sum")
-    name = prometheus_name(_reading(query.metric, how, metrics))
+    name = prometheus_name(reading(query.metric, how, metrics))
     shift = f" offset {_BACK[query.compare]}" if back and query.compare in _BACK else ""
     samples = f"{name}{_selector(query.filters)}[{over}]{shift}"
     by = f" by ({', '.join(map(label_name, query.by))})" if query.by else ""
     return f"{_ACROSS.get(how, 'avg')}{by} ({_OVER[how]}({samples}))"
 
 
-def _reading(name: str, how: str, metrics: Mapping[str, MetricDef]) -> str:
+def reading(name: str, how: str, metrics: Mapping[str, MetricDef]) -> str:
     """The metric that reads the same field by the asked aggregation, where there is one."""
     metric = metrics.get(name)
     if metric is None or metric.aggregation == how or not metric.field:
@@ -76,6 +76,13 @@ def _reading(name: str, how: str, metrics: Mapping[str, MetricDef]) -> str:
         and each.aggregation is Aggregation(how)
     )
     return next(alike, name)
+
+
+def shared_filters(filters: Filters, query: TileQuery, metrics: Mapping[str, MetricDef]) -> Filters:
+    """A query's filters, and those of its board whose labels its metric has."""
+    metric = metrics.get(query.metric)
+    kept = {k: v for k, v in filters.items() if metric is None or k in metric.labels}
+    return {**kept, **query.filters}
 
 
 def label_name(label: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -20,9 +20,11 @@ from datawatch_lab.core.alerting import (
 )
 from datawatch_lab.core.errors import DataWatchError, InputError, NotFoundError, not_found
 from datawatch_lab.core.plans import check_room
+from datawatch_lab.core.values import MetricDef
 from datawatch_lab.core.who import current_who
 from datawatch_lab.engine.alerting_episodes import Changes
 from datawatch_lab.engine.alerting_grid import floor
+from datawatch_lab.engine.alerting_metric import METRIC
 from datawatch_lab.engine.alerting_rules import Ready, check_group, fault_of, make_ready
 from datawatch_lab.engine.alerting_values import Values
 from datawatch_lab.engine.alerting_windows import Span, Windows
@@ -57,6 +59,7 @@ class Book(ABC):
         self._cursors = state.cursors
         self._ready: dict[str, Ready | DataWatchError] = {}
         self._ready_for: object = None
+        self._extended: tuple[object, Mapping[str, MetricDef]] = (None, {})
         self._values = Values(engine)
         self._work = threading.RLock()
 
@@ -69,6 +72,16 @@ class Book(ABC):
     def rules(self) -> list[StoredRule]:
         """Rules in order of name."""
         return sorted(self._rules.values(), key=lambda each: each.rule.name)
+
+    def with_metrics(self, named: Mapping[str, MetricDef]) -> Mapping[str, MetricDef]:
+        """Metrics by name with that of alerts; the same object while nothing has changed."""
+        if not self._rules or METRIC.name in named:
+            return named
+        base, whole = self._extended
+        if base is not named:
+            whole = {**named, METRIC.name: METRIC}
+            self._extended = (named, whole)
+        return whole
 
     def rule(self, id_: str) -> StoredRule:
         """A rule by id or name; a `NotFoundError` otherwise."""

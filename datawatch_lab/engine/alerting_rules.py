@@ -26,6 +26,7 @@ from datawatch_lab.core.alerting import AlertRule, Standing, StoredRule
 from datawatch_lab.core.errors import DataWatchError, InputError, not_found
 from datawatch_lab.core.values import Aggregation, Formula, MeasureKind, MetricDef
 from datawatch_lab.engine.alerting_grid import Ask, Labels
+from datawatch_lab.engine.alerting_metric import METRIC
 from datawatch_lab.engine.alerting_windows import Windows
 from datawatch_lab.engine.signals import DEFAULTS, SIGNALS, Signal
 from datawatch_lab.engine.signals.quality import is_score, settle
@@ -141,6 +142,8 @@ def spoken(engine: Engine, rule: AlertRule, name: str) -> MetricDef:
     if signal is not None:
         return signal.metric
     known = engine.metrics()
+    if name == METRIC.name:
+        raise InputError("a rule cannot be about alerts themselves.", hint="Inhibit or group them.")
     if name not in known and rule.type in DEFAULTS:
         own = [each.partition(".")[2] for each in SIGNALS if each.startswith(f"{rule.type}.")]
         raise not_found("signal", name, own, where=f"rules of type {rule.type}")

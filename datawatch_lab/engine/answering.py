@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from datawatch_lab.core.errors import InputError
 from datawatch_lab.core.storage import MeasureStates
 from datawatch_lab.core.values import Aggregation, Coverage, Formula, MeasureKind, MetricDef
+from datawatch_lab.engine.alerting_metric import values as alerts_fired
 from datawatch_lab.engine.quality_scores import values
 from datawatch_lab.engine.windows import Window, is_current, span_of
 from datawatch_lab.metrics.downsample import downsample
@@ -107,17 +108,20 @@ def answer(engine: Engine, metric: MetricDef, window: Window, wanted: Wanted) ->
 
 
 def _scored(engine: Engine, metric: MetricDef, window: Window, wanted: Wanted) -> Answered:
-    """Scores of quality, from what its rules counted."""
+    """Scores of quality, from what its rules counted; alerts, from their history."""
     if wanted.aggregation not in (None, metric.aggregation):
-        raise InputError(f"{metric.name}: the only aggregation of a score is avg.")
-    found = values(engine.quality, metric, window, wanted.group_by, wanted.filters)
+        raise InputError(f"{metric.name}: its only aggregation is {metric.aggregation}.")
+    if metric.measure is MeasureKind.ALERTS:
+        found = alerts_fired(engine, window, wanted.group_by, wanted.filters)
+    else:
+        found = values(engine.quality, metric, window, wanted.group_by, wanted.filters)
     edges = found.edges
     name = metric.aggregation.value
     return Answered(edges[0], edges[-1], edges[:-1], edges[1:], found.rows, name)
 
 
 def _stored(engine: Engine, metric: MetricDef, window: Window, wanted: Wanted) -> Answered:
-    if metric.measure is MeasureKind.QUALITY:
+    if metric.measure in (MeasureKind.QUALITY, MeasureKind.ALERTS):
         return _scored(engine, metric, window, wanted)
     asked = plan(
         metric,

@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -24,7 +25,7 @@ from datawatch_lab.core.plans import check_feature, plan_named
 from datawatch_lab.engine.beside import listening
 from datawatch_lab.engine.detection_feedback import feed_back
 from datawatch_lab.engine.detection_revising import revise_episodes
-from datawatch_lab.engine.detection_run import Detectors, Stopped
+from datawatch_lab.engine.detection_run import Detectors, Moments, Stopped
 from datawatch_lab.engine.detection_state import packed, unpacked
 from datawatch_lab.store.anomalies import AnomalyFilter, Checkpoint, Mark
 
@@ -247,13 +248,18 @@ class Detection:
         tables = {each.id: each for each in self.engine.tables()}
         merged = (
             closes.group_by("table_id", maintain_order=True)
-            .agg(pl.col("closed_from").min(), pl.col("closed_until").max(), pl.col("at").max())
+            .agg(
+                pl.col("closed_from").min(),
+                pl.col("closed_until").max(),
+                pl.col("closed_until").alias("ends"),
+                pl.col("at").alias("moments"),
+            )
             .filter(pl.col("closed_from") < pl.col("closed_until"))
         )
-        for table_id, start, end, at in merged.iter_rows():
+        for table_id, start, end, ends, moments in merged.iter_rows():
             if table_id in tables:
                 self._wait_for_room()
-                detectors.close(tables[table_id], start, end, at)
+                detectors.close(tables[table_id], start, end, _moments(ends, moments))
 
     def _wait_for_room(self) -> None:
         """Let much that comes in go first, for a while."""
@@ -333,21 +339,21 @@ class Detection:
 
     # ------------------------------------------------------------------ asking
 
-    def list(self, wanted: AnomalyFilter) -> list[Anomaly]:
+    def stored(self, wanted: AnomalyFilter) -> Sequence[Anomaly]:
         """Anomalies, newest first."""
         return self.engine.store.anomalies(wanted)
 
     def between(self, start: datetime, end: datetime) -> Sequence[Anomaly]:
         """Anomalies that were there at some time in [start, end), newest first."""
-        return self.list(AnomalyFilter(since=start, until=end, limit=10_000))
+        return self.stored(AnomalyFilter(since=start, until=end, limit=10_000))
 
     def active(self) -> Sequence[Anomaly]:
         """Anomalies that go on."""
-        return self.list(AnomalyFilter(active=True, limit=10_000))
+        return self.stored(AnomalyFilter(active=True, limit=10_000))
 
     def find(self, wanted: Listing) -> list[Anomaly]:
         """The newest anomalies that fit."""
-        known = self.list(
+        known = self.stored(
             AnomalyFilter(
                 since=wanted.since,
                 until=wanted.until,
@@ -362,7 +368,7 @@ class Detection:
         """An anomaly by id; a `NotFoundError` otherwise."""
         found = self.engine.store.anomaly(id_)
         if found is None:
-            newest = self.list(AnomalyFilter(limit=5))
+            newest = self.stored(AnomalyFilter(limit=5))
             raise not_found("anomaly", id_, [each.id for each in newest])
         return found
 
@@ -375,6 +381,16 @@ class Detection:
     def number(self) -> int:
         """Of the last close that was looked at."""
         return self._number
+
+
+def _moments(ends: Sequence[datetime], moments: Sequence[datetime]) -> Moments:
+    """When a bucket closed: with the first close that reaches its end."""
+    seconds = [each.timestamp() for each in ends]
+
+    def at(end: int) -> datetime:
+        return moments[min(bisect_left(seconds, end), len(moments) - 1)]
+
+    return at
 
 
 def detection_of(engine: Engine) -> Detection:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from datawatch_lab.anomaly.episodes import Rules
 from datawatch_lab.core.anomalies import Anomaly, Feedback, Verdict
 from datawatch_lab.engine.detection_feedback import apply
@@ -91,9 +89,8 @@ def _words(
             "expected": "The series is not watched any more.",
         }[verdict]
     over = f"over the last {history.days:.3g} days {counts[0]} would have been flagged before"
-    what = msgspec.structs.astuple(after)
     return (
-        f"Flagged from now on: scores from {what[0]:.2f} (before {before.opens:.2f}) that are "
-        f"{after.deviation:.1f} standard deviations away (before {before.deviation:.1f}); {over}, "
+        f"Flagged from now on: scores from {after.opens:.2f} (before {before.opens:.2f}) that are "
+        f"{after.least:.1f} standard deviations off (before {before.least:.1f}); {over}, "
         f"{counts[1]} now."
     )

@@ -11,11 +11,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from datawatch_lab.anomaly.episodes import Bucket
 from datawatch_lab.core.anomalies import Anomaly, Contributor
 from datawatch_lab.core.errors import DataWatchError
+from datawatch_lab.core.schema_changes import SchemaChange
+from datawatch_lab.core.schema_words import titled
 from datawatch_lab.engine.detection import Detection
 from datawatch_lab.engine.detection_slots import Slot
 from datawatch_lab.engine.detection_values import values
+from datawatch_lab.engine.detection_words import BAND
 from datawatch_lab.engine.schema_log import SchemaLog, names_of
 from datawatch_lab.metrics.spans import EPOCH
 from datawatch_lab.store.sql import quote_identifier, quote_text
@@ -121,7 +125,9 @@ def _points(
     for place, value in enumerate(row.tolist()):
         at = start + place * width
         bucket = bands.get(int((at - EPOCH).total_seconds()))
-        low, high = (anomaly.expected.min, anomaly.expected.max) if bucket is None else _band(bucket)
+        low, high = (
+            (anomaly.expected.min, anomaly.expected.max) if bucket is None else _band(bucket)
+        )
         inside = anomaly.started_at <= at < anomaly.until
         strange = bucket is not None or (not bands and inside)
         found.append(
@@ -136,9 +142,8 @@ def _points(
     return found
 
 
-def _band(bucket: object) -> tuple[float, float]:
-    expected, sigma = bucket.expected, bucket.sigma  # type: ignore[attr-defined]  # of a Bucket
-    return expected - 3.0 * sigma, expected + 3.0 * sigma
+def _band(bucket: Bucket) -> tuple[float, float]:
+    return bucket.expected - BAND * bucket.sigma, bucket.expected + BAND * bucket.sigma
 
 
 def _together(
@@ -189,14 +194,12 @@ def _schema_change(engine: Engine, anomaly: Anomaly) -> tuple[datetime, str, str
     if not mine:
         return None
     nearest = min(mine, key=lambda each: abs(each.at - anomaly.started_at))
-    return nearest.at, anomaly.table, nearest.describe() if hasattr(nearest, "describe") else str(
-        nearest.step.kind.value
-    )
+    return nearest.at, anomaly.table, titled(nearest.step, anomaly.table)
 
 
-def _short(change: object) -> tuple[str, ...]:
+def _short(change: SchemaChange) -> tuple[str, ...]:
     """Names without their schema."""
-    return tuple(each.rpartition(".")[2] for each in names_of(change))  # type: ignore[arg-type]  # a SchemaChange
+    return tuple(each.rpartition(".")[2] for each in names_of(change))
 
 
 def _rows(engine: Engine, anomaly: Anomaly, *, masked: bool) -> list[dict[str, str | None]]:
@@ -210,7 +213,7 @@ def _rows(engine: Engine, anomaly: Anomaly, *, masked: bool) -> list[dict[str, s
         if table.column(name) is not None:
             where.append(f"CAST({quote_identifier(name)} AS VARCHAR) = {quote_text(value)}")
     source = f"changes.{quote_identifier(table.name)}"
-    text = f"SELECT * FROM {source} WHERE {' AND '.join(where)} ORDER BY _seq LIMIT {_ROWS}"
+    text = f"SELECT * FROM {source} WHERE {' AND '.join(where)} ORDER BY _seq LIMIT {_ROWS}"  # noqa: S608 — it passes the gate, names and values are quoted
     try:
         found = engine.sql(text, limit=_ROWS, masked=masked)
     except DataWatchError as error:

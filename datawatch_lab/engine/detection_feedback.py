@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 REAL_STEP = -0.1
 """Added to the threshold of a series whose anomaly was real: a little more is heard of it."""
 
-MOST_OFFSET, LEAST_OFFSET = 1.5, -0.5
+LEAST_OFFSET = -0.5
 
 
 def feed_back(detectors: Detectors, mark: Mark) -> None:
@@ -37,5 +37,7 @@ def apply(detectors: Detectors, anomaly: Anomaly, said: Feedback) -> None:
     if said.verdict == "real":
         series.offset = max(series.offset + REAL_STEP, LEAST_OFFSET)
     elif said.verdict == "expected":
-        series.floor = max(series.floor, abs(anomaly.deviation) * 1.05)
-        series.offset = min(series.offset + 0.2, MOST_OFFSET)
+        known = [*detectors.going.values(), *detectors.recent.values()]
+        mine = next((each for each in known if each.anomaly.id == anomaly.id), None)
+        reached = abs(mine.episode.strongest if mine else anomaly.deviation)
+        series.floor = max(series.floor, reached * 1.05)

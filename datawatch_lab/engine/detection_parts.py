@@ -56,7 +56,8 @@ def parts_of(
 def _is_part(part: Slot, whole: Slot) -> bool:
     """Whether a series is made of some of the states that another is made of."""
     return part.fold == whole.fold and (
-        part.metric == whole.metric or part.metric.rsplit("_", 2)[0] == whole.metric
+        part.metric.replace("_inserts_total", "_total")
+        in (whole.metric, whole.metric.replace("_inserts_total", "_total"))
     )
 
 

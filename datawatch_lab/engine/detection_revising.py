@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from datawatch_lab.engine.detection_run import Detectors
     from datawatch_lab.engine.detection_slots import Slot
 
-_STAYS = 2.0 / 3.0
-
 
 def revise_episodes(detectors: Detectors) -> None:
     """Look again at episodes whose buckets late events changed since the last time.
@@ -50,14 +48,13 @@ def _touched(detectors: Detectors, series: set[int]) -> Iterator[tuple[Going, Sl
 def _look_again(detectors: Detectors, going: Going, slot: Slot, minutes: list[datetime]) -> None:
     width = timedelta(seconds=going.anomaly.step)
     known = {each.start for each in going.episode.buckets}
-    least = detectors.rules(going.place).deviation * _STAYS
     episode, changed = going.episode, False
     for start in sorted({floor_to(at, width) for at in minutes}):
         seconds = int((start - EPOCH).total_seconds())
         if seconds not in known:
             continue
         found = values(detectors.engine, [slot], start, start + width, width, first=False)
-        left = revise(episode, seconds, float(found[0, 0]), least)
+        left = revise(episode, seconds, float(found[0, 0]))
         changed = True
         if left is None:
             _withdraw(detectors, going, episode.last)

@@ -9,28 +9,25 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from datawatch_lab.anomaly.sensitivity import NAMED, Sensitivity, threshold
+from datawatch_lab.anomaly.sensitivity import Sensitivity, threshold
 
-WHOLE_STEP, PART_STEP = 0.4, 0.7
-"""Added to the threshold for a metric that nobody chose a sensitivity for, and for its parts."""
+PART_STEP = 0.2
+"""Added to the threshold for parts of a metric by label."""
 
 HELD_MOST = {60: 120, 3_600: 24}
 """Strange buckets in a row, by step, after which a series gets used to them."""
 
-SPARSE_SIGMA = 1.0
-"""Least variance of a count."""
-
-_GOES_ON = 0.6
+_GOES_ON = 0.5
 
 
 def goes_on_at(opens: float) -> float:
-    """Raw score from which a bucket belongs to the episode that is open."""
+    """Score from which a bucket belongs to the episode that is open."""
     return _GOES_ON * opens
 
 
 def gap_of(step: int) -> int:
     """Ordinary buckets that an episode bridges."""
-    return 5 if step == 60 else 1
+    return 10 if step == 60 else 1
 
 
 @dataclass(frozen=True)
@@ -43,28 +40,10 @@ class Thresholds:
 
     sensitivity: Sensitivity
 
-    @property
-    def deviation(self) -> float:
-        """Least distance from what was expected, in standard deviations."""
-        return least_deviation(self.sensitivity)
-
     def opens(self, *, whole: bool) -> float:
         """Score from which on a bucket opens an episode.
 
         Args:
             whole: the series is a whole metric, not a part by label.
         """
-        return threshold(self.sensitivity) + (WHOLE_STEP if whole else PART_STEP)
-
-
-def least_deviation(sensitivity: Sensitivity) -> float:
-    """Least distance from what was expected that is strange, in standard deviations.
-
-    >>> least_deviation("medium"), least_deviation(0.5), least_deviation(2.5)
-    (4.0, 4.0, 2.5)
-    """
-    number = NAMED.get(sensitivity) if isinstance(sensitivity, str) else float(sensitivity)
-    if number is None:
-        threshold(sensitivity)  # says what is possible
-        raise AssertionError(sensitivity)
-    return number if number > 1.0 else 6.0 - 4.0 * number
+        return threshold(self.sensitivity) + (0.0 if whole else PART_STEP)

@@ -6,25 +6,26 @@ make the same anomalies, however they are cut into runs.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from math import isnan, nan
 from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from datawatch_lab.anomaly.arrivals import Arrivals
 from datawatch_lab.anomaly.bank import Bank, Scores
+from datawatch_lab.anomaly.combined import Combined, combine
 from datawatch_lab.anomaly.episodes import Bucket, Episode, Rules, advance
 from datawatch_lab.anomaly.evidence import WEIGHTS
 from datawatch_lab.anomaly.kinds import weights_of
+from datawatch_lab.anomaly.levels import HELD, Levels
 from datawatch_lab.core.anomalies import Anomaly, AnomalySettings
 from datawatch_lab.core.values import TableInfo
 from datawatch_lab.engine.detection_parts import error_rate_of, parts_of
 from datawatch_lab.engine.detection_rules import (
     HELD_MOST,
-    SPARSE_SIGMA,
     Thresholds,
     gap_of,
     goes_on_at,
@@ -47,6 +48,9 @@ if TYPE_CHECKING:
     from datawatch_lab.engine.engine import Engine
 
 Floats = NDArray[np.float64]
+
+Moments = Callable[[int], datetime]
+"""End of a bucket, epoch seconds → when it closed, by the clock."""
 
 _MINUTE, _HOUR = timedelta(minutes=1), timedelta(hours=1)
 _CELLS = 4_000_000
@@ -83,6 +87,8 @@ class Detectors:
         self.slots = Slots(engine)
         self.thresholds = Thresholds(settings.sensitivity)
         self.bank = Bank(0, weights_of(settings.algorithms, WEIGHTS))
+        self.levels = Levels()
+        self.arrivals = Arrivals()
         self.watched: list[Watched] = []
         self.places: dict[Key, int] = {}
         self.changed: dict[str, Anomaly] = {}
@@ -106,6 +112,8 @@ class Detectors:
             recent=[*self.going.values(), *self.recent.values()],
             open=len(self.going),
             arrays=arrays_out(self.bank.to_arrays()),
+            levels=arrays_out(self.levels.of),
+            arrivals=arrays_out(self.arrivals.of),
         )
 
     def restore(self, saved: Saved) -> None:
@@ -115,6 +123,8 @@ class Detectors:
             InputError: it was stored by another release.
         """
         self.bank = Bank.from_arrays(arrays_in(saved.arrays), self.bank.weights.tolist())
+        self.levels = Levels.from_arrays(arrays_in(saved.levels))
+        self.arrivals = Arrivals.from_arrays(arrays_in(saved.arrivals))
         self.watched = saved.watched
         self.places = {(each.metric, each.labels): n for n, each in enumerate(self.watched)}
         self.corrected = saved.corrected
@@ -132,14 +142,14 @@ class Detectors:
 
     # ------------------------------------------------------------------ closes
 
-    def close(self, table: TableInfo, start: datetime, end: datetime, at: datetime) -> None:
+    def close(self, table: TableInfo, start: datetime, end: datetime, at: Moments) -> None:
         """Minutes of a table closed: score and learn them, watch what can be watched by now.
 
         Args:
             table: whose.
             start: of the first minute.
             end: of the last one.
-            at: when, by the clock.
+            at: when each minute closed, by the clock.
         """
         slots = self.slots.of(table)
         fresh = [each for each in slots if each.key not in self.places]
@@ -151,9 +161,7 @@ class Detectors:
             here = max(here, moment)
         self._forget(end)
 
-    def _step_all(
-        self, slots: Sequence[Slot], start: datetime, end: datetime, at: datetime
-    ) -> None:
+    def _step_all(self, slots: Sequence[Slot], start: datetime, end: datetime, at: Moments) -> None:
         """Score and learn the buckets that end in (start, end]."""
         for width in (_MINUTE, _HOUR):
             step = int(width.total_seconds())
@@ -168,7 +176,7 @@ class Detectors:
         start: datetime,
         end: datetime,
         width: timedelta,
-        at: datetime,
+        at: Moments,
         *,
         past: bool = False,
         known: Floats | None = None,
@@ -189,7 +197,7 @@ class Detectors:
 
     # ------------------------------------------------------------------ beginning
 
-    def _enrol(self, slots: Sequence[Slot], moment: datetime, at: datetime) -> None:
+    def _enrol(self, slots: Sequence[Slot], moment: datetime, at: Moments) -> None:
         """Watch some series from a moment on, trained on what was before."""
         if not slots:
             return
@@ -215,6 +223,8 @@ class Detectors:
     def _grow(self) -> None:
         count = len(self.watched)
         self.bank.grow(count)
+        self.levels.grow(count)
+        self.arrivals.grow(count)
         more = count - len(self.open)
         self.open = np.concatenate([self.open, np.zeros(more, dtype=bool)])
         self.held = np.concatenate([self.held, np.zeros(more, dtype=np.int64)])
@@ -235,7 +245,7 @@ class Detectors:
         return Rules(
             opens=opens,
             goes_on=goes_on_at(opens),
-            deviation=max(self.thresholds.deviation, mine.floor),
+            least=mine.floor,
             gap=gap_of(mine.step),
         )
 
@@ -249,7 +259,7 @@ class _Run:
         slots: Sequence[Slot],
         places: NDArray[np.int64],
         step: int,
-        at: datetime,
+        at: Moments,
         *,
         past: bool,
     ) -> None:
@@ -259,93 +269,75 @@ class _Run:
         self.rules = rules
         self.opens = np.array([each.opens for each in rules])
         self.goes_on = np.array([each.goes_on for each in rules])
-        self.deviation = np.array([each.deviation for each in rules])
-        self.counted = np.array([each.counted and each.fold == "n" for each in slots])
-        self.counted |= np.array([each.counted and each.unit == "1" for each in slots])
+        self.counted = np.array([each.counted for each in slots], dtype=bool)
+        self.by_level = step == 60 and "seasonal" in owner.settings.algorithms
         self.most = HELD_MOST[step]
 
     def go(self, matrix: Floats, start: int) -> None:
         """Step buckets, shape (slots, buckets), the first of which begins at ``start``."""
-        owner, places = self.owner, self.places
+        owner = self.owner
         for column in range(matrix.shape[1]):
             if column % 32 == 0:
                 owner.check()
             x, bucket = matrix[:, column], start + column * self.step
-            open_, held = owner.open[places], owner.held[places]
-            strange = np.where(open_, self.goes_on, self.opens)
-            hold = np.where(held >= self.most, np.inf, strange)
-            times = np.full(len(x), float(bucket))
-            scores = owner.bank.step(places, x, times, hold)
-            owner.held[places] = np.where(scores.raw >= strange, held + 1, 0)
-            for row in self._candidates(x, scores, open_):
-                self._fold(int(row), bucket, x, scores)
+            self._bucket_of_all(x, bucket)
 
-    def _sigma(self, scores: Scores) -> Floats:
-        """Counts vary by the root of what is expected at least."""
-        least = np.where(self.counted, np.sqrt(np.maximum(scores.expected, SPARSE_SIGMA)), 1e-12)
-        return np.maximum(scores.sigma, np.where(np.isnan(least), 1e-12, least))
+    def _bucket_of_all(self, x: Floats, start: int) -> None:
+        """Score one bucket of all slots, learn it, and let episodes follow."""
+        owner, places = self.owner, self.places
+        open_, held = owner.open[places], owner.held[places]
+        times = np.full(len(x), float(start))
+        shift = owner.levels.step(places, x, times, self.counted) if self.by_level else None
+        strange = np.where(open_, self.goes_on, self.opens)
+        hold = strange.copy()
+        if shift is not None:
+            hold[np.abs(np.nan_to_num(shift.z)) >= HELD] = 0.0
+        hold[held >= self.most] = np.inf
+        scores = owner.bank.step(places, x, times, hold)
+        found = combine(x, (scores.score, scores.expected, scores.sigma), shift, self.counted)
+        found = self._with_silence(x, found)
+        owner.held[places] = np.where(found.score >= strange, held + 1, 0)
+        for row in np.flatnonzero((found.score >= self.opens) | open_).tolist():
+            self._fold(row, start, x, scores, found)
 
-    def _candidates(self, x: Floats, scores: Scores, open_: NDArray[np.bool_]) -> Iterator[int]:
-        """Rows that open an episode or belong to one."""
-        likely = np.nan_to_num(scores.score) >= self.opens
-        if likely.any():
-            away = np.abs(x - scores.expected) >= self.deviation * self._sigma(scores)
-            likely &= away
-        found: NDArray[np.int64] = np.flatnonzero(likely | open_)
-        yield from found.tolist()
+    def _with_silence(self, x: Floats, found: Combined) -> Combined:
+        """Zeros where some were expected count as well."""
+        silence = self.owner.arrivals.step(self.places, x, found.expected)
+        silence = np.where(self.counted, silence, 0.0)
+        return found._replace(score=np.maximum(found.score, silence))
 
-    def _fold(self, row: int, start: int, x: Floats, scores: Scores) -> None:
+    def _fold(self, row: int, start: int, x: Floats, scores: Scores, found: Combined) -> None:
         owner, place = self.owner, int(self.places[row])
         going = owner.going.get(place)
-        bucket = self._bucket(row, start, x, scores)
         before = going.episode if going else None
+        bucket = _bucket(row, start, x, scores, found)
         now, over = advance(before, bucket, self.rules[row])
         if over is not None and going is not None:
             self._end(place, over, going)
         elif now is not None:
-            owner.open[place] = True
-            if before is None or now.count != before.count:
-                anomaly = self._anomaly(row, now, going, x, scores)
-                owner.changed[anomaly.id] = anomaly
+            if going is not None and before is not None and now.count == before.count:
+                anomaly = going.anomaly
             else:
-                anomaly = going.anomaly if going else self._anomaly(row, now, None, x, scores)
+                anomaly = self._anomaly(row, now, going, x, found.expected)
+                owner.changed[anomaly.id] = anomaly
+            owner.open[place] = True
             owner.going[place] = Going(place=place, episode=now, anomaly=anomaly)
 
-    def _bucket(self, row: int, start: int, x: Floats, scores: Scores) -> Bucket:
-        value, expected = float(x[row]), float(scores.expected[row])
-        if isnan(expected):
-            value = expected = nan
-        sigma = self._sigma_of(row, expected, float(scores.sigma[row]))
-        return Bucket(
-            start=start,
-            value=value,
-            expected=expected,
-            sigma=sigma,
-            score=float(scores.score[row]),
-            raw=float(scores.raw[row]),
-            off=float(scores.off[row]),
-            parts=tuple(scores.parts[row].tolist()),
-        )
-
-    def _sigma_of(self, row: int, expected: float, sigma: float) -> float:
-        least = max(expected, SPARSE_SIGMA) ** 0.5 if self.counted[row] else 1e-12
-        return 1.0 if isnan(sigma) or isnan(least) else max(sigma, least)
-
     def _anomaly(
-        self, row: int, episode: Episode, going: Going | None, x: Floats, scores: Scores
+        self, row: int, episode: Episode, going: Going | None, x: Floats, expected: Floats
     ) -> Anomaly:
         slot = self.slots[row]
         same_peak = going is not None and going.episode.peak == episode.peak
         contributors = (
             going.anomaly.contributors
             if same_peak and going
-            else parts_of(self.slots, row, x, scores.expected)
+            else parts_of(self.slots, row, x, expected)
         )
         made = anomaly_of(
             slot,
             episode,
             self.step,
-            found=going.anomaly.detected_at if going else self.at,
+            found=going.anomaly.detected_at if going else self.at(episode.last + self.step),
             error_rate=error_rate_of(self.slots, row, x),
             contributors=contributors,
             past=self.past,
@@ -371,4 +363,17 @@ def _same_id(made: Anomaly, going: Going | None) -> Anomaly:
         return made
     return msgspec.structs.replace(
         made, id=going.anomaly.id, revised=going.anomaly.revised, past=going.anomaly.past
+    )
+
+
+def _bucket(row: int, start: int, x: Floats, scores: Scores, found: Combined) -> Bucket:
+    return Bucket(
+        start=start,
+        value=float(x[row]),
+        expected=float(found.expected[row]),
+        sigma=float(found.sigma[row]),
+        score=float(found.score[row]),
+        shift=float(found.shift[row]),
+        off=float(np.nan_to_num(scores.off[row])),
+        parts=tuple(np.nan_to_num(scores.parts[row]).tolist()),
     )

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import numpy as np
 
-from datawatch_lab.core.errors import DataWatchError
+from datawatch_lab.core.errors import DataWatchError, InputError, NotFoundError
 from datawatch_lab.core.values import Aggregation, Formula, MeasureKind, MetricDef, TableInfo
 from datawatch_lab.engine.alerting_grid import Ask
 from datawatch_lab.engine.alerting_values import Layout, Values
@@ -163,6 +163,28 @@ def _slots(table: TableInfo, metric: MetricDef, layout: Layout) -> Iterator[Slot
                 since=layout.since,
                 spread=fold in ("avg", "min", "max"),
             )
+
+
+def slot_of(engine: Engine, metric: str, labels: Labels) -> Slot:
+    """The series of a metric with these labels, watched or not.
+
+    Raises:
+        NotFoundError: there is no such metric or series.
+        InputError: the metric is not made of sums, counts, averages or extremes.
+    """
+    found = engine.metric(metric)
+    if not found.table or isinstance(found.definition, Formula):
+        raise InputError(f"{metric}: only metrics of a table are looked at for anomalies.")
+    layout = Values(engine).layout(Ask(metric, "", labels, ()))
+    slots = list(_slots(engine.table(found.table), found, layout))
+    if not layout.folded:
+        raise InputError(
+            f"{metric}: its aggregation {layout.aggregation.value} is not looked at for anomalies.",
+            hint="Counts, rates, sums, averages, smallest and largest values are.",
+        )
+    if not slots:
+        raise NotFoundError(f"{metric}: no series with {dict(labels)}.")
+    return msgspec.structs.replace(slots[0], labels=labels)
 
 
 def _without_doubles(slots: Sequence[Slot]) -> Iterator[Slot]:

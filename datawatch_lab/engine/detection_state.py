@@ -26,7 +26,7 @@ class Watched(msgspec.Struct, kw_only=True):
         offset: added to its threshold, from what people said of its anomalies.
         held: buckets in a row that were not got used to.
         first: start of the first bucket that it was trained on, epoch seconds.
-        floor: least deviation that is strange, in standard deviations; 0 for that of all.
+        floor: strength that is flagged at least, in standard deviations; 0 for any.
     """
 
     metric: str
@@ -56,6 +56,7 @@ class Saved(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         corrected: until when late changes were looked at.
         arrays: of the bank: name, type, shape, bytes.
+        levels, arrivals: the same of the hourly baselines and the runs of zeros.
         recent: episodes, open ones first.
         open: how many of ``recent`` are open.
     """
@@ -66,6 +67,8 @@ class Saved(msgspec.Struct, frozen=True, kw_only=True):
     recent: list[Going]
     open: int
     arrays: list[tuple[str, str, tuple[int, ...], bytes]]
+    levels: list[tuple[str, str, tuple[int, ...], bytes]]
+    arrivals: list[tuple[str, str, tuple[int, ...], bytes]]
 
 
 def packed(saved: Saved) -> bytes:

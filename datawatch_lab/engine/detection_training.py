@@ -22,7 +22,7 @@ Floats = NDArray[np.float64]
 ENOUGH = timedelta(minutes=60)
 """A series is watched once it is known for so long."""
 
-BUSY = 1.0
+BUSY, BUSY_COUNT = 1.0, 0.1
 """Rows a minute from which on a series is looked at by the minute; slower ones by the hour."""
 
 HOURS_BACK = 4
@@ -109,7 +109,8 @@ class Training:
         """Series by the width of the buckets that suits them; only those that there are."""
         found: dict[timedelta, list[Slot]] = {}
         for each in self._slots:
-            width = _MINUTE if self._rates[each.key] >= BUSY else _HOUR
+            least = BUSY_COUNT if each.counted else BUSY
+            width = _MINUTE if self._rates[each.key] >= least else _HOUR
             found.setdefault(width, []).append(each)
         return found
 

@@ -77,7 +77,7 @@ def anomaly_of(
         value=peak.value,
         expected=band,
         deviation=deviation,
-        score=unit_score(peak.raw),
+        score=unit_score(episode.top),
         step=step,
         detected_at=found,
         started_at=start,

@@ -90,10 +90,12 @@ class Engine:
             clock=clock,
         )
         self.measures.custom.resume(self)  # back-fills that the last run did not end
+        self.alerting: Alerting | None = None
         self.quality = self.beside(Quality)
         self.beside(SchemaLog)
         self.beside(Detection)
-        self.beside(Alerting).start()
+        self.alerting = self.beside(Alerting)
+        self.alerting.start()
         self.watching = Watching(self)
 
     @classmethod
@@ -344,7 +346,8 @@ class Engine:
         """Metrics by name."""
         tables = self.tables() if self.settings.auto_discover else []
         found = self.measures.metrics(with_metrics(self.settings.plan, tables))
-        return self.quality.with_metrics(found)
+        scored = self.quality.with_metrics(found)
+        return scored if self.alerting is None else self.alerting.with_metrics(scored)
 
     def sql(self, text: str, *, limit: int | None = None, masked: bool = True) -> SqlAnswer:
         """Run one query of a user; see `engine.sql`."""

@@ -19,6 +19,7 @@ from datawatch_lab.core.batches import (
     RowFrame,
     TableBatch,
 )
+from datawatch_lab.core.columns import kept, picked
 from datawatch_lab.core.durations import format_duration
 from datawatch_lab.core.settings import Settings
 from datawatch_lab.core.storage import (
@@ -29,7 +30,7 @@ from datawatch_lab.core.storage import (
     Identities,
     Store,
 )
-from datawatch_lab.core.values import Op, TableInfo
+from datawatch_lab.core.values import Op
 from datawatch_lab.engine.classify import APPLIED, DUPLICATE, FUTURE, LATE, classify, new_watermarks
 from datawatch_lab.engine.history import with_order
 from datawatch_lab.engine.receipts import Receipt, counts_of
@@ -48,6 +49,7 @@ JOURNAL = "(journal)"
 _MARKS = (Op.BEGIN.value, Op.COMMIT.value)
 _ROW_OPS = ("c", "u", "d", "r", "t")
 _CHANGE = ("seq", "op", "ts", "received", "ordinal", "sub")
+_GROUP = ("batch", "table_id", "schema", "table")
 _NO_TABLE = 0
 _ISO = "%Y-%m-%dT%H:%M:%SZ"
 
@@ -427,35 +429,25 @@ def _table_batches(
     changed = with_order(
         events.filter((pl.col("outcome") == APPLIED) & pl.col("op").is_in(_ROW_OPS))
     )
-    for (number, table_id), part in changed.group_by("batch", "table_id", maintain_order=True):
-        batch = submissions[int(str(number))].batch
+    ordered = np.array([each.batch.ordered for each in submissions], dtype=np.bool_)
+    changed = changed.select(*_GROUP, "position_in_batch", *_CHANGE).with_columns(
+        pl.Series("ordered", ordered[changed["batch"].to_numpy()], dtype=pl.Boolean)
+    )
+    for part in changed.partition_by(_GROUP, maintain_order=True):
+        number, table_id, schema, name = (part[column][0] for column in _GROUP)
+        batch = submissions[number].batch
+        images = batch.rows.get((schema, name))
         positions = part["position_in_batch"].to_numpy().astype(np.int64)
-        keys = part.select("schema", "table").unique(maintain_order=True).rows()
-        made.extend(
-            _table_batch(registry[int(str(table_id))], batch, key, part, positions) for key in keys
+        made.append(
+            TableBatch(
+                table=registry[table_id],
+                events=picked(part, (*_CHANGE, "ordered")),
+                after=pick(images.after, positions) if images else RowFrame.empty(),
+                before=pick(images.before, positions) if images else RowFrame.empty(),
+                backfill=batch.backfill,
+            )
         )
     return made
-
-
-def _table_batch(
-    table: TableInfo,
-    batch: DecodedBatch,
-    key: tuple[str, str],
-    part: pl.DataFrame,
-    positions: np.ndarray,
-) -> TableBatch:
-    mine = ((part["schema"] == key[0]) & (part["table"] == key[1])).to_numpy()
-    positions = positions[mine]
-    images = batch.rows.get(key)
-    return TableBatch(
-        table=table,
-        events=part.filter(pl.Series(mine)).select(
-            *_CHANGE, pl.lit(batch.ordered).alias("ordered")
-        ),
-        after=pick(images.after, positions) if images else RowFrame.empty(),
-        before=pick(images.before, positions) if images else RowFrame.empty(),
-        backfill=batch.backfill,
-    )
 
 
 def pick(frame: RowFrame, positions: np.ndarray) -> RowFrame:
@@ -468,7 +460,7 @@ def pick(frame: RowFrame, positions: np.ndarray) -> RowFrame:
     keep = pl.Series(inside)
     return RowFrame(
         rows=place[inside].astype(np.int64),
-        columns=frame.columns.filter(keep) if frame.columns.width else frame.columns,
+        columns=kept(frame.columns, inside) if frame.columns.width else frame.columns,
         absent={name: mask.filter(keep) for name, mask in frame.absent.items()},
         json=frame.json,
     )

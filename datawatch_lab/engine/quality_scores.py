@@ -141,7 +141,7 @@ def values(
     for name in (*group_by, *(name for name, _ in filters)):
         if name not in metric.labels:
             raise not_found("label", name, metric.labels, where=metric.name)
-    edges = _edges(metric, window)
+    edges = edges_of(metric, window)
     found = _bucketed(quality, edges, window.step)
     rules = {each.id: each.rule for each in quality.rules if each.rule.enabled}
     wanted: dict[str, set[str]] = {}
@@ -169,14 +169,19 @@ def values(
     return Values(edges, made)
 
 
-def _edges(metric: MetricDef, window: Window) -> tuple[datetime, ...]:
+def edges_of(metric: MetricDef, window: Window) -> tuple[datetime, ...]:
+    """Edges of the buckets of a window, on whole minutes.
+
+    Raises:
+        InputError: the step is shorter than a minute.
+    """
     if window.edges:
         return tuple(window.edges)
     if window.step is None:
         return floor_to(window.start, _MINUTE), ceil_to(window.end, _MINUTE)
     if window.step < _MINUTE:
         raise InputError(
-            f"{metric.name}: scores are kept by minute; the step is {window.step}.",
+            f"{metric.name} is kept by minute; the step is {window.step}.",
             hint="Take a step of a minute or more.",
         )
     start = floor_to(window.start, window.step, window.origin)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from datawatch_lab.core.batches import DecodedBatch
@@ -162,8 +162,8 @@ def _check_kafka(
 ) -> list[Check]:
     from datawatch_lab.ingest.sources.kafka import KafkaOptions, doctor
 
-    named = {"slot": slot} if slot else {}
-    return doctor(url, KafkaOptions(include=include, exclude=exclude, **named))
+    options = KafkaOptions(include=include, exclude=exclude)
+    return doctor(url, replace(options, slot=slot) if slot else options)
 
 
 def _parse_kafka(url: str) -> Endpoint:
@@ -194,8 +194,8 @@ def _check_redis(
 ) -> list[Check]:
     from datawatch_lab.ingest.sources.redis import RedisOptions, doctor
 
-    named = {"slot": slot} if slot else {}
-    return doctor(url, RedisOptions(include=include, exclude=exclude, **named))
+    options = RedisOptions(include=include, exclude=exclude)
+    return doctor(url, replace(options, slot=slot) if slot else options)
 
 
 def _remove_redis(url: str, slot: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -30,6 +31,13 @@ QUEUE_BYTES = 128 * 1024 * 1024
 
 COMMIT_BYTES = 32 * 1024 * 1024
 """Bytes of input from which on a commit takes no further batch."""
+
+SWITCH_SECONDS = 0.0005
+"""How long Python leaves a thread waiting for its turn, at most.
+
+The writer steps out of Python some thousand times a commit, for arrays and statements. Where
+another thread decodes the next batch meanwhile, it comes back only after a turn, by default 5 ms.
+"""
 
 
 @dataclass(eq=False)
@@ -75,6 +83,7 @@ class Writer:
         self._bytes = 0
         self._changed = threading.Condition()
         self._closing = False
+        sys.setswitchinterval(min(sys.getswitchinterval(), SWITCH_SECONDS))
         self._thread = threading.Thread(target=self._run, name="datawatch-writer", daemon=True)
         self._thread.start()
 

@@ -14,13 +14,14 @@ import polars as pl
 import pyarrow as pa
 
 from datawatch_lab.core.batches import MeasureAppends, Transitions
-from datawatch_lab.core.columns import micros_of
+from datawatch_lab.core.columns import micros_of, taken
 from datawatch_lab.core.values import MeasureDef, MeasureKind
 from datawatch_lab.metrics.book import NULL, SeriesBook, label_name
 from datawatch_lab.metrics.images import Codes, Ints, label_texts
 from datawatch_lab.metrics.numbers import (
     Numbers,
     integer_words,
+    joined_words,
     negate_words,
     numbers_of,
     sum_words,
@@ -82,7 +83,7 @@ def _lay_out(transitions: Transitions) -> Steps:
     at = micros_of(frame["at"])
     seq = frame["seq"].to_numpy()
     order = np.lexsort((seq, at))
-    picked = pl.Series(order)
+    in_place = bool((order == np.arange(len(order))).all())
     return Steps(
         at=at[order],
         second=at[order] // 1_000_000,
@@ -90,8 +91,8 @@ def _lay_out(transitions: Transitions) -> Steps:
         weight=frame["weight"].to_numpy()[order],
         had=frame["had"].to_numpy()[order],
         has=frame["has"].to_numpy()[order],
-        old=transitions.old[picked],
-        new=transitions.new[picked],
+        old=transitions.old if in_place else taken(transitions.old, order),
+        new=transitions.new if in_place else taken(transitions.new, order),
     )
 
 
@@ -152,7 +153,7 @@ def _net(steps: Steps, measure: MeasureDef, book: SeriesBook, sink: Sink) -> Non
         return
     order = np.argsort(event, kind="stable")
     values = np.concatenate([-old.values[before], new.values[after]])[order]
-    words = np.concatenate([negate_words(old.words[before]), new.words[after]])[order]
+    words = joined_words((negate_words(old.words[before]), new.words[after]))[order]
     exact = np.concatenate([old.exact[before], new.exact[after]])[order]
     event = event[order]
     starts = np.flatnonzero(np.r_[True, event[1:] != event[:-1]])

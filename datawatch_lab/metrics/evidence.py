@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from itertools import pairwise
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import msgspec
 import numpy as np
 import polars as pl
+import pyarrow.compute as pc
 
 from datawatch_lab.core.batches import RowFrame, TableBatch
 from datawatch_lab.core.columns import not_null
@@ -23,6 +25,7 @@ from datawatch_lab.metrics.shapes import DECIMAL, INTEGER, shape_of
 
 _WHOLE_FLOAT = re.compile(r"(-?[0-9]+)\.0")  # how it looks in a batch where it stands beside text
 _INSERT, _SNAPSHOT, _DELETE = b"crd"
+_WHOLE_BELOW = 1e15  # whole doubles from here on are not written as integers
 _SHAPED_LENGTH = 200  # characters of a value that its shape is read from
 
 
@@ -174,47 +177,102 @@ def _observe(
     images = images[:room]
     if not len(images):
         return field if spared == field.spared else msgspec.structs.replace(field, spared=spared)
-    column = batch.after.columns[field.name][images]
+    column = batch.after.columns[field.name]
+    if len(images) < len(column):
+        column = column[images]
     filled = not_null(column)
-    texts = _texts(column)  # a sample: at most `limit` values of a field, ever
-    shapes = {text: shape_of(text[:_SHAPED_LENGTH]) for text in set(texts)}
-    numbers = [float(text) for text in texts if shapes[text] in (INTEGER, DECIMAL)]
+    values = column if filled.all() else column.filter(pl.Series(filled))
+    told = _told_by_type(values) or _told_by_text(values)  # a sample: `limit` values, ever
     known = np.frombuffer(field.hashes, dtype="<u8")
-    mine = _hashes(column, texts) if texts else known[:0]
-    hashes = np.union1d(known, mine)
+    hashes = np.union1d(known, told.hashes)
     read = batch.codes[batch.after.rows[images]][filled] == _SNAPSHOT
-    spared += int((read & _repeats(mine, known)).sum()) if read.any() else 0
-    earlier = [] if field.last is None else [field.last]
-    steps = [*earlier, *numbers]
+    spared += int((read & _repeats(told.hashes, known)).sum()) if read.any() else 0
+    numbers = told.numbers
+    steps = numbers if field.last is None else np.append(field.last, numbers)
+    low, high = (None, None) if not len(numbers) else (numbers.min(), numbers.max())
     return msgspec.structs.replace(
         field,
         rows=field.rows + len(column),
         nulls=field.nulls + column.null_count(),
-        shapes=dict(sorted((Counter(field.shapes) + Counter(shapes[t] for t in texts)).items())),
-        low=min([*numbers, *([] if field.low is None else [field.low])], default=None),
-        high=max([*numbers, *([] if field.high is None else [field.high])], default=None),
-        rising=field.rising + sum(b > a for a, b in pairwise(steps)),
-        last=steps[-1] if steps else None,
-        longest=max([field.longest, *(len(text) for text in texts)]),
+        shapes=dict(sorted((Counter(field.shapes) + Counter(told.shapes)).items())),
+        low=_extreme(min, field.low, low),
+        high=_extreme(max, field.high, high),
+        rising=field.rising + int((steps[1:] > steps[:-1]).sum()),
+        last=float(steps[-1]) if len(steps) else None,
+        longest=max(field.longest, told.longest),
         hashes=hashes.astype("<u8").tobytes(),
         spared=spared,
     )
 
 
-def _texts(column: pl.Series) -> list[str]:
-    """The values that are not null as label texts; whole floats as integers."""
-    texts: list[str] = label_texts(column.drop_nulls() if column.null_count() else column).to_list()
+def _extreme(
+    pick: Callable[[float, float], float], known: float | None, found: float | None
+) -> float | None:
+    if known is None or found is None:
+        return known if found is None else float(found)
+    return float(pick(known, found))
+
+
+@dataclass(frozen=True)
+class _Told:
+    """What values that are not null tell of their field.
+
+    Attributes:
+        shapes: how many have which shape.
+        numbers: those that are numbers, in order.
+        longest: characters of the longest.
+        hashes: of each value.
+    """
+
+    shapes: dict[str, int]
+    numbers: np.ndarray
+    longest: int
+    hashes: np.ndarray
+
+
+def _told_by_type(values: pl.Series) -> _Told | None:
+    """The same as their texts would tell, for integers and usual doubles; None for others."""
+    if not len(values) or values.dtype not in (pl.Int64, pl.Float64):
+        return None
+    numbers = values.to_numpy()
+    if values.dtype == pl.Int64:
+        longest = max(len(str(int(end))) for end in (numbers.min(), numbers.max()))
+        shapes = {INTEGER: len(numbers)}
+    else:
+        if not (np.abs(numbers) < _WHOLE_BELOW).all():
+            return None
+        whole = int((numbers == np.floor(numbers)).sum())
+        longest = int(pc.max(pc.binary_length(label_texts(values).to_arrow())).as_py())
+        shapes = {INTEGER: whole, DECIMAL: len(numbers) - whole}
+    told = {shape: count for shape, count in shapes.items() if count}
+    return _Told(told, numbers.astype(np.float64), longest, hash_column(values))
+
+
+def _told_by_text(values: pl.Series) -> _Told:
+    texts = _texts(values)
+    counts = Counter(texts)
+    shapes = {text: shape_of(text[:_SHAPED_LENGTH]) for text in counts}
+    tally: dict[str, int] = {}
+    for text, count in counts.items():
+        tally[shapes[text]] = tally.get(shapes[text], 0) + count
+    numbers = [float(text) for text in texts if shapes[text] in (INTEGER, DECIMAL)]
+    longest = max(map(len, counts), default=0)
+    hashes = _hashes(values, texts) if texts else np.empty(0, dtype=np.uint64)
+    return _Told(tally, np.array(numbers, dtype=np.float64), longest, hashes)
+
+
+def _texts(values: pl.Series) -> list[str]:
+    """Values that are not null as label texts; whole floats as integers."""
+    texts: list[str] = label_texts(values).to_list()
     return [
         whole[1] if text.endswith(".0") and (whole := _WHOLE_FLOAT.fullmatch(text)) else text
         for text in texts
     ]
 
 
-def _hashes(column: pl.Series, texts: list[str]) -> np.ndarray:
-    """Hashes of the values that are not null; a number has that of its text, at less cost."""
-    if column.dtype in (pl.Int64, pl.Float64):
-        return hash_column(column.drop_nulls() if column.null_count() else column)
-    return hash_column(pl.Series(texts))
+def _hashes(values: pl.Series, texts: list[str]) -> np.ndarray:
+    """Hashes of values that are not null; a number has that of its text, at less cost."""
+    return hash_column(values if values.dtype == pl.Float64 else pl.Series(texts))
 
 
 def _repeats(hashes: np.ndarray, known: np.ndarray) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,14 +11,25 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from datawatch_lab.core.columns import moments_in, not_null, texts_of
+
 Bools = NDArray[np.bool_]
 Floats = NDArray[np.float64]
 Words = NDArray[np.uint32]
+Exacts = NDArray[np.uint32] | NDArray[np.int64]
+"""Exact values times 10^9: where all are small 64-bit integers, shape (n,), else 128-bit integers
+in four little-endian uint32 words, shape (n, 4)."""
+
 
 SCALE = 9
 EXACT = pl.Decimal(38, SCALE)
 EXACT_BELOW = 1e20
 """Values from here on have no exact form, so that sums of 10^9 others still fit 38 digits."""
+
+_PLAIN_BELOW, _PLAIN_DIGITS = 1e9, 15
+_PLAIN_UNIT, _REST_UNIT = 10**6, 10**3
+_LAST_DIGIT = ord("9")
+_EXACT_INTEGER = 2**53
 
 _MORE_DECIMALS = r"\.[0-9]{9}[0-9]*[1-9]"
 _SMALL_EXPONENT = r"[eE]-"
@@ -33,14 +45,13 @@ class Numbers:
     Attributes:
         values: float64; 0.0 where there is no number.
         valid: where there is a finite number; null, text, NaN and infinities are none.
-        words: the exact value times 10^9 as a 128-bit integer in four little-endian uint32 words,
-            shape (n, 4).
+        words: the exact value times 10^9, see `Exacts`; 0 where there is none.
         exact: where ``words`` is exactly the value.
     """
 
     values: Floats
     valid: Bools
-    words: Words
+    words: Exacts
     exact: Bools
 
 
@@ -50,6 +61,11 @@ def numbers_of(column: pl.Series) -> Numbers:
         column = column.cast(pl.Int64)
     floats = column.cast(pl.Float64, strict=False).to_numpy()  # null becomes NaN
     valid = np.isfinite(floats)
+    scaled = _scaled(column, floats if valid.all() else np.where(valid, floats, 0.0))
+    if scaled is not None:
+        return Numbers(
+            floats if valid.all() else np.where(valid, floats, 0.0), valid, scaled, valid
+        )
     small = np.abs(floats) < EXACT_BELOW
     source = column if small.all() else column.set(pl.Series(~small), None)
     if source.dtype == pl.Float64:
@@ -58,6 +74,35 @@ def numbers_of(column: pl.Series) -> Numbers:
     known = _validity(array)
     values = floats if valid.all() else np.where(valid, floats, 0.0)
     return Numbers(values, valid, _words(array, known), known & ~_is_rounded(source))
+
+
+def _scaled(column: pl.Series, values: Floats) -> NDArray[np.int64] | None:
+    """All values times 10^9, if they are below 10^9 and have six decimals at most.
+
+    No two decimals of up to 15 digits are the same double (IEEE 754). So if the double nearest to
+    such a decimal is that of a text or a JSON number of up to 15 digits, both are one number.
+    """
+    if column.dtype == pl.String and not _is_plain(column):
+        return None
+    if not (np.abs(values) < _PLAIN_BELOW).all():
+        return None
+    units = np.rint(values * _PLAIN_UNIT)
+    if not (units / _PLAIN_UNIT == values).all():
+        return None
+    return units.astype(np.int64) * _REST_UNIT
+
+
+def _is_plain(column: pl.Series) -> bool:
+    """Whether no text has more than 15 bytes, or a letter (and with it an exponent)."""
+    texts = texts_of(column)
+    _, offset_buffer, data_buffer = texts.buffers()
+    if not len(texts) or data_buffer is None:
+        return True
+    offsets = np.frombuffer(offset_buffer, dtype=np.int64)[
+        texts.offset : texts.offset + len(texts) + 1
+    ]
+    data = np.frombuffer(data_buffer, dtype=np.uint8)[offsets[0] : offsets[-1]]
+    return bool(np.diff(offsets).max() <= _PLAIN_DIGITS and data.max(initial=0) <= _LAST_DIGIT)
 
 
 def _validity(array: pa.Array) -> Bools:
@@ -105,48 +150,71 @@ def _words(array: pa.Array, known: Bools) -> Words:
     return words if known.all() else np.where(known[:, None], words, np.uint32(0))
 
 
-def sum_words(words: Words, starts: NDArray[np.int64]) -> Words:
-    """Exact sums of consecutive runs that begin at ``starts``; shape (runs, 4), modulo 2^128."""
+def sum_words(words: Exacts, starts: NDArray[np.int64]) -> Exacts:
+    """Exact sums of consecutive runs that begin at ``starts``, modulo 2^128; one a run."""
     if len(starts) == len(words):
         return words
-    sums = np.add.reduceat(words.astype(np.uint64), starts, axis=0)
+    if words.ndim == 1:
+        largest = max(-int(words.min(initial=0)), int(words.max(initial=0)))
+        if largest * len(words) < 2**63:
+            return np.asarray(np.add.reduceat(words, starts), dtype=np.int64)
+    sums = np.add.reduceat(as_words(words).astype(np.uint64), starts, axis=0)
     for word in range(3):
         sums[:, word + 1] += sums[:, word] >> np.uint64(32)
-    return sums.astype(np.uint32)
+    return _narrowed(sums)
 
 
-def words_as_floats(words: Words) -> Floats:
-    """The nearest doubles of exact values (128-bit integers of 10^-9)."""
+def words_as_floats(words: Exacts) -> Floats:
+    """The nearest doubles of exact values (integers of 10^-9)."""
+    if words.ndim == 1:
+        units = words // _REST_UNIT
+        if (units * _REST_UNIT == words).all() and (np.abs(units) < _EXACT_INTEGER).all():
+            return np.asarray(units / _PLAIN_UNIT)  # both are doubles, so one rounding
     array = decimal_array(words, np.ones(len(words), dtype=np.bool_))
     return decimal_floats(pl.Series(array)).to_numpy()
 
 
-def negate_words(words: Words) -> Words:
-    """Two's complement of each 128-bit integer."""
+def negate_words(words: Exacts) -> Exacts:
+    """Each exact value with the other sign."""
+    if words.ndim == 1:
+        return np.asarray(-words, dtype=np.int64)
     sums = (~words).astype(np.uint64)
     sums[:, 0] += np.uint64(1)
     for word in range(3):
         sums[:, word + 1] += sums[:, word] >> np.uint64(32)
+    return _narrowed(sums)
+
+
+def _narrowed(sums: NDArray[np.uint64]) -> Words:
     return sums.astype(np.uint32)
 
 
-def integer_words(values: NDArray[np.int64]) -> Words:
+def integer_words(values: NDArray[np.int64]) -> Exacts:
     """Integers below 10^9 in size as exact values."""
-    return scaled_words(values * 10**SCALE)
+    return np.asarray(values * 10**SCALE, dtype=np.int64)
 
 
-def scaled_words(scaled: NDArray[np.int64]) -> Words:
-    """Exact values from 64-bit integers that are the values times 10^9."""
-    words = np.empty((len(scaled), 4), dtype=np.uint32)
-    words[:, :2] = np.ascontiguousarray(scaled, dtype="<i8").view("<u4").reshape(-1, 2)
-    words[:, 2:] = np.where(scaled < 0, 0xFFFFFFFF, 0)[:, None]
+def joined_words(parts: Sequence[Exacts]) -> Exacts:
+    """Exact values one after another."""
+    if all(part.ndim == 1 for part in parts):
+        return np.asarray(np.concatenate(parts), dtype=np.int64)
+    return np.concatenate([as_words(part) for part in parts])
+
+
+def as_words(exacts: Exacts) -> Words:
+    """Exact values as 128-bit integers, shape (n, 4)."""
+    if exacts.ndim == 2:
+        return exacts.astype(np.uint32, copy=False)
+    words = np.empty((len(exacts), 4), dtype=np.uint32)
+    words[:, :2] = np.ascontiguousarray(exacts, dtype="<i8").view("<u4").reshape(-1, 2)
+    words[:, 2:] = np.where(exacts < 0, 0xFFFFFFFF, 0)[:, None]
     return words
 
 
-def decimal_array(words: Words, valid: Bools) -> pa.Array:
-    """decimal128(38, 9) from 128-bit integers; null where not ``valid``."""
+def decimal_array(words: Exacts, valid: Bools) -> pa.Array:
+    """decimal128(38, 9) from exact values; null where not ``valid``."""
     mask = pa.py_buffer(np.packbits(valid, bitorder="little").tobytes())
-    data = pa.py_buffer(np.ascontiguousarray(words, dtype="<u4").tobytes())
+    data = pa.py_buffer(np.ascontiguousarray(as_words(words), dtype="<u4").tobytes())
     return pa.Array.from_buffers(pa.decimal128(38, SCALE), len(words), [mask, data])
 
 
@@ -182,6 +250,10 @@ def _number_moments(column: pl.Series) -> tuple[Floats, Bools]:
 
 
 def _text_moments(column: pl.Series) -> tuple[Floats, Bools]:
+    plain = moments_in(column)
+    if plain is not None:
+        valid = not_null(column)
+        return np.where(valid, plain, 0) / 1e6, valid
     moments = _parse_texts(column)
     micros = moments.to_physical().to_numpy()  # float64 with NaN where there is a null
     if not moments.null_count():

@@ -71,6 +71,7 @@ _POSSIBLE: Mapping[MeasureKind, tuple[Aggregation, ...]] = {
     MeasureKind.TRANSITION: (A.SUM, A.COUNT, A.RATE),
     MeasureKind.NET: (A.SUM, A.AVG, A.COUNT, A.RATE),
     MeasureKind.QUALITY: (A.AVG,),
+    MeasureKind.ALERTS: (A.SUM,),
 }
 
 

@@ -16,7 +16,15 @@ from datawatch_lab.core.batches import (
     MeasureAppends,
 )
 from datawatch_lab.metrics.images import Ints
-from datawatch_lab.metrics.numbers import Bools, Floats, Words, decimal_array, sum_words
+from datawatch_lab.metrics.numbers import (
+    Bools,
+    Exacts,
+    Floats,
+    decimal_array,
+    integer_words,
+    joined_words,
+    sum_words,
+)
 from datawatch_lab.metrics.registers import FINE_BITS, registers_of
 from datawatch_lab.metrics.sketch import bins_of
 
@@ -24,6 +32,7 @@ Series = NDArray[np.int32]
 
 _BIN_BITS, _BIN_SHIFT = 20, 1 << 19  # bins lie within ±171,000
 _RANK_BITS = 6
+_WORDS = 4  # place of the exact sums among the columns of partial states
 
 
 class Timed(Protocol):
@@ -55,14 +64,16 @@ class Rows:
         values: value of each row; None where rows are only counted.
         words, exact: the exact values, see `numbers.Numbers`; None where there are none.
         weight: how many rows each counts for, -1 for one that is taken back; None for 1 each.
+        bins: the quantile bin of each value, where it was worked out already.
     """
 
     series: Series
     event: Ints
     values: Floats | None
-    words: Words | None = None
+    words: Exacts | None = None
     exact: Bools | None = None
     weight: Ints | None = None
+    bins: Ints | None = None
 
     def take(self, keep: Ints, series: Series) -> Rows:
         """Some of the rows, under other series."""
@@ -73,17 +84,23 @@ class Rows:
             None if self.words is None else self.words[keep],
             None if self.exact is None else self.exact[keep],
             None if self.weight is None else self.weight[keep],
+            None if self.bins is None else self.bins[keep],
         )
 
 
 @dataclass(frozen=True)
 class Runs:
-    """Where each (series, second) begins and ends among the rows of a measure."""
+    """Where each (series, second) begins and ends among the rows of a measure.
+
+    Attributes:
+        last: position of the event of each one's last row.
+    """
 
     starts: Ints
     ends: Ints
     series: Series
     second: Ints
+    last: Ints
 
 
 @dataclass
@@ -106,8 +123,9 @@ class Sink:
 def _partial_table(parts: list[tuple[np.ndarray, ...]]) -> pa.Table:
     if not parts:
         return PARTIAL_SCHEMA.empty_table()
-    columns = [np.concatenate(column) for column in zip(*parts, strict=True)]
-    series, second, n, total, words, exact, low, high, last, at, seq, valued = columns
+    columns = list(zip(*parts, strict=True))
+    exacts = joined_words(columns.pop(_WORDS))
+    series, second, n, total, exact, low, high, last, at, seq, valued = map(np.concatenate, columns)
     nothing = None if valued.all() else ~valued
     return pa.Table.from_arrays(
         [
@@ -115,7 +133,7 @@ def _partial_table(parts: list[tuple[np.ndarray, ...]]) -> pa.Table:
             _seconds(second),
             pa.array(n, pa.int64()),
             pa.array(total, mask=nothing),
-            decimal_array(words, exact),
+            decimal_array(exacts, exact),
             *(pa.array(values, mask=nothing) for values in (low, high, last)),
             pa.array(at).view(pa.timestamp("us")),
             pa.array(seq, pa.int64()),
@@ -144,49 +162,91 @@ def _seconds(second: Ints) -> pa.Array:
     return pa.array(second * 1_000_000).view(pa.timestamp("us"))
 
 
+def runs_of(events: Timed, event: Ints, series: Series) -> Runs:
+    """The runs of rows that are in order of (series, event time); at least one row."""
+    size = len(event)
+    second = events.second[event]
+    first = np.ones(size, dtype=np.bool_)
+    np.not_equal(second[1:], second[:-1], out=first[1:])
+    first[1:] |= series[1:] != series[:-1]
+    starts = first.nonzero()[0]
+    ends = np.append(starts[1:], size)
+    return Runs(starts, ends, series[starts], second[starts], event[ends - 1])
+
+
 def reduce(events: Timed, rows: Rows, sink: Sink, *, sketch: bool = False) -> Runs | None:
     """Add the partial states of ``rows`` to ``sink``, with quantile bins if asked.
 
     Returns:
         The runs, for further sketches; None when there are no rows.
     """
-    size = len(rows.event)
-    if not size:
+    if not len(rows.event):
         return None
-    second = events.second[rows.event]
-    first = np.ones(size, dtype=np.bool_)
-    np.not_equal(second[1:], second[:-1], out=first[1:])
-    first[1:] |= rows.series[1:] != rows.series[:-1]
-    starts = first.nonzero()[0]
-    ends = np.append(starts[1:], size)
-    runs = Runs(starts, ends, rows.series[starts], second[starts])
-    last = rows.event[ends - 1]
+    runs = runs_of(events, rows.event, rows.series)
+    reduce_runs(events, rows, runs, sink, sketch=sketch)
+    return runs
+
+
+def reduce_runs(events: Timed, rows: Rows, runs: Runs, sink: Sink, *, sketch: bool = False) -> None:
+    """The same for rows whose runs are known; their ``series`` is not looked at."""
+    starts, ends = runs.starts, runs.ends
+    count = ends - starts if rows.weight is None else np.add.reduceat(rows.weight, starts)
+    _add_partials(events, runs, sink, count, _states(rows, runs), rows.values is not None)
+    if sketch and rows.values is not None:
+        bins = bins_of(rows.values).astype(np.int64) if rows.bins is None else rows.bins
+        sink.bins.append(_bins(bins, runs))
+
+
+def reduce_constant(events: Timed, runs: Runs, value: int, sink: Sink) -> None:
+    """The same for rows that all have one value, 0 or 1."""
+    size, count = len(runs.starts), runs.ends - runs.starts
+    total = count * value
+    same = np.full(size, float(value))
+    words, exact = integer_words(total), np.ones(size, dtype=np.bool_)
+    states = (total.astype(np.float64), words, exact, same, same, same)
+    _add_partials(events, runs, sink, count, states, valued=True)
+
+
+def _add_partials(
+    events: Timed,
+    runs: Runs,
+    sink: Sink,
+    count: Ints,
+    states: tuple[np.ndarray, ...],
+    valued: bool,  # noqa: FBT001 - said by each caller
+) -> None:
     sink.partials.append(
         (
             runs.series,
             runs.second,
-            ends - starts if rows.weight is None else np.add.reduceat(rows.weight, starts),
-            *_states(rows, runs),
-            events.at[last],
-            events.seq[last],
-            np.full(len(starts), rows.values is not None),
+            count,
+            *states,
+            events.at[runs.last],
+            events.seq[runs.last],
+            np.full(len(runs.starts), valued),
         )
     )
-    if sketch and rows.values is not None:
-        sink.bins.append(_bins(rows.values, runs))
-    return runs
 
 
 def _states(rows: Rows, runs: Runs) -> tuple[np.ndarray, ...]:
     """sum, words and validity of the exact sum, min, max, last of each run; zeros for no values."""
     starts, values, size = runs.starts, rows.values, len(runs.starts)
-    words, exact = np.zeros((size, 4), dtype=np.uint32), np.zeros(size, dtype=np.bool_)
+    exact = np.zeros(size, dtype=np.bool_)
+    words: Exacts = np.zeros(size, dtype=np.int64)
     if values is None:
         zeros = np.zeros(size)
         return zeros, words, exact, zeros, zeros, zeros
+    if size == len(values):  # a row each
+        if rows.words is not None and rows.exact is not None:
+            words, exact = rows.words, rows.exact
+        return values, words, exact, values, values, values
     if rows.words is not None and rows.exact is not None:
         words = sum_words(rows.words, starts)
-        exact = np.logical_and.reduceat(rows.exact, starts)
+        exact = (
+            np.ones(size, dtype=np.bool_)
+            if rows.exact.all()
+            else np.logical_and.reduceat(rows.exact, starts)
+        )
     with np.errstate(over="ignore"):  # a sum beyond the doubles is infinite
         total = np.add.reduceat(values, starts)
     return (
@@ -203,9 +263,11 @@ def _run_of_rows(runs: Runs) -> Ints:
     return np.repeat(np.arange(len(runs.starts)), runs.ends - runs.starts)
 
 
-def _bins(values: Floats, runs: Runs) -> tuple[np.ndarray, ...]:
-    keys = (_run_of_rows(runs) << _BIN_BITS) + (bins_of(values).astype(np.int64) + _BIN_SHIFT)
-    keys, counts = np.unique(keys, return_counts=True)
+def _bins(bins: Ints, runs: Runs) -> tuple[np.ndarray, ...]:
+    keys = np.sort((_run_of_rows(runs) << _BIN_BITS) + (bins + _BIN_SHIFT))
+    starts = np.flatnonzero(np.append(True, keys[1:] != keys[:-1]))
+    counts = np.diff(starts, append=len(keys))
+    keys = keys[starts]
     run = keys >> _BIN_BITS
     codes = (keys & ((1 << _BIN_BITS) - 1)) - _BIN_SHIFT
     return runs.series[run], runs.second[run], codes, counts

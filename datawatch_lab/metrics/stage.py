@@ -8,7 +8,7 @@ Measures of the current state rest on more than the batch; they are derived in `
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -18,9 +18,19 @@ from datawatch_lab.core.values import MeasureDef, MeasureKind, Role, TableInfo
 from datawatch_lab.metrics.book import Labels, SeriesBook, label_name
 from datawatch_lab.metrics.custom import derive_custom
 from datawatch_lab.metrics.hashing import hash_column
-from datawatch_lab.metrics.images import NOWHERE, Codes, Events, Ints, lay_out
-from datawatch_lab.metrics.numbers import integer_words, scaled_words
-from datawatch_lab.metrics.reduction import Rows, Runs, Sink, add_registers, reduce
+from datawatch_lab.metrics.images import NOWHERE, Events, Ints, lay_out
+from datawatch_lab.metrics.numbers import Bools, integer_words
+from datawatch_lab.metrics.reduction import (
+    Rows,
+    Runs,
+    Sink,
+    add_registers,
+    reduce,
+    reduce_constant,
+    reduce_runs,
+)
+from datawatch_lab.metrics.sketch import bins_of
+from datawatch_lab.metrics.splitting import Split, split_of
 
 CHANGES = ("c", "u", "d")
 
@@ -45,6 +55,14 @@ class Job:
     fields: tuple[str, ...]
     totals: bool
     backfill: bool
+    _splits: dict[tuple[str, int], tuple[Ints, Split]] = field(default_factory=dict)
+
+    def split(self, name: str, event: Ints) -> Split:
+        """Events split by a label field; worked out once for all measures of the same events."""
+        held = self._splits.get((name, id(event)))
+        if held is None:
+            held = self._splits[name, id(event)] = (event, split_of(self.events, name, event))
+        return held[1]
 
 
 def derive(
@@ -90,22 +108,46 @@ def split_fields(table: TableInfo) -> tuple[str, ...]:
 def _changes(job: Job, measure: MeasureDef) -> None:
     for op in CHANGES:
         event = job.events.having(op)
-        one = np.ones(len(event))
-        rows = Rows(_empty(), event, one, *_whole(one))
-        _reduce_split(job, measure, (("op", op),), rows)
+        if not len(event):
+            continue
+        fixed = (("op", op),)
+        if job.totals:
+            runs = _total_runs(job, measure, event, fixed)
+            reduce_constant(job.events, runs, 1, job.sink)
+        for name in job.fields:
+            split = job.split(name, event)
+            series = _series_of(job, measure, fixed, split)
+            if len(np.unique(series[split.used])) < len(split.used):  # several in one series
+                one = np.ones(len(event))
+                _reduce_by(job, split, series, Rows(_empty(), event, one, *_whole(one)))
+            else:
+                runs = replace(split.runs, series=series[split.runs.series])
+                reduce_constant(job.events, runs, 1, job.sink)
 
 
 def _value(job: Job, measure: MeasureDef) -> None:
-    event = job.events.having("c")
     frame = job.events.after
-    event, at = _where(event, job.events.after_at)
+    event, at = _where(job.events.having("c"), job.events.after_at)
     numbers = frame.numbers(measure.field)
-    keep = numbers.valid[at] & frame.present(measure.field)[at]
-    event, at = event[keep], at[keep]
-    rows = Rows(_empty(), event, numbers.values[at], numbers.words[at], numbers.exact[at])
-    runs = _reduce_split(job, measure, (), rows, sketch=True)
-    if runs is not None:
+    event, at = _kept(event, at, numbers.valid[at] & frame.present(measure.field)[at])
+    if not len(event):
+        return
+    values = numbers.values[at]
+    bins = bins_of(values).astype(np.int64)
+    rows = Rows(_empty(), event, values, numbers.words[at], numbers.exact[at], bins=bins)
+    if job.totals:
+        runs = _total_runs(job, measure, event, ())
+        reduce_runs(job.events, rows, runs, job.sink, sketch=True)
         add_registers(runs, hash_column(frame.column(measure.field)[at]), job.sink)
+    for name in job.fields:
+        split = job.split(name, event)
+        series = _series_of(job, measure, (), split)
+        if len(np.unique(series[split.used])) < len(split.used):  # several in one series
+            _reduce_by(job, split, series, rows, sketch=True)
+        else:
+            sorted_rows = rows.take(split.order, rows.series)
+            runs = replace(split.runs, series=series[split.runs.series])
+            reduce_runs(job.events, sorted_rows, runs, job.sink, sketch=True)
 
 
 def _distinct(job: Job, measure: MeasureDef) -> None:
@@ -131,9 +173,17 @@ def _newest(job: Job, measure: MeasureDef) -> None:
 def _nulls(job: Job, measure: MeasureDef) -> None:
     event, at = _where(job.events.having("c"), job.events.after_at)
     frame = job.events.after
-    keep = frame.present(measure.field)[at]
-    event, at = event[keep], at[keep]
-    _reduce_whole(job, measure, event, (~frame.filled(measure.field)[at]).astype(np.float64))
+    event, at = _kept(event, at, frame.present(measure.field)[at])
+    if not len(event):
+        return
+    runs = _total_runs(job, measure, event, ())
+    null = ~frame.filled(measure.field)[at]
+    if null.any():
+        values = null.astype(np.float64)
+        rows = Rows(_empty(), event, values, *_whole(values))
+        reduce_runs(job.events, rows, runs, job.sink)
+    else:
+        reduce_constant(job.events, runs, 0, job.sink)
 
 
 def _lag(job: Job, measure: MeasureDef) -> None:
@@ -144,7 +194,7 @@ def _lag(job: Job, measure: MeasureDef) -> None:
     limit = job.settings.allowed_lateness.total_seconds() * 1e6
     event = event[job.events.lag[event] <= limit]
     micros = job.events.lag[event]
-    words = scaled_words(micros * 1_000)
+    words = micros * 1_000
     exact = np.ones(len(event), dtype=np.bool_)
     rows = Rows(_total(job, measure, event), event, micros / 1e6, words, exact)
     reduce(job.events, rows, job.sink, sketch=True)
@@ -171,8 +221,12 @@ _DERIVE: Mapping[MeasureKind, Callable[[Job, MeasureDef], None]] = {
 def _where(event: Ints, places: Ints) -> tuple[Ints, Ints]:
     """Events that have an image, and where it stands."""
     at = places[event]
-    has = at != NOWHERE
-    return (event, at) if has.all() else (event[has], at[has])
+    return _kept(event, at, at != NOWHERE)
+
+
+def _kept(event: Ints, at: Ints, keep: Bools) -> tuple[Ints, Ints]:
+    """Events where ``keep`` is true; the very same array for all, since splits go by it."""
+    return (event, at) if keep.all() else (event[keep], at[keep])
 
 
 def _empty() -> np.ndarray[tuple[int], np.dtype[np.int32]]:
@@ -190,71 +244,35 @@ def _total(job: Job, measure: MeasureDef, rows: Ints, fixed: Labels = ()) -> np.
     return np.full(len(rows), series, dtype=np.int32)
 
 
-def _reduce_whole(job: Job, measure: MeasureDef, event: Ints, values: np.ndarray) -> None:
-    """Reduce rows whose values are small whole numbers."""
-    rows = Rows(_total(job, measure, event), event, values, *_whole(values))
-    reduce(job.events, rows, job.sink)
-
-
-def _reduce_split(
-    job: Job, measure: MeasureDef, fixed: Labels, rows: Rows, *, sketch: bool = False
-) -> Runs | None:
-    """Reduce rows as a total and split by one label field at a time; gives the total's runs."""
-    if not len(rows.event):
-        return None
-    runs = None
-    if job.totals:
-        series = _total(job, measure, rows.event, fixed)
-        whole = Rows(series, rows.event, rows.values, rows.words, rows.exact)
-        runs = reduce(job.events, whole, job.sink, sketch=sketch)
-    for name in job.fields:
-        values, codes = job.events.labels(name).of_events()
-        _reduce_by(job, measure, fixed, name, values, codes[rows.event], rows, sketch=sketch)
-    return runs
+def _total_runs(job: Job, measure: MeasureDef, event: Ints, fixed: Labels) -> Runs:
+    """The runs of events of the total; at least one event."""
+    series = np.int32(job.book.series(measure.id, fixed))
+    runs = job.split("", event).runs
+    return replace(runs, series=np.full(len(runs.starts), series, dtype=np.int32))
 
 
 def _reduce_by(
-    job: Job,
-    measure: MeasureDef,
-    fixed: Labels,
-    name: str,
-    values: list[str],
-    codes: Codes,
-    rows: Rows,
-    *,
-    sketch: bool = False,
+    job: Job, split: Split, series: np.ndarray, rows: Rows, *, sketch: bool = False
 ) -> None:
-    """Reduce rows split by the label values that ``codes`` point at."""
-    if not len(codes):
-        return
-    series = _series_of(job, measure, fixed, label_name(name), values, codes, rows.event)
+    """Reduce rows under series that several label values may share; ``series`` is by code."""
     ids, short = np.unique(series, return_inverse=True)
     narrow = short.astype(np.int16 if len(ids) < 2**15 else np.int64)  # int16 sorts by radix
-    order = np.argsort(narrow, kind="stable")
-    reduce(job.events, rows.take(order, series[order]), job.sink, sketch=sketch)
+    of_rows = split.codes
+    order = np.argsort(narrow[of_rows], kind="stable")
+    reduce(job.events, rows.take(order, series[of_rows][order]), job.sink, sketch=sketch)
 
 
-def _series_of(
-    job: Job,
-    measure: MeasureDef,
-    fixed: Labels,
-    label: str,
-    values: list[str],
-    codes: Codes,
-    event: Ints,
-) -> np.ndarray:
-    """Series id of each row; new label values enter the book in order of sequence number."""
-    used = np.flatnonzero(np.bincount(codes, minlength=len(values)))
+def _series_of(job: Job, measure: MeasureDef, fixed: Labels, split: Split) -> np.ndarray:
+    """Series id by code; new label values enter the book in order of sequence number."""
+    label, values, used = label_name(split.name), split.values, split.used
     new = [
         code
         for code in used.tolist()
         if job.book.known(measure.id, fixed, label, values[code]) is None
     ]
     if len(new) > 1:
-        first = np.full(len(values), np.iinfo(np.int64).max)
-        np.minimum.at(first, codes, job.events.seq[event])
-        used = used[np.argsort(first[used], kind="stable")]
+        used = split.in_order_of_seq(job.events)
     ids = job.book.split(measure.id, fixed, label, [values[code] for code in used.tolist()])
     table = np.zeros(len(values), dtype=np.int32)
     table[used] = ids
-    return table[codes]
+    return table

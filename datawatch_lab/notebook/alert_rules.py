@@ -51,9 +51,10 @@ class AlertRule:
 
     def change(self, **what: Any) -> AlertRule:
         """The rule with some keys changed (``condition``, ``lasting`` …); kept at once."""
-        said = {**self.raw.rule, **what}
-        said["lasting"] = said.pop("for", what.get("lasting", "0s"))
-        return AlertRule(self._workspace, self._workspace.change_alert_rule(self.raw.id, **said))
+        said = dict(self.raw.rule)
+        said["lasting"] = said.pop("for", "0s")
+        said |= what
+        return AlertRule(self._workspace, self._workspace.change_alert_rule(id=self.raw.id, **said))
 
     def drop(self) -> None:
         """Drop it; its open alerts end, the history stays."""

@@ -150,7 +150,10 @@ class Datawatch(Magics):
         if how.name is not None:
             self._names[how.name] = frame
         if how.plot is not None:
-            return draw(pandas_frame(answer), how.plot)
+            try:
+                return draw(pandas_frame(answer), how.plot)
+            except DataWatchError as error:
+                raise UsageError(f"%%{MAGIC}: {error}") from None
         return frame if how.name is None else None
 
     def complete_cell(self, before: str, whole: str) -> tuple[str, list[str]]:

@@ -22,6 +22,7 @@ from datawatch_lab.views.format import unit_mark
 if TYPE_CHECKING:
     import pandas as pd
 
+    from datawatch_lab.notebook.editing.detector import DetectorEditor
     from datawatch_lab.notebook.live import Live
 
 _HEADS = ("metric", "unit", "default", "labels", "meaning")
@@ -171,6 +172,26 @@ class Metric:
             past=past,
         )
         return Forecast(found)
+
+    def tune(
+        self,
+        sensitivity: str | float = "medium",
+        *,
+        days: float = 7.0,
+        labels: Mapping[str, str] | None = None,
+    ) -> DetectorEditor:
+        """Its detector by hand, with what each sensitivity would have flagged.
+
+        Args:
+            sensitivity: low, medium, high, a number from 0 to 1, or standard deviations above 1.
+            days: of history.
+            labels: of one series; none for the whole metric.
+        """
+        from datawatch_lab.notebook.editing.detector import DetectorEditor
+
+        return DetectorEditor(
+            self.workspace, self.name, labels=labels, sensitivity=sensitivity, days=days
+        )
 
     def corrections(
         self,

@@ -96,7 +96,9 @@ def _bars(frame: pd.DataFrame, name: str, value: str) -> Any:
     rows = [(str(key), amount) for key, amount in totals.items()]
     bars = hv.Bars(rows, hv.Dimension("name", label=name), hv.Dimension("value", label=value))
     rotated = 45 if len(rows) > 8 else 0
-    return bars.opts(hv.opts.Bars(color=theme.ACCENT, xrotation=rotated, **_dress()))
+    return bars.opts(
+        hv.opts.Bars(color=theme.ACCENT, line_color=None, xrotation=rotated, **_dress())
+    )
 
 
 def _dress() -> dict[str, Any]:

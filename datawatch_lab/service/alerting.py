@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from math import ceil
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from datawatch_lab.core.alerting import AlertSettings
+from datawatch_lab.core.alerting import AlertRule, AlertSettings
 from datawatch_lab.core.config_alerts import channels_of, rules_of
+from datawatch_lab.core.plans import plan_named
 
 if TYPE_CHECKING:
     from datawatch_lab.core.config_keys import Config
     from datawatch_lab.engine import Engine
+
+BREAKING = AlertRule(
+    name="Breaking schema change",
+    type="schema",
+    severity="critical",
+    description="schema.alert_on_breaking is true.",
+)
+"""Told to the channels of its severity."""
 
 _MINUTE = timedelta(minutes=1)  # what is closed, and so decided, is whole minutes
 
@@ -41,4 +51,15 @@ def apply_alerts(engine: Engine, config: Config) -> None:
             for each in channels
         ),
     )
-    engine.beside(Alerting).start(settings, rules_of(config.alert_rules))
+    rules = rules_of(config.alert_rules)
+    engine.beside(Alerting).start(settings, (*rules, *_built_in(engine, rules)))
+
+
+def _built_in(engine: Engine, rules: Sequence[AlertRule]) -> tuple[AlertRule, ...]:
+    """The rule of ``schema.alert_on_breaking``, unless the configuration has one of that name."""
+    plan = plan_named(engine.settings.plan)
+    wanted = engine.settings.track_schema and engine.settings.alert_on_breaking
+    has_room = plan.alert_rules is None or plan.alert_rules > len(rules)
+    if not (wanted and has_room and "schema" in plan.features):
+        return ()
+    return () if BREAKING.name in {each.name for each in rules} else (BREAKING,)

@@ -15,6 +15,8 @@ from datawatch_lab.service.operation import Operation
 from datawatch_lab.service.operations.alerts import BacktestAnswer, RuleAnswer
 from datawatch_lab.service.operations.alerts_open import AlertAnswer, AlertSummary, TraceLine
 from datawatch_lab.service.operations.alerts_told import ChannelAnswer, SilenceAnswer
+from datawatch_lab.service.operations.anomalies import AnomalyAnswer, AnomalyDetail, FeedbackEffect, ServiceAnomaly
+from datawatch_lab.service.operations.anomaly_tuning import CandidateAnswer, PreviewAnswer
 from datawatch_lab.service.operations.custom import DropAnswer
 from datawatch_lab.service.operations.dashboards import DashboardAnswer, DashboardItem, WidgetAnswer
 from datawatch_lab.service.operations.dashboards_access import AccessAnswer, GrantAnswer, LinkAnswer
@@ -37,6 +39,7 @@ from datawatch_lab.service.telemetry.vitals import Vitals
 class Operations:
     def _carry_out(self, operation: Operation[Any, Any], ask: Any) -> Any: ...
     def acknowledge_alert(self, id: str, *, user: str = ..., note: str = ...) -> AlertAnswer: ...
+    def acknowledge_anomaly(self, id: str, *, user: str = ...) -> AnomalyAnswer: ...
     def acknowledge_violation(self, id: str, *, user: str | None = ...) -> ViolationItem: ...
     def active_alerts(self) -> list[AlertAnswer]: ...
     def add_alert_rule(
@@ -167,6 +170,12 @@ class Operations:
     def alert_rules(self) -> list[RuleAnswer]: ...
     def alert_summary(self) -> AlertSummary: ...
     def alert_trace(self, id: str) -> list[TraceLine]: ...
+    def analytics_anomalies(
+        self,
+        service_id: str = ...,
+        *,
+        limit: int = ...,
+    ) -> list[ServiceAnomaly]: ...
     def analytics_behavior(
         self,
         body: bytes,
@@ -221,6 +230,30 @@ class Operations:
         content_encoding: str = ...,
         wait: bool = ...,
     ) -> PostedAnswer: ...
+    def anomalies(
+        self,
+        start: str = ...,
+        *,
+        end: str = ...,
+        metric: str = ...,
+        table: str = ...,
+        service: str = ...,
+        severity: str = ...,
+        type: str = ...,
+        active: bool = ...,
+        withdrawn: bool = ...,
+        wait: str = ...,
+        limit: int = ...,
+    ) -> list[AnomalyAnswer]: ...
+    def anomaly(self, id: str) -> AnomalyDetail: ...
+    def anomaly_feedback(
+        self,
+        id: str,
+        verdict: Literal['real', 'expected', 'known_event'],
+        *,
+        note: str = ...,
+        user: str = ...,
+    ) -> FeedbackEffect: ...
     def audit(
         self,
         who: str = ...,
@@ -508,6 +541,16 @@ class Operations:
         expires: str | None = ...,
     ) -> TokenAnswer: ...
     def me(self) -> MeAnswer: ...
+    def missed_anomalies(
+        self,
+        metric: str,
+        start: str,
+        end: str,
+        *,
+        labels: dict[str, str] = ...,
+        days: float = ...,
+        allowed: float = ...,
+    ) -> list[CandidateAnswer]: ...
     def post_ddl(
         self,
         sql: str,
@@ -541,6 +584,15 @@ class Operations:
         content_encoding: str = ...,
         wait: bool = ...,
     ) -> PostedAnswer: ...
+    def preview_anomalies(
+        self,
+        metric: str,
+        *,
+        labels: dict[str, str] = ...,
+        sensitivity: str | float | list[str | float] | None = ...,
+        days: float = ...,
+        points: int = ...,
+    ) -> PreviewAnswer: ...
     def quality_backtest(
         self,
         rule: RuleBody,
@@ -733,6 +785,7 @@ class AsyncOperations:
         user: str = ...,
         note: str = ...,
     ) -> AlertAnswer: ...
+    async def acknowledge_anomaly(self, id: str, *, user: str = ...) -> AnomalyAnswer: ...
     async def acknowledge_violation(self, id: str, *, user: str | None = ...) -> ViolationItem: ...
     async def active_alerts(self) -> list[AlertAnswer]: ...
     async def add_alert_rule(
@@ -869,6 +922,12 @@ class AsyncOperations:
     async def alert_rules(self) -> list[RuleAnswer]: ...
     async def alert_summary(self) -> AlertSummary: ...
     async def alert_trace(self, id: str) -> list[TraceLine]: ...
+    async def analytics_anomalies(
+        self,
+        service_id: str = ...,
+        *,
+        limit: int = ...,
+    ) -> list[ServiceAnomaly]: ...
     async def analytics_behavior(
         self,
         body: bytes,
@@ -923,6 +982,30 @@ class AsyncOperations:
         content_encoding: str = ...,
         wait: bool = ...,
     ) -> PostedAnswer: ...
+    async def anomalies(
+        self,
+        start: str = ...,
+        *,
+        end: str = ...,
+        metric: str = ...,
+        table: str = ...,
+        service: str = ...,
+        severity: str = ...,
+        type: str = ...,
+        active: bool = ...,
+        withdrawn: bool = ...,
+        wait: str = ...,
+        limit: int = ...,
+    ) -> list[AnomalyAnswer]: ...
+    async def anomaly(self, id: str) -> AnomalyDetail: ...
+    async def anomaly_feedback(
+        self,
+        id: str,
+        verdict: Literal['real', 'expected', 'known_event'],
+        *,
+        note: str = ...,
+        user: str = ...,
+    ) -> FeedbackEffect: ...
     async def audit(
         self,
         who: str = ...,
@@ -1210,6 +1293,16 @@ class AsyncOperations:
         expires: str | None = ...,
     ) -> TokenAnswer: ...
     async def me(self) -> MeAnswer: ...
+    async def missed_anomalies(
+        self,
+        metric: str,
+        start: str,
+        end: str,
+        *,
+        labels: dict[str, str] = ...,
+        days: float = ...,
+        allowed: float = ...,
+    ) -> list[CandidateAnswer]: ...
     async def post_ddl(
         self,
         sql: str,
@@ -1243,6 +1336,15 @@ class AsyncOperations:
         content_encoding: str = ...,
         wait: bool = ...,
     ) -> PostedAnswer: ...
+    async def preview_anomalies(
+        self,
+        metric: str,
+        *,
+        labels: dict[str, str] = ...,
+        sensitivity: str | float | list[str | float] | None = ...,
+        days: float = ...,
+        points: int = ...,
+    ) -> PreviewAnswer: ...
     async def quality_backtest(
         self,
         rule: RuleBody,

@@ -32,10 +32,11 @@ def complete_address(url: str) -> str:
     found by the server itself, since it is of the same user.
     """
     from datawatch_lab.engine import sources
+    from datawatch_lab.engine.source_kinds import kind_of
 
     sources.check_scheme(url)
     full = expand(url, os.environ)
-    if sources.is_system(full) or sources.kind_of(full) is not None:
+    if sources.is_system(full) or kind_of(full) is not None:
         return full
     secret = os.environ.get("PGPASSWORD", "")
     if not secret or "://" not in full or without_password(full) != full:

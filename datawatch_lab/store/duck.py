@@ -316,8 +316,16 @@ class DuckStore:
             keys: ``k_hi``, ``k_lo``, distinct.
             fields: the fields wanted; those that were never stored are null.
         """
-        with self._live_snapshot(timed=False) as (con, tables):
-            return read_rows(con, tables.get(table.id), keys, fields)
+        if not self._writing.acquire(blocking=False):  # a commit runs: read what was before it
+            with self._live_snapshot(timed=False) as (con, tables):
+                return read_rows(con, tables.get(table.id), keys, fields)
+        try:
+            self.revive()
+            return read_rows(self._writer, self._live.tables.get(table.id), keys, fields)
+        except duckdb.Error as error:
+            raise self._failed(error, "could not be read") from error
+        finally:
+            self._writing.release()
 
     def live_scan(
         self, table: TableInfo, fields: Sequence[str], *, chunk: int = 500_000
@@ -861,7 +869,11 @@ class DuckStore:
 
         One that runs out of space costs the connection, so it is not begun.
         """
-        room = shutil.disk_usage(self.path.parent).free
+        try:
+            room = shutil.disk_usage(self.path.parent).free
+        except FileNotFoundError:  # the folder was removed under us
+            log.warning("%s is gone with its folder; nothing is check-pointed", self.path)
+            return
         if self._given_up or room < _ROOM_FACTOR * self._wal_bytes() + _ROOM_BYTES:
             log.warning("%s is not check-pointed: the disk is nearly full", self.path)
             return

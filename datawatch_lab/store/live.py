@@ -14,9 +14,11 @@ from datetime import datetime
 from itertools import cycle
 
 import duckdb
+import numpy as np
 import polars as pl
 import pyarrow as pa
 
+from datawatch_lab.core.columns import picked
 from datawatch_lab.core.storage import LIVE_HEADS, LiveChange
 from datawatch_lab.core.values import TableInfo
 from datawatch_lab.store.live_fold import (
@@ -188,14 +190,14 @@ def put(con: duckdb.DuckDBPyConnection, stored: LiveTable | None, change: LiveCh
     else:
         stored = _adapt(con, stored, slots, narrow=narrow)
     if stored.delta_rows and heads.height:
-        keys = heads.select("k_hi", "k_lo").to_arrow()
+        keys = picked(heads, ("k_hi", "k_lo")).to_arrow()
         run_with(con, keys, f"DELETE FROM {stored.delta} a USING given b WHERE {stored.same_key}")
     append(con, stored.delta, _physical(heads, laid))
     return replace(stored, delta_rows=stored.delta_rows + heads.height)
 
 
 def _physical(heads: pl.DataFrame, laid: pl.DataFrame) -> pa.Table:
-    return heads.select(LIVE_HEADS.keys()).hstack(laid.get_columns()).to_arrow()
+    return picked(heads, list(LIVE_HEADS)).hstack(laid.get_columns()).to_arrow()
 
 
 def _create(con: duckdb.DuckDBPyConnection, stored: LiveTable) -> None:
@@ -244,8 +246,8 @@ def _save_slots(con: duckdb.DuckDBPyConnection, table_id: int, slots: Sequence[S
 def _versions(changes: Sequence[LiveChange]) -> pa.Table:
     """The versions of all changes as one table, sorted so that zone maps help."""
     frames = [
-        change.versions.select("k_hi", "k_lo", "seq").with_columns(
-            pl.lit(change.table.id, pl.Int32).alias("table_id")
+        picked(change.versions, ("k_hi", "k_lo", "seq")).hstack(
+            [pl.Series("table_id", np.full(change.versions.height, change.table.id, np.int32))]
         )
         for change in changes
         if change.versions.height

@@ -8,11 +8,12 @@ import duckdb
 import polars as pl
 import pyarrow as pa
 
+from datawatch_lab.core.columns import picked
 from datawatch_lab.core.storage import LIVE_HEADS, LOG_SCHEMA, LiveRows
 from datawatch_lab.store.live_slots import HUGEINT, Slot, join_slots
 from datawatch_lab.store.live_state import HEADS, LiveTable
 from datawatch_lab.store.live_views import current_rows
-from datawatch_lab.store.sql import fetch_arrow, fetch_row, quote_identifier
+from datawatch_lab.store.sql import fetch_arrow, fetch_row, fetch_with, quote_identifier
 
 _KEYS = ("k_hi", "k_lo")
 _GIVEN = "wanted_keys"
@@ -26,7 +27,7 @@ def read_rows(
 ) -> LiveRows:
     """The stored rows of some keys, gone ones too; see `core.storage.Store.live_rows`."""
     parts: list[pl.DataFrame] = []
-    wanted = keys.select(_KEYS)
+    wanted = picked(keys, _KEYS)
     if stored is None:
         return _no_rows(fields)
     slots = [slot for slot in stored.slots if slot.field in fields]
@@ -61,13 +62,8 @@ def _look_up(
     con: duckdb.DuckDBPyConnection, source: str, wanted: pl.DataFrame, *, narrow: bool
 ) -> pl.DataFrame:
     """Rows of a source by key; looked up by half of the key, which takes half the time."""
-    con.register(_GIVEN, wanted.to_arrow())
-    try:
-        found = pl.DataFrame(
-            fetch_arrow(con, f"SELECT {source} a SEMI JOIN {_GIVEN} b ON a.k_lo = b.k_lo")
-        )
-    finally:
-        con.unregister(_GIVEN)
+    sql = f"SELECT {source} a SEMI JOIN given b ON a.k_lo = b.k_lo"
+    found = pl.DataFrame(fetch_with(con, wanted.to_arrow(), sql))
     if narrow and (wanted["k_hi"] == 0).all():
         return found
     return found.join(wanted, on=_KEYS, how="semi")
@@ -79,7 +75,8 @@ def _fetched(slot: Slot) -> str:
 
 
 def _as_rows(found: pl.DataFrame, slots: Sequence[Slot], fields: Sequence[str]) -> LiveRows:
-    heads = found.select(LIVE_HEADS.keys()).with_columns(pl.col("at").dt.replace_time_zone("UTC"))
+    at = found["at"].cast(LIVE_HEADS["at"])
+    heads = pl.DataFrame([at if name == "at" else found[name] for name in LIVE_HEADS])
     return LiveRows(heads, join_slots(found, slots, fields))
 
 

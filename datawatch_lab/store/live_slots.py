@@ -10,8 +10,11 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
 import polars as pl
+import pyarrow.compute as pc
 
+from datawatch_lab.core.columns import moments_in, nulls, texts_of, true_where
 from datawatch_lab.core.values import Column, Role
 
 BIGINT, HUGEINT, DOUBLE = "BIGINT", "HUGEINT", "DOUBLE"
@@ -177,7 +180,7 @@ def _split_numbers(values: pl.Series, scales: set[str]) -> list[Piece]:
         if scale and type_ not in taken and len(taken) >= MOST_SCALES:
             continue
         numbers = rest.cast(pl.Decimal(DECIMAL_DIGITS, scale) if scale else pl.Int64, strict=False)
-        same = (numbers.cast(pl.String) == rest).fill_null(value=False)
+        same = pl.Series(true_where(numbers.cast(pl.String) == rest))
         if not same.any():
             continue
         fitting = _where(numbers, same)
@@ -211,7 +214,15 @@ def read_moments(values: pl.Series) -> tuple[pl.Series, pl.Series]:
 
     Days alone, fractions finer than a microsecond and dates that do not exist are none.
     """
-    moments = pl.Series(values.name, [None], dtype=pl.Datetime("us")).new_from_index(0, len(values))
+    pattern, _ = _MOMENT_FORMS[0]
+    usual = pc.match_substring_regex(texts_of(values), pattern)
+    micros = moments_in(values) if pc.all(usual).as_py() else None
+    if micros is not None:
+        found = pl.Series(values.name, micros).cast(pl.Datetime("us"))
+        if values.null_count():
+            found = _where(found, pl.Series(np.asarray(usual.is_valid())))
+        return found, nulls(values.name, pl.String(), len(values))
+    moments = nulls(values.name, pl.Datetime("us"), len(values))
     rest = values
     for pattern, form in _MOMENT_FORMS:
         read = _where(rest, rest.str.contains(pattern)).str.to_datetime(
@@ -248,7 +259,7 @@ def _unless_null(type_: str, values: pl.Series, *, exact: bool = True) -> list[P
 
 def _where(values: pl.Series, mask: pl.Series) -> pl.Series:
     """The values where the mask is true, else null."""
-    return pl.select(pl.when(mask).then(values)).to_series().rename(values.name)
+    return values.zip_with(mask, nulls(values.name, values.dtype, len(values)))
 
 
 def _is_decimal(type_: str) -> bool:

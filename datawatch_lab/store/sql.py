@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -75,17 +76,29 @@ def give_slot(con: duckdb.DuckDBPyConnection) -> None:
 
 def run_with(con: duckdb.DuckDBPyConnection, table: pa.Table, sql: str) -> None:
     """Execute ``sql``, in which ``table`` can be read as ``given``."""
+    with _given(con, table):
+        con.execute(sql)
+
+
+def fetch_with(con: duckdb.DuckDBPyConnection, table: pa.Table, sql: str) -> pa.Table:
+    """Run a query in which ``table`` can be read as ``given``, and fetch all of it as Arrow."""
+    with _given(con, table):
+        return con.sql(sql).to_arrow_table()
+
+
+@contextmanager
+def _given(con: duckdb.DuckDBPyConnection, table: pa.Table) -> Iterator[None]:
     slot = _SLOTS.get(con)
     if slot is None:
         con.register("given", naive(table))
         try:
-            con.execute(sql)
+            yield
         finally:
             con.unregister("given")
         return
     slot.table = naive(table)
     try:
-        con.execute(sql)
+        yield
     finally:
         slot.table = None
 

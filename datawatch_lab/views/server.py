@@ -221,7 +221,10 @@ class Server:
         }
         if self.user_of is not None:
             options["auth_provider"] = _Auth(self.user_of, self.login)
-        pages = {PATH: app(self.feed, self.live, self.who_of), **apps(self.live, self.who_of)}
+        pages: dict[str, Any] = {
+            PATH: app(self.feed, self.live, self.who_of),
+            **apps(self.live, self.who_of),
+        }
         built = get_server(pages, **options)
         built._tornado.settings.update(self.beneath.settings)  # noqa: SLF001 — Bokeh passes none on
         return built

@@ -133,6 +133,8 @@ def _html(
         "@@name@@": escape(dashboard.name),
         "@@about@@": escape(dashboard.description),
         "@@logo@@": _logo(),
+        "@@moon@@": _sign(_MOON),
+        "@@corners@@": _sign(_CORNERS),
         "@@world@@": escape(address_of("world.json")),
         "@@script@@": pieces[0],
         "@@snapshot@@": data,
@@ -144,6 +146,17 @@ def _html(
     chosen = asked if asked in _THEMES else ""
     classes = "dww-embed" if is_embedded else ""
     return _frame(dashboard.name, body, head, nonce, chosen, classes).encode()
+
+
+_MOON = "M12 3a9 9 0 1 0 0 18Zm0-2a11 11 0 1 1 0 22 11 11 0 0 1 0-22Z"
+_CORNERS = "M4 4h6v2H6v4H4Zm10 0h6v6h-2V6h-4ZM4 14h2v4h4v2H4Zm14 0h2v6h-6v-2h4Z"
+
+
+def _sign(path: str) -> str:
+    return (
+        '<svg viewBox="0 0 24 24" width="16" height="16" fill="currentColor" aria-hidden="true">'
+        f'<path d="{path}" fill-rule="evenodd"/></svg>'
+    )
 
 
 def _logo() -> str:
@@ -158,7 +171,8 @@ def _frame(title: str, body: str, head: str, nonce: str, chosen: str, classes: s
         f"<title>{escape(title)}</title>"
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         '<meta name="color-scheme" content="light dark">'
-        f'<link rel="icon" href="data:,"><link rel="stylesheet" href="{address_of("watch.css")}">{head}'
+        '<link rel="icon" href="data:,">'
+        f'<link rel="stylesheet" href="{address_of("watch.css")}">{head}'
         f'<style nonce="{nonce}">{style}</style></head>'
         f'<body class="{classes}">{body}</body></html>'
     )
@@ -169,8 +183,8 @@ _BODY = """<header class="dww-head">
 <div class="dww-tools">
 <div class="dww-ranges" id="ranges" role="group" aria-label="Time range"></div>
 <span class="dww-state" id="state" role="status"></span>
-<button class="dww-tool" id="theme" type="button" aria-label="Light or dark"><svg viewBox="0 0 24 24" width="16" height="16" fill="currentColor" aria-hidden="true"><path d="M12 3a9 9 0 1 0 0 18Zm0-2a11 11 0 1 1 0 22 11 11 0 0 1 0-22Z" fill-rule="evenodd"/></svg></button>
-<button class="dww-tool" id="full" type="button" aria-label="Full screen"><svg viewBox="0 0 24 24" width="16" height="16" fill="currentColor" aria-hidden="true"><path d="M4 4h6v2H6v4H4Zm10 0h6v6h-2V6h-4ZM4 14h2v4h4v2H4Zm14 0h2v6h-6v-2h4Z"/></svg></button>
+<button class="dww-tool" id="theme" type="button" aria-label="Light or dark">@@moon@@</button>
+<button class="dww-tool" id="full" type="button" aria-label="Full screen">@@corners@@</button>
 </div></header>
 <div class="dww-choices" id="choices"></div>
 <main id="board" data-world="@@world@@"><noscript><p class="dww-empty">This page draws its tiles

@@ -42,7 +42,7 @@ class Bench:
         alerting = self.engine.beside(Alerting)
         alerting.close()
         # As new, but without threads: the test takes their place.
-        self.alerting = Alerting(self.engine)
+        self.alerting = self.engine.alerting = Alerting(self.engine)
         self.alerting.settings = AlertSettings(
             routing=self.routing,
             channels=tuple(

@@ -13,6 +13,7 @@ from datawatch_lab.core.alerting import AlertRule
 from datawatch_lab.core.errors import InputError, NotFoundError
 from datawatch_lab.engine import alerting_actions as actions
 from datawatch_lab.engine.alerting_past import backtest
+from datawatch_lab.engine.queries import QueryRequest, run
 from tests.alerts.bench import MINUTE, Bench
 
 
@@ -181,3 +182,51 @@ def test_a_rule_without_its_metric_says_so(bench: Bench) -> None:
     state, reason = bench.alerting.state_of(stored)
     assert state == "error"
     assert "dq_score_payments" in reason
+
+
+def test_alerts_are_counted_by_a_metric(bench: Bench) -> None:
+    """``alerts_triggered`` has those that fired, by rule; no rule can be about it."""
+    bench.minutes(5, 5, tell=False)
+    assert "alerts_triggered" not in bench.engine.metrics()
+    bench.rule("over 1m > 10", name="Many")
+    bench.rule("over 1m < 3", name="Few", severity="info")
+    assert bench.engine.metrics() is bench.engine.metrics()
+    bench.minutes(20, 1, 20, 1, 20, 5, tell=False)
+    fired = bench.engine.store.alert_history(None, "", 100)
+    asked = QueryRequest(
+        metric="alerts_triggered",
+        start=bench.clock.now() - 20 * MINUTE,
+        end=bench.clock.now(),
+        group_by=("rule",),
+        step="1m",
+    )
+    found = {
+        each.labels["rule"]: [at for at, value in each.points if value]
+        for each in run(bench.engine, asked).series
+    }
+    assert found == {
+        name: sorted(each.fired for each in fired if each.rule == name) for name in ("Many", "Few")
+    }
+    assert len(fired) == 5
+    with pytest.raises(InputError, match="cannot be about alerts themselves"):
+        bench.rule("> 3", metric="alerts_triggered", name="c")
+
+
+def test_what_is_over_for_long_is_dropped(bench: Bench) -> None:
+    """Alerts, their steps and messages go after the time that they are kept; open ones stay."""
+    bench.minutes(5, 5)
+    bench.rule("over 1m > 10", name="Gone")
+    bench.minutes(20, 5, 20, 20)
+    bench.clock.advance(timedelta(days=89))
+    bench.telling.round()
+    count = "SELECT count(*) FROM meta.alert_"
+    assert len(bench.engine.store.alert_history(None, "", 9)) == 2
+    bench.clock.advance(timedelta(days=2))
+    bench.telling.round()
+    (left,) = bench.engine.store.alert_history(None, "", 9)
+    assert left.is_open
+    with bench.engine.store._readers.cursor() as con:
+        for table in ("notices", "deliveries", "attempts"):
+            (rows,) = con.execute(f"{count}{table}").fetchone() or (None,)
+            assert rows, table
+            assert rows < 4, table

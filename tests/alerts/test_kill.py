@@ -39,7 +39,7 @@ def _run(workspace: Path, url: str, kill_after: float | None) -> bool:
 @pytest.mark.parametrize(
     "kills",
     [
-        2,
+        pytest.param(2, marks=[pytest.mark.soak, pytest.mark.timeout(300)]),
         pytest.param(12, marks=[pytest.mark.soak, pytest.mark.timeout(600)]),
     ],
 )

@@ -25,7 +25,7 @@ from datawatch_lab.core.config_alerts import read_routing, rules_of
 from datawatch_lab.core.errors import InputError, NotFoundError
 from datawatch_lab.core.who import Who, acting
 from datawatch_lab.engine.alerting import Alerting
-from datawatch_lab.service.alerting import apply_alerts
+from datawatch_lab.service.alerting import BREAKING, apply_alerts
 from datawatch_lab.service.callers import LocalCaller
 from datawatch_lab.service.handle import Workspace
 from tests.alerts.bench import Bench
@@ -61,7 +61,8 @@ def workspace(bench: Bench) -> Workspace:
 
 def test_a_rule_goes_through_its_life(bench: Bench, workspace: Workspace) -> None:
     """Added, read, changed, fired, acknowledged, traced, resolved and dropped by operations."""
-    made = workspace.add_alert_rule("Spike", condition="over 1m > 10", metric="orders_inserts_total", channels=["hook"]
+    made = workspace.add_alert_rule(
+        "Spike", condition="over 1m > 10", metric="orders_inserts_total", channels=["hook"]
     )
     assert made.reading == "orders_inserts_total (sum) over 1 minute is above 10"
     bench.minutes(20, 20)
@@ -129,7 +130,7 @@ def test_the_configuration_of_the_specification_works_verbatim(
     alerting.settings = msgspec.structs.replace(alerting.settings, enabled=False)
     apply_alerts(bench.engine, msgspec.structs.replace(config, alerts=_off(config.alerts)))
     rules = {each.rule.name: each for each in alerting.rules()}
-    assert set(rules) == {"Order Spike", "Revenue Drop", "Data Quality Issue"}
+    assert set(rules) == {"Order Spike", "Revenue Drop", "Data Quality Issue", BREAKING.name}
     assert all(each.configured for each in rules.values())
     assert [each.name for each in alerting.settings.channels] == ["slack", "email", "pagerduty"]
     assert alerting.settings.routing.severities == {"critical": ("slack",)}
@@ -139,7 +140,7 @@ def test_the_configuration_of_the_specification_works_verbatim(
         alerting.drop("Order Spike")
     less = msgspec.structs.replace(config, alert_rules=config.alert_rules[:1])
     apply_alerts(bench.engine, msgspec.structs.replace(less, alerts=_off(config.alerts)))
-    assert [each.rule.name for each in alerting.rules()] == ["Order Spike"]
+    assert [each.rule.name for each in alerting.rules()] == [BREAKING.name, "Order Spike"]
     assert rules_of(config.alert_rules[:1])[0].channels == ("slack", "email")
 
 

@@ -20,7 +20,7 @@ from datawatch_lab.service.answers import SeriesAnswer
 from datawatch_lab.service.handle import Workspace
 from datawatch_lab.service.live.hub import Hub
 from datawatch_lab.service.live.stream import Limits
-from datawatch_lab.service.live.topics import AWAITED, Metrics, Topic
+from datawatch_lab.service.live.topics import Metrics, Topic
 from datawatch_lab.service.operations.metrics import ComparedAnswer
 from tests.api.conftest import TOKEN, Serve, StubCaller
 from tests.api.sockets import handshake, opened, run
@@ -288,7 +288,6 @@ def test_a_subscription_is_ended_by_its_metrics(sockets: Server) -> None:
         ('{"type": "subscribe", "metrics": ["a"], "interval": "2s"}', "1s, 5s, 30s, 1m"),
         ('{"type": "subscribe", "metrics": ["a"], "topic": "dashboard"}', "'metrics'"),
         ('{"type": "subscribe", "from": "-1h", "topic": "dashboard"}', "'from'"),
-        ('{"type": "subscribe", "topic": "anomaly"}', "not part of this release"),
         ('{"type": "subscribe", "topic": "dashbord"}', "did you mean 'dashboard'"),
         ('{"type": "subscribe", "metrics": ["a", "b", "c", "d"]}', "3 are the limit"),
         ('{"type": "subscribe", "metrics": ["missing"]}', "no metric 'missing'"),
@@ -405,7 +404,7 @@ def test_the_limits_are_documented() -> None:
         f"({streams.ring_bytes // 1024} kB at most)",
     ):
         assert words in page
-    assert all(f"`{each}`" in page for each in (*TOPICS, *AWAITED))
+    assert all(f"`{each}`" in page for each in TOPICS)
 
 
 def test_the_document_describes_the_sockets(sockets: Server) -> None:

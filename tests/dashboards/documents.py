@@ -39,10 +39,10 @@ def _value(option: Option) -> st.SearchStrategy[Any]:
     return {
         "flag": st.booleans(),
         "integer": st.integers(low, high),
-        "number": st.floats(low, high, allow_nan=False) if option.high else st.floats(-1e9, 1e9),
+        "number": st.floats(option.low or -1e9, option.high or 1e9),
         "text": WORDS,
         "choice": st.sampled_from(option.choices or ("",)),
-        "texts": st.lists(NAMES, max_size=3).map(tuple),
+        "texts": st.lists(NAMES, max_size=3),
     }[option.type]
 
 

@@ -59,12 +59,15 @@ PLAIN = st.recursive(
     max_leaves=12,
 )
 KEYS = st.sampled_from(
-    ["name", "tiles", "widgets", "kind", "type", "query", "options", "position", "config", "x", "w"]
-    + ["filters", "variables", "refreshInterval", "metrics", "time_range", "notes", "title", "id"]
+    (
+        *("name", "tiles", "widgets", "kind", "type", "query", "options", "position", "config"),
+        *("x", "w", "filters", "variables", "metrics", "refreshInterval", "time_range", "notes"),
+        *("title", "id"),
+    )
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(dashboards())
 def test_yaml_and_json_come_back_as_they_were(board: Dashboard) -> None:
     """A dashboard written as YAML or JSON is read back as the same one."""
@@ -74,16 +77,17 @@ def test_yaml_and_json_come_back_as_they_were(board: Dashboard) -> None:
     assert to_yaml(from_text(to_yaml(board))) == to_yaml(board)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(dashboards())
 def test_code_makes_the_same_dashboard(board: Dashboard) -> None:
     """The Python of a dashboard, run, makes that dashboard."""
     space: dict[str, Any] = {}
     exec(as_code(board), space)  # noqa: S102 — the point of it
+    assert to_plain(space["dashboard"]) == to_plain(board)
     assert space["dashboard"] == board
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(tiles())
 def test_code_makes_the_same_tile(tile: Tile) -> None:
     """The Python of a tile makes that tile."""
@@ -92,14 +96,14 @@ def test_code_makes_the_same_tile(tile: Tile) -> None:
     assert space["one"] == tile
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(dashboards())
 def test_stored_form_comes_back(board: Dashboard) -> None:
     """What the store keeps is decoded to the same dashboard."""
     assert msgspec.json.decode(msgspec.json.encode(board), type=Dashboard) == board
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.lists(tiles(), max_size=8))
 def test_tiles_without_a_place_overlap_nothing(given: list[Tile]) -> None:
     """They lie on the grid, beside all others; ids are unique; order is by row, then column."""
@@ -110,14 +114,15 @@ def test_tiles_without_a_place_overlap_nothing(given: list[Tile]) -> None:
     spots = {(each.x, each.y, each.w, each.h) for each in said.values()}
     free = [each for each in board.tiles if (each.x, each.y, each.w, each.h) not in spots]
     for each in free:
-        assert each.x >= 0 and each.x + each.w <= COLUMNS
+        assert each.x >= 0
+        assert each.x + each.w <= COLUMNS
         for other in board.tiles:
             beside = each.x + each.w <= other.x or other.x + other.w <= each.x
             below = each.y + each.h <= other.y or other.y + other.h <= each.y
             assert other is each or beside or below
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.dictionaries(KEYS, st.one_of(PLAIN, st.lists(st.dictionaries(KEYS, PLAIN), max_size=2))))
 def test_any_values_are_read_or_pointed_at(given: dict[str, Any]) -> None:
     """Whatever comes, there is a dashboard or a grave fault, and nothing is raised."""
@@ -125,7 +130,7 @@ def test_any_values_are_read_or_pointed_at(given: dict[str, Any]) -> None:
     assert (found.dashboard is None) is any(not each.is_warning for each in found.faults)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.text("nametils:{}[]-& *!|>#\n  'x1", max_size=40))
 def test_any_text_is_read_or_refused(words: str) -> None:
     """Whatever text comes, there is a dashboard or a fault."""
@@ -189,9 +194,9 @@ def test_all_faults_are_told_at_once() -> None:
     [
         ("name: a\nname: b\n", "line 2: it stands twice"),
         ("a: &x [1]\nb: *x\n", "aliases are not taken"),
-        ("name: [", "line 1"),
+        ("name: [", "line 2 is not YAML"),
         ("", "is empty"),
-        ("!!python/object/apply:os.system [ls]", "not YAML"),
+        ("!!python/object/apply:os.system [ls]", "line 1"),
         ("[" * 5000, "not YAML"),
     ],
 )
@@ -284,6 +289,7 @@ def test_filters_follow_variables() -> None:
     assert set(chosen_filters(board, query, {"region": ()})) == set(both)
     many = chosen_filters(board, query, {"region": ("eu", "us")})
     assert set(many) == {("region", "eu"), ("region", "us"), *both}
+    assert ("status", "paid") not in chosen_filters(board, query, labels=("region", "tag"))
     with pytest.raises(InputError, match="did you mean 'region'"):
         chosen_filters(board, TileQuery(metric="m", filters={"a": "$regin"}))
 

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from datawatch_lab.metrics.numbers import (
     decimal_array,
     decimal_floats,
+    joined_words,
     moments_of,
     negate_words,
     numbers_of,
-    scaled_words,
     sum_words,
 )
 
@@ -65,7 +65,7 @@ def test_sums_of_words_are_exact(values: list[Decimal]) -> None:
 @given(st.lists(st.integers(-(2**62), 2**62), min_size=1))
 def test_scaled_integers_are_words(values: list[int]) -> None:
     """Billionths as 64-bit integers become exact values of either sign."""
-    found = decimal_array(scaled_words(np.array(values)), np.ones(len(values), dtype=np.bool_))
+    found = decimal_array(np.array(values), np.ones(len(values), dtype=np.bool_))
     assert [int(value.scaleb(9)) for value in found.to_pylist()] == values
 
 
@@ -141,3 +141,45 @@ def test_what_is_no_moment(value: str | None) -> None:
     """Other text gives none, also beside a moment."""
     _, valid = moments_of(pl.Series([value, "2026-01-31"], dtype=pl.String))
     assert valid.tolist() == [False, True]
+
+
+@given(
+    st.lists(
+        st.one_of(
+            st.decimals(-2_000_000_000, 2_000_000_000, places=6).map(str),
+            st.floats(-1e12, 1e12).map(str),
+            st.sampled_from(["1e3", "12E-1", ".5", "5.", "+1.5", "-0", "1.5000000000000001", "x"]),
+        ),
+        min_size=1,
+        max_size=8,
+    )
+)
+def test_a_number_is_the_same_in_any_company(texts: list[str]) -> None:
+    """What a text is worth does not depend on the other texts of its batch."""
+    numbers = numbers_of(pl.Series(texts))
+    whole = decimal_array(numbers.words, numbers.exact).to_pylist()
+    for place, text in enumerate(texts):
+        alone = numbers_of(pl.Series([text]))
+        assert alone.valid[0] == numbers.valid[place]
+        assert alone.values[0] == numbers.values[place]
+        assert decimal_array(alone.words, alone.exact).to_pylist() == [whole[place]]
+        if alone.exact[0]:
+            assert whole[place] == Decimal(text)
+
+
+@given(st.lists(st.floats(-1e9, 1e9), min_size=1, max_size=8))
+def test_a_double_is_worth_its_shortest_digits(values: list[float]) -> None:
+    """The exact value of a JSON number is the decimal that it is written as, if that fits."""
+    numbers = numbers_of(pl.Series(values))
+    found = decimal_array(numbers.words, numbers.exact).to_pylist()
+    for value, exact in zip(values, found, strict=True):
+        if exact is not None:
+            assert float(exact) == value
+
+
+def test_exact_values_join_whatever_their_form() -> None:
+    """Small and large exact values stand one after another unchanged."""
+    small, large = numbers_of(pl.Series([1, -2])), numbers_of(pl.Series([10**12, -(10**12)]))
+    joined = joined_words((small.words, large.words))
+    found = decimal_array(joined, np.ones(4, dtype=np.bool_)).to_pylist()
+    assert found == [1, -2, 10**12, -(10**12)]

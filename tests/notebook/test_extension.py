@@ -14,6 +14,7 @@ from traitlets.config import Config
 
 from datawatch_lab.notebook.objects import Lab
 from datawatch_lab.notebook.objects import open as open_lab
+from datawatch_lab.notebook.quality import Quality
 from datawatch_lab.notebook.tables import Table, Tables
 from datawatch_lab.notebook.trust import Ledger, Quarantine, Status
 from tests.notebook.conftest import order
@@ -242,3 +243,44 @@ def test_loading_in_a_terminal_loads_no_plotting(shell: InteractiveShell) -> Non
     after = {kind: dict(each.type_printers) for kind, each in formatters.formatters.items()}
     assert after == before
     shell.run_line_magic("unload_ext", "datawatch_lab")
+
+
+def test_quality_alerts_and_schema(loaded: InteractiveShell) -> None:
+    """The subcommands of what watches the data give their objects, whole or of one name."""
+    _run(loaded, "lab.quality.add({'table': 'orders', 'rule': 'positive', 'field': 'amount'})")
+    _run(loaded, "lab.alerts().add('Many orders', '> 5', metric='orders_inserts_total')")
+    assert isinstance(_run(loaded, "%datawatch quality"), Quality)
+    assert [each.table for each in _run(loaded, "%datawatch quality orders").raw.score.tables] == [
+        "orders"
+    ]
+    assert len(_run(loaded, "%datawatch alerts").rules) == 1
+    assert _run(loaded, "%datawatch alerts Many orders").name == "Many orders"
+    assert "Schema" in repr(_run(loaded, "%datawatch schema"))
+
+
+def test_strings_of_our_calls_complete(loaded: InteractiveShell) -> None:
+    """Names of the workspace are offered in our calls, and not in others."""
+    assert _complete(loaded, 'lab.table("ord') == ["orders"]
+    assert _complete(loaded, "x = lab.metric(\n    'orders_amount_su") == ["orders_amount_sum"]
+    assert "orders" not in _complete(loaded, 'open("ord')
+
+
+def test_formatters_are_ours_while_loaded(shell: InteractiveShell) -> None:
+    """Answers of operations show as tables; unloading leaves every formatter as it was."""
+    display = shell.display_formatter
+    assert display is not None
+    html: Any = display.formatters["text/html"]
+    before = {**html.type_printers}, {**html.deferred_printers}
+
+    def mine(answer: object) -> str:
+        return f"mine: {type(answer).__name__}"
+
+    html.for_type_by_name("datawatch_lab.service.answers", "TableAnswer", mine)
+    shell.run_line_magic("load_ext", "datawatch_lab")
+    answer = _run(shell, "lab.workspace.metric('orders_amount_sum')")
+    assert "orders_amount_sum" in html(answer)
+    assert html(_run(shell, "lab.workspace.table('orders')"))[:4] != "mine"
+    shell.run_line_magic("unload_ext", "datawatch_lab")
+    assert html(answer) is None
+    assert html.pop("datawatch_lab.service.answers.TableAnswer") is mine
+    assert ({**html.type_printers}, {**html.deferred_printers}) == before

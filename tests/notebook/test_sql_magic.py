@@ -166,3 +166,30 @@ def test_an_answer_without_rows_has_its_columns() -> None:
     names = [column.name for column in ANSWER.columns]
     assert list(pandas_frame(empty).columns) == names
     assert polars_frame(empty).columns == names
+
+
+def test_a_frame_is_named_and_drawn(shell: InteractiveShell) -> None:
+    """``--out`` names the frame, ``--plot`` draws it: lines over a time, bars over a text."""
+    drawn = _run(
+        shell,
+        "%%datawatch --out found --plot\nSELECT status, sum(amount) AS total "
+        "FROM live.orders GROUP BY 1",
+    )
+    assert type(drawn).__name__ == "Bars"
+    assert len(drawn) == len(shell.user_ns["found"]) == 2
+    lines = _run(
+        shell,
+        "%%datawatch --plot line\nSELECT time, status, value FROM metrics.orders_by_status",
+    )
+    assert sorted(each.label for each in lines) == ["open", "paid"]
+
+
+def test_what_cannot_be_drawn_is_said(
+    shell: InteractiveShell, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Without a number there is nothing to draw; the columns that there are are named."""
+    shell.run_cell("%%datawatch --plot\nSELECT status FROM live.orders")  # type: ignore[no-untyped-call]
+    said = capsys.readouterr().err
+    assert "nothing to draw" in said
+    assert "status" in said
+    assert "Traceback" not in said

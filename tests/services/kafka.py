@@ -21,7 +21,8 @@ from pathlib import Path
 from typing import Any
 
 from confluent_kafka import KafkaException, Producer
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
 
 from tests.services.ports import free_port
 
@@ -67,17 +68,21 @@ class Proxy:
             threading.Thread(target=self._pass, args=[client], daemon=True).start()
 
     def _pass(self, client: socket.socket) -> None:
-        with contextlib.suppress(OSError, ValueError), client, selectors.DefaultSelector() as both:
-            with socket.create_connection(("127.0.0.1", self.target), 5) as server:
-                self._pairs |= {client, server}
-                both.register(client, selectors.EVENT_READ, server)
-                both.register(server, selectors.EVENT_READ, client)
-                while True:
-                    for key, _ in both.select(1):
-                        data = key.fileobj.recv(65_536)  # type: ignore[union-attr]
-                        if not data:
-                            return
-                        key.data.sendall(data)
+        with (
+            contextlib.suppress(OSError, ValueError),
+            client,
+            selectors.DefaultSelector() as both,
+            socket.create_connection(("127.0.0.1", self.target), 5) as server,
+        ):
+            self._pairs |= {client, server}
+            both.register(client, selectors.EVENT_READ, server)
+            both.register(server, selectors.EVENT_READ, client)
+            while True:
+                for key, _ in both.select(1):
+                    data = key.fileobj.recv(65_536)  # type: ignore[union-attr]
+                    if not data:
+                        return
+                    key.data.sendall(data)
 
     def cut(self, seconds: float) -> None:
         """End all connections, and let none through for so long."""
@@ -133,7 +138,9 @@ class Server:
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )  # fmt: skip
-        told = subprocess.run([str(broker), "--version"], capture_output=True, text=True, check=True)
+        told = subprocess.run(
+            [str(broker), "--version"], capture_output=True, text=True, check=True
+        )
         self.version = told.stdout.strip()
         self._wait(inner)
 

@@ -15,10 +15,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import pymysql
+import pymysql  # type: ignore[import-untyped]
 
-from tests.services.postgres import PASSWORD, URL_PASSWORD
 from tests.services.ports import free_port
+from tests.services.postgres import PASSWORD, URL_PASSWORD
 
 HOW_TO_GET_ONE = "install it with tools/services.sh (Debian: apt-get install mariadb-server)"
 
@@ -36,6 +36,7 @@ _SETTINGS = {
     "skip-name-resolve": "ON",
     "bind-address": "127.0.0.1",
     "max-connections": "60",
+    "lock-wait-timeout": "20",
 }
 
 
@@ -53,6 +54,7 @@ class Server:
     Attributes:
         version: as the server tells it.
         port: on 127.0.0.1.
+        password: of root.
     """
 
     def __init__(self, settings: Mapping[str, str] | None = None) -> None:
@@ -68,14 +70,14 @@ class Server:
         if self._owner:
             shutil.chown(self.folder, self._owner)
         self._process: subprocess.Popen[bytes] | None = None
-        self._password = ""
+        self.password = ""
         try:
             self._install()
             self.start()
             for host in ("127.0.0.1", "localhost"):  # the second is the one that is asking
                 self.query(f"GRANT ALL ON *.* TO root@'{host}' IDENTIFIED BY '{PASSWORD}' "
                            "WITH GRANT OPTION")  # fmt: skip
-            self._password = PASSWORD
+            self.password = PASSWORD
         except BaseException:
             self.close()
             raise
@@ -155,11 +157,11 @@ class Server:
     def connect(self, database: str | None = None, *, autocommit: bool = True) -> Any:
         """A connection as root, times in UTC."""
         return pymysql.connect(
-            host="127.0.0.1" if self._password else None,
-            unix_socket=None if self._password else str(self.folder / "socket"),
+            host="127.0.0.1" if self.password else None,
+            unix_socket=None if self.password else str(self.folder / "socket"),
             port=self.port,
             user="root",
-            password=self._password,
+            password=self.password,
             database=database,
             autocommit=autocommit,
             charset="utf8mb4",

@@ -64,7 +64,9 @@ class Server:
                 client.ping()
                 return
             time.sleep(0.05)
-        raise RuntimeError(f"the server does not start: {(self.folder / 'log').read_text()[-2000:]}")
+        raise RuntimeError(
+            f"the server does not start: {(self.folder / 'log').read_text()[-2000:]}"
+        )
 
     def client(self) -> Any:
         """A client as the default user."""

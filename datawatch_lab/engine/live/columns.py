@@ -20,7 +20,9 @@ def together(frames: Sequence[pl.DataFrame]) -> pl.DataFrame:
     names = list(dict.fromkeys(name for frame in frames for name in frame.columns))
     if not names:
         return pl.DataFrame(height=sum(frame.height for frame in frames))
-    return pl.DataFrame({name: _stacked(name, frames) for name in names})
+    if len(frames) == 1:
+        return frames[0]
+    return pl.DataFrame([_stacked(name, frames).alias(name) for name in names])
 
 
 def _stacked(name: str, frames: Sequence[pl.DataFrame]) -> pl.Series:

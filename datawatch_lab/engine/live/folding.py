@@ -14,7 +14,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from datawatch_lab.core.batches import Transitions
-from datawatch_lab.core.columns import micros_of, not_null
+from datawatch_lab.core.columns import kept, micros_of, not_null, nulls, picked, taken
 from datawatch_lab.core.storage import LIVE_HEADS, LiveRows
 from datawatch_lab.engine.live.columns import as_type, common_type
 from datawatch_lab.engine.live.versions import GONE, PATCH, Versions
@@ -43,7 +43,8 @@ class Folded:
 
     def transitions(self) -> Transitions:
         """As measures take them, each counting once."""
-        steps = self.steps.select("at", "seq", pl.lit(1, pl.Int64).alias("weight"), "had", "has")
+        weight = pl.Series("weight", np.ones(self.steps.height, dtype=np.int64))
+        steps = picked(self.steps, ("at", "seq", "had", "has")).hstack([weight])
         return Transitions(steps, self.old, self.new)
 
 
@@ -62,48 +63,71 @@ def fold(versions: Versions, stored: LiveRows, tracked: Sequence[str]) -> Folded
     """
     layout = _Layout(versions, stored)
     names = list(dict.fromkeys([*versions.rows.columns, *stored.rows.columns]))
-    effective = {name: layout.effective(name) for name in names}
+    fields = {name: layout.effective(name) for name in names}
     moving = layout.had | layout.has
-    last = pl.Series(layout.last)
+    last, moved = np.flatnonzero(layout.last), np.flatnonzero(moving)
     heads = layout.heads
     latest = LiveRows(
-        heads.filter(last).select(
-            *KEY, "at", "ordinal", "sub", "seq", (pl.col("kind") == GONE).alias("gone")
+        kept(picked(heads, (*KEY, "at", "ordinal", "sub", "seq")), layout.last).hstack(
+            [pl.Series("gone", layout.kind[last] == GONE)]
         ),
-        _frame([effective[name].new for name in names], last, int(layout.last.sum())),
+        _frame([fields[name].new(last) for name in names], len(last)),
     )
-    steps = heads.select(
-        *KEY,
-        pl.col("ts").alias("at"),
-        "seq",
-        had=pl.Series(layout.had),
-        has=pl.Series(layout.has),
+    steps = picked(heads, (*KEY, "seq")).hstack(
+        [
+            heads["ts"].alias("at"),
+            pl.Series("had", layout.had),
+            pl.Series("has", layout.has),
+        ]
     )
-    keep = pl.Series(moving)
-    count = int(moving.sum())
-    known = [name for name in tracked if name in effective]
-    missing = [
-        pl.Series(name, [None], dtype=pl.String).new_from_index(0, count)
-        for name in tracked
-        if name not in effective
-    ]
-    old = _frame([effective[name].old for name in known], keep, count).with_columns(missing)
-    new = _frame([effective[name].new for name in known], keep, count).with_columns(missing)
-    return Folded(latest, steps.filter(keep), old, new)
+    missing = [nulls(name, pl.String(), len(moved)) for name in tracked if name not in fields]
+    known = [fields[name] for name in tracked if name in fields]
+    return Folded(
+        latest,
+        picked(kept(steps, moving), (*KEY, "at", "seq", "had", "has")),
+        _frame([*(each.old(moved) for each in known), *missing], len(moved)),
+        _frame([*(each.new(moved) for each in known), *missing], len(moved)),
+    )
 
 
-def _frame(columns: Sequence[pl.Series], keep: pl.Series, height: int) -> pl.DataFrame:
-    if not columns:
-        return pl.DataFrame(height=height)
-    return pl.DataFrame({column.name: column.filter(keep) for column in columns})
+def _frame(columns: Sequence[pl.Series], height: int) -> pl.DataFrame:
+    return pl.DataFrame(columns) if columns else pl.DataFrame(height=height)
 
 
 @dataclass(frozen=True)
 class _Field:
-    """A field before and after each version."""
+    """A field before and after each version.
 
-    old: pl.Series
-    new: pl.Series
+    Attributes:
+        values: of the versions, of the stored rows, and null for no row.
+        pointer: position that the value of each version stands at; None where it is its own.
+        previous: position of the state before each version.
+        size: number of versions.
+    """
+
+    values: pl.Series
+    pointer: Ints | None
+    previous: Ints
+    size: int
+
+    def new(self, versions: Ints) -> pl.Series:
+        """What the field is after some versions, ascending."""
+        if self.pointer is not None:
+            return self._at(self.pointer[versions])
+        if len(versions) == self.size:
+            return self.values.head(self.size)
+        return self._at(versions)
+
+    def old(self, versions: Ints) -> pl.Series:
+        """What the field was before some versions."""
+        places = self.previous[versions]
+        if self.pointer is not None:
+            own = places < self.size
+            places = np.where(own, self.pointer[np.where(own, places, 0)], places)
+        return self._at(places)
+
+    def _at(self, places: Ints) -> pl.Series:
+        return self.values[pl.Series(places.astype(np.uint32))]
 
 
 class _Layout:
@@ -117,7 +141,7 @@ class _Layout:
         self._sorted = pl.Series(order, dtype=pl.UInt32)
         in_place = bool((order == np.arange(len(order))).all())
         self._in_place = in_place
-        self.heads = versions.heads if in_place else versions.heads[self._sorted]
+        self.heads = versions.heads if in_place else taken(versions.heads, order)
         self._versions, self._stored, self._perm = versions, stored, order
         n, m = self.heads.height, stored.heads.height
         self.size, self.none = n, n + m
@@ -140,13 +164,9 @@ class _Layout:
         self._moves = self._moved_from()
 
     def _stored_places(self) -> Ints:
-        firsts = self.heads.filter(pl.Series(self.first)).select(*KEY)
-        if not self._stored.heads.height:
-            return np.full(firsts.height, self.none, dtype=np.int64)
-        numbered = self._stored.heads.select(*KEY).with_row_index("place", self.size)
-        found = firsts.join(numbered, on=KEY, how="left", maintain_order="left")["place"]
-        places = found.cast(pl.Int64)
-        return (places.fill_null(self.none) if places.null_count() else places).to_numpy()
+        hi, lo = (self.heads[name].to_numpy()[self.first] for name in KEY)
+        places = places_of(hi, lo, self._stored.heads)
+        return np.where(places == _NO_ROW, self.none, places + self.size)
 
     def _moved_from(self) -> tuple[Ints, Ints]:
         """Versions that came from another key, and the position of the state they came from."""
@@ -168,17 +188,10 @@ class _Layout:
 
     def effective(self, name: str) -> _Field:
         """What a field is before and after each version."""
-        values = self._combined(name)
-        pointer = np.arange(self.size, dtype=np.int64)
         lacks = self._lacks(name)
-        carry = (self.kind == PATCH) & lacks
-        if carry.any():
-            pointer = self._carried(carry)
-        places = np.concatenate([pointer, np.arange(self.size, self.none + 1)])
-        unmoved = bool((pointer == np.arange(self.size)).all())
-        new = values.head(self.size) if unmoved else values[pl.Series(pointer, dtype=pl.UInt32)]
-        old = values[pl.Series(places[self.previous], dtype=pl.UInt32)]
-        return _Field(old.alias(name), new.alias(name))
+        carry = (self.kind == PATCH) & lacks if lacks is not None else lacks
+        pointer = self._carried(carry) if carry is not None and carry.any() else None
+        return _Field(self._combined(name), pointer, self.previous, self.size)
 
     def _carried(self, carry: Bools) -> Ints:
         """For each version the position that its value stands at."""
@@ -202,9 +215,10 @@ class _Layout:
                 pointer = stepped
         return pointer
 
-    def _lacks(self, name: str) -> Bools:
+    def _lacks(self, name: str) -> Bools | None:
+        """Where a version lacks a field; None for nowhere."""
         if name in self._versions.rows.columns and name not in self._versions.absent:
-            return np.zeros(self.size, dtype=np.bool_)
+            return None
         return self._versions.lacks(name)[self._perm]
 
     def _combined(self, name: str) -> pl.Series:
@@ -212,7 +226,7 @@ class _Layout:
         mine, theirs = self._versions.rows, self._stored.rows
         present = [frame[name] for frame in (mine, theirs) if name in frame.columns]
         dtype = common_type(present)
-        nothing = pl.Series(name, [None], dtype=dtype)
+        nothing = nulls(name, dtype, 1)
         if name not in mine.columns:
             own = nothing.new_from_index(0, self.size)
         else:
@@ -222,7 +236,41 @@ class _Layout:
             if name in theirs.columns
             else nothing.new_from_index(0, self.none - self.size)
         )
-        return pl.concat([as_type(own, dtype), stored, nothing])
+        parts = [as_type(own, dtype), stored, nothing]
+        return pl.concat([part.alias(name) for part in parts if len(part)])
+
+
+def places_of(hi: Ints, lo: Ints, heads: pl.DataFrame) -> Ints:
+    """Where each key stands among the rows of ``heads``, one a key; -1 for one that is not there.
+
+    Args:
+        hi: first halves of the keys.
+        lo: second halves.
+        heads: with the columns of `KEY`.
+    """
+    known_hi, known_lo = (heads[name].to_numpy() for name in KEY)
+    found = np.full(len(lo), _NO_ROW, dtype=np.int64)
+    if not len(known_lo) or not len(lo):
+        return found
+    if known_hi.any() or hi.any():
+        # halves of hashes are spread evenly, so that equal low halves are rare: they are few steps
+        order = np.lexsort((known_hi, known_lo))
+    else:
+        order = np.argsort(known_lo, kind="stable")
+    sorted_lo, sorted_hi = known_lo[order], known_hi[order]
+    place = np.searchsorted(sorted_lo, lo)
+    open_ = np.arange(len(lo))
+    while len(open_):
+        at = place[open_]
+        inside = at < len(order)
+        open_, at = open_[inside], at[inside]
+        same = sorted_lo[at] == lo[open_]
+        open_, at = open_[same], at[same]
+        hit = sorted_hi[at] == hi[open_]
+        found[open_[hit]] = order[at[hit]]
+        open_ = open_[~hit]
+        place[open_] += 1
+    return found
 
 
 def _order(heads: pl.DataFrame) -> Ints:

@@ -9,11 +9,13 @@ import numpy as np
 import polars as pl
 
 from datawatch_lab.core.batches import Transitions
+from datawatch_lab.core.columns import micros_of
 from datawatch_lab.core.storage import LiveRows
-from datawatch_lab.engine.live.folding import KEY, Folded
+from datawatch_lab.engine.live.folding import KEY, Folded, places_of
 from datawatch_lab.engine.live.versions import GONE, HEADS, Versions
 from datawatch_lab.metrics.images import label_texts
 
+_ORDER = ("at", "ordinal", "sub")
 _MICRO = pl.duration(microseconds=1)
 
 
@@ -52,23 +54,37 @@ def older(versions: Versions, stored: LiveRows, clears: pl.DataFrame) -> pl.Data
 
     With them those keys that a change of key connects them to within the same commit.
     """
-    heads = versions.heads.filter(~pl.col("ordered"))
-    if not heads.height:
-        return pl.DataFrame(schema={name: HEADS[name] for name in KEY})
-    order = ("at", "ordinal", "sub")
-    late = pl.lit(value=False)
+    nobody = pl.DataFrame(schema={name: HEADS[name] for name in KEY})
+    if not (stored.heads.height or clears.height):
+        return nobody
+    free = ~versions.heads["ordered"].to_numpy()
+    mine = [_order_column(versions.heads, name) for name in _ORDER]
+    late = np.zeros(len(free), dtype=np.bool_)
     if stored.heads.height:
-        there = stored.heads.select(*KEY, *(pl.col(name).alias(f"s_{name}") for name in order))
-        heads = heads.join(there, on=KEY, how="left", maintain_order="left")
-        late = late | _before(order, [pl.col(f"s_{name}") for name in order]).fill_null(value=False)
+        hi, lo = (versions.heads[name].to_numpy() for name in KEY)
+        place = places_of(hi, lo, stored.heads)
+        theirs = [_order_column(stored.heads, name)[place] for name in _ORDER]
+        late |= (place >= 0) & _before(mine, theirs)
     if clears.height:
         newest = clears.sort("at", "ordinal", "sub", "seq").tail(1)
-        bound = [pl.lit(newest[name][0], HEADS[name]) for name in order]
-        late = late | _before(order, bound)
-    late_seqs = heads.filter(late).select("seq").unique()
-    if not late_seqs.height:
-        return pl.DataFrame(schema={name: HEADS[name] for name in KEY})
-    return versions.heads.join(late_seqs, on="seq", how="semi").select(*KEY).unique()
+        late |= _before(mine, [_order_column(newest, name) for name in _ORDER])
+    late &= free
+    if not late.any():
+        return nobody
+    seqs = pl.DataFrame([versions.heads["seq"].filter(pl.Series(late))]).unique()
+    return versions.heads.join(seqs, on="seq", how="semi").select(*KEY).unique()
+
+
+def _order_column(heads: pl.DataFrame, name: str) -> np.ndarray:
+    return micros_of(heads[name]) if name == "at" else heads[name].to_numpy()
+
+
+def _before(order: Sequence[np.ndarray], bounds: Sequence[np.ndarray]) -> np.ndarray:
+    """Whether rows come before bounds, lexicographically."""
+    result = np.zeros(len(order[0]), dtype=np.bool_)
+    for column, bound in zip(reversed(order), reversed(bounds), strict=True):
+        result = (column < bound) | ((column == bound) & result)
+    return result
 
 
 def connected(heads: pl.DataFrame, keys: pl.DataFrame) -> pl.DataFrame:
@@ -86,15 +102,6 @@ def connected(heads: pl.DataFrame, keys: pl.DataFrame) -> pl.DataFrame:
         pl.col("o_hi").alias("k_hi"), pl.col("o_lo").alias("k_lo")
     )
     return pl.concat([keys.select(*KEY), reached]).unique()
-
-
-def _before(names: Sequence[str], bounds: Sequence[pl.Expr]) -> pl.Expr:
-    """Whether (names) comes before (bounds), lexicographically."""
-    result = pl.lit(value=False)
-    for name, bound in zip(reversed(names), reversed(bounds), strict=True):
-        column = pl.col(name)
-        result = (column < bound) | ((column == bound) & result)
-    return result
 
 
 def cleared(versions: Versions) -> Versions:

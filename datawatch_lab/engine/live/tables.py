@@ -15,6 +15,7 @@ import numpy as np
 import polars as pl
 
 from datawatch_lab.core.batches import RowFrame, TableBatch, Transitions
+from datawatch_lab.core.columns import kept, picked
 from datawatch_lab.core.storage import LIVE_HEADS, LiveChange, LiveRows, Store
 from datawatch_lab.core.values import Role, TableInfo
 from datawatch_lab.engine.live.columns import together
@@ -164,7 +165,7 @@ class LiveTables:
         return LiveResult(change, moved, restarted=True, clears=clears)
 
     def _advance(self, table: TableInfo, versions: Versions, past: Past) -> LiveResult:
-        keys = versions.heads.select(*KEY).unique()
+        keys = _distinct(versions.heads)
         clears = self._known_clears(table)
         index = _index(versions)
         made = _Made()
@@ -276,7 +277,8 @@ class _Made:
     def rows(self) -> LiveRows:
         if not self.puts:
             return no_rows()
-        heads = pl.concat([put.heads.select(list(LIVE_HEADS)) for put in self.puts])
+        parts = [picked(put.heads, list(LIVE_HEADS)) for put in self.puts]
+        heads = parts[0] if len(parts) == 1 else pl.concat(parts)
         return LiveRows(heads, together([put.rows for put in self.puts]))
 
 
@@ -345,4 +347,13 @@ def _index(versions: Versions | None) -> pl.DataFrame:
     names = (*KEY, "seq")
     if versions is None:
         return pl.DataFrame(schema={name: HEADS[name] for name in names})
-    return versions.heads.filter(~pl.col("ordered")).select(names)
+    free = ~versions.heads["ordered"].to_numpy()
+    return kept(picked(versions.heads, names), free)
+
+
+def _distinct(heads: pl.DataFrame) -> pl.DataFrame:
+    """The different keys: k_hi, k_lo."""
+    if heads["k_hi"].to_numpy().any():
+        return picked(heads, KEY).unique()
+    lo = np.unique(heads["k_lo"].to_numpy())
+    return pl.DataFrame([pl.Series("k_hi", np.zeros(len(lo), np.int64)), pl.Series("k_lo", lo)])

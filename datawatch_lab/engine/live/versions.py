@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 
 from datawatch_lab.core.batches import RowFrame, TableBatch
+from datawatch_lab.core.columns import nulls, picked, taken
 from datawatch_lab.engine.live.columns import together
 from datawatch_lab.engine.live.keys import NO_KEY, Bools, HashTexts, Ints, Keys, keys_of
 
@@ -103,21 +104,24 @@ def versions_of(
     placed = np.flatnonzero(puts | updates)
     removed = np.flatnonzero(deletes | moved)
     homeless = (op == "u") | (op == "d")
-    main = _heads(batch, placed, _keys_for(new, old, events["seq"].to_numpy(), placed))
-    main = main.with_columns(
-        pl.Series("kind", np.where(updates[placed], PATCH, PUT), dtype=pl.UInt8),
-        _where("from_hi", old.hi[placed], moved[placed]),
-        _where("from_lo", old.lo[placed], moved[placed]),
+    seq = events["seq"].to_numpy()
+    main = _heads(batch, placed, _keys_for(new, old, seq, placed)).hstack(
+        [
+            pl.Series("kind", np.where(updates[placed], PATCH, PUT).astype(np.uint8)),
+            _where("from_hi", old.hi[placed], moved[placed]),
+            _where("from_lo", old.lo[placed], moved[placed]),
+        ]
     )
-    gone = _heads(batch, removed, _keys_for(old, new, events["seq"].to_numpy(), removed))
-    gone = gone.with_columns(
-        pl.lit(GONE, dtype=pl.UInt8).alias("kind"),
-        pl.lit(None, dtype=pl.Int64).alias("from_hi"),
-        pl.lit(None, dtype=pl.Int64).alias("from_lo"),
-    )
+    heads = [main]
+    if len(removed):
+        gone = _heads(batch, removed, _keys_for(old, new, seq, removed))
+        count = len(removed)
+        kind = pl.Series("kind", np.full(count, GONE, dtype=np.uint8))
+        origin = [nulls(name, pl.Int64(), count) for name in ("from_hi", "from_lo")]
+        heads.append(gone.hstack([kind, *origin]))
     rows, absent = _rows(batch, placed, moved, len(op), fields)
     return Versions(
-        heads=pl.concat([main, gone]).select(list(HEADS)),
+        heads=picked(pl.concat(heads) if len(heads) > 1 else main, list(HEADS)),
         rows=pl.concat([rows, _nulls(rows, len(removed))]) if len(removed) else rows,
         absent={
             name: np.concatenate([lacks, np.zeros(len(removed), dtype=np.bool_)])
@@ -169,17 +173,21 @@ def _keys_for(first: Keys, second: Keys, seq: Ints, events: Ints) -> tuple[Ints,
 
 
 def _heads(batch: TableBatch, events: Ints, keys: tuple[Ints, Ints]) -> pl.DataFrame:
-    picked = batch.events.select("ts", "ordinal", "sub", "seq", "ordered")
-    if len(events) != picked.height:
-        picked = picked[pl.Series(events, dtype=pl.UInt32)]
-    return picked.with_columns(
-        pl.col("ts").alias("at"),
-        pl.Series("k_hi", keys[0], dtype=pl.Int64),
-        pl.Series("k_lo", keys[1], dtype=pl.Int64),
-    ).select("k_hi", "k_lo", "at", "ordinal", "sub", "seq", "ts", "ordered")
+    heads = picked(batch.events, ("ts", "ordinal", "sub", "seq", "ordered"))
+    if len(events) != heads.height:
+        heads = taken(heads, events)
+    return heads.hstack(
+        [
+            heads["ts"].alias("at"),
+            pl.Series("k_hi", keys[0], dtype=pl.Int64),
+            pl.Series("k_lo", keys[1], dtype=pl.Int64),
+        ]
+    )
 
 
 def _where(name: str, values: Ints, there: Bools) -> pl.Series:
+    if not there.any():
+        return nulls(name, pl.Int64(), len(values))
     return pl.Series(name, values, dtype=pl.Int64).set(pl.Series(~there), None)
 
 
@@ -199,7 +207,7 @@ def _rows(
     place = at[events]
     absent = {name: mask.to_numpy() for name, mask in frame.absent.items() if name in columns}
     if len(place) != columns.height or (place != np.arange(len(place))).any():
-        columns = columns[pl.Series(place, dtype=pl.UInt32)]
+        columns = taken(columns, place)
         absent = {name: mask[place] for name, mask in absent.items()}
     absent = {name: mask for name, mask in absent.items() if mask.any()}
     if moved.any():
@@ -252,20 +260,22 @@ def _filled_up(
 def _only(columns: pl.DataFrame, fields: Sequence[str] | None) -> pl.DataFrame:
     if fields is None:
         return columns
-    return columns.select([name for name in fields if name in columns.columns])
+    return picked(columns, [name for name in fields if name in columns.columns])
 
 
 def _nulls(like: pl.DataFrame, height: int) -> pl.DataFrame:
     if not like.width:
         return pl.DataFrame(height=height)
-    return pl.DataFrame({column.name: _null_series(column, height) for column in like})
+    return pl.DataFrame([_null_series(column, height) for column in like])
 
 
 def _null_series(like: pl.Series, height: int) -> pl.Series:
-    return pl.Series(like.name, [None], dtype=like.dtype).new_from_index(0, height)
+    return nulls(like.name, like.dtype, height)
 
 
 def _clears(batch: TableBatch, events: Ints) -> pl.DataFrame:
+    if not len(events):
+        return pl.DataFrame(schema={name: HEADS[name] for name in CLEARS})
     picked = batch.events[pl.Series(events, dtype=pl.UInt32)]
     return picked.select(pl.col("ts").alias("at"), "ordinal", "sub", "seq", "ts", "ordered").cast(
         {name: HEADS[name] for name in CLEARS}

@@ -124,13 +124,13 @@ class AlertEditor(Editor):
         filters = self.rule.get("filters") or {}
         found = self.workspace.range(
             name,
-            start=f"now-{self.last}",
+            start=f"now-{format_duration(parse_duration(self.last) + over)}",
             step=format_duration(step if adds else max(step, over)),
             aggregation=aggregation,
             group_by=",".join(self.rule.get("group_by", ())) or None,
             filters=",".join(f"{key}={value}" for key, value in filters.items()) or None,
         )
-        course = course_of(found.series, found.unit)
+        course = course_of(found)
         return trailing_sums(course, over // step) if adds else course
 
     @property
@@ -186,7 +186,7 @@ class AlertEditor(Editor):
         said = dict(self.rule)
         said["lasting"] = said.pop("for", "0s")
         if self.id:
-            kept = self.workspace.change_alert_rule(self.id, **said)
+            kept = self.workspace.change_alert_rule(id=self.id, **said)
         else:
             kept = self.workspace.add_alert_rule(**said)
         self.id = kept.id

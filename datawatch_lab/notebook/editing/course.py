@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from datawatch_lab.service.answers import SeriesAnswer
+from datawatch_lab.service.answers import QueryAnswer
 
 Floats = NDArray[np.float64]
 
@@ -76,14 +76,13 @@ class Course:
         return (float(self.times[0]), float(self.times[-1])) if self.times.size else (0.0, 0.0)
 
 
-def course_of(series: Sequence[SeriesAnswer], unit: str) -> Course:
-    """The first of the series of an answer, which is the largest; empty for none."""
-    if not series or not series[0].points:
-        return Course(unit=unit)
-    points = series[0].points
-    times = milliseconds([at for at, _ in points])
-    values = np.array([np.nan if value is None else value for _, value in points], dtype=float)
-    return Course(times, values, unit=unit)
+def course_of(answer: QueryAnswer) -> Course:
+    """The first series of an answer, which is the largest, without the bucket that is not over."""
+    points = answer.series[0].points if answer.series else []
+    closed = [each for each in points if answer.open is None or each[0] < answer.open]
+    times = milliseconds([at for at, _ in closed])
+    values = np.array([np.nan if value is None else value for _, value in closed], dtype=float)
+    return Course(times, values, unit=answer.unit)
 
 
 def milliseconds(times: Sequence[str]) -> Floats:
@@ -97,21 +96,18 @@ def milliseconds(times: Sequence[str]) -> Floats:
 
 
 def trailing_sums(course: Course, buckets: int) -> Course:
-    """Sums over so many buckets up to each; NaN where all of them are.
+    """Sums over so many buckets up to each, from the first that has so many; NaN where all are.
 
     >>> steps = Course(np.arange(4.0), np.array([1.0, 2.0, np.nan, 4.0]))
     >>> trailing_sums(steps, 2).values
-    array([1., 3., 2., 4.])
+    array([3., 2., 4.])
     """
     known = np.isfinite(course.values)
     totals = np.concatenate([[0.0], np.cumsum(np.where(known, course.values, 0.0))])
     counts = np.concatenate([[0], np.cumsum(known)])
-    ends = np.arange(1, course.values.size + 1)
-    starts = np.maximum(ends - buckets, 0)
-    sums = totals[ends] - totals[starts]
-    return Course(
-        course.times, np.where(counts[ends] > counts[starts], sums, np.nan), unit=course.unit
-    )
+    sums, seen = (each[buckets:] - each[:-buckets] for each in (totals, counts))
+    times = course.times[buckets - 1 :]
+    return Course(times, np.where(seen > 0, sums, np.nan), unit=course.unit)
 
 
 def named(labels: Mapping[str, str]) -> str:

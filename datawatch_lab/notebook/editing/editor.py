@@ -37,6 +37,7 @@ class Editor(ABC):
         threshold: a level in it; None for none.
         side: ``above`` or ``below``.
         lane: what the episodes are.
+        saves: whether there is something to keep.
     """
 
     course: Course = Course()
@@ -45,6 +46,7 @@ class Editor(ABC):
     threshold: float | None = None
     side: str = "above"
     lane: str = ""
+    saves: bool = True
 
     def __init__(self, workspace: Workspace) -> None:
         self.workspace = workspace
@@ -53,6 +55,7 @@ class Editor(ABC):
         self._chart: Chart | None = None
         self._actions: Actions | None = None
         self._words: Any = None
+        self._head: Any = None
         self._layout: VBox | None = None
 
     # ---------------------------------------------------------------- what a subclass says
@@ -146,12 +149,13 @@ class Editor(ABC):
 
         chart = Chart(still=self.still, lane=self.lane, side=self.side, threshold=self.threshold)
         chart.observe(lambda change: self._dragged(change["new"]), "threshold")
-        actions = Actions(buttons=_BUTTONS, code=self.code)
+        actions = Actions(buttons=_BUTTONS if self.saves else _BUTTONS[1:], code=self.code)
         actions.on_msg(lambda _, content, __: self._pressed(content))
-        self._chart, self._actions, self._words = chart, actions, ipywidgets.HTML()
+        self._chart, self._actions = chart, actions
+        self._head, self._words = ipywidgets.HTML(), ipywidgets.HTML()
         layout = ipywidgets.VBox(
             [
-                ipywidgets.HTML(markup.block(markup.paragraph(markup.name(self.title)))),
+                self._head,
                 ipywidgets.HBox(
                     self._controls(), layout=ipywidgets.Layout(flex_flow="row wrap", width="100%")
                 ),
@@ -173,6 +177,7 @@ class Editor(ABC):
         self._chart.show(self.course, self.verdict, marks=self.marks, dots=self.dots)
         if self._chart.threshold != self.threshold:
             self._chart.threshold = self.threshold
+        self._head.value = markup.block(markup.paragraph(markup.name(self.title)))
         self._words.value = markup.block(markup.paragraph(self.verdict), self._evidence())
         self._actions.code = self.code
 

@@ -25,6 +25,7 @@ RANGES = ("6h", "1d", "3d", "7d")
 _SEVERITIES = ("info", "warning", "critical")
 _BUCKETS = 96
 """Points of the picture, at most."""
+_MOST_DOTS = 24
 _SHOWN, _SHOWN_COLUMNS = 6, 7
 _BOUNDED = ("in_range", "length", "mean", "quantile", "stddev", "volume")
 _TEXTS = {"regex": ("pattern",), "comparison": ("expression",), "expression": ("expression",)}
@@ -246,10 +247,12 @@ def passing(points: Sequence[tuple[str, int, int]]) -> Course:
 
 
 def _failing(course: Course, threshold: float | None) -> list[Dot]:
-    """Buckets below what must pass."""
+    """Buckets below what must pass, where they are few."""
     if threshold is None:
         return []
     below = np.flatnonzero(course.values < threshold - 1e-12)
+    if below.size > _MOST_DOTS:
+        return []  # the line itself is told apart there
     return [
         Dot(at, value, "bad", f"{_percent(value)} pass")
         for at, value in zip(

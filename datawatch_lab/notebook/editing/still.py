@@ -19,7 +19,7 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 62, 14, 12, 178
 _MOST = 600
 """Points that a picture holds at most."""
 
-_BAD, _LOW = "#d0453b", "#b8860b"
+_BAD, _LOW, _PILL = "#d0453b", "#b8860b", "#b3261e"
 
 
 class _Scale:
@@ -157,12 +157,15 @@ def _band(course: Course, scale: _Scale) -> str:
 
 def _level(threshold: float, unit: str, scale: _Scale) -> str:
     at = float(scale.y(threshold))
-    said = escape(words.value(threshold, unit, short=True))
+    said = words.plain(words.value(threshold, unit, short=True))
+    wide = 16 + 7 * len(said)
+    left = WIDE - _RIGHT - wide
     return (
-        f'<line x1="{_LEFT}" x2="{WIDE - _RIGHT}" y1="{at:.1f}" y2="{at:.1f}" stroke="{_BAD}" '
+        f'<line x1="{_LEFT}" x2="{left}" y1="{at:.1f}" y2="{at:.1f}" stroke="{_BAD}" '
         'stroke-width="1.5" stroke-dasharray="5 4"/>'
-        f'<text x="{WIDE - _RIGHT}" y="{at - 5:.1f}" text-anchor="end" font-weight="600">'
-        f"{said}</text>"
+        f'<rect x="{left}" y="{at - 10:.1f}" width="{wide}" height="20" rx="10" fill="{_PILL}"/>'
+        f'<text x="{left + wide / 2}" y="{at + 4:.1f}" text-anchor="middle" font-weight="600" '
+        f'fill="#fff">{escape(said)}</text>'
     )
 
 

@@ -12,13 +12,14 @@ from typing import Any, Protocol
 
 import msgspec
 
-from datawatch_lab.core.errors import NotFoundError, not_found
+from datawatch_lab.core.errors import not_found
 from datawatch_lab.service.answers import QueryAnswer
 from datawatch_lab.service.live.asking import Asking
 from datawatch_lab.service.live.points import MetricsData, change, merge_all, whole
 from datawatch_lab.service.operation import Nothing
 from datawatch_lab.service.operations import (
     alerts_open,
+    anomalies,
     quality,
     schema,
     telemetry,
@@ -29,9 +30,6 @@ from datawatch_lab.service.quality import ScoreAnswer, ViolationItem
 from datawatch_lab.service.telemetry.shapes import Analytics, Dashboard
 
 _NEWEST = 100
-
-AWAITED = ("anomaly",)
-"""Topics whose stages this release does not have."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +60,12 @@ class QualityNow(msgspec.Struct, frozen=True):
 
     score: ScoreAnswer
     violations: list[ViolationItem]
+
+
+class AnomaliesNow(msgspec.Struct, frozen=True):
+    """The topic ``anomaly``: the newest anomalies, newest first."""
+
+    anomalies: list[anomalies.AnomalyAnswer]
 
 
 class AlertsNow(msgspec.Struct, frozen=True):
@@ -109,12 +113,14 @@ class Document:
         first, update: types of the first and of all further messages.
         ask: gives the answer.
         recent: newest happenings of an answer, newest first; each is sent once as an ``event``.
+        alike: a happening without what may move while it is the same.
     """
 
     first: str
     update: str
     ask: Callable[[Asking], Any]
     recent: Callable[[Any], Sequence[Any]] = lambda _: ()
+    alike: Callable[[Any], Any] = lambda each: each
 
     def read(self, asking: Asking, question: Question) -> Any:
         """The answer now."""
@@ -127,10 +133,10 @@ class Document:
 
     def changes(self, old: Any, new: Any) -> list[Change]:
         """What happened, oldest first, then the whole."""
-        known = Counter(map(msgspec.json.encode, self.recent(old)))
+        known = Counter(msgspec.json.encode(self.alike(each)) for each in self.recent(old))
         fresh = []
         for each in reversed(self.recent(new)):
-            text = msgspec.json.encode(each)
+            text = msgspec.json.encode(self.alike(each))
             if known[text]:
                 known[text] -= 1
             else:
@@ -178,14 +184,8 @@ def topic_named(name: str, topics: Mapping[str, Topic]) -> Topic:
     """A topic by name.
 
     Raises:
-        NotFoundError: there is none, or its stage is not part of this release.
+        NotFoundError: there is none; names the nearest.
     """
-    if name in AWAITED and name not in topics:
-        raise NotFoundError(
-            f"topic {name!r} cannot be followed: its stage is not part of this release. "
-            f"Topics: {', '.join(sorted(topics))}.",
-            details={"name": name, "known": sorted(topics)},
-        )
     if name not in topics:
         raise not_found("topic", name, topics)
     return topics[name]
@@ -213,6 +213,17 @@ def _violations(now: QualityNow) -> Sequence[ViolationItem]:
     return now.violations
 
 
+def _anomalies(asking: Asking) -> AnomaliesNow:
+    ask = anomalies.AnomaliesAsk(limit=_NEWEST, withdrawn=True)
+    return AnomaliesNow(asking.call(anomalies.anomalies, ask))
+
+
+def _turn(each: anomalies.AnomalyAnswer) -> tuple[object, ...]:
+    """What of an anomaly is a turn in its life."""
+    said = each.acknowledged_at, each.feedback
+    return each.id, each.active, each.revised, each.withdrawn, each.severity, *said
+
+
 def _alerts(asking: Asking) -> AlertsNow:
     return AlertsNow(
         asking.call(alerts_open.alert_summary, Nothing()),
@@ -221,9 +232,9 @@ def _alerts(asking: Asking) -> AlertsNow:
     )
 
 
-def _steps(now: AlertsNow) -> Sequence[alerts_open.AlertAnswer]:
-    """Alerts without the value of the moment, so that only a change of status is one."""
-    return [msgspec.structs.replace(each, last_value=None) for each in now.history]
+def _step(each: alerts_open.AlertAnswer) -> tuple[object, ...]:
+    """What of an alert is a step of its own."""
+    return each.id, each.status, each.at, each.snoozed_until, each.note
 
 
 def _schema(asking: Asking) -> schema.SchemaChangesAnswer:
@@ -235,7 +246,8 @@ def _schema_changes(answer: schema.SchemaChangesAnswer) -> Sequence[schema.Schem
 
 
 TOPICS: dict[str, Topic] = {
-    "alert": Document("snapshot", "alert_update", _alerts, _steps),
+    "alert": Document("snapshot", "alert_update", _alerts, lambda now: now.history, _step),
+    "anomaly": Document("snapshot", "anomaly_update", _anomalies, lambda now: now.anomalies, _turn),
     "analytics": Document("metrics_update", "metrics_update", _analytics),
     "dashboard": Document("snapshot", "dashboard_update", _dashboard, _recent),
     "metrics": Metrics(),

@@ -284,7 +284,7 @@ class NearChange(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SeriesPoint(msgspec.Struct, frozen=True):
-    """A bucket around the anomaly: its value, the band where it is known, whether it was strange."""
+    """A bucket around the anomaly, and the band where it is known."""
 
     at: str
     value: float | None
@@ -328,7 +328,9 @@ def _detail(engine: Engine, one: Anomaly, why: Explanation) -> AnomalyDetail:
         if change
         else None,
         rows=why.rows,
-        points=[SeriesPoint(iso(p.at) or "", p.value, p.low, p.high, p.strange) for p in why.points],
+        points=[
+            SeriesPoint(iso(p.at) or "", p.value, p.low, p.high, p.strange) for p in why.points
+        ],
         why=why.sentences,
     )
 
@@ -380,7 +382,8 @@ class FeedbackEffect(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         threshold_before, threshold_after: score from which on the series is flagged.
-        deviation_before, deviation_after: least deviation that is flagged, in standard deviations.
+        deviation_before, deviation_after: what must be reached to be flagged, in standard
+            deviations; 0 for nothing beside the score.
         days: of history that it is tried on.
         flagged_before, flagged_after: episodes that would be flagged there.
         said: in words.
@@ -409,10 +412,56 @@ def _effect(engine: Engine, changed: Changed) -> FeedbackEffect:
         anomaly=_shown(engine, [changed.anomaly])[0],
         threshold_before=changed.before.opens,
         threshold_after=changed.after.opens,
-        deviation_before=changed.before.deviation,
-        deviation_after=changed.after.deviation,
+        deviation_before=changed.before.least,
+        deviation_after=changed.after.least,
         days=changed.days,
         flagged_before=changed.flagged_before,
         flagged_after=changed.flagged_after,
         said=changed.said,
     )
+
+
+class ServiceAnomaliesAsk(msgspec.Struct, frozen=True, kw_only=True):
+    """Whose anomalies.
+
+    Attributes:
+        service_id: of one service; without one, of all.
+        limit: the newest.
+    """
+
+    service_id: str = ""
+    limit: int = 100
+
+
+class ServiceAnomaly(msgspec.Struct, frozen=True, kw_only=True):
+    """An anomaly as clients of analytics expect it."""
+
+    id: str
+    timestamp: str
+    service_id: str
+    metric_name: str
+    current_value: float
+    expected_value: float
+    deviation: float
+    severity: str
+    description: str
+
+
+@operation("GET", "/api/v1/analytics/anomalies")
+def analytics_anomalies(engine: Engine, ask: ServiceAnomaliesAsk) -> list[ServiceAnomaly]:
+    """Anomalies of services, newest first."""
+    wanted = AnomaliesAsk(service=ask.service_id, limit=ask.limit)
+    return [
+        ServiceAnomaly(
+            id=each.id,
+            timestamp=each.started_at,
+            service_id=each.labels.get("service", ""),
+            metric_name=each.metric_name,
+            current_value=each.value,
+            expected_value=(each.expected.min + each.expected.max) / 2.0,
+            deviation=each.deviation,
+            severity=each.severity,
+            description=each.description,
+        )
+        for each in anomalies.function(engine, wanted)
+    ]

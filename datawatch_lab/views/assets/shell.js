@@ -115,6 +115,10 @@
     [...document.querySelectorAll("#dw-nav a[data-key]")].map((a) => [a.dataset.key, a.dataset.title]),
   );
 
+  // An app that stands alone has no navigation, and no other page to go to.
+  const alone = Object.keys(titles).length === 0;
+  const known = (name) => name in titles || (alone && generic && name === page);
+
   function pageOf(url) {
     const name = url.pathname.replace(/\/+$/, "").split("/").pop();
     return name === "datawatch" ? "home" : name;
@@ -136,7 +140,7 @@
     const url = new URL(href, location.href);
     const next = pageOf(url);
     closeDrawer();
-    if (!generic || url.origin !== location.origin || !(next in titles) || next === "home") {
+    if (!generic || url.origin !== location.origin || !known(next) || next === "home") {
       location.assign(url);
       return;
     }
@@ -186,9 +190,14 @@
     if (!anchor || event.defaultPrevented || event.button || event.metaKey || event.ctrlKey || event.shiftKey) return;
     if (anchor.target || anchor.hasAttribute("download") || anchor.getAttribute("href").startsWith("#")) return;
     const url = new URL(anchor.href);
-    if (url.origin !== location.origin || !(pageOf(url) in titles)) return;
-    event.preventDefault();
-    go(anchor.href);
+    if (url.origin !== location.origin) return;
+    if (known(pageOf(url))) {
+      event.preventDefault();
+      go(anchor.href);
+    } else if (alone && url.pathname !== location.pathname) {
+      event.preventDefault();
+      toast("That page is served by `datawatch serve`.", "bad");
+    }
   });
 
   // ------------------------------------------------------------------ buttons and forms

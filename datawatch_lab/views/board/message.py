@@ -100,6 +100,7 @@ class BoardHead(msgspec.Struct, frozen=True, kw_only=True):
     theme: str
     row: int
     columns: int
+    refresh: str
     range: str
     ranges: list[Range]
     variables: list[VariableHead]
@@ -149,6 +150,7 @@ def head_of(dashboard: Dashboard, look: Look, view: View, titles: Mapping[str, s
         theme=dashboard.theme,
         row=ROW_PIXELS,
         columns=COLUMNS,
+        refresh=dashboard.refresh,
         range=view.range_key,
         ranges=_ranges(view),
         variables=[

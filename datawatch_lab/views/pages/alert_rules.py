@@ -62,7 +62,10 @@ def view(look: Look) -> Mapping[str, str]:
         else ""
     )
     if not rules:
-        text_ = "A rule watches a metric and tells channels, for example when it is “> 200% of baseline” for 5 minutes. Every rule can be tried on the past before it is kept."
+        text_ = (
+            "A rule watches a metric and tells channels, for example when it is “> 200% of "
+            "baseline” for 5 minutes. Every rule can be tried on the past before it is kept."
+        )
         return {"rules": card("Rules", empty("No rule yet", text_, add))}
     rows = [_row(look, each) for each in rules]
     heads = ("Rule", "State", "When", "Channels", "")
@@ -341,7 +344,8 @@ def _tried(look: Look, rule: Mapping[str, Any], found: BacktestAnswer) -> Html:
     ]
     if found.unknown:
         parts.append(
-            f"{words.count(found.unknown)} of {words.count(found.evaluations)} evaluations without a value"
+            f"{words.count(found.unknown)} of {words.count(found.evaluations)} evaluations "
+            "without a value"
         )
     return card(
         "It would have done this in the last 24 hours",

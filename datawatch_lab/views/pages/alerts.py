@@ -144,11 +144,15 @@ def _acts(look: Look, alert: AlertAnswer) -> list[Html]:
     made = []
     if alert.status != "acknowledged":
         made.append(button("Acknowledge", "acknowledge", kind="main", id=alert.id))
-    for lasting in ("1h", "24h"):
-        made.append(button(f"Snooze {lasting}", "snooze", id=alert.id, lasting=lasting))
-    made.append(button("Resolve", "resolve", id=alert.id))
-    made.append(button("Silence 1h", "silence.rule", rule=alert.rule, lasting="1h"))
-    return made
+    return [
+        *made,
+        *(
+            button(f"Snooze {lasting}", "snooze", id=alert.id, lasting=lasting)
+            for lasting in ("1h", "24h")
+        ),
+        button("Resolve", "resolve", id=alert.id),
+        button("Silence 1h", "silence.rule", rule=alert.rule, lasting="1h"),
+    ]
 
 
 def _detail(look: Look, alert: AlertAnswer) -> Html:
@@ -313,7 +317,8 @@ def _silences(look: Look) -> Mapping[str, str]:
         if rows
         else empty(
             "No silence",
-            "A silence keeps matching alerts back for a while. They are counted, and told when it ends.",
+            "A silence keeps matching alerts back for a while. They are counted, and told "
+            "when it ends.",
         )
     )
     made: dict[str, str] = {"silences": card("Silences", shown)}

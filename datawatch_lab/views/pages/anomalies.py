@@ -8,7 +8,7 @@ from typing import Any
 from datawatch_lab.core.errors import DataWatchError, InputError
 from datawatch_lab.service.handle import Workspace
 from datawatch_lab.views import format as words
-from datawatch_lab.views.pages import icons
+from datawatch_lab.views.pages import icons, tuning
 from datawatch_lab.views.pages.page import Done, Fields, Look, Page, text
 from datawatch_lab.views.pages.parts import (
     Html,
@@ -25,6 +25,7 @@ from datawatch_lab.views.pages.parts import (
     select,
     severity,
     table,
+    tabs,
     tag,
     text_input,
     when,
@@ -35,7 +36,7 @@ _SINCE = (("-24h", "24 hours"), ("-7d", "7 days"), ("-30d", "30 days"), ("", "ev
 _TYPES = ("spike", "drop", "trend", "seasonal", "missing", "outlier")
 _SEVERITIES = ("low", "medium", "high", "critical")
 _ICONS = {"spike": "▲", "drop": "▼", "trend": "↗", "seasonal": "◷", "missing": "○", "outlier": "◆"}
-_MOST = 200
+_MOST = 100
 VERDICTS = (("real", "It is real"), ("expected", "Expected here"), ("known_event", "Known event"))
 
 
@@ -52,6 +53,18 @@ def asked(workspace: Workspace, name: str, *given: Any, **how: Any) -> Any:
 
 
 def view(look: Look) -> Mapping[str, str]:
+    """Episodes, or the tuning of a detector."""
+    place = look.place
+    chosen = place.get("tab", "episodes")
+    options = [
+        ("episodes", "Episodes", place.link(tab=None), ""),
+        ("tuning", "Tuning", place.link(tab="tuning", id=None), ""),
+    ]
+    made = {"tabs": str(tabs(options, chosen))}
+    return made | dict(tuning.view(look) if chosen == "tuning" else _episodes(look))
+
+
+def _episodes(look: Look) -> Mapping[str, str]:
     """The list, and the one that is chosen."""
     place = look.place
     since, kind, least = place.get("since", "-7d"), place.get("type"), place.get("severity")
@@ -104,7 +117,8 @@ def _list(look: Look, found: Sequence[Any]) -> Html:
     if not found:
         nothing = empty(
             "Nothing strange in this time",
-            "Every closed bucket is judged by what was usual before. A series needs at least 10 buckets before anything is flagged.",
+            "Every closed bucket is judged by what was usual before. A series needs at least "
+            "10 buckets before anything is flagged.",
         )
         return card("Anomalies", nothing)
     note = f"newest {_MOST}" if len(found) == _MOST else "newest first"
@@ -144,7 +158,7 @@ def item(look: Look, found: Any, *, acts: bool = True) -> Html:
         ),
     ]
     if acts and look.may("editor") and not found.acknowledged_by:
-        inner.append(tag("div", button("Acknowledge", "acknowledge", id=found.id), class_="row"))
+        inner.append(tag("div", button("Acknowledge", "acknowledge", id=found.id), class_="beside"))
     return tag("li", *inner)
 
 
@@ -158,7 +172,10 @@ def _detail(look: Look, id_: str) -> Html:
         ("Value", words.value(one.value, one.unit)),
         (
             "Expected",
-            f"{words.value(one.expected.min, one.unit)} to {words.value(one.expected.max, one.unit)}",
+            (
+                f"{words.value(one.expected.min, one.unit)} to "
+                f"{words.value(one.expected.max, one.unit)}"
+            ),
         ),
         ("Deviation", f"{one.deviation:+.1f} standard deviations"),
         ("Score", words.number(one.score)),
@@ -170,7 +187,10 @@ def _detail(look: Look, id_: str) -> Html:
         rows.append(
             (
                 "Feedback",
-                f"{one.feedback.verdict.replace('_', ' ')} ({one.feedback.by}){f': {one.feedback.note}' if one.feedback.note else ''}",
+                (
+                    f"{one.feedback.verdict.replace('_', ' ')} "
+                    f"({one.feedback.by}){f': {one.feedback.note}' if one.feedback.note else ''}"
+                ),
             )
         )
     close = link("Close", look.place.link(id=None), class_="btn")
@@ -317,6 +337,6 @@ PAGE = Page(
     "a",
     icons.ANOMALIES,
     view,
-    {"acknowledge": _acknowledge, "feedback": _feedback},
+    {"acknowledge": _acknowledge, "feedback": _feedback, **tuning.ACTIONS},
     every=3.0,
 )

@@ -51,7 +51,7 @@ def view(look: Look) -> Mapping[str, str]:
         made["connect"] = _connect(open_=not watched and not status.sources)
     if watched:
         made["watched"] = card(
-            "Databases that are watched", *(_watched(look, each, may=may) for each in watched)
+            "Databases that are watched", *(_watched(each, may=may) for each in watched)
         )
     if status.sources:
         rows = [
@@ -95,7 +95,8 @@ def _connect(*, open_: bool) -> Html:
                 spellcheck="false",
                 inputmode="url",
             ),
-            hint="system:// watches this machine. A password is kept in memory only; write ${NAME} to have it read from the environment.",
+            hint="system:// watches this machine. A password is kept in memory only; write "
+            "${NAME} to have it read from the environment.",
             class_="full",
         ),
         field("Name", text_input("name", placeholder="made of host and database")),
@@ -129,7 +130,7 @@ def _connect(*, open_: bool) -> Html:
     )
 
 
-def _watched(look: Look, source: WatchState, *, may: bool) -> Html:
+def _watched(source: WatchState, *, may: bool) -> Html:
     rows: list[tuple[object, object]] = [("Address", tag("span", source.url, class_="mono"))]
     copying = source.copying
     if copying is not None:
@@ -143,7 +144,10 @@ def _watched(look: Look, source: WatchState, *, may: bool) -> Html:
             tag("i", class_="fill-accent", style=f"width:{copying.share * 100:.1f}%"),
             class_="meter",
         )
-        said = f"{copying.table}: {words.count(copying.rows)} of about {words.count(copying.expected)} rows{left}"
+        said = (
+            f"{copying.table}: {words.count(copying.rows)} of about "
+            f"{words.count(copying.expected)} rows{left}"
+        )
         rows.append(("Copying", join([said, bar])))
     if source.lag_bytes is not None:
         rows.append(("Behind", f"{words.size(source.lag_bytes)} of log"))
@@ -166,7 +170,8 @@ def _watched(look: Look, source: WatchState, *, may: bool) -> Html:
                 "Disconnect",
                 "source.drop",
                 kind="danger",
-                confirm=f"Watch {source.name} no more? Slot and publication are removed from its server; tables and metrics stay.",
+                confirm=f"Watch {source.name} no more? Slot and publication are removed from its "
+                "server; tables and metrics stay.",
                 name=source.name,
             ),
         ]

@@ -11,7 +11,7 @@ from datawatch_lab.service.answers import MetricAnswer, TableAnswer
 from datawatch_lab.service.operations.metrics import ComparedAnswer, MetricDetail
 from datawatch_lab.views import format as words
 from datawatch_lab.views.hv import ranked, series_name
-from datawatch_lab.views.pages import explorer_sql, icons
+from datawatch_lab.views.pages import explorer_sql, explorer_tile, icons
 from datawatch_lab.views.pages.page import Look, Page
 from datawatch_lab.views.pages.parts import (
     Html,
@@ -101,7 +101,7 @@ def _metrics(look: Look) -> Mapping[str, str]:
 
 
 def _first(look: Look, every: list[MetricAnswer]) -> str:
-    """What is shown before anything is chosen: the rate of the table that is asked for, or of any."""
+    """What is shown before anything is chosen: a rate, of the table that is asked for."""
     own = [each for each in every if each.table == look.place.get("table")] or every
     rates = [each.name for each in own if each.name.endswith("_created_rate")]
     return (rates or [own[0].name])[0]
@@ -184,6 +184,7 @@ def _shown(look: Look, metric: MetricDetail) -> list[Html]:
         controls,
         _chart(look, metric, points, value, compare),
         _numbers(look, metric, value, by),
+        explorer_tile.form(look, metric.name),
         _code(metric, points, by, where, compare),
     ]
 
@@ -365,8 +366,11 @@ def _code(
         if value and not (name == "aggregation" and value == "formula")
     ]
     said = ", ".join(f"{name}={value!r}" for name, value in asked)
-    python = f"import datawatch_lab as dw\n\nwith dw.open() as lab:\n    points = lab.workspace.range({metric.name!r}, {said})"
-    sql = f"SELECT * FROM metrics.{metric.name} ORDER BY 1 DESC LIMIT 100"
+    python = (
+        "import datawatch_lab as dw\n\nwith dw.open() as lab:\n"
+        f"    points = lab.workspace.range({metric.name!r}, {said})"
+    )
+    sql = f"SELECT * FROM metrics.{metric.name} ORDER BY 1 DESC LIMIT 100"  # noqa: S608 — shown, not run
     facts: list[tuple[object, object]] = [
         ("Table", metric.table or words.NOTHING),
         ("Unit", metric.unit),
@@ -388,6 +392,6 @@ PAGE = Page(
     "e",
     icons.EXPLORER,
     view,
-    explorer_sql.ACTIONS,
+    {**explorer_sql.ACTIONS, **explorer_tile.ACTIONS},
     every=3.0,
 )

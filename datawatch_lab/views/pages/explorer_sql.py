@@ -11,6 +11,7 @@ from datawatch_lab.views.pages.page import Action, Done, Fields, Look, text, tic
 from datawatch_lab.views.pages.parts import Html, badge, card, code, details, html, join, table, tag
 
 _MOST_ROWS = 500
+_FIRST = "SELECT * FROM live.{table} LIMIT 100"
 _NUMBERS = ("integer", "number", "decimal")
 
 
@@ -18,7 +19,7 @@ def view(look: Look) -> Mapping[str, str]:
     """The query, and below it the rows."""
     tables = look.workspace.tables()
     first = tables[0].name if tables else "orders"
-    asked = look.place.get("sql") or f"SELECT * FROM live.{first} LIMIT 100"
+    asked = look.place.get("sql") or _FIRST.format(table=first)
     shows = (
         tag(
             "label",
@@ -46,7 +47,8 @@ def view(look: Look) -> Mapping[str, str]:
             shows,
             tag(
                 "span",
-                "Ctrl Enter runs it. One query that only reads, over live.*, changes.* and metrics.*.",
+                "Ctrl Enter runs it. One query that only reads, over live.*, changes.* and "
+                "metrics.*.",
                 class_="hint",
             ),
             class_="row",
@@ -98,7 +100,10 @@ def _rows(query: str, answer: SqlAnswer) -> Html:
     parts = [badge("masked: " + ", ".join(answer.masked), "calm", "•")] if answer.masked else []
     download = tag("button", "Download CSV", type="button", class_="btn", data_csv="sql-rows")
     note = f"{more} rows in {words.duration(answer.elapsed_ms / 1_000)}"
-    python = f"import datawatch_lab as dw\n\nwith dw.open() as lab:\n    rows = lab.workspace.sql_table({query!r}).to_pandas()"
+    python = (
+        "import datawatch_lab as dw\n\nwith dw.open() as lab:\n"
+        f"    rows = lab.workspace.sql_table({query!r}).to_pandas()"
+    )
     grid = tag("div", shown, class_="grid-table", id="dw-grid")
     as_code = details("As code", code(python), key="dw-sql-code")
     return card("Rows", grid, as_code, note=note, tools=join([*parts, download]))

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
-from datawatch_lab.core.errors import AccessError, DataWatchError
+from datawatch_lab.core.errors import AccessError, DataWatchError, WorkspaceError
 from datawatch_lab.views import format as words
 from datawatch_lab.views.format import escape
 
@@ -79,6 +79,10 @@ def button(text: object, act: str, *, kind: str = "", confirm: str = "", **field
     )
 
 
+_WAYS = """\
+datawatch demo                        # a shop that is simulated, with history
+datawatch ingest events.ndjson        # a file of change events
+datawatch watch postgresql://user@host/database"""
 _SHORT = 20  # letters that a state has at most to stand on one line
 _TONES = {"good": "●", "warn": "▲", "bad": "✕", "calm": "○", "info": "◆"}
 
@@ -240,6 +244,15 @@ def fault(error: DataWatchError) -> Html:
             tag("p", "Ask an admin of this workspace for the role that it needs.", class_="note"),
             class_="hero",
             data_state="refused",
+        )
+    if isinstance(error, WorkspaceError):
+        return card(
+            "No workspace to show",
+            tag("p", error.message),
+            tag("p", error.hint, class_="note") if error.hint else "",
+            code(_WAYS),
+            class_="hero",
+            data_state="missing",
         )
     hint = tag("p", error.hint, class_="note") if error.hint else ""
     again = tag("button", "Try again", type="button", class_="btn main", data_again=True)

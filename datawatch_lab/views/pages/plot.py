@@ -177,7 +177,8 @@ def _ticks(low: float, high: float, unit: str) -> axes.Ticks:
 
 def _path(points: Points, scale: _Scale) -> str:
     """A path with a gap where nothing is known; a point alone is a short dash."""
-    made, pen, last = [], False, ""
+    made: list[str] = []
+    pen, last = False, ""
     for at, value in points:
         if value is None or not math.isfinite(value):
             if pen and made and made[-1][0] == "M":
@@ -216,7 +217,7 @@ def _grid(scale: _Scale) -> Html:
 
 
 def _marks(plot: Plot, scale: _Scale) -> Html:
-    made = []
+    made: list[Html] = []
     for mark in plot.marks:
         left = max(0.0, scale.x(mark.start))
         right = scale.x(mark.end) if mark.end is not None else left

@@ -9,7 +9,7 @@ import panel as pn
 
 from datawatch_lab.core.errors import AccessError
 from datawatch_lab.core.who import Who
-from datawatch_lab.views.pages import PAGES
+from datawatch_lab.views.pages import PAGES, tuning
 from datawatch_lab.views.pages.live import Live
 from datawatch_lab.views.pages.page import Page
 from datawatch_lab.views.pages.place import HOME
@@ -24,7 +24,7 @@ GateOf = Callable[[Any], Who | None]
 
 def pages_by_key() -> dict[str, Page]:
     """Every page, and the frame around them."""
-    return {each.key: each for each in (*PAGES, shell_page())}
+    return {each.key: each for each in (*PAGES, tuning.PAGE, shell_page())}
 
 
 class Asking:
@@ -50,7 +50,7 @@ class Asking:
 def who_of(gate: GateOf | None) -> WhoOf:
     """Who looks in the session of this document."""
     context = pn.state.curdoc.session_context if pn.state.curdoc is not None else None
-    request = context.request if context is not None else None
+    request: Any = getattr(context, "request", None)
     if gate is None or request is None:
         me = local_who()
         return lambda: me

@@ -81,7 +81,8 @@ def board(look: Look) -> Mapping[str, str]:
         )
         nothing = empty(
             "No rule yet",
-            "Rules say what good data is: a customer for each order, amounts that are positive, statuses that are known. The data suggests most of them.",
+            "Rules say what good data is: a customer for each order, amounts that are "
+            "positive, statuses that are known. The data suggests most of them.",
             accept,
         )
         return {"board": card("Data quality", nothing)}
@@ -103,14 +104,14 @@ def board(look: Look) -> Mapping[str, str]:
     ]
     issues = tag("ul", *advice, class_="feed") if advice else empty("Every rule holds")
     return {
-        "score": _total(look, found, report.summary, window),
+        "score": _total(found, report.summary, window),
         "board": card("By table", _board(look, found)),
         "issues": card("Recent issues", issues, note="worst first, with what to do"),
         "checked": tag("div", data_local_slot="checked", id="dw-checked"),
     }
 
 
-def _total(look: Look, found: ScoreAnswer, summary: str, window: str) -> Html:
+def _total(found: ScoreAnswer, summary: str, window: str) -> Html:
     form = tag(
         "form", field("Window", select("window", WINDOWS, window)), data_go=True, class_="filters"
     )
@@ -248,7 +249,8 @@ def _suggestions(look: Look) -> Mapping[str, str]:
                 "What the data suggests",
                 empty(
                     "Nothing to suggest",
-                    "Every rule that the data suggests is kept already, or there are too few rows yet.",
+                    "Every rule that the data suggests is kept already, or there are too few "
+                    "rows yet.",
                 ),
             ),
         }

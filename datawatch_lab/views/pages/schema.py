@@ -93,7 +93,8 @@ def _changes(look: Look) -> Mapping[str, str]:
     if not found.changes:
         nothing = empty(
             "No change in this time",
-            "Added, dropped and renamed tables and columns, types, keys, indexes and enum values stand here, each classed, with what it touches.",
+            "Added, dropped and renamed tables and columns, types, keys, indexes and enum "
+            "values stand here, each classed, with what it touches.",
         )
         return made | {"changes": card("Changes", nothing)}
     rows = tag("ul", *(_item(look, each) for each in found.changes), class_="feed")
@@ -133,7 +134,7 @@ def _change(look: Look, change: SchemaChangeItem) -> Html:
         ("Table", link(change.table, look.place.link(tab="tables", table=change.table, id=None))),
         (
             "Read from",
-            f"{change.origin}{f' of {change.source}' if change.source else ''}{f' by {change.by}' if change.by else ''}",
+            _origin(change),
         ),
     ]
     if change.before:
@@ -160,6 +161,13 @@ def _change(look: Look, change: SchemaChangeItem) -> Html:
         tools=link("Close", look.place.link(id=None), class_="btn"),
     )
     return tag("div", facts, card("Blast radius", blast), class_="even")
+
+
+def _origin(change: SchemaChangeItem) -> str:
+    """Where a change was read, and who sent it."""
+    source = f" of {change.source}" if change.source else ""
+    by = f" by {change.by}" if change.by else ""
+    return f"{change.origin}{source}{by}"
 
 
 def _facts(given: Mapping[str, object]) -> str:
@@ -376,7 +384,8 @@ def _snapshots(look: Look) -> Mapping[str, str]:
         if rows
         else empty(
             "No snapshot yet",
-            "A snapshot is a name for a moment, so that the schema of then can be compared with that of now.",
+            "A snapshot is a name for a moment, so that the schema of then can be compared "
+            "with that of now.",
         )
     )
     return made | {"snapshots": card("Snapshots", shown)}

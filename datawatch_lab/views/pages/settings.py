@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 
 from datawatch_lab.core.errors import DataWatchError
+from datawatch_lab.core.who import USER_ROLES
 from datawatch_lab.service.operations.users import TokenAnswer, UserAnswer
 from datawatch_lab.views import format as words
 from datawatch_lab.views.pages import icons
@@ -37,7 +38,7 @@ _PARTS = (
     ("audit", "Audit log"),
     ("server", "Server"),
 )
-_ROLES = ("viewer", "editor", "admin")
+_ROLES = USER_ROLES
 _MOST = 100
 
 
@@ -100,7 +101,8 @@ def _configuration(look: Look) -> Mapping[str, str]:
     )
     hint = tag(
         "p",
-        "Keys stand in datawatch.yaml or, as DATAWATCH_KEY, in the environment; a restart takes them. Secrets are not shown.",
+        "Keys stand in datawatch.yaml or, as DATAWATCH_KEY, in the environment; a restart "
+        "takes them. Secrets are not shown.",
         class_="note",
     )
     return {
@@ -148,7 +150,7 @@ def _you(look: Look) -> Mapping[str, str]:
 
 def _known(look: Look) -> bool:
     """Whether who looks is a user, who may have tokens."""
-    return look.who.via in ("session",) or look.who.via.startswith("token:")
+    return look.who.via == "session" or look.who.via.startswith("token:")
 
 
 def _tokens(look: Look, found: list[TokenAnswer]) -> Html:

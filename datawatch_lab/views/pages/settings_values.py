@@ -39,8 +39,9 @@ def rows(environment: Mapping[str, str], config: Config | None = None) -> list[R
         environment: of this process.
         config: that the server was started with; None for the defaults.
 
-    >>> next(each for each in rows({}) if each.key == "server.port")
-    Row(key='server.port', value='3002', origin='default', help='port to bind to; 0 for any free one')
+    >>> row = next(each for each in rows({}) if each.key == "server.port")
+    >>> row.value, row.origin, row.help
+    ('3002', 'default', 'port to bind to; 0 for any free one')
     """
     held = config or Config()
     return [
@@ -64,7 +65,7 @@ def _value(key: Key, config: Config) -> object:
     return getattr(owner, key.field)
 
 
-def _written(key: Key, value: object) -> str:
+def _written(key: Key, value: object) -> str:  # noqa: PLR0911 — one case a type
     """A value as it would be written; what may hold a password or an address is counted only."""
     if value in (None, "", (), {}):
         return ""

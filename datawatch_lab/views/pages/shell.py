@@ -104,7 +104,6 @@ def _navigation(page: str, pages: Sequence[Page]) -> str:
     """Links to every page, relative to the one that is opened."""
     if not pages:
         return ""
-    here = Place(page)
     made = []
     for each in pages:
         icon = Html(f'<svg class="icon" viewBox="0 0 20 20" aria-hidden="true">{each.icon}</svg>')
@@ -115,7 +114,7 @@ def _navigation(page: str, pages: Sequence[Page]) -> str:
                 icon,
                 tag("span", each.title, class_="text"),
                 count,
-                href=here.link(each.key) if each.key != page else here.link(page, x=None),
+                href=_href(page, each.key),
                 class_="item",
                 title=f"{each.title} (g {each.letter})",
                 data_key=each.key,
@@ -134,11 +133,20 @@ def _navigation(page: str, pages: Sequence[Page]) -> str:
         "a",
         Html(asset("logo.svg")),
         tag("span", "DataWatch", class_="text"),
-        href=here.link(HOME) if page != HOME else "?",
+        href=_href(page, HOME),
         class_="mark",
     )
     rail = tag("div", home, *made, end, class_="rail")
     return tag("nav", rail, id="dw-nav", aria_label="Pages") + '<div id="dw-shade"></div>'
+
+
+def _href(page: str, key: str) -> str:
+    """A link of the navigation, which holds on every page that shares its frame.
+
+    >>> _href("data", "data"), _href("data", "home"), _href("home", "home")
+    ('data', '../datawatch', 'datawatch')
+    """
+    return Place(page).link(key) if page != key else "datawatch" if key == HOME else key
 
 
 # ---------------------------------------------------------------------- what stands around

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from typing import Any
+from zlib import crc32
 
 import pytest
 
@@ -44,7 +45,7 @@ class KafkaRig(Rig):
 
     def _send(self, events: Sequence[tuple[str, bytes]]) -> None:
         for key, event in events:
-            partition = hash(key) % _PARTITIONS if '"id": -1' not in key else 0
+            partition = crc32(key.encode()) % _PARTITIONS if '"id": -1' not in key else 0
             partition = 0 if '"id": null' in key else partition
             self._producer.produce(self.topic, key=key, value=event, partition=partition)
             self._producer.poll(0)
@@ -125,17 +126,18 @@ class TestKafka(SourceContract):
         for batch in source.batches(None):
             sink.store(batch)
             fresh.exchanged += batch.received
-            position = {**batch.offset.position}
+            assert batch.offset is not None
+            position = dict(batch.offset.position)
             position["topics"] = {fresh.topic: {"0": 0, "1": 0, "2": 0}}
         again = fresh.source(follow=False)
         assert sum(batch.received for batch in again.batches(sink.offset)) == 0
         whole = fresh.source(follow=False)
         assert sum(batch.received for batch in whole.batches(position)) == 30
 
-    def test_messages_that_are_gone_are_told(self, fresh: KafkaRig) -> None:
-        """A stored offset that the topic does not have any more ends the reading, with the way out."""
+    def test_another_cluster_is_not_read_under_the_name(self, fresh: KafkaRig) -> None:
+        """Offsets of one cluster mean nothing in another: reading ends, with the way out."""
         fresh.insert(1, 3)
         (first, *_) = fresh.source(follow=False).batches(None)
-        position = {**first.offset.position, "topics": {fresh.topic: {"0": 9_000_000}}}
-        with pytest.raises(SourceError, match="another|go on"):
-            list(fresh.source(follow=False).batches({**position, "cluster": "other"}))
+        assert first.offset is not None
+        with pytest.raises(SourceError, match="another cluster"):
+            list(fresh.source(follow=False).batches({**first.offset.position, "cluster": "other"}))

@@ -4,7 +4,7 @@ import random
 from collections.abc import Iterator
 from typing import Any
 
-import pymysql
+import pymysql  # type: ignore[import-untyped]
 import pytest
 
 from datawatch_lab.ingest.sources.mysql import MysqlOptions, MysqlSource
@@ -24,9 +24,7 @@ _TABLE = (
 )
 
 
-def make_source(
-    url: str, *, follow: bool, small: bool = False, mode: Mode = "auto"
-) -> MysqlSource:
+def make_source(url: str, *, follow: bool, small: bool = False, mode: Mode = "auto") -> MysqlSource:
     """A source as the suite wants it; ``small`` batches and buffers show what lies between them."""
     sizes = {"batch_bytes": 16_384, "copy_rows": 500, "buffer_bytes": 65_536} if small else {}
     return MysqlSource(url, MysqlOptions(follow=follow, mode=mode, **sizes))  # type: ignore[arg-type]

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -99,7 +99,7 @@ class RedisRig(Rig):
 
 
 @pytest.fixture(scope="module")
-def rig(redis_server: Server) -> Iterator[RedisRig]:
+def rig(redis_server: Server) -> RedisRig:
     """The server with one stream for each test in turn."""
     return RedisRig(redis_server)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import import_module
@@ -114,18 +115,25 @@ class Client:
         Raises:
             SourceError: no server can be reached, or refuses.
         """
-        kafka = package()
-        try:
-            found = self.consumer.list_topics(timeout=WAIT)
-        except kafka.KafkaException as error:
-            self.consumer.poll(0)
-            raise refusal(self.address, self.complaint or error.args[0]) from None
+        found = self._listed()
         topics = {
             name: sorted(topic.partitions)
             for name, topic in sorted(found.topics.items())
             if topic.error is None and wants(name)
         }
         return str(found.cluster_id or self.address.place), topics
+
+    def _listed(self) -> Any:
+        """What the cluster has; a refusal ends the wait for it."""
+        kafka, deadline = package(), time.monotonic() + WAIT
+        while True:
+            try:
+                return self.consumer.list_topics(timeout=1.0)
+            except kafka.KafkaException as error:
+                self.consumer.poll(0)
+                complaint = self.complaint or error.args[0]
+                if complaint.name() in _REFUSED or time.monotonic() > deadline:
+                    raise refusal(self.address, complaint) from None
 
     def ends(self, topics: Mapping[str, Sequence[int]]) -> dict[tuple[str, int], tuple[int, int]]:
         """First offset that is kept and the one behind the last, of each partition.

@@ -91,4 +91,5 @@ def _quoted(key: bytes) -> bytes:
 def _place(message: Any) -> int:
     """Offset in the partition below a mark of topic and partition: 63 bits."""
     mark = crc32(f"{message.topic()}/{message.partition()}".encode()) >> 9
-    return mark << _OFFSET_BITS | message.offset() & ((1 << _OFFSET_BITS) - 1)
+    offset = int(message.offset()) & ((1 << _OFFSET_BITS) - 1)
+    return mark << _OFFSET_BITS | offset

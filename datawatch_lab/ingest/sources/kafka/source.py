@@ -180,7 +180,7 @@ class KafkaSource:
         *,
         first: bool,
     ) -> None:
-        """Begin each partition where it was left; new ones at their beginning, or all at the end."""
+        """Begin each partition where it was left; new ones at their beginning, or the end."""
         new = {
             topic: missing
             for topic, numbers in topics.items()

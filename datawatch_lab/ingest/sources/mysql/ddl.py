@@ -13,32 +13,23 @@ Act = Literal["create", "alter", "drop", "truncate", "rename", "database"]
 
 _NAME = r"(?:`(?:[^`]|``)+`|[\w$]+)"
 _TABLE = rf"{_NAME}(?:\s*\.\s*{_NAME})?"
-_COMMENT = re.compile(r"/\*(?!!|M!).*?\*/|(?:--[ \t]|#)[^\n]*", re.DOTALL)
-_CONDITIONAL = re.compile(r"/\*M?!\d*(.*?)\*/", re.DOTALL)
-_HEADS: tuple[tuple[Act, re.Pattern[str]], ...] = tuple(
+_QUOTED = r"`(?:[^`]|``)*`|'(?:[^'\\]|''|\\.)*'|\"(?:[^\"\\]|\"\"|\\.)*\""
+_COMMENT = re.compile(rf"({_QUOTED})|/\*M?!\d*(.*?)\*/|/\*.*?\*/|(?:--[ \t]|#)[^\n]*", re.DOTALL)
+"""Quoted text, which stays; what only some versions run, of which the inside stays; comments."""
+_KINDS_OF_INDEX = r"(?:UNIQUE\s+|FULLTEXT\s+|SPATIAL\s+)?"
+_INDEX = rf"(?:CREATE|DROP)\s+(?:OR\s+REPLACE\s+)?{_KINDS_OF_INDEX}INDEX"
+_FORMS: tuple[tuple[Act, str, str], ...] = (
+    ("create", r"CREATE(?:\s+OR\s+REPLACE)?\s+TABLE(?:\s+IF\s+NOT\s+EXISTS)?", _TABLE),
+    ("alter", r"ALTER(?:\s+ONLINE)?(?:\s+IGNORE)?\s+TABLE(?:\s+IF\s+EXISTS)?", _TABLE),
+    ("drop", r"DROP\s+TABLE(?:\s+IF\s+EXISTS)?", rf"{_TABLE}(?:\s*,\s*{_TABLE})*"),
+    ("truncate", r"TRUNCATE(?:\s+TABLE)?", _TABLE),
+    ("rename", r"RENAME\s+TABLES?(?:\s+IF\s+EXISTS)?", r".*"),
+    ("database", r"DROP\s+(?:DATABASE|SCHEMA)(?:\s+IF\s+EXISTS)?", _NAME),
+    ("alter", rf"{_INDEX}(?:\s+IF\s+(?:NOT\s+)?EXISTS)?\s+{_NAME}\s+ON", _TABLE),
+)
+_HEADS = tuple(
     (act, re.compile(rf"\s*{head}\s+({rest})", re.IGNORECASE | re.DOTALL))
-    for act, head, rest in (
-        ("create", r"CREATE(?:\s+OR\s+REPLACE)?\s+TABLE(?:\s+IF\s+NOT\s+EXISTS)?", _TABLE),
-        (
-            "alter",
-            r"ALTER(?:\s+ONLINE)?(?:\s+IGNORE)?\s+TABLE(?:\s+IF\s+EXISTS)?",
-            _TABLE,
-        ),
-        (
-            "drop",
-            r"DROP\s+TABLE(?:\s+IF\s+EXISTS)?",
-            rf"{_TABLE}(?:\s*,\s*{_TABLE})*",
-        ),
-        ("truncate", r"TRUNCATE(?:\s+TABLE)?", _TABLE),
-        ("rename", r"RENAME\s+TABLES?(?:\s+IF\s+EXISTS)?", r".*"),
-        ("database", r"DROP\s+(?:DATABASE|SCHEMA)(?:\s+IF\s+EXISTS)?", _NAME),
-        (
-            "alter",
-            r"(?:CREATE|DROP)\s+(?:OR\s+REPLACE\s+)?(?:UNIQUE\s+|FULLTEXT\s+|SPATIAL\s+)?INDEX"
-            rf"(?:\s+IF\s+(?:NOT\s+)?EXISTS)?\s+{_NAME}\s+ON",
-            _TABLE,
-        ),
-    )
+    for act, head, rest in _FORMS
 )
 _PAIR = re.compile(rf"({_TABLE})\s+TO\s+({_TABLE})", re.IGNORECASE)
 _RENAMED = re.compile(rf"\bRENAME\s+(?:TO\s+|AS\s+)?({_TABLE})\s*(?:,|$)", re.IGNORECASE)
@@ -88,7 +79,8 @@ def read(text: str, schema: str) -> Statement | None:
     >>> read("alter table orders add index (a)", "shop")
     Statement(act='alter', tables=(('shop', 'orders'),), gone=(), made=(), silent=False)
     """
-    plain = _COMMENT.sub(" ", _CONDITIONAL.sub(r" \1 ", text)).strip().rstrip(";")
+    plain = _COMMENT.sub(lambda found: found[1] or f" {found[2] or ''} ", text)
+    plain = plain.strip().rstrip(";")
     for act, head in _HEADS:
         found = head.match(plain)
         if found is None:

@@ -309,7 +309,7 @@ def _sides(kind: str, rows: Sequence[Mapping[str, Any]]) -> tuple[Op, list[Any],
 def _with_nones(
     kind: str, rows: Sequence[Mapping[str, Any]]
 ) -> Iterator[tuple[dict[str, str], dict[str, Any]]]:
-    """Sets that are empty, which the log's reader tells apart from null, and the values they are of."""
+    """Sets that are empty, which the reader tells apart from null, and the values they are of."""
     sides = ("after_", "before_") if kind == "UpdateRowsEvent" else ("",)
     for row in rows:
         for side in sides:

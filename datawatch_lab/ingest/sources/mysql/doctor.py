@@ -93,9 +93,7 @@ def _version(catalogue: Catalogue) -> Check:
     version = catalogue.version
     numbers = tuple(int(each) for each in re.findall(r"\d+", version)[:3])
     fine = numbers >= ((10, 5) if catalogue.mariadb else (8, 0, 14))
-    fix = (
-        "" if fine else "Use MariaDB 10.5, MySQL 8.0.14, or newer: older logs do not name columns."
-    )
+    fix = "" if fine else "Use MariaDB 10.5, MySQL 8.0.14, or newer: older logs name no columns."
     product = "MariaDB" if catalogue.mariadb else "MySQL"
     return Check("version", fine, f"The server is {product} {version}.", fix)
 

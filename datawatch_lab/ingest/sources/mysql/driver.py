@@ -136,14 +136,15 @@ _GRANT = (
     "lists what is missing."
 )
 
+_SIGN_IN = (
+    "Check the user and the password in the address; characters such as @ or / in a password are "
+    "written %40 or %2F."
+)
+
 _HINTS: Mapping[int, tuple[str, bool]] = {
     1040: ("Raise max_connections.", True),
     1044: (_GRANT, False),
-    1045: (
-        "Check the user and the password in the address; characters such as @ or / in a password "
-        "are written %40 or %2F.",
-        False,
-    ),
+    1045: (_SIGN_IN, False),
     1049: ("Check the name of the database.", False),
     1130: ("Let this host in: CREATE USER {user}@'%' ….", False),
     1142: (_GRANT, False),

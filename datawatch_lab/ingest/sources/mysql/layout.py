@@ -244,6 +244,5 @@ class Builder:
 
 def told(word: str, command: str) -> str:
     """The extra of a DDL event."""
-    return msgspec.json.encode(
-        {"ddl_type": word, "ddl_command": command, "inferred": False, "metadata": {"dialect": "mysql"}}
-    ).decode()  # fmt: skip
+    members = {"ddl_type": word, "ddl_command": command, "inferred": False}
+    return msgspec.json.encode({**members, "metadata": {"dialect": "mysql"}}).decode()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -87,7 +87,9 @@ def _locked(connection: Any, catalogue: Catalogue) -> Place:
         query(connection, "UNLOCK TABLES")
 
 
-def chunks(address: Endpoint, at: Point, table: Table, rows: int) -> Iterator[list[Sequence[Any]]]:
+def chunks(
+    address: Endpoint, at: Point, table: Table, rows: int
+) -> Generator[list[Sequence[Any]], None, None]:
     """The rows of a table, so many at a time; the table is not held once they are read.
 
     Raises:

@@ -84,7 +84,7 @@ class MysqlSource:
         self._retrying.halt.set()
 
     def stored(self, position: Mapping[str, object]) -> None:
-        """Hear that all up to the position of an offset is durable; the server keeps its log anyway."""
+        """Hear that all up to an offset's position is durable; the server keeps its log anyway."""
         self._stored = position
 
     def lag(self) -> int:

@@ -171,7 +171,8 @@ def _document(value: Any) -> str:
     def other(each: Any) -> str:
         return str(each)
 
-    return msgspec.json.encode(plain(value), enc_hook=other, decimal_format="number").decode()
+    encoder = msgspec.json.Encoder(enc_hook=other, decimal_format="number")
+    return encoder.encode(plain(value)).decode()
 
 
 def _set_form(type_: str) -> Form:

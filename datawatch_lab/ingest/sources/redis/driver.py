@@ -87,14 +87,17 @@ _HINTS: Sequence[tuple[Sequence[str], str, bool]] = (
             "without any",
         ),
         (
-            "Check the user and the password in the address, redis://user:password@host; characters "
-            "such as @ or / in a password are written %40 or %2F."
+            "Check the user and the password in the address, redis://user:password@host; "
+            "characters such as @ or / in a password are written %40 or %2F."
         ),
         False,
     ),
     (
         ("NOPERM", "has no permissions", "No permissions"),
-        "ACL SETUSER USER ~* +@read +@stream +ping +info +scan +type; or name the streams in place of ~*.",
+        (
+            "ACL SETUSER USER ~* +@read +@stream +ping +info +scan +type; or name the streams in "
+            "place of ~*."
+        ),
         False,
     ),
     (("WRONGTYPE",), "This key is no stream; name others in ?streams=.", False),

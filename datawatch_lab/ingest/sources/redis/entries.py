@@ -18,7 +18,7 @@ _KEYED = frozenset({b"key", b"value"})
 
 
 class Entry(NamedTuple):
-    """An entry: its stream, its id ``milliseconds-number``, its fields (None when it was deleted)."""
+    """An entry: its stream, its id ``milliseconds-number``, its fields; None when it is gone."""
 
     stream: str
     id: str
@@ -89,7 +89,7 @@ def _row(entry: Entry, fields: Fields) -> bytes:
 
 
 def _text(value: bytes) -> str:
-    """Text, or ``\\x`` and hexadecimal digits for bytes that are none."""
+    """Text, or backslash, x and hexadecimal digits for bytes that are none."""
     try:
         return value.decode()
     except UnicodeDecodeError:

@@ -13,7 +13,7 @@ class RedisOptions:
     """How streams are read.
 
     Attributes:
-        name: of the source; by default from host, database and streams, never from user or password.
+        name: of the source; by default from host, database and streams, never from who asks.
         slot: name of the consumer group, unless the address has ``group=``, and of the consumer.
         include, exclude: patterns of streams, beside those of the address; exclude wins.
         snapshot: begin at the first entry that is there; without, at the end.

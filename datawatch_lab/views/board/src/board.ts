@@ -42,7 +42,7 @@ export class Board {
   private editing: Editor | null = null;
   private wantsEdit = false;
   private span: [number, number] | null = null;
-  private readonly recolour = (): void => {
+  readonly recolour = (): void => {
     this.colours = null;
     for (const each of this.tiles.values()) each.recolour();
   };

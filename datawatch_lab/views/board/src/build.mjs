@@ -7,13 +7,15 @@ import { build } from "esbuild";
 
 const OUT = new URL("../../assets/board/", import.meta.url).pathname;
 const BUDGET = 900_000;
+// Panel rewrites a component with Sucrase, which breaks newer operators in minified code.
+const PANEL = "es2019";
 
 rmSync(OUT, { recursive: true, force: true });
 mkdirSync(OUT, { recursive: true });
 const shared = { bundle: true, minify: true, target: "es2022", format: "esm", legalComments: "none", logLevel: "warning" };
 
 await build({ ...shared, entryPoints: { watch: "watch.ts" }, outdir: OUT, splitting: true, chunkNames: "charts-[hash]" });
-await build({ ...shared, entryPoints: { board: "panel.ts" }, outdir: OUT, loader: { ".css": "text" } });
+await build({ ...shared, entryPoints: { board: "panel.ts" }, outdir: OUT, target: PANEL, loader: { ".css": "text" } });
 await build({ ...shared, entryPoints: { format: "format.ts" }, outdir: OUT });
 
 const css = ["node_modules/uplot/dist/uPlot.min.css", "board.css", "watch.css"].map((each) => readFileSync(each, "utf8"));
@@ -29,6 +31,15 @@ const codes = JSON.parse(readFileSync("node_modules/i18n-iso-countries/codes.jso
   ...[names[two]].flat(),
 ]);
 writeFileSync(`${OUT}countries.json`, `${JSON.stringify(codes).replaceAll("],[", "],\n[")}\n`);
+
+const parts = ["uplot", "gridstack", "echarts", "zrender", "tslib", "topojson-client", "world-atlas", "i18n-iso-countries"];
+const licences = parts.map((each) => {
+  const folder = `node_modules/${each}/`;
+  const name = readdirSync(folder).find((file) => /^(licen[cs]e|copyright)/i.test(file));
+  const { version } = JSON.parse(readFileSync(`${folder}package.json`, "utf8"));
+  return `${each} ${version}\n\n${name ? readFileSync(folder + name, "utf8").trim() : ""}`;
+});
+writeFileSync(`${OUT}LICENSES.txt`, `${licences.join("\n\n----------------\n\n")}\n`);
 
 for (const name of readdirSync(OUT).sort()) {
   const text = readFileSync(OUT + name);

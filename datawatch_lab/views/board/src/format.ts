@@ -34,7 +34,7 @@ function decimals(size: number): number {
 /** Digits with thousands separators; halves go to the even digit of the exact value. */
 export function fixed(value: number, places: number): string {
   let text = value.toFixed(places);
-  if (text.includes("e")) text = BigInt(Math.round(value)).toString();
+  if (text.includes("e")) text = BigInt(Math.round(value)).toString() + (places ? `.${"0".repeat(places)}` : "");
   // toFixed takes the larger of two equally near; Python the even one. Only exact ties differ.
   if (places <= 4 && value < 1e15) {
     const scaled = value * 10 ** places;

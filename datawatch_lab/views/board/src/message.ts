@@ -54,6 +54,7 @@ export interface BoardHead {
   theme: "system" | "light" | "dark";
   row: number;
   columns: number;
+  refresh: string;
   range: string;
   ranges: { key: string; label: string }[];
   variables: VariableHead[];

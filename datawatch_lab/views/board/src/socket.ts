@@ -6,6 +6,8 @@ export interface FeedOptions {
   message(message: Message): void;
   seq(): number;
   state(connected: boolean): void;
+  /** Milliseconds of silence after which the connection is taken for dead. */
+  patience(): number;
 }
 
 const FIRST_WAIT = 500;
@@ -15,6 +17,7 @@ export class Feed {
   private socket: WebSocket | null = null;
   private wait = FIRST_WAIT;
   private timer = 0;
+  private silence = 0;
   private hasState = true;
 
   constructor(
@@ -32,15 +35,30 @@ export class Feed {
       if (this.socket !== socket) return;
       this.wait = FIRST_WAIT;
       this.hasState = true;
+      this.listen(socket);
       this.options.state(true);
       this.options.message(JSON.parse(event.data as string) as Message);
     };
+    this.listen(socket);
     socket.onclose = () => {
       if (this.socket !== socket) return;
+      clearTimeout(this.silence);
       this.options.state(false);
       this.timer = window.setTimeout(() => this.open(), this.wait * (0.75 + Math.random() / 2));
       this.wait = Math.min(MOST_WAIT, this.wait * 2);
     };
+  }
+
+  /** A machine that slept, or a network that changed, closes nothing: silence does. */
+  private listen(socket: WebSocket): void {
+    clearTimeout(this.silence);
+    this.silence = window.setTimeout(() => {
+      if (this.socket !== socket) return;
+      this.socket = null;
+      socket.close();
+      this.options.state(false);
+      this.open();
+    }, this.options.patience());
   }
 
   /** Look at something else: another range, other filters. */

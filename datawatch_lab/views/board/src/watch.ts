@@ -16,6 +16,8 @@ const WORDS: Record<string, [string, string]> = {
   empty: ["", "Empty"],
 };
 
+const SECONDS: Record<string, number> = { "1s": 1, "5s": 5, "30s": 30, "1m": 60 };
+
 const snapshot = JSON.parse(byId("snapshot").textContent ?? "null") as BoardMessage;
 const query = new URLSearchParams(location.search);
 if (query.has("kiosk")) document.body.classList.add("dww-kiosk");
@@ -26,6 +28,7 @@ const board = new Board(byId("board"), { send: outgoing, charts: CHARTS, headed,
 const feed = new Feed(addressOf(), {
   message: (message) => board.receive(message),
   seq: () => board.seq,
+  patience: () => 15_000 + 3 * (SECONDS[board.head?.refresh ?? "5s"] ?? 5) * 1_000,
   state: (connected) => {
     isConnected = connected;
     pill();

@@ -11,7 +11,7 @@ from datawatch_lab.views.board.kind import Kind
 from datawatch_lab.views.board.message import Part
 from datawatch_lab.views.board.tiles import line
 from datawatch_lab.views.board.tiles.line import Lined
-from datawatch_lab.views.board.values import Line, Points, Value, finite, millis
+from datawatch_lab.views.board.values import Line, Points, Value, finite, millis, title_of
 from datawatch_lab.views.board.view import View
 from datawatch_lab.views.board.words import in_words
 
@@ -51,7 +51,7 @@ def read(view: View, tile: Tile) -> Lined:
         middle[place], low[place], high[place] = point.value, point.low, point.high
     if history:
         middle[(history[-1][0] - start) // step] = history[-1][1]
-    lines = (Line(query.label or query.metric, tuple(past)), Line(_AHEAD, tuple(middle)))
+    lines = (Line(title_of(query), tuple(past)), Line(_AHEAD, tuple(middle)))
     points = Points(start, step, lines, answer.unit)
     span = (start, ahead[-1][0] + step)
     return Lined(points, (), tuple(low), tuple(high), span, (_AHEAD,))

@@ -107,7 +107,9 @@ def _correlation(points: Points) -> Heated:
         for other in range(len(names)):
             both = np.isfinite(data[one]) & np.isfinite(data[other])
             left, right = data[one][both], data[other][both]
-            if left.size > 2 and left.std() > 0 and right.std() > 0:
+            with np.errstate(over="ignore"):  # a spread beyond what a double holds is none
+                spread = left.std() * right.std() if left.size > 2 else 0.0
+            if spread > 0 and np.isfinite(spread):
                 found[one, other] = np.corrcoef(left, right)[0, 1]
     return Heated(names, names, _rows(found), "", "correlation")
 

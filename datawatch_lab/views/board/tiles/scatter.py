@@ -50,12 +50,14 @@ def read(view: View, tile: Tile) -> Scattered:
     queries = tile.all_queries
     if len(queries) == 1 and not queries[0].metric:
         return _rows(view, tile)
-    points = points_of(view, tile)
-    if len(points.lines) < 2:
+    if len(queries) == 1 and not queries[0].by:
         raise InputError(
             "a scatter plot needs two metrics, or SQL with two columns of numbers.",
             hint="Add a second query to this tile.",
         )
+    points = points_of(view, tile)
+    if len(points.lines) < 2:
+        return Scattered((), ())
     (x, y), starts = points.lines[:2], points.start + np.arange(points.count) * points.step
     names = starts.astype("datetime64[ms]").astype(str)
     pairs = [
@@ -89,7 +91,8 @@ def _fitted(
     r, line = None, None
     if len(pairs) > 2:
         data = np.array(pairs, dtype=np.float64)
-        spread = float(data[:, 0].std()), float(data[:, 1].std())
+        with np.errstate(over="ignore"):  # a spread beyond what a double holds is none
+            spread = float(data[:, 0].std()), float(data[:, 1].std())
         if min(spread) > 0 and np.isfinite(spread).all():
             r = float(np.asarray(np.corrcoef(data.T))[0, 1])
             slope = r * spread[1] / spread[0]

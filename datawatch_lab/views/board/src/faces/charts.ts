@@ -169,7 +169,7 @@ function middle(text: string, radius: number, colours: Colours): Option {
       offsetCenter: [0, 0],
       formatter: () => text,
       color: colours.ink,
-      fontSize: Math.max(12, Math.min(24, (radius * 2) / Math.max(4, text.length))),
+      fontSize: Math.max(11, Math.min(24, (radius * 1.6) / Math.max(4, text.length))),
       fontWeight: 650,
       fontFamily: colours.font,
     },
@@ -307,13 +307,29 @@ interface MapData {
   label: string;
 }
 
+const ANTARCTICA = "010";
+
+/** Outlines that cross the 180th meridian go on beyond it, instead of all the way back. */
+function unwrap(geometry: { type: string; coordinates: any }): void {
+  const polygons = geometry.type === "Polygon" ? [geometry.coordinates] : geometry.coordinates;
+  for (const ring of polygons.flat(1) as [number, number][][]) {
+    const longitudes = ring.map((each) => each[0]);
+    if (Math.max(...longitudes) - Math.min(...longitudes) < 300) continue;
+    for (const each of ring) if (each[0] < 0) each[0] += 360;
+  }
+}
+
 const map: Drawing<MapData> = {
   ready(context) {
     if (echarts.getMap("world")) return true;
     const world: any = context.world();
     if (!world) return false;
     const shapes: any = feature(world, world.objects.countries);
-    for (const each of shapes.features) each.properties = { name: String(each.id ?? each.properties.name), title: each.properties.name };
+    shapes.features = shapes.features.filter((each: any) => each.id !== ANTARCTICA);
+    for (const each of shapes.features) {
+      each.properties = { name: String(each.id ?? each.properties.name) };
+      unwrap(each.geometry);
+    }
     echarts.registerMap("world", shapes);
     return true;
   },
@@ -327,7 +343,7 @@ const map: Drawing<MapData> = {
       right: 0,
       top: 0,
       bottom: 0,
-      boundingCoords: [[-170, 78], [180, -56]],
+      boundingCoords: [[-169, 78], [191, -56]],
       label: { show: false },
       emphasis: { label: { show: false }, itemStyle: { areaColor: mixed(colours.card, colours.accent, 0.5) } },
       select: { disabled: true },

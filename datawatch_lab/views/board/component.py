@@ -1,0 +1,211 @@
+"""The board as a Panel component: in a notebook cell, under ``panel serve``, in the builder."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable
+from datetime import UTC, datetime
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import panel as pn
+import param
+from panel.custom import JSComponent
+
+from datawatch_lab.core.dashboards import COLUMNS, THEMES, Dashboard, replace
+from datawatch_lab.core.errors import InputError
+from datawatch_lab.views import theme
+from datawatch_lab.views.board.channel import Viewer
+from datawatch_lab.views.board.feed import BoardFeed
+from datawatch_lab.views.board.view import Look
+
+log = logging.getLogger(__name__)
+
+ASSETS = Path(str(files("datawatch_lab.views"))) / "assets" / "board"
+
+_TOKENS = {"light": dict(theme.LIGHT), "dark": dict(theme.DARK), "font": theme.FONT}
+
+Listener = Callable[[dict[str, Any]], object]
+
+
+class Board(JSComponent):
+    """A dashboard that is drawn in the browser, and kept up to date while it is shown.
+
+    What happens on it (``click``, ``zoom``, ``layout``, ``select``, ``range``) is told to
+    listeners; a click also filters the other tiles, a zoom narrows the board's time.
+
+    Args:
+        feed: of the workspace; one for all boards of a process.
+        dashboard: an id or name of one that is stored, or a document that is not.
+        look: role, range, filters and variables.
+        edit: tiles are moved and resized by hand.
+    """
+
+    _esm = ASSETS / "board.js"
+
+    edit = param.Boolean(default=False, doc="Tiles are moved and resized by hand.")
+    tokens = param.Dict(default=_TOKENS, doc="The look, by theme.")
+    theme = param.Selector(default="system", objects=list(THEMES), doc="Light, dark, or as is.")
+
+    def __init__(
+        self,
+        feed: BoardFeed,
+        dashboard: str | Dashboard,
+        *,
+        look: Look | None = None,
+        edit: bool = False,
+        **params: Any,
+    ) -> None:
+        self._feed = feed
+        self._name = dashboard if isinstance(dashboard, str) else None
+        self._look = look or Look(role="admin")
+        self._listeners: list[Listener] = []
+        self._document = pn.state.curdoc
+        self._is_ready = False
+        document = feed.load(dashboard) if isinstance(dashboard, str) else dashboard
+        params.setdefault("sizing_mode", "stretch_width")
+        super().__init__(edit=edit, **params)  # type: ignore[no-untyped-call]
+        self._board = document
+        self._viewer = self._open()
+        if self._document is not None:
+            pn.state.on_session_destroyed(lambda _: self.close())
+
+    # ------------------------------------------------------------------ for who shows it
+
+    def listen(self, listener: Listener) -> None:
+        """Tell a function what happens: a dict with its ``type``, as ``src/message.ts`` has it."""
+        self._listeners.append(listener)
+
+    @property
+    def board(self) -> Dashboard:
+        """The document as it stands, with what was moved."""
+        return self._board
+
+    def draw(self, dashboard: Dashboard) -> None:
+        """Show a changed document, which need not be stored."""
+        self._name = None
+        self._board = dashboard
+        self._reopen()
+
+    def look(self, **changes: Any) -> None:
+        """Look at another range, with other filters or variables; see `Look`."""
+        self._look = Look(**{**_fields(self._look), **changes})
+        self._reopen()
+
+    def refresh(self) -> None:
+        """Ask the tiles of a document that is not stored anew."""
+        if self._name is None:
+            self._feed.refresh(self._viewer, self._board)
+            self._schedule()
+
+    def close(self) -> None:
+        """Keep it up to date no more."""
+        self._viewer.close()
+
+    # ------------------------------------------------------------------ messages
+
+    def _open(self) -> Viewer:
+        if self._name is None:
+            return self._feed.show(self._board, self._look)
+        return self._feed.watch(self._name, self._look, self._schedule)
+
+    def _reopen(self) -> None:
+        self._viewer.close()
+        self._viewer = self._open()
+        self._schedule()
+
+    def _schedule(self) -> None:
+        """There is something to send; the feed's thread says so, the document's sends it."""
+        if self._document is not None:
+            self._document.add_next_tick_callback(self._send)
+        else:
+            self._send()
+
+    def _send(self) -> None:
+        if not self._is_ready:
+            return
+        while (text := self._viewer.next()) is not None:
+            self._send_msg(json.loads(text))
+
+    def _handle_msg(self, data: Any) -> None:
+        """What the browser says."""
+        if not isinstance(data, dict):
+            return
+        match data.get("type"):
+            case "ready":
+                self._is_ready = True
+                self._viewer.since = None
+                self._send()
+                return
+            case "need":
+                self._need(str(data.get("what")))
+                return
+            case "layout":
+                self._moved(data)
+            case "click":
+                pair = (str(data.get("label")), str(data.get("value")))
+                self.look(filters=_toggled(self._look.filters, pair))
+            case "zoom":
+                self.look(range=_span(data))
+            case "range":
+                self.look(range=str(data.get("range")))
+        for each in tuple(self._listeners):
+            each(data)
+
+    def _need(self, what: str) -> None:
+        if what == "world":
+            world = json.loads((ASSETS / "world.json").read_text("utf-8"))
+            self._send_msg({"type": "world", "world": world})
+        elif what == "whole":
+            self._viewer.since = None
+            self._send()
+
+    def _moved(self, data: dict[str, Any]) -> None:
+        """Take the places of tiles over; a place that is none is left as it was."""
+        try:
+            self._board = moved(self._board, data.get("tiles"))
+        except InputError as error:
+            log.warning("a layout was not taken: %s", error)
+
+
+def moved(dashboard: Dashboard, places: Any) -> Dashboard:
+    """A dashboard with tiles at other places.
+
+    Args:
+        dashboard: the document.
+        places: ``[{"id", "x", "y", "w", "h"}, …]``; unknown ids and what is no list are left out.
+
+    Raises:
+        InputError: a place is off the grid.
+    """
+    wanted = {}
+    for each in places if isinstance(places, list) else []:
+        try:
+            numbers = {side: int(each[side]) for side in ("x", "y", "w", "h")}
+        except (KeyError, TypeError, ValueError):
+            continue
+        numbers["x"] = max(0, min(numbers["x"], COLUMNS - 1))
+        wanted[str(each.get("id"))] = numbers
+    tiles = (
+        replace(tile, **wanted[tile.id]) if tile.id in wanted else tile for tile in dashboard.tiles
+    )
+    return dashboard.with_tiles(tiles)
+
+
+def _toggled(
+    filters: tuple[tuple[str, str], ...], pair: tuple[str, str]
+) -> tuple[tuple[str, str], ...]:
+    """Filters with one more, or without it where it was there."""
+    others = tuple(each for each in filters if each[0] != pair[0])
+    return others if pair in filters else (*others, pair)
+
+
+def _span(data: dict[str, Any]) -> str:
+    sides = (datetime.fromtimestamp(float(data[side]) / 1e3, UTC) for side in ("from", "to"))
+    return "/".join(f"{each:%Y-%m-%dT%H:%M:%SZ}" for each in sides)
+
+
+def _fields(look: Look) -> dict[str, Any]:
+    return {name: getattr(look, name) for name in look.__dataclass_fields__}

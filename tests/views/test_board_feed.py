@@ -1,0 +1,219 @@
+"""A board is computed once for all who look."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from datawatch_lab.core.dashboards import Dashboard, TileQuery, Variable, replace
+from datawatch_lab.core.errors import BusyError, NotFoundError, WorkspaceError, not_found
+from datawatch_lab.views.board import feed as feeds
+from datawatch_lab.views.board.channel import RING, Viewer
+from datawatch_lab.views.board.feed import BoardFeed, look_of
+from datawatch_lab.views.board.view import Look
+from tests.views.board_fakes import BoardWorkspace, board_of, tile_of
+
+_SECONDS = 10.0
+
+
+class Boards:
+    """A feed over a fake workspace, and the document that it shows."""
+
+    def __init__(self) -> None:
+        self.workspace = BoardWorkspace()
+        self.board = board_of(tile_of("counter"), tile_of("line"))
+        self.told = threading.Semaphore(0)
+        self.feed = BoardFeed(self.workspace, self.load, second=0.02)
+
+    def load(self, name: str) -> Dashboard:
+        """The one dashboard there is."""
+        if name not in (self.board.id, self.board.name):
+            raise not_found("dashboard", name, [self.board.name])
+        return self.board
+
+    def watch(self, look: Look | None = None, since: int | None = None) -> Viewer:
+        """Look."""
+        return self.feed.watch("shop", look or Look(), self.told.release, since)
+
+    def until(self, holds: Callable[[], bool]) -> None:
+        """Wait for the feed until something holds."""
+        for _ in range(500):
+            if holds():
+                return
+            self.told.acquire(timeout=_SECONDS / 500)
+        raise AssertionError("the feed did not come so far")
+
+
+@pytest.fixture
+def boards() -> Iterator[Boards]:
+    """A feed that ends with the test."""
+    made = Boards()
+    yield made
+    made.feed.close()
+
+
+def read(viewer: Viewer) -> Any:
+    """The next message as a value; None for none."""
+    text = viewer.next()
+    return None if text is None else json.loads(text)
+
+
+def test_the_first_message_is_the_whole(boards: Boards) -> None:
+    """Who comes is sent the board with the values of every tile."""
+    message = read(boards.watch())
+    assert message["type"] == "board"
+    assert [each["id"] for each in message["board"]["tiles"]] == ["counter", "line"]
+    assert message["parts"]["counter"]["data"]["value"] == 1.0
+    assert message["board"]["range"] == "24h"
+
+
+def test_a_hundred_viewers_cost_as_much_as_one(boards: Boards) -> None:
+    """The values are asked for once, and all are sent the same bytes."""
+    one = boards.watch()
+    asked = boards.workspace.asked["query"]
+    others = [boards.watch() for _ in range(100)]
+    assert boards.feed.viewers == 101
+    texts = {each.next() for each in (one, *others)}
+    assert len(texts) == 1
+    # The fake's data has one version, so nothing is asked twice.
+    assert boards.workspace.asked["query"] == asked
+
+
+def test_a_tick_has_only_what_changed(boards: Boards) -> None:
+    """When data comes, a tick has the tiles that differ; else it says that all is well."""
+    viewer = boards.watch()
+    read(viewer)
+    boards.until(lambda: viewer.channel.seq != viewer.since)
+    tick = read(viewer)
+    assert tick["type"] == "tick"
+    assert tick["status"] == {"state": "live", "message": "live"}
+    assert "counter" not in tick["parts"]
+    boards.workspace.scenario.value = lambda at: at + 0.5
+    boards.workspace.scenario.status = {"version": 2}
+    parts: dict[str, Any] = {}
+
+    def changed() -> bool:
+        message = read(viewer)
+        parts.update((message or {}).get("parts", {}))
+        return "counter" in parts
+
+    boards.until(changed)
+    assert parts["counter"]["data"]["value"] == 1.5
+
+
+def test_who_comes_back_is_sent_what_is_missing(boards: Boards) -> None:
+    """A number that the ring has goes on from there; any other begins anew."""
+    viewer = boards.watch()
+    first = read(viewer)["seq"]
+    boards.until(lambda: viewer.channel.seq >= first + 2)
+    again = boards.watch(since=first)
+    assert read(again)["seq"] == first + 1
+    assert read(boards.watch(since=first - RING - 1))["type"] == "board"
+    assert read(boards.watch(since=first + 10**6))["type"] == "board"
+
+
+def test_who_reads_slowly_is_sent_the_whole(boards: Boards) -> None:
+    """Nobody is sent a long row of old ticks."""
+    viewer = boards.watch()
+    first = read(viewer)["seq"]
+    boards.until(lambda: viewer.channel.seq > first + 12)
+    message = read(viewer)
+    assert message["type"] == "board"
+    assert message["seq"] > first + 12
+
+
+def test_roles_filters_and_ranges_are_channels_of_their_own(boards: Boards) -> None:
+    """What differs is never sent to others."""
+    looks = (Look(), Look(role="editor"), Look(range="1h"), Look(filters=(("country", "DE"),)))
+    channels = {id(boards.watch(each).channel) for each in looks}
+    assert len(channels) == len(looks)
+    assert boards.watch(Look(range="1h")).channel is boards.watch(Look(range="1h")).channel
+
+
+def test_a_changed_document_is_sent_to_all(boards: Boards) -> None:
+    """Who looks sees a tile that somebody adds."""
+    viewer = boards.watch()
+    read(viewer)
+    boards.board = boards.board.with_tile(tile_of("gauge"))
+    found: list[Any] = []
+
+    def whole() -> bool:
+        message = read(viewer)
+        if message and message["type"] == "board":
+            found.append(message)
+        return bool(found)
+
+    boards.until(whole)
+    assert "gauge" in found[0]["parts"]
+
+
+def test_nobody_is_asked_while_nobody_looks(boards: Boards) -> None:
+    """A board that is closed costs nothing."""
+    viewer = boards.watch()
+    viewer.close()
+    assert boards.feed.viewers == 0
+    assert not viewer.channel.viewers
+
+
+def test_an_unknown_dashboard_names_the_nearest(boards: Boards) -> None:
+    """A misspelt name is answered with what there is."""
+    with pytest.raises(NotFoundError, match="Shop"):
+        boards.feed.watch("shopp", Look())
+
+
+def test_there_is_a_limit_to_different_looks(
+    boards: Boards, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Filters at will do not fill the memory: channels of those who left make room, then 429."""
+    monkeypatch.setattr(feeds, "MOST_CHANNELS", 2)
+    boards.watch(Look(range="1h")).close()
+    boards.watch(Look(range="2h"))
+    boards.watch(Look(range="3h"))
+    with pytest.raises(BusyError, match="limit"):
+        boards.watch(Look(range="4h"))
+
+
+def test_after_the_end_nobody_looks(boards: Boards) -> None:
+    """A feed that has stopped says so."""
+    boards.feed.close()
+    with pytest.raises(WorkspaceError, match="stopping"):
+        boards.watch()
+
+
+def test_a_document_that_is_not_stored_is_shown(boards: Boards) -> None:
+    """An edited board shows its values before it is saved."""
+    viewer = boards.feed.show(board_of(tile_of("gauge")))
+    assert list(read(viewer)["parts"]) == ["gauge"]
+    boards.feed.refresh(viewer, board_of(tile_of("gauge"), tile_of("text")))
+    assert set(read(viewer)["parts"]) == {"gauge", "text"}
+
+
+def test_variables_choose_the_values_of_filters(boards: Boards) -> None:
+    """``$place`` stands for what is chosen, and for nothing when that is all."""
+    query = TileQuery(metric="sales", filters={"country": "$place"})
+    boards.board = replace(
+        board_of(tile_of("counter", query=query)),
+        variables=(Variable(name="place", metric="sales", label="country", default="DE"),),
+    )
+    asked: list[Any] = []
+    ask = boards.workspace.query
+    boards.workspace.query = lambda name, **how: (asked.append(how["filters"]), ask(name, **how))[1]  # type: ignore[method-assign]
+    head = read(boards.watch())["board"]["variables"][0]
+    assert head["choices"] == ["DE", "FR", "US"]
+    assert head["chosen"] == ["DE"]
+    read(boards.watch(Look(variables=(("place", ("FR", "US")),))))
+    read(boards.watch(Look(variables=(("place", ()),))))
+    assert ["country=DE"] in asked
+    assert ["country=FR", "country=US"] in asked
+    assert asked[-1] is None
+
+
+def test_an_address_says_what_is_looked_at() -> None:
+    """Parameters of a page's address become a look; nonsense is left out."""
+    query = {"range": ["1h"], "filter": ["a=b", "nothing", "=x"], "var": ["p=1", "p=2"]}
+    look = look_of("viewer", query)
+    assert look == Look("viewer", "1h", (("a", "b"),), (("p", ("1", "2")),))

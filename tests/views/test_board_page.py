@@ -1,0 +1,297 @@
+"""The watch page in a real browser, on a real workspace: values, events, safety."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from datawatch_lab.api.auth import gate_for
+from datawatch_lab.api.routes import patterns
+from datawatch_lab.api.server import Server
+from datawatch_lab.core.dashboards import Dashboard, Tile, TileQuery
+from datawatch_lab.core.errors import not_found
+from datawatch_lab.service.handle import Workspace, open_workspace
+from datawatch_lab.views.board.numbers import Fmt, shown
+from datawatch_lab.views.watch import WatchPages
+from tests.conftest import missing
+from tests.views.conftest import free_port, orders, post
+from tools import chromium as chromium_tool
+
+pytestmark = pytest.mark.browser
+
+HOSTILE = '<img src=x onerror="window.hurt=1">'
+_LONG_MS = 15_000
+
+
+def _query(metric: str, **how: Any) -> TileQuery:
+    return TileQuery(metric=metric, **how)
+
+
+def board() -> Dashboard:
+    """A tile of each kind that the shop has something for, with a hostile title among them."""
+    total, by = "orders_inserts_total", ("status",)
+    rows = "SELECT id, amount, status FROM live.orders ORDER BY id LIMIT 3"
+    tiles = (
+        Tile(kind="counter", id="count", title="Orders", query=_query(total)),
+        Tile(kind="counter", id="money", title="Sum", query=_query("orders_amount_sum")),
+        Tile(kind="line", id="line", title="Lines", query=_query(total, by=by, step="1m")),
+        Tile(kind="top", id="top", title="Top", query=_query(total, by=by)),
+        Tile(kind="bar", id="bar", title="Bars", query=_query(total, by=by)),
+        Tile(kind="donut", id="donut", title="Shares", query=_query(total, by=by)),
+        Tile(kind="table", id="table", title=HOSTILE, query=TileQuery(sql=rows)),
+        Tile(kind="text", id="text", title="Words", note=f"**fine** {HOSTILE}"),
+        Tile(kind="line", id="wrong", title="Wrong", query=_query("orders_amuont_sum")),
+        Tile(kind="services", id="services", title="Services"),
+        Tile(kind="schema", id="schema", title="Schema"),
+    )
+    return Dashboard(name=f"Shop {HOSTILE}", id="shop", tiles=tiles, time_range="15m", refresh="1s")
+
+
+class Serving:
+    """A workspace of 60 orders of the last ten minutes, one status hostile, and its server."""
+
+    def __init__(self, folder: Path) -> None:
+        self.shop = open_workspace(folder / "shop.duckdb", what="tests")
+        events = orders(60, datetime.now(UTC) - timedelta(seconds=2))
+        events[0]["after"]["status"] = HOSTILE
+        post(self.shop, events)
+        self.port = free_port()
+        self.address = f"http://127.0.0.1:{self.port}"
+        self.start()
+
+    def start(self) -> None:
+        """Serve the board, without sign-in."""
+        made = board()
+
+        def load(name: str) -> Dashboard:
+            if name != made.id:
+                raise not_found("dashboard", name, [made.id])
+            return made
+
+        self.pages = WatchPages(self.shop, load)
+        gate = gate_for(None, host="127.0.0.1", port=self.port)
+        urls = patterns(self.shop, gate, boards=self.pages)
+        self.server = Server(urls, host="127.0.0.1", port=self.port)
+        self.server.start()
+
+    def stop(self) -> None:
+        """Serve no more."""
+        self.pages.close()
+        self.server.stop()
+
+
+@pytest.fixture(scope="module")
+def serving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
+    """One server for all tests here."""
+    made = Serving(tmp_path_factory.mktemp("boards"))
+    yield made
+    made.stop()
+    made.shop.close()
+
+
+@pytest.fixture(scope="module")
+def browser(_found_chromium: str | None) -> Iterator[Browser]:
+    """One Chromium for all tests here."""
+    path = _found_chromium or missing("Chromium", chromium_tool.HOW_TO_GET_ONE)
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(
+            executable_path=path, args=["--no-sandbox", "--disable-dev-shm-usage"]
+        )
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def address(serving: Serving) -> str:
+    """Root of the server."""
+    return serving.address
+
+
+@pytest.fixture
+def shop(serving: Serving) -> Workspace:
+    """The workspace that is served."""
+    return serving.shop
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """An empty page."""
+    with browser.new_context(viewport={"width": 1280, "height": 800}) as context:
+        yield context.new_page()
+
+
+class Watched:
+    """What the browser asks for and complains of."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.hosts: set[str] = set()
+        self.said: list[str] = []
+        page.on("request", lambda each: self.hosts.add(urlsplit(each.url).netloc))
+        page.on("websocket", lambda each: self.hosts.add(urlsplit(each.url).netloc))
+        page.on("pageerror", lambda each: self.said.append(str(each)))
+        page.on("console", self._console)
+
+    def _console(self, message: Any) -> None:
+        if message.type in ("error", "warning"):
+            self.said.append(message.text)
+
+    def open(self, address: str) -> None:
+        """Open a page, and wait until no tile is loading."""
+        self.page.goto(address)
+        self.page.wait_for_function(
+            "() => document.querySelectorAll('.dwb-tile').length && "
+            "!document.querySelector('.dwb-tile[data-state=loading]')",
+            timeout=_LONG_MS,
+        )
+
+
+@pytest.fixture
+def watched(page: Page) -> Watched:
+    """A page whose requests and errors are noted."""
+    return Watched(page)
+
+
+def _tile(page: Page, name: str) -> Any:
+    return page.locator(f".dwb-tile[data-tile={name}]")
+
+
+def test_the_values_on_the_page_are_those_of_the_query(
+    watched: Watched, address: str, shop: Workspace
+) -> None:
+    """Counter, list and table show what the operations answer, formatted; the words say it too."""
+    watched.open(f"{address}/d/shop")
+    page = watched.page
+    total = shop.query("orders_inserts_total", start="-1h").series[0].points[0][1]
+    money = shop.query("orders_amount_sum", start="-1h").series[0].points[0][1]
+    expect(_tile(page, "count").locator(".dwb-value")).to_have_text(shown(total, Fmt()))
+    expect(_tile(page, "money").locator(".dwb-value")).to_have_text(shown(money, Fmt()))
+    expect(_tile(page, "count")).to_have_attribute("aria-label", re.compile(r"^Orders: 6\d"))
+    by_status = shop.query("orders_inserts_total", start="-1h", group_by="status")
+    wanted = {each.labels["status"]: shown(each.points[0][1], Fmt()) for each in by_status.series}
+    rows = _tile(page, "top").locator("li")
+    found = {
+        row.locator(".dwb-name").inner_text(): row.locator("b").inner_text() for row in rows.all()
+    }
+    assert found == {name: text for name, text in wanted.items() if name in found}
+    assert len(found) == len(wanted)
+    first = _tile(page, "table").locator("tbody tr").first.locator("td").all_inner_texts()
+    assert first[:2] == ["1", "10"]
+
+
+def test_every_state_says_what_it_is(watched: Watched, address: str) -> None:
+    """An error names the nearest metric, an empty tile what to do, calm is good news."""
+    watched.open(f"{address}/d/shop")
+    page = watched.page
+    expect(_tile(page, "wrong")).to_contain_text("'orders_amount_sum'")
+    expect(_tile(page, "wrong")).to_have_attribute("data-state", "error")
+    expect(_tile(page, "services")).to_contain_text("heartbeat")
+    expect(_tile(page, "schema")).to_contain_text("No schema changes in 30 days")
+    assert _tile(page, "bar").locator("canvas").count() == 1
+    assert _tile(page, "line").locator(".uplot").count() == 1
+
+
+def test_nothing_leaves_the_server_and_nothing_is_run(watched: Watched, address: str) -> None:
+    """Hostile names and words do nothing; the policy is kept; every request is to this server."""
+    watched.open(f"{address}/d/shop")
+    _tile(watched.page, "top").locator("li").first.hover()
+    assert watched.hosts == {urlsplit(address).netloc}
+    assert watched.said == []
+    assert watched.page.evaluate("() => window.hurt") is None
+    expect(watched.page.locator("h1")).to_have_text(f"Shop {HOSTILE}")
+    assert watched.page.locator("img").count() == 0
+
+
+def test_what_comes_is_shown(watched: Watched, address: str, shop: Workspace) -> None:
+    """An order that arrives is counted on the page that is open, and the line moves on."""
+    watched.open(f"{address}/d/shop")
+    value = _tile(watched.page, "count").locator(".dwb-value")
+    before = int(value.inner_text())
+    post(shop, orders(3, datetime.now(UTC), first_number=100))
+    expect(value).to_have_text(str(before + 3), timeout=_LONG_MS)
+    expect(watched.page.locator("#state")).to_contain_text("Live")
+    assert watched.said == []
+
+
+def test_a_click_filters_the_other_tiles(watched: Watched, address: str) -> None:
+    """A label that is clicked is a filter of the board, in its address too; a chip takes it off."""
+    watched.open(f"{address}/d/shop")
+    page = watched.page
+    row = _tile(page, "top").locator("li", has_text="shipped").first
+    wanted = row.locator("b").inner_text()
+    row.click()
+    expect(page.locator(".dww-chip")).to_have_text("status: shipped ✕", timeout=_LONG_MS)
+    expect(_tile(page, "count").locator(".dwb-value")).to_have_text(wanted, timeout=_LONG_MS)
+    assert "filter=status%3Dshipped" in page.url
+    page.locator(".dww-chip").click()
+    expect(_tile(page, "count").locator(".dwb-value")).not_to_have_text(wanted, timeout=_LONG_MS)
+
+
+def test_a_drag_over_a_line_narrows_the_time(watched: Watched, address: str) -> None:
+    """The span that was dragged over becomes the range of the board."""
+    watched.open(f"{address}/d/shop")
+    page = watched.page
+    box = _tile(page, "line").locator(".u-over").bounding_box()
+    assert box is not None
+    middle = box["y"] + box["height"] / 2
+    page.mouse.move(box["x"] + box["width"] * 0.4, middle)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.9, middle, steps=5)
+    page.mouse.up()
+    expect(page.locator("#ranges button[aria-pressed=true]")).to_contain_text(
+        " to ", timeout=_LONG_MS
+    )
+    page.locator("#ranges button", has_text="1 h").click()
+    expect(page.locator("#ranges button[aria-pressed=true]")).to_have_text("1 h", timeout=_LONG_MS)
+
+
+def test_the_keyboard_reads_a_chart(watched: Watched, address: str) -> None:
+    """Arrows move over the values of a tile that has the focus, and they are said."""
+    watched.open(f"{address}/d/shop")
+    page = watched.page
+    _tile(page, "bar").focus()
+    page.keyboard.press("ArrowRight")
+    expect(page.locator(".dwb-live")).not_to_be_empty()
+    _tile(page, "line").focus()
+    page.keyboard.press("ArrowLeft")
+    expect(page.locator(".dwb-live")).to_contain_text("UTC")
+
+
+def test_no_width_scrolls_sideways(watched: Watched, address: str) -> None:
+    """From a phone to a wall, tiles fit; on a phone they stand in one column."""
+    watched.open(f"{address}/d/shop")
+    page = watched.page
+    for width in (390, 760, 1440, 3840):
+        page.set_viewport_size({"width": width, "height": 900})
+        columns = page.locator(".dwb-one .dwb-tile" if width == 390 else ".dwb-tile")
+        expect(columns.first).to_be_visible()
+        assert page.evaluate("() => document.documentElement.scrollWidth") <= width
+        boxes = [each.bounding_box() for each in columns.all()]
+        lefts = {round(each["x"]) for each in boxes if each}
+        assert (len(lefts) == 1) == (width == 390)
+
+
+def test_a_theme_can_be_asked_for(watched: Watched, address: str) -> None:
+    """``?theme=dark`` is dark whatever the system is, and a frame has no header."""
+    watched.open(f"{address}/d/shop?theme=dark&embed=1")
+    ground = watched.page.evaluate("() => getComputedStyle(document.body).backgroundColor")
+    assert ground == "rgb(14, 18, 26)"
+    expect(watched.page.locator("header.dww-head")).to_be_hidden()
+
+
+def test_a_lost_connection_is_said_and_made_again(watched: Watched, serving: Serving) -> None:
+    """The page says that it is not up to date, and goes on by itself."""
+    watched.open(f"{serving.address}/d/shop")
+    state = watched.page.locator("#state")
+    expect(state).to_contain_text("Live", timeout=_LONG_MS)
+    serving.stop()
+    expect(state).to_contain_text("Reconnecting", timeout=_LONG_MS)
+    serving.start()
+    expect(state).to_contain_text("Live", timeout=_LONG_MS)
