@@ -111,9 +111,14 @@ def _received(wires: Sequence[_Wire], begun: float) -> Received:
             raise UnmeasurableError(f"a client was sent: {fault['error']['message']}")
         counts.append(len(found))
         skipped += sum(each.get("skipped", 0) for _, each in found)
-        lags += [1e3 * (at - datetime.fromisoformat(each["at"]).timestamp()) for at, each in found]
+        lags += [1e3 * (at - _stamp(each["at"])) for at, each in found]
     size = sum(len(data) for wire in wires for _, data in wire.pieces)
     return Received(sorted(lags), counts, skipped, size)
+
+
+def _stamp(at: str | int) -> float:
+    """A stamp in seconds since 1970: ISO 8601, or milliseconds as boards have them."""
+    return at / 1e3 if isinstance(at, int) else datetime.fromisoformat(at).timestamp()
 
 
 def _opening(server: Server, path: str) -> bytes:

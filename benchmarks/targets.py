@@ -33,6 +33,8 @@ TARGETS: dict[str, Target] = {
     "quality_rules": Target("value", 20, 10),
     "alert_rules": Target("value", 2, 0.5),
     "sockets": Target("value", 500, 200),
+    "board": Target("value", 500, 200),
+    "board_drawn": Target("value", 1.0, 0.5),
     "kill": Target("value", 50, 500),
     "restart": Target("value", 5, 1),
     "import_time": Target("value", 0.3, 0.1),

@@ -21,6 +21,7 @@ NAMES = (
     "alert_rules",
     "restart",
     "sockets",
+    "board",
     "kill",
     "decode",
     "follow",

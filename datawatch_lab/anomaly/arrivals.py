@@ -1,4 +1,4 @@
-"""Data that does not come, for many counting series at once: zeros in a row where some are expected.
+"""Data that does not come, for many counting series at once: zeros where some are expected.
 
 A run of zeros is as surprising as the rows that should have come in it, if it is longer than the
 runs that the series is known to have.

@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 import click
 
 from datawatch_lab.cli.alerts import alerts
+from datawatch_lab.cli.anomalies import anomalies
 from datawatch_lab.cli.config import config
 from datawatch_lab.cli.dashboards import dashboards
 from datawatch_lab.cli.demo import demo
@@ -127,6 +128,7 @@ for verb in (
     schema,
     services,
     alerts,
+    anomalies,
     dashboards,
     users,
     audit,

@@ -101,6 +101,7 @@ def _configure(workspace: Workspace, config: Config) -> None:
     """Make what the configuration says of quality and of alerts so."""
     from datawatch_lab.service.alerting import apply_alerts
     from datawatch_lab.service.callers import LocalCaller
+    from datawatch_lab.service.detecting import apply_anomalies
     from datawatch_lab.service.quality import apply_quality
 
     if isinstance(workspace.caller, LocalCaller):
@@ -111,6 +112,7 @@ def _configure(workspace: Workspace, config: Config) -> None:
             suggests=config.quality.default_rules,
             score_threshold=config.quality.score_threshold,
         )
+        apply_anomalies(workspace.caller.engine, config)
         apply_alerts(workspace.caller.engine, config)
 
 

@@ -76,7 +76,8 @@ class MeasureKind(StrEnum):
     change of a status field from one value to another, labels ``from`` and ``to``. ``net``: change
     of a numeric field's total. ``custom``: what a `CustomMetric` says. ``formula``: nothing is
     stored, a `Formula` is worked out when it is asked for. ``quality``: scores, from the counts of
-    quality rules. ``alerts``: how many fired, from their history.
+    quality rules. ``alerts``: how many fired, from their history. ``anomalies``: how
+    many went on, from their spans.
     """
 
     CHANGES = "changes"
@@ -93,6 +94,7 @@ class MeasureKind(StrEnum):
     FORMULA = "formula"
     QUALITY = "quality"
     ALERTS = "alerts"
+    ANOMALIES = "anomalies"
 
 
 class Correction(msgspec.Struct, frozen=True, kw_only=True):

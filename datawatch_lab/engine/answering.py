@@ -14,6 +14,7 @@ from datawatch_lab.core.errors import InputError
 from datawatch_lab.core.storage import MeasureStates
 from datawatch_lab.core.values import Aggregation, Coverage, Formula, MeasureKind, MetricDef
 from datawatch_lab.engine.alerting_metric import values as alerts_fired
+from datawatch_lab.engine.detection_metric import values as anomalies_active
 from datawatch_lab.engine.quality_scores import values
 from datawatch_lab.engine.windows import Window, is_current, span_of
 from datawatch_lab.metrics.downsample import downsample
@@ -113,6 +114,8 @@ def _scored(engine: Engine, metric: MetricDef, window: Window, wanted: Wanted) -
         raise InputError(f"{metric.name}: its only aggregation is {metric.aggregation}.")
     if metric.measure is MeasureKind.ALERTS:
         found = alerts_fired(engine, window, wanted.group_by, wanted.filters)
+    elif metric.measure is MeasureKind.ANOMALIES:
+        found = anomalies_active(engine, window, wanted.group_by, wanted.filters)
     else:
         found = values(engine.quality, metric, window, wanted.group_by, wanted.filters)
     edges = found.edges
@@ -121,7 +124,7 @@ def _scored(engine: Engine, metric: MetricDef, window: Window, wanted: Wanted) -
 
 
 def _stored(engine: Engine, metric: MetricDef, window: Window, wanted: Wanted) -> Answered:
-    if metric.measure in (MeasureKind.QUALITY, MeasureKind.ALERTS):
+    if metric.measure in (MeasureKind.QUALITY, MeasureKind.ALERTS, MeasureKind.ANOMALIES):
         return _scored(engine, metric, window, wanted)
     asked = plan(
         metric,

@@ -74,6 +74,16 @@ class Dashboards:
             f"no widget {id_!r}.", hint="The widgets of a dashboard are in its answer."
         )
 
+    def shown_metrics(self) -> frozenset[str]:
+        """Names of the metrics that some tile asks for."""
+        return frozenset(
+            query.metric
+            for board in self._boards.values()
+            for tile in board.tiles
+            for query in tile.all_queries
+            if query.metric
+        )
+
     def known(self) -> Known:
         """What queries may name now."""
         return Known(

@@ -12,7 +12,7 @@ import logging
 import threading
 import time
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -22,8 +22,10 @@ import polars as pl
 from datawatch_lab.core.anomalies import SEVERITIES, Anomaly, AnomalySettings
 from datawatch_lab.core.errors import InputError, not_found
 from datawatch_lab.core.plans import check_feature, plan_named
+from datawatch_lab.core.values import MetricDef
 from datawatch_lab.engine.beside import listening
 from datawatch_lab.engine.detection_feedback import feed_back
+from datawatch_lab.engine.detection_metric import METRIC
 from datawatch_lab.engine.detection_revising import revise_episodes
 from datawatch_lab.engine.detection_run import Detectors, Moments, Stopped
 from datawatch_lab.engine.detection_state import packed, unpacked
@@ -113,6 +115,7 @@ class Detection:
         self._due = threading.Event()
         self._idle = threading.Condition()
         self._marks: list[Mark] = []
+        self._named: tuple[object, Mapping[str, MetricDef]] = (None, {})
         self._detectors: Detectors | None = None
         self._thread: threading.Thread | None = None
         self._forget = engine.on_close(lambda *_: self._wake())
@@ -120,6 +123,15 @@ class Detection:
             self._wake()
 
     # ------------------------------------------------------------------ running
+
+    def with_metrics(self, named: Mapping[str, MetricDef]) -> Mapping[str, MetricDef]:
+        """Metrics by name, with ``anomalies_active`` once a series is watched."""
+        known = self._detectors
+        if known is None or not known.watched or METRIC.name in named:
+            return named
+        if self._named[0] is not named:
+            self._named = (named, {**named, METRIC.name: METRIC})
+        return self._named[1]
 
     @property
     def _closed(self) -> bool:

@@ -346,7 +346,7 @@ class Engine:
         """Metrics by name."""
         tables = self.tables() if self.settings.auto_discover else []
         found = self.measures.metrics(with_metrics(self.settings.plan, tables))
-        scored = self.quality.with_metrics(found)
+        scored = self.beside(Detection).with_metrics(self.quality.with_metrics(found))
         return scored if self.alerting is None else self.alerting.with_metrics(scored)
 
     def sql(self, text: str, *, limit: int | None = None, masked: bool = True) -> SqlAnswer:

@@ -100,7 +100,8 @@ def basis_of(engine: Engine, question: Question, version: int, start: datetime) 
     if ongoing and not question.window.stepped:
         return None  # a rate goes by the time up to now
     parts = tuple(_parts(engine, question.metric, question.wanted.aggregation))
-    if any(metric.measure in (MeasureKind.QUALITY, MeasureKind.ALERTS) for metric, _ in parts):
+    apart = (MeasureKind.QUALITY, MeasureKind.ALERTS, MeasureKind.ANOMALIES)
+    if any(metric.measure in apart for metric, _ in parts):
         return None  # they follow their rules, which no data version tells of
     ages = any(metric.measure is MeasureKind.NEWEST and last for metric, last in parts)
     if ongoing and ages:

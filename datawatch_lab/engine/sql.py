@@ -58,6 +58,11 @@ def _states(
             f"{metric.name} is worked out from the counts of quality rules, not stored.",
             hint="Ask `datawatch query` or `datawatch quality`.",
         )
+    if metric.measure is MeasureKind.ANOMALIES:
+        raise InputError(
+            f"{metric.name} is worked out from the anomalies that were found, not stored.",
+            hint="Ask `datawatch query` or `datawatch anomalies`.",
+        )
     if metric.measure is MeasureKind.ALERTS:
         raise InputError(
             f"{metric.name} is worked out from the history of alerts, not stored.",

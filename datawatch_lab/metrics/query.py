@@ -72,6 +72,7 @@ _POSSIBLE: Mapping[MeasureKind, tuple[Aggregation, ...]] = {
     MeasureKind.NET: (A.SUM, A.AVG, A.COUNT, A.RATE),
     MeasureKind.QUALITY: (A.AVG,),
     MeasureKind.ALERTS: (A.SUM,),
+    MeasureKind.ANOMALIES: (A.MAX,),
 }
 
 

@@ -108,6 +108,8 @@ class _Hints:
             return self._rules()
         if method in _TABLE_CALLS:
             return names.tables()
+        if method == "dashboard":
+            return names.dashboards()
         if method == "correct":
             return names.columns(self.table)
         if method == "compare":

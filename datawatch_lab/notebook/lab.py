@@ -9,6 +9,7 @@ from datawatch_lab.core.durations import format_duration, parse_duration
 from datawatch_lab.notebook import markup
 from datawatch_lab.notebook.accounts import Accounts
 from datawatch_lab.notebook.alerts import Alerts
+from datawatch_lab.notebook.anomalies import Anomalies
 from datawatch_lab.notebook.answer import Answer
 from datawatch_lab.notebook.asking import Span, question
 from datawatch_lab.notebook.dashboards import Board, Boards, Dashboard, find
@@ -133,6 +134,19 @@ class Lab(Taking, Accounts, Defining):
         """Alert rules and open alerts; see docs/alerts.md."""
         return Alerts(self.workspace)
 
+    def anomalies(self, start: str = "", **which: Any) -> Anomalies:
+        """What was found strange, newest first; see docs/anomalies.md.
+
+        Args:
+            start: since; a time, or a duration back such as -1d. All when empty.
+            which: ``metric``, ``table``, ``severity``, ``type``, ``active``, ``limit``.
+        """
+        return Anomalies(self.workspace, start=start, **which)
+
+    def detector(self, metric: str, **labels: str) -> Detector:
+        """How a metric, or the series of it with some labels, is looked at for anomalies."""
+        return Detector(self.workspace, metric, labels)
+
     def subscribe(self, topic: str, callback: Callback) -> Subscription:
         """Call a function with each alert, anomaly, violation or schema change from now on.
 
@@ -151,7 +165,10 @@ class Lab(Taking, Accounts, Defining):
         return f"<Lab {markup.short(self.place)}{' (closed)' if self.closed else ''}>"
 
     def _repr_html_(self) -> str:
-        ways = ("lab.status", "lab.tables", "lab.metrics", 'lab.sql("…")', "lab.ledger()")
+        ways = (
+            *("lab.status", "lab.tables", "lab.metrics", 'lab.sql("…")', "lab.quality"),
+            *("lab.anomalies()", "lab.alerts()", "lab.dashboards()", "lab.ledger()"),
+        )
         served = "through its server" if self.workspace.is_remote else "in this process"
         return markup.block(
             markup.paragraph(

@@ -31,6 +31,8 @@ HELP = f"""%{MAGIC} open [PATH or URL]   open a workspace file, or reach a serve
 %{MAGIC} metrics [TABLE]      metrics, or those of one table
 %{MAGIC} quality [TABLE]      scores of the data, and what fails
 %{MAGIC} alerts [RULE]        alert rules and open alerts, or one rule
+%{MAGIC} anomalies [METRIC]   what was found strange, newest first
+%{MAGIC} dashboards [NAME]    dashboards, or the layout of one
 %{MAGIC} schema [TABLE]       what changed in the shape of tables
 %{MAGIC} forecast METRIC [HORIZON]
 %{MAGIC} ledger               what became of everything received
@@ -66,6 +68,8 @@ class Datawatch(Magics):
             "metrics": self._metrics,
             "quality": self._quality,
             "alerts": self._alerts,
+            "anomalies": self._anomalies,
+            "dashboards": self._dashboards,
             "schema": self._schema,
             "forecast": self._forecast,
             "ledger": self._ledger,
@@ -109,6 +113,8 @@ class Datawatch(Magics):
             "schema": names.tables,
             "metrics": lambda: [*names.tables(), *names.metrics()],
             "forecast": names.metrics,
+            "anomalies": names.metrics,
+            "dashboards": names.dashboards,
             "alerts": names.alert_rules,
         }
         ask = offers.get(before[0])
@@ -213,6 +219,15 @@ class Datawatch(Magics):
     def _alerts(self, rest: list[str]) -> Any:
         alerts = self._lab().alerts()
         return alerts.rule(" ".join(rest)) if rest else alerts
+
+    def _anomalies(self, rest: list[str]) -> Any:
+        _at_most(1, rest, "anomalies")
+        lab = self._lab()
+        return lab.anomalies(metric=lab.metric(rest[0]).name) if rest else lab.anomalies()
+
+    def _dashboards(self, rest: list[str]) -> Any:
+        lab = self._lab()
+        return lab.dashboard(" ".join(rest)) if rest else lab.dashboards()
 
     def _schema(self, rest: list[str]) -> Any:
         _at_most(1, rest, "schema")

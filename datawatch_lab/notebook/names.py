@@ -104,6 +104,12 @@ class Names:
             "quality rules", lambda: (each.title for each in self._workspace.quality_rules())
         )
 
+    def dashboards(self) -> list[str]:
+        """Names of dashboards."""
+        return self._listed(
+            "dashboards", lambda: (each.name for each in self._workspace.list_dashboards())
+        )
+
     def values(self, metric: str, label: str) -> list[str]:
         """Values of a label, those with most first; none for a label that there is not."""
         if label not in self.labels(metric):

@@ -1,6 +1,6 @@
 """An engine with alerts that is killed: it feeds orders of planned minutes and tells a receiver.
 
-``python -m tests.alerts.dying WORKSPACE URL MINUTES`` goes on after the last minute that is stored,
+``python -m tests.alerts.dying WORKSPACE URL PORT MINUTES`` goes on after the last stored minute,
 and prints ``done`` when everything is evaluated and told. The clock is that of the planned minutes,
 moved with them, so an hour takes seconds.
 """
@@ -22,7 +22,10 @@ from datawatch_lab.ingest.decode import decode
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 RULE = AlertRule(
-    name="Spike", metric="orders_inserts_total", condition="over 1m > 10", channels=("hook",)
+    name="Spike",
+    metric="orders_inserts_total",
+    condition="over 1m > 10",
+    channels=("hook", "mail"),
 )
 
 
@@ -43,7 +46,7 @@ def lines(minute: int) -> list[bytes]:
     return found
 
 
-def main(workspace: str, url: str, minutes: int) -> None:
+def main(workspace: str, url: str, port: int, minutes: int) -> None:
     """Feed, evaluate and tell, from where the last run was killed."""
     engine = Engine.open(Path(workspace), clock=(clock := ManualClock(NOW)))
     newest = engine.span()[1]
@@ -57,6 +60,17 @@ def main(workspace: str, url: str, minutes: int) -> None:
         channels=(
             ChannelSettings(
                 name="hook", kind="webhook", options={"url": url, "secret": "s"}, allow_private=True
+            ),
+            ChannelSettings(
+                name="mail",
+                kind="email",
+                options={
+                    "smtp_host": "127.0.0.1",
+                    "smtp_port": port,
+                    "recipients": ["ops@example.org"],
+                    "from": "lab@example.org",
+                },
+                allow_private=True,
             ),
         ),
     )
@@ -78,4 +92,4 @@ def main(workspace: str, url: str, minutes: int) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], int(sys.argv[3]))
+    main(sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from email import message_from_bytes, policy
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from aiosmtpd.controller import Controller
 
 
 @dataclass
@@ -47,3 +52,38 @@ def http_receiver() -> Iterator[Received]:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+@dataclass
+class Mailbox:
+    """An SMTP server's: what it took."""
+
+    port: int
+    mails: list[bytes] = field(default_factory=list)
+
+    async def handle_DATA(self, server: object, session: object, envelope: Any) -> str:  # noqa: N802 — named by aiosmtpd
+        """Take a mail."""
+        del server, session
+        self.mails.append(envelope.content)
+        return "250 OK"
+
+    @property
+    def keys(self) -> list[str]:
+        """Message ids, in the order in which the mails came."""
+        return [
+            str(message_from_bytes(each, policy=policy.default)["Message-ID"])
+            for each in self.mails
+        ]
+
+
+@contextmanager
+def mail_receiver() -> Iterator[Mailbox]:
+    """An SMTP server of this machine while a block runs."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        box = Mailbox(free.getsockname()[1])
+    controller = Controller(box, hostname="127.0.0.1", port=box.port)
+    controller.start()
+    try:
+        yield box
+    finally:
+        controller.stop()

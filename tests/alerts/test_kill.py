@@ -10,16 +10,16 @@ from random import Random
 
 import pytest
 
-from tests.alerts.receivers import http_receiver
+from tests.alerts.receivers import http_receiver, mail_receiver
 
 ROOT = Path(__file__).resolve().parents[2]
 MINUTES = 24
 
 
-def _run(workspace: Path, url: str, kill_after: float | None) -> bool:
+def _run(workspace: Path, url: str, port: int, kill_after: float | None) -> bool:
     """One run, killed after so many seconds from when it is open; whether it came to its end."""
     run = subprocess.Popen(
-        [sys.executable, "-m", "tests.alerts.dying", str(workspace), url, str(MINUTES)],
+        [sys.executable, "-m", "tests.alerts.dying", str(workspace), url, str(port), str(MINUTES)],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         text=True,
@@ -46,10 +46,10 @@ def _run(workspace: Path, url: str, kill_after: float | None) -> bool:
 def test_everything_due_arrives_whatever_is_killed(tmp_path: Path, kills: int) -> None:
     """Each episode is told to fire and to be over, in that order; what came twice has one key."""
     random = Random(kills)
-    with http_receiver() as received:
+    with http_receiver() as received, mail_receiver() as box:
         for _ in range(kills):
-            _run(tmp_path / "w.duckdb", received.url, random.uniform(0.1, 2.5))
-        assert _run(tmp_path / "w.duckdb", received.url, None)
+            _run(tmp_path / "w.duckdb", received.url, box.port, random.uniform(0.1, 2.5))
+        assert _run(tmp_path / "w.duckdb", received.url, box.port, None)
     told: dict[str, tuple[str, str]] = {}
     for headers, body in received.requests:
         said = json.loads(body)
@@ -59,6 +59,7 @@ def test_everything_due_arrives_whatever_is_killed(tmp_path: Path, kills: int) -
             alert["fired"],
             said["kind"],
         )
+    assert len(set(box.keys)) == len(told)  # every message went to both
     kinds: dict[str, list[str]] = {}
     for fired, kind in told.values():
         kinds.setdefault(fired, []).append(kind)

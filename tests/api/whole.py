@@ -224,6 +224,9 @@ _LAST = (
     "change_password",
 )
 WITHOUT_CALL = {
+    "anomaly": "needs an anomaly; see tests/engine/test_detection.py",
+    "acknowledge_anomaly": "the same",
+    "anomaly_feedback": "the same",
     "acknowledge_alert": "needs an alert that fires; see tests/alerts",
     "resolve_alert": "the same",
     "snooze_alert": "the same",

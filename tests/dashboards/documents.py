@@ -50,8 +50,10 @@ def _value(option: Option) -> st.SearchStrategy[Any]:
 def queries(draw: st.DrawFn, kind: TileKind) -> TileQuery:
     """A query that a kind may ask."""
     about = draw(st.sampled_from(kind.asks))
-    if about != "metric":
-        return TileQuery(**{about: draw(WORDS)})
+    if about == "sql":
+        return TileQuery(sql=draw(WORDS))
+    if about == "table":
+        return TileQuery(table=draw(WORDS))
     filters = st.dictionaries(NAMES, st.one_of(WORDS, st.lists(WORDS, max_size=2).map(tuple)))
     return TileQuery(
         metric=draw(NAMES),
@@ -120,9 +122,9 @@ def dashboards(draw: st.DrawFn) -> Dashboard:
         variables=tuple(named),
         filters=dict(sorted(draw(st.dictionaries(NAMES, WORDS, max_size=2)).items())),
         time_range=draw(st.sampled_from(["auto", "today", "24h", "-7d/now", "-2d/-1d"])),
-        refresh=draw(st.sampled_from(REFRESH)),  # type: ignore[arg-type]  # one of them
-        theme=draw(st.sampled_from(THEMES)),  # type: ignore[arg-type]  # one of them
-        annotations=tuple(draw(st.lists(st.sampled_from(LAYERS), unique=True))),  # type: ignore[arg-type]
+        refresh=draw(st.sampled_from(REFRESH)),
+        theme=draw(st.sampled_from(THEMES)),
+        annotations=tuple(draw(st.lists(st.sampled_from(LAYERS), unique=True))),
         notes=tuple(notes),
         is_public=draw(st.booleans()),
         id=draw(st.one_of(st.just(""), st.uuids().map(str))),

@@ -238,7 +238,7 @@ def test_grafana_takes_every_template(name: str) -> None:
     assert len(set(ids)) == len(ids)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(dashboards())
 def test_grafana_takes_any_dashboard(board: Dashboard) -> None:
     """Whatever it holds, the export has the shape; ids of queries are unique in a panel."""
@@ -292,7 +292,7 @@ def test_metabase_is_that_of_the_golden_file() -> None:
     check_golden("metabase.json", to_metabase(BOARD, SHOP.metrics))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(dashboards())
 def test_metabase_asks_one_select(board: Dashboard) -> None:
     """Whatever names and values hold, a card's own SQL parses as one query."""
@@ -306,7 +306,7 @@ def test_metabase_asks_one_select(board: Dashboard) -> None:
 # --------------------------------------------------------------------------- differences
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(dashboards(), dashboards())
 def test_there_is_a_difference_if_and_only_if_documents_differ(
     one: Dashboard, other: Dashboard

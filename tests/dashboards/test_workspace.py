@@ -29,7 +29,7 @@ from datawatch_lab.api.routes import patterns
 from datawatch_lab.api.server import Server, free_port
 from datawatch_lab.cli.program import main
 from datawatch_lab.core.clock import ManualClock
-from datawatch_lab.core.dashboards import Dashboard, Tile, widget_id
+from datawatch_lab.core.dashboards import Dashboard, Tile, TileQuery, widget_id
 from datawatch_lab.core.dashboards_writing import to_plain
 from datawatch_lab.core.errors import ConflictError, InputError, NotFoundError, PlanError
 from datawatch_lab.core.settings import Settings
@@ -44,7 +44,7 @@ from tests.service.access_helpers import PASSWORD, cheap
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 HOST, API = "127.0.0.1", "/api/v1/datawatch"
-LINE = {"kind": "line", "title": "Amount", "query": {"metric": "orders_amount_sum"}}
+LINE: dict[str, Any] = {"kind": "line", "title": "Amount", "query": {"metric": "orders_amount_sum"}}
 
 
 def orders() -> bytes:
@@ -235,7 +235,8 @@ def test_the_plan_limits_dashboards(tmp_path: Path) -> None:
     """One more than the plan allows is refused, also as a rollback of a dropped one."""
     store = DuckStore.open(tmp_path / "w.duckdb")
     boards = beside(store, ManualClock(NOW), plan="community")
-    first = boards.add(Dashboard(name="a"))
+    first = boards.add(Dashboard(name="a", tiles=(Tile(kind="line", query=TileQuery(metric="m")),)))
+    assert boards.shown_metrics() == {"m"}
     with pytest.raises(PlanError, match="at most 1 dashboards"):
         boards.add(Dashboard(name="b"))
     boards.drop(first.id)
@@ -322,7 +323,7 @@ def test_sql_for_metabase_runs_here(workspace: Workspace) -> None:
 
 def test_a_change_of_a_column_names_the_tiles(workspace: Workspace) -> None:
     """Tiles by metric, by rows and by SQL are in the blast radius; others are not."""
-    tiles = [
+    tiles: list[dict[str, Any]] = [
         LINE,
         {"kind": "table", "title": "Rows", "table": "orders"},
         {"kind": "table", "title": "Own", "sql": "SELECT Amount FROM live.orders"},

@@ -177,7 +177,7 @@ def test_completion_of_the_magic(loaded: InteractiveShell) -> None:
     assert _complete(loaded, "%datawatch ta") == ["tables"]
     assert set(_complete(loaded, "%datawatch ")) == {
         *("open", "status", "tables", "metrics", "quality", "alerts", "schema", "forecast"),
-        *("ledger", "quarantine", "help"),
+        *("anomalies", "dashboards", "ledger", "quarantine", "help"),
     }
     assert _complete(loaded, "%datawatch tables ") == ["orders"]
     assert "orders" in _complete(loaded, "%datawatch metrics or")
@@ -256,6 +256,11 @@ def test_quality_alerts_and_schema(loaded: InteractiveShell) -> None:
     assert len(_run(loaded, "%datawatch alerts").rules) == 1
     assert _run(loaded, "%datawatch alerts Many orders").name == "Many orders"
     assert "Schema" in repr(_run(loaded, "%datawatch schema"))
+    assert len(_run(loaded, "%datawatch anomalies orders_inserts_total")) == 0
+    _run(loaded, "lab.dashboard('Mine', template='overview').save()")
+    assert list(_run(loaded, "%datawatch dashboards")) == ["Mine"]
+    assert _run(loaded, "%datawatch dashboards Mine").name == "Mine"
+    assert _complete(loaded, 'lab.dashboard("M') == ["Mine"]
 
 
 def test_strings_of_our_calls_complete(loaded: InteractiveShell) -> None:

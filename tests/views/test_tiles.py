@@ -170,14 +170,11 @@ def test_a_masked_label_is_shown_masked(kind: str) -> None:
 def test_a_fault_is_a_sentence(kind: str) -> None:
     """What cannot be had is said where it would stand."""
     part = shown(kind, Scenario(fault=DataWatchError("the disk is full.")))
-    if kind == "anomalies":  # their stage is asked where it exists
-        assert part.state in ("ok", "error")
-        return
     assert part.state == "error"
     assert "disk is full" in part.say
 
 
-@pytest.mark.parametrize("kind", sorted(set(_ASKING) - {"anomalies"}))
+@pytest.mark.parametrize("kind", _ASKING)
 def test_no_permission_is_a_state_of_its_own(kind: str) -> None:
     """Who may not see it is told so."""
     fault = AccessError("email is sensitive; filtering by it needs the role editor.", status=403)
@@ -211,6 +208,15 @@ def test_a_misspelt_metric_is_answered_with_the_nearest() -> None:
     assert part.state == "error"
     assert "'sales'" in part.say
     assert "Metrics:" not in part.say
+
+
+def test_anomalies_are_listed_with_word_and_time() -> None:
+    """Those that go on come with type, severity and sentence; those that are over are left out."""
+    happened = happenings.Happened(anomalies=(anomaly(), anomaly(active=False)))
+    (item,) = show(view(happened=happened), tile_of("anomalies")).data["items"]
+    assert (item.word, item.title, item.level) == ("High spike", "sales", "bad")
+    assert item.at is not None
+    assert "expected 1 to 3" in item.text
 
 
 @pytest.mark.parametrize("kind", ["line", "counter", "bar"])

@@ -7,12 +7,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from datawatch_lab.core.errors import DataWatchError
-from datawatch_lab.service.calling import operations
 from datawatch_lab.service.freshness import iso
 
 _DAYS = timedelta(days=30)
 _MOST = 200
-_ANOMALIES = ("list_anomalies", "anomalies")
 
 
 @dataclass(frozen=True)
@@ -54,24 +52,12 @@ def read(workspace: Any, now: datetime) -> Happened:
             problems[what] = error
             return []
 
-    name = next((each for each in _ANOMALIES if each in operations()), "")
-    anomalies = asked("anomalies", name, **_bounded(name, since)) if name else []
+    anomalies = asked("anomalies", "anomalies", start=since, limit=_MOST)
     schema = asked("schema", "schema_changes", start="-30d", limit=_MOST)
     return Happened(
-        anomalies=tuple(_listed(anomalies, "anomalies"))[:_MOST],
+        anomalies=tuple(anomalies),
         active=tuple(asked("alerts", "active_alerts")),
         alerts=tuple(asked("alerts", "alert_history", start=since, limit=_MOST)),
-        schema=tuple(_listed(schema, "changes")),
+        schema=tuple(getattr(schema, "changes", ())),
         problems=problems,
     )
-
-
-def _bounded(name: str, since: str | None) -> dict[str, Any]:
-    """Bounds of the question, those that its operation knows."""
-    fields = operations()[name].ask.__struct_fields__
-    wanted = {"start": since, "limit": _MOST}
-    return {key: value for key, value in wanted.items() if key in fields}
-
-
-def _listed(answer: Any, name: str) -> Any:
-    return getattr(answer, name, answer)

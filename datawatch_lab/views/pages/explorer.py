@@ -31,6 +31,7 @@ from datawatch_lab.views.pages.parts import (
     text_input,
 )
 from datawatch_lab.views.pages.plot import Line, Plot, draw, lines_of, ms
+from datawatch_lab.views.pages.tuning import usual
 from datawatch_lab.views.ranges import nice
 
 RANGES = (
@@ -51,6 +52,7 @@ _COMPARE = (
 _MOST_LISTED = 200
 _MOST_VALUES = 12
 _BUCKETS = 120
+_SLACK = 0.95  # a range is rounded to whole buckets, which must not make them wider
 
 
 def view(look: Look) -> Mapping[str, str]:
@@ -81,7 +83,7 @@ def _metrics(look: Look) -> Mapping[str, str]:
                 ),
             )
         }
-    name = look.place.get("metric") or _first(look, every)
+    name = look.place.get("metric") or usual(every, tables, look.place.get("table"))
     try:
         metric = look.workspace.metric(name)
     except NotFoundError as error:
@@ -98,13 +100,6 @@ def _metrics(look: Look) -> Mapping[str, str]:
             class_="split explorer",
         )
     }
-
-
-def _first(look: Look, every: list[MetricAnswer]) -> str:
-    """What is shown before anything is chosen: a rate, of the table that is asked for."""
-    own = [each for each in every if each.table == look.place.get("table")] or every
-    rates = [each.name for each in own if each.name.endswith("_created_rate")]
-    return (rates or [own[0].name])[0]
 
 
 # ---------------------------------------------------------------------- the list
@@ -261,7 +256,7 @@ def _chart(
                         faint=True,
                     )
                 )
-    span = timedelta(milliseconds=ms(points.end) - ms(points.start))
+    span = timedelta(milliseconds=ms(value.end) - ms(value.start))
     title = (
         f"{points.aggregation} by {words.step_name(_seconds(points.step))}"
         if points.step
@@ -285,7 +280,7 @@ def _chart(
 def _step(value: ComparedAnswer) -> str:
     """A usual width of about a hundred buckets over the range of an answer."""
     span = timedelta(milliseconds=ms(value.end) - ms(value.start))
-    return format_duration(nice(span / _BUCKETS))
+    return format_duration(nice(span * _SLACK / _BUCKETS))
 
 
 def _seconds(step: str) -> float:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from datawatch_lab.core.errors import DataWatchError
+from datawatch_lab.service.answers import MetricAnswer, TableAnswer
 from datawatch_lab.views import format as words
 from datawatch_lab.views.pages import icons
 from datawatch_lab.views.pages.page import Action, Done, Fields, Look, Page, text
@@ -34,13 +35,14 @@ _MOST_LISTED = 10
 
 def view(look: Look) -> Mapping[str, str]:
     """The controls, and what they would have flagged."""
-    names = [each.name for each in look.workspace.metrics()]
+    every = look.workspace.metrics()
+    names = [each.name for each in every]
     if not names:
         nothing = empty(
             "No metric yet", "Detectors watch metrics, which come with the first events."
         )
         return {"tuning": card("Tune a detector", nothing)}
-    metric = look.place.get("metric") or _first(names)
+    metric = look.place.get("metric") or usual(every, look.workspace.tables())
     fields = {**dict(look.place.given), "metric": metric}
     return {
         "controls": _controls(look, names, metric),
@@ -49,9 +51,12 @@ def view(look: Look) -> Mapping[str, str]:
     }
 
 
-def _first(names: list[str]) -> str:
-    rates = [name for name in names if name.endswith("_created_rate")]
-    return (rates or names)[0]
+def usual(every: Sequence[MetricAnswer], tables: Sequence[TableAnswer], table: str = "") -> str:
+    """The metric to begin with: the rate of a table, by default of the busiest."""
+    busiest = table or max(tables, key=lambda each: each.events).name if tables else ""
+    own = [each for each in every if each.table == busiest] or every
+    rates = [each.name for each in own if each.name.endswith("_created_rate")]
+    return (rates or [own[0].name])[0]
 
 
 def _sensitivity(given: str) -> float:

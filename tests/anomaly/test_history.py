@@ -1,0 +1,117 @@
+"""A history scored at once says what detectors stepped through it say."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import numpy as np
+import pytest
+
+from datawatch_lab.anomaly.arrivals import Arrivals, arrival_history
+from datawatch_lab.anomaly.history import TOLERANCE, score_history
+from datawatch_lab.anomaly.levels import Levels, level_history
+from datawatch_lab.anomaly.metric_detector import MetricDetector
+
+START = datetime(2026, 1, 5, tzinfo=UTC).timestamp()
+Row = np.ndarray
+
+
+def _series(kind: str) -> tuple[Row, Row]:
+    rng = np.random.default_rng(5)
+    t = START + 60.0 * np.arange(2_500)
+    if kind == "seasonal":
+        x = rng.poisson(20 + 10 * np.sin(2 * np.pi * t / 86_400)).astype(float)
+        x[2_000:2_020] *= 4
+        x[2_200:2_230] = 0
+        return x, t
+    if kind == "zeros":
+        return np.where(rng.random(2_000) < 0.02, 1.0, 0.0), t[:2_000]
+    if kind == "shrinks":
+        return np.r_[rng.normal(1e4, 100, 400), rng.normal(10, 1, 1_600)], t[:2_000]
+    if kind == "gaps":
+        return np.where(rng.random(2_000) < 0.2, np.nan, rng.lognormal(0, 2, 2_000)), t[:2_000]
+    return np.exp(rng.normal(0, 2, 2_000)), START + np.cumsum(rng.exponential(100, 2_000))
+
+
+@pytest.mark.parametrize("kind", ["seasonal", "zeros", "shrinks", "gaps", "irregular"])
+def test_it_is_the_detector(kind: str) -> None:
+    """Raw scores, scores after the policy and warming are those of a `MetricDetector`."""
+    x, t = _series(kind)
+    detector, raw, score = MetricDetector(), [], []
+    for value, at in zip(x.tolist(), t.tolist(), strict=True):
+        moment = datetime.fromtimestamp(at, UTC)
+        raw.append(detector.raw_score_one(value, moment))
+        score.append(detector.score_one(value, moment))
+        detector.learn_one(value, moment)
+    found = score_history(x, t)
+    assert np.allclose(found.raw, raw, atol=TOLERANCE, equal_nan=True)
+    assert np.allclose(found.score, score, atol=TOLERANCE, equal_nan=True)
+
+
+def test_little_history_is_unknown() -> None:
+    """Fifty values score nothing."""
+    assert np.isnan(score_history(np.ones(50), START + 60.0 * np.arange(50)).raw).all()
+    assert len(score_history([], []).raw) == 0
+
+
+@pytest.mark.parametrize("counted", [True, False])
+def test_levels_step_by_step_are_levels_at_once(counted: bool) -> None:  # noqa: FBT001 — a case
+    """A history of baselines hour by hour is the same as row by row, for several series at once."""
+    x, t = _series("seasonal" if counted else "gaps")
+    levels = Levels(3)
+    rows = np.array([2, 0])
+    both = np.array([counted, counted])
+    stepped = [
+        levels.step(rows, np.array([v, v]), np.array([at, at]), both)
+        for v, at in zip(x.tolist(), t.tolist(), strict=True)
+    ]
+    at_once = level_history(x, t, counted=counted)
+    for name in ("z", "expected", "sigma"):
+        columns = np.array([getattr(each, name) for each in stepped])
+        assert np.allclose(columns[:, 0], getattr(at_once, name), atol=1e-3, equal_nan=True)
+        assert np.array_equal(columns[:, 0], columns[:, 1], equal_nan=True)
+
+
+def test_a_shift_of_half_is_seen_and_not_learnt() -> None:
+    """Half an hour at half as much again stands out of two days; the baseline stays as it was."""
+    rng = np.random.default_rng(2)
+    t = START + 60.0 * np.arange(4 * 1_440)
+    x = rng.poisson(8, len(t)).astype(float)
+    quiet = level_history(x, t, counted=True)
+    x[4_000:4_030] = rng.poisson(14, 30)
+    loud = level_history(x, t, counted=True)
+    assert np.abs(loud.z[4_000:4_030]).max() > 5.0 > np.nanmax(np.abs(quiet.z[2_880:]))
+    assert abs(loud.expected[4_000 + 1_440] - quiet.expected[4_000 + 1_440]) < 1.0
+
+
+def test_every_profile_changes_a_decision() -> None:
+    """The same value is strange at its hour of day, or of week, and ordinary at another."""
+    t = START + 60.0 * np.arange(21 * 1_440)
+    hour = (t // 3_600).astype(int)
+    weekend = np.isin((t // 86_400 + 3) % 7, (5, 6))
+    noon = hour % 24 == 12
+    usual = np.where(noon, np.where(weekend, 20.0, 80.0), 20.0)
+    x = np.random.default_rng(4).poisson(usual).astype(float)
+    for day, strange in ((14, False), (19, True)):  # a Monday and a Saturday
+        changed = x.copy()
+        at = day * 1_440 + 720
+        changed[at : at + 20] = np.random.default_rng(6).poisson(80, 20)
+        z = level_history(changed, t, counted=True).z[at : at + 20]
+        assert (np.abs(z).max() > 5.0) is strange
+    night = x.copy()
+    night[14 * 1_440 + 180 : 14 * 1_440 + 200] = 80.0
+    assert level_history(night, t, counted=True).z[14 * 1_440 + 180 : 14 * 1_440 + 200].max() > 5.0
+
+
+def test_runs_of_zeros_step_by_step_are_those_at_once() -> None:
+    """And a run counts only when it is longer than those that were there before."""
+    x, _ = _series("zeros")
+    x[1_500:1_900] = 0.0
+    arrivals = Arrivals(1)
+    usual = np.full(len(x), 0.5)
+    stepped = [
+        arrivals.step(np.array([0]), x[n : n + 1], usual[n : n + 1])[0] for n in range(len(x))
+    ]
+    at_once = arrival_history(x, usual)
+    assert np.allclose(stepped, at_once)
+    assert at_once[1_899] > 2.2 > at_once[1_000:1_500].max()

@@ -1,0 +1,107 @@
+"""The apps of ``panel serve``: several of one process over one workspace, and over none."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import httpx
+import pytest
+from playwright.sync_api import Page, expect
+
+from datawatch_lab.core.errors import WorkspaceError
+from datawatch_lab.service.handle import open_workspace
+from datawatch_lab.views.pages.serving import Place
+from tests.views.conftest import free_port, orders, post
+
+ROOT = Path(__file__).resolve().parents[3]
+APPS = sorted((ROOT / "panel_apps").glob("*.py"))
+
+
+@contextmanager
+def panel_serve(workspace: Path, folder: Path) -> Iterator[str]:
+    """All apps at once, as plain ``panel serve`` serves them; gives the server's address."""
+    port = free_port()
+    command = [sys.executable, "-m", "panel", "serve", *map(str, APPS), "--port", str(port)]
+    environment = os.environ | {"DATAWATCH_WORKSPACE": str(workspace)}
+    with (folder / "panel.log").open("w") as log:
+        running = subprocess.Popen(
+            command, cwd=folder, env=environment, stdout=log, stderr=subprocess.STDOUT
+        )
+        try:
+            address = f"http://localhost:{port}"
+            until = time.monotonic() + 60
+            while time.monotonic() < until:
+                try:
+                    httpx.get(f"{address}/static/js/bokeh.min.js", timeout=5)
+                    break
+                except httpx.TransportError:
+                    time.sleep(0.3)
+            yield address
+        finally:
+            running.terminate()
+            running.wait(30)
+
+
+@pytest.mark.parametrize("app", APPS, ids=lambda app: app.stem)
+def test_an_app_is_short(app: Path) -> None:
+    """An app is a few lines that one may copy and change."""
+    assert len(app.read_text("utf-8").splitlines()) <= 40
+
+
+@pytest.mark.browser
+def test_all_apps_share_one_workspace(page: Page, tmp_path: Path) -> None:
+    """Served by one process, each app shows the workspace that none of them has alone."""
+    path = tmp_path / "shop.duckdb"
+    with open_workspace(path, what="tests") as workspace:
+        post(workspace, orders(60, datetime.now(UTC) - timedelta(seconds=2)))
+        workspace.add_quality_rule(table="orders", rule="not_null", field="amount")
+    with panel_serve(path, tmp_path) as address:
+        page.goto(f"{address}/overview")
+        expect(page.locator("#content")).to_contain_text("Events today", timeout=30_000)
+        page.goto(f"{address}/quality")
+        expect(page.locator("#content")).to_contain_text("By table", timeout=30_000)
+        page.goto(f"{address}/detector_tuning")
+        expect(page.locator("#content")).to_contain_text("Tune a detector", timeout=30_000)
+        assert page.locator("#dw-nav").count() == 0
+
+
+@pytest.mark.browser
+def test_without_a_workspace_the_apps_say_how_to_get_one(page: Page, tmp_path: Path) -> None:
+    """Looking creates no file; what to do is on the page."""
+    path = tmp_path / "none.duckdb"
+    with panel_serve(path, tmp_path) as address:
+        for app in ("quality", "detector_tuning"):
+            page.goto(f"{address}/{app}")
+            expect(page.locator("#content")).to_contain_text("datawatch watch", timeout=30_000)
+    assert not path.exists()
+
+
+def test_a_workspace_is_opened_once_and_closed_by_the_last(tmp_path: Path) -> None:
+    """Two who want the file share one engine; it is free again when both have given it back."""
+    path = tmp_path / "shop.duckdb"
+    open_workspace(path, what="tests").close()
+    place = Place(path)
+    first, second = place.lend(), place.lend()
+    assert first.caller is second.caller
+    first.close()
+    first.close()
+    assert second.status().tables == 0
+    second.close()
+    with open_workspace(path, what="others") as other:
+        assert not other.is_remote
+
+
+def test_a_workspace_that_is_not_there_is_not_made(tmp_path: Path) -> None:
+    """Looking never creates a file, and can be tried again."""
+    place = Place(tmp_path / "none.duckdb")
+    for _ in range(2):
+        with pytest.raises(WorkspaceError):
+            place.lend()
+    assert not place.path.exists()
