@@ -26,7 +26,7 @@ The public names below load on first use, so ``import datawatch_lab`` itself loa
 
 >>> import datawatch_lab as dw
 >>> sorted(dw.__all__)[:4]
-['Dashboard', 'Note', 'Tile', 'TileQuery']
+['Dashboard', 'MetricDetector', 'Note', 'Tile']
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from datawatch_lab.anomaly.metric_detector import MetricDetector
     from datawatch_lab.notebook.dashboards import Dashboard, Note, Tile, TileQuery, Variable
     from datawatch_lab.notebook.extension import (
         load_ipython_extension,
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Dashboard",
+    "MetricDetector",
     "Note",
     "Tile",
     "TileQuery",
@@ -62,6 +64,7 @@ _HOMES = {
         name: ("datawatch_lab.notebook.dashboards", name)
         for name in ("Dashboard", "Note", "Tile", "TileQuery", "Variable")
     },
+    "MetricDetector": ("datawatch_lab.anomaly.metric_detector", "MetricDetector"),
     "connect": ("datawatch_lab.notebook.objects", "connect"),
     "load_ipython_extension": ("datawatch_lab.notebook.extension", "load_ipython_extension"),
     "open": ("datawatch_lab.notebook.objects", "open"),

@@ -17,8 +17,8 @@ from datawatch_lab.core.alerting import (
     Labels,
     MuteTiming,
     Routing,
-    read_rule,
 )
+from datawatch_lab.core.alerting_forms import read_rule
 from datawatch_lab.core.config_channels import Channel
 from datawatch_lab.core.config_readers import check_known, decoded, duration
 from datawatch_lab.core.config_rules import AlertRuleConfig

@@ -57,11 +57,10 @@ class Anomalies:
         active = sum(each.active for each in self.raw)
         head = markup.paragraph(f"{len(self.raw):,} anomalies", f"{active:,} going on")
         rows = [_row(each) for each in self.raw[:_SHOWN]]
-        return markup.block(
-            head,
-            markup.table(_HEADS, rows) if rows else "",
-            markup.more(len(self.raw), min(len(self.raw), _SHOWN), ".df()"),
-        )
+        if not rows:
+            return markup.block(head)
+        more = markup.more(len(self.raw), len(rows), ".df()")
+        return markup.block(head, markup.table(_HEADS, rows), more)
 
 
 class Anomaly:
@@ -95,11 +94,13 @@ class Anomaly:
         raw = self.raw
         state = "going on" if raw.active else f"over at {markup.clock(raw.ended_at)}"
         parts = [f"{each.name} {each.value} {each.share:.0%}" for each in raw.contributors]
-        return markup.block(
+        lines = [
             markup.paragraph(markup.name(f"{raw.severity} {raw.type}"), state),
             markup.paragraph(raw.description),
-            markup.paragraph(*parts) if parts else "",
-        )
+        ]
+        if parts:
+            lines.append(markup.paragraph(*parts))
+        return markup.block(*lines)
 
 
 def _row(each: AnomalyAnswer) -> tuple[str, ...]:

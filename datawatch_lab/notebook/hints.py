@@ -101,20 +101,21 @@ class _Hints:
         return self._first()
 
     def _first(self) -> Iterable[str]:
+        """Of the first argument, by what is called."""
         method, names = self.spot.method, self.names
-        if method in _METRIC_CALLS and not isinstance(self.thing, Metric):
-            return names.metrics()
+        if method in _METRIC_CALLS:
+            return () if isinstance(self.thing, Metric) else names.metrics()
         if method in _RULE_CALLS:
             return self._rules()
         if method in _TABLE_CALLS:
             return names.tables()
-        if method == "dashboard":
-            return names.dashboards()
-        if method == "correct":
-            return names.columns(self.table)
-        if method == "compare":
-            return _FIXED["compare"]
-        return _TOPICS if method == "subscribe" else ()
+        others: dict[str, Callable[[], Iterable[str]]] = {
+            "dashboard": names.dashboards,
+            "correct": lambda: names.columns(self.table),
+            "compare": lambda: _FIXED["compare"],
+            "subscribe": lambda: _TOPICS,
+        }
+        return others[method]() if method in others else ()
 
     def _rules(self) -> Iterable[str]:
         callee = self.spot.call.callee + type(self.thing).__module__

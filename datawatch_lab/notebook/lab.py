@@ -14,6 +14,7 @@ from datawatch_lab.notebook.answer import Answer
 from datawatch_lab.notebook.asking import Span, question
 from datawatch_lab.notebook.dashboards import Board, Boards, Dashboard, find
 from datawatch_lab.notebook.defining import Defining
+from datawatch_lab.notebook.detector import Detector
 from datawatch_lab.notebook.late import Corrections
 from datawatch_lab.notebook.metric import Metric
 from datawatch_lab.notebook.quality import Quality

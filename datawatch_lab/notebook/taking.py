@@ -92,7 +92,8 @@ class Taking(Held):
         """Watch a database: its tables first, then every change; said again, it goes on.
 
         Args:
-            url: ``postgresql://user:password@host/database``; ``${NAME}`` is of the environment, so
+            url: ``postgresql://user:password@host/database``, ``mysql://…``, ``kafka://host/topic``
+                or ``redis://host/0?streams=orders``; ``${NAME}`` is of the environment, so
                 that no password stands in the notebook.
             how: ``name``, ``include``, ``exclude``, ``snapshot``; see `notebook.sources`.
         """

@@ -79,7 +79,7 @@ class WatchPages:
         Raises:
             DataWatchError: it cannot be looked at; says why.
         """
-        viewer = self.feed.watch(id_, look_of(who.role, dict(query)))
+        viewer = self.feed.watch(id_, look_of(who.role, query))
         try:
             snapshot = viewer.next() or b"null"
             return _html(viewer.channel.dashboard, snapshot, query, nonce)
@@ -95,7 +95,7 @@ class WatchPages:
         since: int | None,
     ) -> Viewer:
         """Look at a dashboard; see `BoardFeed.watch`."""
-        return self.feed.watch(id_, look_of(who.role, dict(query)), changed, since)
+        return self.feed.watch(id_, look_of(who.role, query), changed, since)
 
     def files(self) -> Mapping[str, bytes]:
         """The files that pages ask for, by name."""

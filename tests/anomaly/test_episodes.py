@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
@@ -41,7 +43,7 @@ def test_episodes_are_apart_and_begin_loud(scores: list[float], signs: list[floa
         assert len({np.sign(b.deviation) for b in each.buckets}) == 1
         assert each.count == len(each.buckets)
         assert each.first <= each.peak.start <= each.last
-    for one, next_ in zip(found, found[1:], strict=False):
+    for one, next_ in pairwise(found):
         assert next_.first > one.last
 
 

@@ -82,7 +82,7 @@ def test_changes_are_not_for_viewers() -> None:
     """What a viewer may send changes nothing, or only what is the viewer's own."""
     own = {"change_password", "make_token", "revoke_token"}
     own |= {"sql", "query_metrics", "quality_check", "quality_backtest", "quality_validate"}
-    own |= {"backtest_alert", "validate_dashboard"}
+    own |= {"backtest_alert", "validate_dashboard", "preview_anomalies", "missed_anomalies"}
     free = {e.name for e in OPERATIONS if e.method != "GET" and e.role == "viewer"}
     assert free == own
 

@@ -143,7 +143,7 @@ def test_the_doctor_says_how_to_fix(run: Run, database: Shop) -> None:
     away = run("doctor", "postgresql://ada:secret@127.0.0.1:1/shop", code=1).stdout
     assert "✗ connection" in away
     assert "secret" not in away
-    run("doctor", "mysql://ada:secret@db/shop", code=1)
+    run("doctor", "oracle://ada:secret@db/shop", code=1)
     no_secret(said)
 
 

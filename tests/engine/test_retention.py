@@ -372,3 +372,21 @@ def empty() -> Commit:
     from tests.store.builders import make_commit
 
     return make_commit()
+
+
+def test_the_log_is_kept_for_who_reads_it(tmp_path: Path) -> None:
+    """What a reader has yet to read stays, however old; when it ends, that goes as well."""
+    clock = ManualClock(NOW)
+    engine = Engine.open(tmp_path / "w.duckdb", settings=SHORT, clock=clock)
+    submit(engine, [line(n, NOW - HOUR + n * timedelta(seconds=1)) for n in range(1, 21)])
+    clock.advance(3 * DAY)
+    idle = engine.hold_log(lambda: None)
+    end = engine.hold_log(lambda: 12)
+    tidy(engine)
+    assert engine.store.first_seq() == 13
+    end()
+    tidy(engine)
+    first, last = engine.store.log_span()
+    assert first > last
+    idle()
+    engine.close()

@@ -289,8 +289,8 @@ def test_a_common_password_is_no_obstacle(
 
 def test_only_databases_that_can_be_watched_are(engine: Engine) -> None:
     """Another scheme is refused with what can be watched, without the password."""
-    with pytest.raises(InputError, match="mysql:// cannot be watched") as caught:
-        engine.watching.add(WatchSettings(url="mysql://ada:secret@db/shop"))
+    with pytest.raises(InputError, match="oracle:// cannot be watched") as caught:
+        engine.watching.add(WatchSettings(url="oracle://ada:secret@db/shop"))
     assert "secret" not in str(caught.value)
 
 

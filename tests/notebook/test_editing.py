@@ -221,8 +221,11 @@ def test_a_detector_is_moved_without_reading_again(shop: Lab) -> None:
         assert editor._made["name"].value is None
         flagged.append(editor.setting.flagged)
     assert editor.course is course
-    assert flagged[0] <= flagged[-1]
+    assert 0 < flagged[-1] >= flagged[0]
     assert len(editor.marks) == len(editor.dots) == len(editor.setting.episodes)
+    drawn = dict(zip(course.times.tolist(), course.values.tolist(), strict=True))
+    assert all(drawn[each.at] == each.value for each in editor.dots)
+    assert (np.diff(course.times) > 0).all()
     editor._made["name"].value = "high"
     assert editor.sensitivity == "high"
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib.resources
+import logging
 import os
 import selectors
 import shutil
@@ -177,7 +178,10 @@ class Server:
 
     def producer(self) -> Producer:
         """A producer."""
-        return Producer(self.settings | {"linger.ms": 5, "enable.idempotence": False})
+        quiet = logging.Logger("kafka")  # noqa: LOG001 — what librdkafka says is of no interest
+        quiet.addHandler(logging.NullHandler())
+        given = self.settings | {"linger.ms": 5, "enable.idempotence": False}
+        return Producer(given, logger=quiet)
 
     def close(self) -> None:
         """Stop it and remove its folder."""

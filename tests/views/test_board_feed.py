@@ -201,7 +201,12 @@ def test_variables_choose_the_values_of_filters(boards: Boards) -> None:
     )
     asked: list[Any] = []
     ask = boards.workspace.query
-    boards.workspace.query = lambda name, **how: (asked.append(how["filters"]), ask(name, **how))[1]  # type: ignore[method-assign]
+
+    def noted(name: str, **how: Any) -> Any:
+        asked.append(how["filters"])
+        return ask(name, **how)
+
+    boards.workspace.query = noted  # type: ignore[method-assign]
     head = read(boards.watch())["board"]["variables"][0]
     assert head["choices"] == ["DE", "FR", "US"]
     assert head["chosen"] == ["DE"]
@@ -214,6 +219,6 @@ def test_variables_choose_the_values_of_filters(boards: Boards) -> None:
 
 def test_an_address_says_what_is_looked_at() -> None:
     """Parameters of a page's address become a look; nonsense is left out."""
-    query = {"range": ["1h"], "filter": ["a=b", "nothing", "=x"], "var": ["p=1", "p=2"]}
+    query = {"range": ["1h"], "filter": ["a=b", "nothing", "=x"], "var": ["p=1", "p=2", "q="]}
     look = look_of("viewer", query)
-    assert look == Look("viewer", "1h", (("a", "b"),), (("p", ("1", "2")),))
+    assert look == Look("viewer", "1h", (("a", "b"),), (("p", ("1", "2")), ("q", ())))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -119,7 +120,7 @@ def test_many_points_stay_small(kind: str) -> None:
     assert len(msgspec.json.encode(part)) < 200_000
 
 
-_VALUES = {
+_VALUES: dict[str, Callable[[int], float | None]] = {
     "nulls": lambda _: None,
     "holes": lambda at: None if at % 2 else float(at),
     "NaN": lambda _: float("nan"),
@@ -251,7 +252,7 @@ def _plotted(plot: Any) -> list[float]:
     return sorted(value for value in found if np.isfinite(value))
 
 
-_VALUES_OF = {
+_VALUES_OF: dict[str, Callable[[Any], Any]] = {
     "number": lambda data: [data["value"]],
     "line": lambda data: [each["values"] for each in data["series"]],
     "bar": lambda data: [each["values"] for each in data["series"]],

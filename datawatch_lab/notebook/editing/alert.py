@@ -31,6 +31,7 @@ _SEVERITIES = ("info", "warning", "critical")
 _STEPS = {"6h": "1m", "1d": "5m", "3d": "5m", "7d": "15m"}
 _SUM_OVER, _OTHER_OVER = timedelta(hours=1), timedelta(minutes=5)
 _SUMS = ("sum", "count")
+_ABOUT = ("metric", "aggregation", "group_by", "filters")
 _SHOWN = 8
 _EPISODE_HEADS = ("fired (UTC)", "over (UTC)", "value", "labels")
 
@@ -64,6 +65,8 @@ class AlertEditor(Editor):
         self.last = last
         self.answer: BacktestAnswer
         self._controls_made: dict[str, Any] = {}
+        self._about: list[Any] = []
+        self._kept = Course()
         self.refresh()
 
     # ---------------------------------------------------------------- what is set
@@ -113,12 +116,19 @@ class AlertEditor(Editor):
         self.show()
 
     def _course(self) -> Course:
+        """What the rule compares; asked for again only where that is something else."""
         name = str(self.rule.get("metric", ""))
-        if not name:
-            return Course()
+        over = over_of(self.condition)
+        about = [self.last, over, *(self.rule.get(key) for key in _ABOUT)]
+        if about != self._about:
+            self._kept = self._ask(name, over) if name else Course()
+            self._about = about
+        return self._kept
+
+    def _ask(self, name: str, said: timedelta | None) -> Course:
         metric = self.workspace.metric(name)
         aggregation = str(self.rule.get("aggregation", "")) or metric.aggregation
-        over = over_of(self.condition) or (_SUM_OVER if aggregation in _SUMS else _OTHER_OVER)
+        over = said or (_SUM_OVER if aggregation in _SUMS else _OTHER_OVER)
         step = min(parse_duration(_STEPS.get(self.last, "15m")), over)
         adds = aggregation in _SUMS and over > step
         filters = self.rule.get("filters") or {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,6 +27,7 @@ _POINTS = 1_500
 _SHOWN = 8
 _NEEDED = 50
 """Buckets with a value that a detector knows before it says anything."""
+_MOST_SENSITIVE = 1.0
 _GRAVE = ("high", "critical")
 _HEADS = ("when (UTC)", "what", "severity", "value", "expected")
 
@@ -100,14 +101,15 @@ class DetectorEditor(Editor):
         found = self.workspace.preview_anomalies(
             self.metric,
             labels=self.labels,
-            sensitivity=self.sensitivity,
+            sensitivity=[self.sensitivity, _MOST_SENSITIVE] if again else self.sensitivity,
             days=self.days,
             points=_POINTS if again else 0,
         )
         self.setting = found.settings[0]
         if again:
             self.answer = found
-            self.course = _course(found, self.workspace.metric(self.metric).unit)
+            unit = self.workspace.metric(self.metric).unit
+            self.course = _course(found, found.settings[1].episodes, unit)
         self.marks = [_mark(each, found.step) for each in self.setting.episodes]
         self.dots = [_dot(each) for each in self.setting.episodes]
         self._sync()
@@ -279,17 +281,14 @@ def _said(sensitivity: str | float) -> str:
     return f"{sensitivity:g} {what}" if sensitivity > 1 else f"{what} {sensitivity:g}"
 
 
-def _course(found: PreviewAnswer, unit: str) -> Course:
-    columns = (
-        np.array([np.nan if value is None else value for value in values], dtype=float)
-        for values in (
-            [each.value for each in found.points],
-            [each.min for each in found.points],
-            [each.max for each in found.points],
-        )
-    )
-    values, low, high = columns
-    return Course(milliseconds([each.at for each in found.points]), values, low, high, unit)
+def _course(found: PreviewAnswer, peaks: Sequence[AnomalyAnswer], unit: str) -> Course:
+    """The points, and among them the peaks of whatever might be flagged."""
+    rows = {each.at: (each.value, each.min, each.max) for each in found.points}
+    rows |= {each.peak_at: (each.value, each.expected.min, each.expected.max) for each in peaks}
+    moments = sorted(rows)
+    known = [[np.nan if value is None else value for value in rows[at]] for at in moments]
+    values, low, high = np.array(known, dtype=float).reshape(-1, 3).T
+    return Course(milliseconds(moments), values, low, high, unit)
 
 
 def _kind(found: AnomalyAnswer) -> str:

@@ -6,7 +6,8 @@ from typing import Any
 
 import msgspec
 
-from datawatch_lab.core.alerting import AlertRule, StoredRule, as_code, read_rule, write_rule
+from datawatch_lab.core.alerting import AlertRule, StoredRule
+from datawatch_lab.core.alerting_forms import as_code, read_rule, write_rule
 from datawatch_lab.core.durations import format_duration, parse_time
 from datawatch_lab.core.errors import InputError
 from datawatch_lab.engine import Engine

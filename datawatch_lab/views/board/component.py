@@ -47,7 +47,9 @@ class Board(JSComponent):
 
     edit = param.Boolean(default=False, doc="Tiles are moved and resized by hand.")
     tokens = param.Dict(default=_TOKENS, doc="The look, by theme.")
-    theme = param.Selector(default="system", objects=list(THEMES), doc="Light, dark, or as is.")
+    theme: Any = param.Selector(
+        default="system", objects=list(THEMES), doc="Light, dark, or as is."
+    )
 
     def __init__(
         self,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -272,7 +272,7 @@ def _role(text: str) -> UserRole:
     return text if text in ("viewer", "editor", "admin") else "viewer"  # type: ignore[return-value]
 
 
-def look_of(role: str, query: dict[str, Iterable[str]]) -> Look:
+def look_of(role: str, query: Mapping[str, Iterable[str]]) -> Look:
     """What an address asks for: ``range``, ``filter=label=value`` and ``var=name=value``.
 
     >>> look_of("viewer", {"filter": ["status=paid"]}).filters
@@ -282,7 +282,7 @@ def look_of(role: str, query: dict[str, Iterable[str]]) -> Look:
     chosen: dict[str, list[str]] = {}
     for each in values.get("var", []):
         name, _, value = each.partition("=")
-        chosen.setdefault(name, []).append(value)
+        chosen.setdefault(name, []).extend(filter(None, [value]))
     pairs = {
         label: value
         for label, found, value in (each.partition("=") for each in values.get("filter", []))

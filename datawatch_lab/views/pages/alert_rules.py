@@ -68,8 +68,8 @@ def view(look: Look) -> Mapping[str, str]:
         )
         return {"rules": card("Rules", empty("No rule yet", text_, add))}
     rows = [_row(look, each) for each in rules]
-    heads = ("Rule", "State", "When", "Channels", "")
-    return {"rules": card("Rules", table(heads, rows, hide=(2, 3), label="alert rules"), tools=add)}
+    heads = ("Rule", "State", "Channels", "")
+    return {"rules": card("Rules", table(heads, rows, hide=(2,), label="alert rules"), tools=add)}
 
 
 def _row(look: Look, rule: RuleAnswer) -> tuple[object, ...]:
@@ -90,12 +90,12 @@ def _row(look: Look, rule: RuleAnswer) -> tuple[object, ...]:
         ]
     elif rule.configured:
         acts = [badge("configuration", "calm")]
-    name = join([severity(rule.severity), " ", rule.name])
+    when = tag("div", rule.reading, class_="hint")
+    name = join([severity(rule.severity), " ", rule.name, when])
     channels = ", ".join(rule.rule.get("channels", [])) or "of its severity"
     return (
         name,
         join([state(standing, tone), reason]),
-        rule.reading,
         channels,
         tag("div", *acts, class_="acts"),
     )

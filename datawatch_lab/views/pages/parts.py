@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
@@ -80,8 +81,8 @@ def button(text: object, act: str, *, kind: str = "", confirm: str = "", **field
 
 
 _WAYS = """\
-datawatch demo                        # a shop that is simulated, with history
-datawatch ingest events.ndjson        # a file of change events
+datawatch demo                     # a simulated shop
+datawatch ingest events.ndjson     # a file of events
 datawatch watch postgresql://user@host/database"""
 _SHORT = 20  # letters that a state has at most to stand on one line
 _TONES = {"good": "●", "warn": "▲", "bad": "✕", "calm": "○", "info": "◆"}
@@ -272,7 +273,8 @@ def score(percent: float | None, threshold: float) -> Html:
         return tag("span", words.NOTHING, class_="quiet", title="nothing was checked")
     tone = "good" if percent >= threshold else "bad" if percent < threshold - 10 else "warn"
     mark = "" if tone == "good" else tag("span", _TONES[tone], class_=tone, aria_hidden="true")
-    shown = f"{percent:.1f}".removesuffix(".0")
+    # Rounded down, so that 100 % is said of nothing that failed.
+    shown = f"{math.floor(percent * 10) / 10:.1f}".removesuffix(".0")
     bar = tag("i", style=f"width:{max(0.0, min(percent, 100.0)):.1f}%", class_=f"fill-{tone}")
     text = join([mark, " " if mark else "", f"{shown}{words.NBSP}%"])
     return tag("span", tag("span", text), tag("span", bar, class_="meter"), class_="score")

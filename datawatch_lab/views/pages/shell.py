@@ -210,10 +210,20 @@ def counts(look: Look) -> dict[str, tuple[int, str, str]]:
             "breaking changes of the last day",
         )
 
+    def strange() -> tuple[int, str, str]:
+        return len(workspace.anomalies(active=True)), "warn", "anomalies that go on"
+
     def data() -> tuple[int, str, str]:
         return workspace.quarantine(limit=1).total, "", "events in quarantine"
 
-    for page, ask in (("alerts", alerts), ("quality", quality), ("schema", schema), ("data", data)):
+    asked = {
+        "alerts": alerts,
+        "anomalies": strange,
+        "quality": quality,
+        "schema": schema,
+        "data": data,
+    }
+    for page, ask in asked.items():
         try:
             found[page] = ask()
         except DataWatchError:  # a stage that is switched off or not permitted has no count

@@ -57,6 +57,7 @@ def test_one_walk_through_every_page(page: Page, serve: Serve, shop: Workspace) 
     expect(page.locator("#dw-title")).to_have_text(PAGES[-2].title)
 
 
+@pytest.mark.soak
 def test_keys_lead_and_search_finds(page: Page, serve: Serve, shop: Workspace) -> None:
     """``g`` and a letter change the page, ``/`` searches, Enter opens what was found."""
     show(page, serve(shop), "/data")
@@ -91,6 +92,7 @@ def test_a_rule_is_written_read_back_and_kept(page: Page, serve: Serve, shop: Wo
     assert [each.name for each in shop.alert_rules()] == ["Rush"]
 
 
+@pytest.mark.soak
 def test_a_click_on_delete_asks_first(page: Page, serve: Serve, shop: Workspace) -> None:
     """What cannot be undone is asked for, and Cancel leaves it."""
     shop.add_alert_rule(name="Rush", condition="> 500", metric="orders_created_rate")
@@ -123,6 +125,7 @@ def test_a_viewer_cannot_even_by_hand(page: Page, serve: Serve, shop: Workspace)
     expect(page.locator(".toast.bad").last).to_contain_text("not signed in any more")
 
 
+@pytest.mark.soak
 def test_the_page_is_live(page: Page, serve: Serve, shop: Workspace) -> None:
     """What comes is counted on the page without loading it again."""
     show(page, serve(shop), "/data")
@@ -130,6 +133,7 @@ def test_the_page_is_live(page: Page, serve: Serve, shop: Workspace) -> None:
     expect(page.locator(".equation")).to_contain_text("67", timeout=10_000)
 
 
+@pytest.mark.soak
 def test_a_phone_has_a_drawer(page: Page, serve: Serve, shop: Workspace) -> None:
     """At 390 pixels the navigation is a drawer, and no page sticks out."""
     page.set_viewport_size({"width": 390, "height": 844})
@@ -142,6 +146,7 @@ def test_a_phone_has_a_drawer(page: Page, serve: Serve, shop: Workspace) -> None
         assert page.evaluate("document.documentElement.scrollWidth") <= 390, each.key
 
 
+@pytest.mark.soak
 def test_rows_download_without_formulas(page: Page, serve: Serve, workspace: Workspace) -> None:
     """A text that a spreadsheet would take for a formula is made harmless in the file."""
     post(workspace, [event("notes", _now(), 1, note='=HYPERLINK("http://x")', amount=-5)])
@@ -153,6 +158,7 @@ def test_rows_download_without_formulas(page: Page, serve: Serve, workspace: Wor
     assert lines == ["note,amount", '"\'=HYPERLINK(""http://x"")",-5']
 
 
+@pytest.mark.soak
 def test_values_in_the_chart_are_those_of_the_query(
     page: Page, serve: Serve, shop: Workspace
 ) -> None:

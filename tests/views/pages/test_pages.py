@@ -62,7 +62,7 @@ def new(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
         yield workspace
 
 
-def look_at(workspace: Workspace, page: str, role: UserRole = "admin", **given: str) -> str:
+def look_at(workspace: Workspace, page: str, role: UserRole = "admin", /, **given: str) -> str:
     """What a page shows to somebody of a role."""
     who = Who("ann", role, "session")
     with acting(who):
@@ -142,7 +142,7 @@ def test_the_ledger_balances_on_the_page(shop: Workspace) -> None:
 
 def test_what_is_explored_equals_the_query(shop: Workspace) -> None:
     """The value of each slice is that of the query."""
-    shown = look_at(shop, "explorer", metric="orders_total", by="", **{"from": "-1h"})
+    shown = look_at(shop, "explorer", "admin", metric="orders_total", **{"from": "-1h"})
     value = shop.query("orders_total", start="-1h", end="now").series[0].points[0][1]
     assert f'class="big">{value:,.0f}</span>' in shown
 

@@ -21,6 +21,7 @@ from datawatch_lab.views.pages.serving import Place
 from tests.views.conftest import free_port, orders, post
 
 ROOT = Path(__file__).resolve().parents[3]
+_PATIENCE = 90_000  # ms; the first page of a process loads Panel
 APPS = sorted((ROOT / "panel_apps").glob("*.py"))
 
 
@@ -55,6 +56,7 @@ def test_an_app_is_short(app: Path) -> None:
     assert len(app.read_text("utf-8").splitlines()) <= 40
 
 
+@pytest.mark.soak
 @pytest.mark.browser
 def test_all_apps_share_one_workspace(page: Page, tmp_path: Path) -> None:
     """Served by one process, each app shows the workspace that none of them has alone."""
@@ -63,23 +65,24 @@ def test_all_apps_share_one_workspace(page: Page, tmp_path: Path) -> None:
         post(workspace, orders(60, datetime.now(UTC) - timedelta(seconds=2)))
         workspace.add_quality_rule(table="orders", rule="not_null", field="amount")
     with panel_serve(path, tmp_path) as address:
-        page.goto(f"{address}/overview")
-        expect(page.locator("#content")).to_contain_text("Events today", timeout=30_000)
-        page.goto(f"{address}/quality")
-        expect(page.locator("#content")).to_contain_text("By table", timeout=30_000)
-        page.goto(f"{address}/detector_tuning")
-        expect(page.locator("#content")).to_contain_text("Tune a detector", timeout=30_000)
+        page.goto(f"{address}/overview", timeout=_PATIENCE)
+        expect(page.locator("#content")).to_contain_text("Events today", timeout=_PATIENCE)
+        page.goto(f"{address}/quality", timeout=_PATIENCE)
+        expect(page.locator("#content")).to_contain_text("By table", timeout=_PATIENCE)
+        page.goto(f"{address}/detector_tuning", timeout=_PATIENCE)
+        expect(page.locator("#content")).to_contain_text("Tune a detector", timeout=_PATIENCE)
         assert page.locator("#dw-nav").count() == 0
 
 
+@pytest.mark.soak
 @pytest.mark.browser
 def test_without_a_workspace_the_apps_say_how_to_get_one(page: Page, tmp_path: Path) -> None:
     """Looking creates no file; what to do is on the page."""
     path = tmp_path / "none.duckdb"
     with panel_serve(path, tmp_path) as address:
         for app in ("quality", "detector_tuning"):
-            page.goto(f"{address}/{app}")
-            expect(page.locator("#content")).to_contain_text("datawatch watch", timeout=30_000)
+            page.goto(f"{address}/{app}", timeout=_PATIENCE)
+            expect(page.locator("#content")).to_contain_text("datawatch watch", timeout=_PATIENCE)
     assert not path.exists()
 
 

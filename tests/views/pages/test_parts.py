@@ -99,6 +99,12 @@ def test_a_score_says_its_state_by_more_than_colour() -> None:
     assert "–" in parts.score(None, 90.0)
 
 
+def test_a_score_is_never_rounded_up_to_all() -> None:
+    """100 % is said only where nothing failed."""
+    assert "100" not in parts.score(99.96, 100.0)
+    assert "100" in parts.score(100.0, 100.0)
+
+
 def test_a_moment_says_how_long_ago_and_when() -> None:
     """The words are for reading, the tooltip has the time."""
     made = parts.when("2026-01-01T23:00:00Z", NOW)

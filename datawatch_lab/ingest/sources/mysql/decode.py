@@ -22,6 +22,7 @@ from datawatch_lab.ingest.sources.postgres.selection import Selection
 log = logging.getLogger(__name__)
 
 _STANDALONE = 1  # flag of MariaDB's GTID event: no COMMIT follows
+_ROW_BITS = 20  # an entry of the log has fewer rows than 2^20
 _CACHED = 500  # layouts that are remembered
 
 
@@ -93,7 +94,7 @@ class Decoder:
         self._mark = Mark("", 0, "", 0)
         self._open = False  # inside a transaction
         self._group = False  # which ends with a COMMIT
-        self._sequence = 0
+        self._sequence = 0  # of the last event; counts what others do not want, too
         self._size = 0
         self._on: Mapping[str, Callable[[Entry], Iterator[Piece]]] = {
             "MariadbGtidEvent": self._gtid,
@@ -190,6 +191,7 @@ class Decoder:
             return
         if not self._open:
             self._begin(entry)
+        self._next_entry()
         statement = ddl.read(text, schema)
         if statement is not None:
             yield from self._ddl(statement, text)
@@ -233,6 +235,10 @@ class Decoder:
     def _mark_ordinal(self) -> int:
         return ordinal(self._mark.file, self._mark.pos)
 
+    def _next_entry(self) -> None:
+        """Number events by their entry, so that they keep their numbers whatever is selected."""
+        self._sequence = ((self._sequence >> _ROW_BITS) + 1) << _ROW_BITS
+
     def _note(self, name: TableName, op: Op, extra: str | None = None) -> None:
         self._sequence += 1
         self._builder.single(name, op, self._mark, self._sequence, extra)
@@ -242,10 +248,11 @@ class Decoder:
     def _rows(self, entry: Entry) -> Iterator[Piece]:
         event = entry.event
         name = (event.schema, event.table)
-        if not self._selection.table(name):
-            return
         if not self._open:
             self._begin(entry)
+        self._next_entry()
+        if not self._selection.table(name):
+            return
         if self._mark_ordinal <= self.position.since.get(name, 0):
             return
         layout = self._layout(event)

@@ -11,7 +11,7 @@ from datawatch_lab.core.batches import DecodedBatch
 from datawatch_lab.core.errors import SourceError
 from datawatch_lab.ingest.sources.mysql import driver, snapshot
 from datawatch_lab.ingest.sources.mysql.catalogue import Table, ordinal
-from datawatch_lab.ingest.sources.mysql.decode import Decoder, Entry
+from datawatch_lab.ingest.sources.mysql.decode import Decoder, Entry, Piece
 from datawatch_lab.ingest.sources.mysql.position import Position
 from datawatch_lab.ingest.sources.mysql.stream import Stream
 
@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 _LINGER = 0.1  # seconds between takes, so that single rows come in company
 _TAKE = 0.25
 _RENEW_AGAIN = 10.0  # seconds
+_TELL_AGAIN = 5.0  # seconds after which a place is stored though nothing came that is wanted
 _ALTERED = frozenset({1054, 1146, 1412})
 """A table is not as it was when the transaction began."""
 
@@ -45,6 +46,8 @@ class Reading:
         self._idle = False
         self._cut = False  # part of a transaction was given, and its end not yet
         self._again_at = 0.0
+        self._told = position.ordinal
+        self._tell_at = time.monotonic() + _TELL_AGAIN
 
     def run(self, target: int | None) -> Iterator[DecodedBatch]:
         """Batches until asked to end, or up to a place of the log."""
@@ -54,6 +57,8 @@ class Reading:
                 yield from self._renew()
             entries = self._stream.take(_TAKE, self._source.options.batch_bytes)
             yield from self._give(entries)
+            if self._position.ordinal != self._told and began >= self._tell_at:
+                yield self._batch()
             if target is not None and self._is_at(target) and not self._due(time.monotonic()):
                 return
             if entries and self._stream.empty:
@@ -76,9 +81,16 @@ class Reading:
             self._take_over(piece.settled)
             if piece.events.num_rows or (self._cut and moved):
                 self._cut = self._decoder.in_transaction
-                yield self._source.batch(
-                    self._position, piece.events, piece.rows, piece.declared, size=piece.size
-                )
+                yield self._batch(piece)
+
+    def _batch(self, piece: Piece | None = None) -> DecodedBatch:
+        """The events of a piece, or none, and the place behind them."""
+        self._told, self._tell_at = self._position.ordinal, time.monotonic() + _TELL_AGAIN
+        if piece is None:
+            return self._source.batch(self._position)
+        return self._source.batch(
+            self._position, piece.events, piece.rows, piece.declared, size=piece.size
+        )
 
     def _take_over(self, settled: Position) -> None:
         held = self._position
@@ -118,7 +130,7 @@ class Reading:
         for memory in (self._position, self._decoder.position):
             memory.stale -= done
         self._decoder.settle()
-        yield self._source.batch(self._position)
+        yield self._batch()
 
     def _rows(self, table: Table, at: snapshot.Point) -> Iterator[DecodedBatch]:
         with driver.telling(self._source.address):

@@ -24,6 +24,7 @@ if (query.has("kiosk")) document.body.classList.add("dww-kiosk");
 
 let status: Status = snapshot.status;
 let isConnected = true;
+let opened = "";
 const board = new Board(byId("board"), { send: outgoing, charts: CHARTS, headed, told });
 const feed = new Feed(addressOf(), {
   message: (message) => board.receive(message),
@@ -83,7 +84,8 @@ function toggled(now: URLSearchParams, name: string, value: string): void {
 function chosen(now: URLSearchParams, name: string, values: string[]): void {
   const held = now.getAll("var").filter((each) => !each.startsWith(`${name}=`));
   now.delete("var");
-  for (const each of [...held, ...values.map((value) => `${name}=${value}`)]) now.append("var", each);
+  const said = values.length ? values.map((value) => `${name}=${value}`) : [`${name}=`];
+  for (const each of [...held, ...said]) now.append("var", each);
 }
 
 function headed(head: BoardHead): void {
@@ -105,18 +107,41 @@ function spanText(range: string): string {
 }
 
 function choice(variable: BoardHead["variables"][number]): HTMLElement {
-  const made = h("select", variable.multi ? { multiple: true, size: 1 } : {});
-  made.append(h("option", { value: "" }, "All"));
+  return variable.multi ? several(variable) : one(variable);
+}
+
+function one(variable: BoardHead["variables"][number]): HTMLElement {
+  const made = h("select", {}, h("option", { value: "" }, "All"));
   for (const each of variable.choices) {
-    const option = h("option", { value: each }, each);
+    const option = h("option", { value: each }, each || "(empty)");
     option.selected = variable.chosen.includes(each);
     made.append(option);
   }
   made.addEventListener("change", () => {
-    const values = [...made.selectedOptions].map((each) => each.value).filter(Boolean);
-    outgoing({ type: "variable", name: variable.name, values });
+    outgoing({ type: "variable", name: variable.name, values: made.value ? [made.value] : [] });
   });
   return h("label", {}, variable.title, made);
+}
+
+/** A menu of boxes to tick; it says what is chosen, and stays open while one chooses. */
+function several(variable: BoardHead["variables"][number]): HTMLElement {
+  const { name, chosen: now } = variable;
+  const said = now.length === 0 ? "All" : now.length <= 2 ? now.join(", ") : `${now.length} of ${variable.choices.length}`;
+  const boxes = variable.choices.map((each) => {
+    const box = h("input", { type: "checkbox", value: each });
+    box.checked = now.includes(each);
+    box.addEventListener("change", () => {
+      const values = box.checked ? [...now, each] : now.filter((value) => value !== each);
+      opened = name;
+      outgoing({ type: "variable", name, values });
+    });
+    return h("label", {}, box, each || "(empty)");
+  });
+  const all = h("button", { type: "button", class: "dww-all" }, "All");
+  all.addEventListener("click", () => outgoing({ type: "variable", name, values: [] }));
+  const menu = h("details", { class: "dww-menu", open: opened === name }, h("summary", {}, `${variable.title}: ${said}`), h("div", {}, all, ...boxes));
+  menu.addEventListener("toggle", () => (opened = menu.open ? name : opened === name ? "" : opened));
+  return menu;
 }
 
 function chip([label, value]: [string, string]): HTMLElement {

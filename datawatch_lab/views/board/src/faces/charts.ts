@@ -121,8 +121,8 @@ const donut: Drawing<DonutData> = {
             show: outside,
             color: colours.ink,
             fontSize: FONT,
-            lineHeight: 16,
-            formatter: (item: any) => `${short(item.name)} ${shown(sum ? item.value / sum : 0, { u: "ratio" })}`,
+            lineHeight: 15,
+            formatter: (item: any) => `${short(item.name)}${box[0] < 340 ? "\n" : " "}${shown(sum ? item.value / sum : 0, { u: "ratio" })}`,
           },
           data: data.names.map((name, at) => ({
             name,
@@ -333,7 +333,7 @@ const map: Drawing<MapData> = {
     echarts.registerMap("world", shapes);
     return true;
   },
-  option(data, colours) {
+  option(data, colours, box) {
     const known = data.countries.map((each) => each.value).filter((each): each is number => each !== null);
     const most = Math.max(...known, 0) || 1;
     const geo = {
@@ -366,7 +366,7 @@ const map: Drawing<MapData> = {
     }
     return {
       visualMap: {
-        show: true,
+        show: box[0] >= 340,
         min: 0,
         max: most,
         left: 4,
