@@ -16,7 +16,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.signal import lfilter  # type: ignore[import-untyped]  # it has no types
 
 from datawatch_lab.anomaly.bank_state import Array
 from datawatch_lab.core.errors import InputError
@@ -291,6 +290,8 @@ class Levels:
         return found
 
     def _run_hour(self, place: int, x: Floats, t: Floats, *, counted: bool) -> Shift:
+        from scipy.signal import lfilter  # type: ignore[import-untyped]  # it has no types
+
         one = np.array([place])
         hour = np.array([int(t[0] // 3_600.0)])
         if self.of["hour"][place] != hour[0]:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from datawatch_lab.anomaly.episodes import Episode
 from datawatch_lab.core.anomalies import SEVERITIES, Anomaly, AnomalySettings
 from datawatch_lab.core.errors import InputError, not_found
 from datawatch_lab.core.plans import check_feature, plan_named
@@ -28,6 +29,7 @@ from datawatch_lab.engine.detection_feedback import feed_back
 from datawatch_lab.engine.detection_metric import METRIC
 from datawatch_lab.engine.detection_revising import revise_episodes
 from datawatch_lab.engine.detection_run import Detectors, Moments, Stopped
+from datawatch_lab.engine.detection_slots import Key
 from datawatch_lab.engine.detection_state import packed, unpacked
 from datawatch_lab.store.anomalies import AnomalyFilter, Checkpoint, Mark
 
@@ -388,6 +390,20 @@ class Detection:
         """The detectors, and what is held while they are looked at or changed."""
         with self._work:
             return self._work, self._ready()
+
+    def in_force(self, key: Key) -> float | None:
+        """The threshold of a series; None when it is not watched. Waits for nothing."""
+        known = self._detectors
+        place = None if known is None else known.places.get(key)
+        return None if known is None or place is None else known.rules(place).opens
+
+    def episode(self, id_: str) -> Episode | None:
+        """The episode of an anomaly of the last days; None for older ones. Waits for nothing."""
+        known = self._detectors
+        if known is None:
+            return None
+        recent = [*known.going.copy().values(), *known.recent.copy().values()]
+        return next((each.episode for each in recent if each.anomaly.id == id_), None)
 
     @property
     def number(self) -> int:

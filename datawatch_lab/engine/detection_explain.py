@@ -17,7 +17,7 @@ from datawatch_lab.core.errors import DataWatchError
 from datawatch_lab.core.schema_changes import SchemaChange
 from datawatch_lab.core.schema_words import titled
 from datawatch_lab.engine.detection import Detection
-from datawatch_lab.engine.detection_slots import Slot
+from datawatch_lab.engine.detection_slots import Slot, Slots
 from datawatch_lab.engine.detection_values import values
 from datawatch_lab.engine.detection_words import BAND
 from datawatch_lab.engine.schema_log import SchemaLog, names_of
@@ -104,10 +104,9 @@ def _is_of(slot: Slot, anomaly: Anomaly) -> bool:
 
 def _slots(engine: Engine, anomaly: Anomaly) -> list[Slot]:
     """The series itself, and whole metrics: those of its table first."""
-    lock, detectors = engine.beside(Detection).with_detectors()
-    with lock:
-        tables = sorted(engine.tables(), key=lambda each: each.name != anomaly.table)
-        every = [slot for table in tables for slot in detectors.slots.of(table)]
+    slots = engine.beside(Slots)
+    tables = sorted(engine.tables(), key=lambda each: each.name != anomaly.table)
+    every = [slot for table in tables for slot in slots.of(table)]
     mine = [each for each in every if _is_of(each, anomaly)]
     others = [each for each in every if not each.labels and not _is_of(each, anomaly)]
     return [*mine, *others][:_MOST_SLOTS]
@@ -116,10 +115,7 @@ def _slots(engine: Engine, anomaly: Anomaly) -> list[Slot]:
 def _points(
     engine: Engine, anomaly: Anomaly, row: Floats, start: datetime, width: timedelta
 ) -> list[Point]:
-    lock, detectors = engine.beside(Detection).with_detectors()
-    with lock:
-        known = [*detectors.going.values(), *detectors.recent.values()]
-        episode = next((each.episode for each in known if each.anomaly.id == anomaly.id), None)
+    episode = engine.beside(Detection).episode(anomaly.id)
     bands = {each.start: each for each in episode.buckets} if episode else {}
     found = []
     for place, value in enumerate(row.tolist()):

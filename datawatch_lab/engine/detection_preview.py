@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from datawatch_lab.anomaly.arrivals import arrival_history
 from datawatch_lab.anomaly.combined import Combined, combine
 from datawatch_lab.anomaly.episodes import Episode, Rules, fold
-from datawatch_lab.anomaly.history import Scored, score_history
 from datawatch_lab.anomaly.levels import level_history
 from datawatch_lab.anomaly.sensitivity import NAMED, Sensitivity, false_alarms_per_week, threshold
 from datawatch_lab.core.anomalies import Anomaly
@@ -28,6 +27,7 @@ from datawatch_lab.engine.windows import is_current, span_of
 from datawatch_lab.metrics.spans import EPOCH, floor_to
 
 if TYPE_CHECKING:
+    from datawatch_lab.anomaly.history import Scored
     from datawatch_lab.engine.engine import Engine
 
 Floats = NDArray[np.float64]
@@ -173,6 +173,8 @@ def _made(engine: Engine, slot: Slot, end: datetime, back: timedelta) -> History
         x = values(engine, [slot], start, end, _HOUR)[0]
     seconds = int(step.total_seconds())
     starts = int((start - EPOCH).total_seconds()) + seconds * np.arange(len(x), dtype=np.int64)
+    from datawatch_lab.anomaly.history import score_history  # loads scipy.signal
+
     times = starts.astype(np.float64)
     scored = score_history(x, times)
     shift = level_history(x, times, counted=slot.counted) if step == _MINUTE else None

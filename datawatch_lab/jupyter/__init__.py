@@ -14,7 +14,7 @@ LABEXTENSION = "datawatch-lab"
 
 
 def labextensions() -> Path:
-    """The folder that holds the built labextension, for JupyterLab's ``extra_labextensions_path``."""
+    """The folder of the built labextension, for JupyterLab's ``extra_labextensions_path``."""
     return Path(str(files(__name__))) / "labextension"
 
 

@@ -31,7 +31,7 @@ class DataWatchExtension(ExtensionApp):
     workspace = Unicode(
         help="The workspace file; by default $DATAWATCH_WORKSPACE or ./datawatch.duckdb."
     ).tag(config=True)
-    start = Bool(
+    autostart = Bool(
         default_value=True,
         help="Start the engine with Jupyter where the workspace exists and nobody serves it.",
     ).tag(config=True)
@@ -62,9 +62,9 @@ class DataWatchExtension(ExtensionApp):
                 (rf"/{ROOT}/?(.*)", EngineProxy, how),
             ]
         )
-        self.engines.begin(start=self.start and path.exists())
-        where = url_path_join(self.serverapp.base_url, ROOT)
-        self.log.info("DataWatch: %s stands at %s/", path, where)
+        self.engines.begin(start=self.autostart and path.exists())
+        base = "/" if self.serverapp is None else self.serverapp.base_url
+        self.log.info("DataWatch: %s stands at %s/", path, url_path_join(base, ROOT))
 
     def _elsewhere(self) -> Engine | None:
         if not self.address:

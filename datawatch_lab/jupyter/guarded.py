@@ -30,7 +30,7 @@ class Guarded(JupyterHandler):
         super().initialize()
         self.engines = engines
 
-    async def prepare(self, *, _redirect_to_login: bool = True) -> None:  # type: ignore[override]
+    async def prepare(self, *, _redirect_to_login: bool = True) -> None:
         """Refuse strangers and other origins."""
         is_socket = self.is_socket
         done: Any = super().prepare(_redirect_to_login=_redirect_to_login and not is_socket)
@@ -56,7 +56,7 @@ class Guarded(JupyterHandler):
         """Whether the request asks for a WebSocket."""
         return self.request.headers.get("Upgrade", "").lower() == "websocket"
 
-    def check_origin(self, origin: str | None = None) -> bool:  # type: ignore[override]
+    def check_origin(self, origin: str | None = None) -> bool:
         """Whether the page that asks is of this server."""
         headers = self.request.headers
         origin = origin or headers.get("Origin")

@@ -52,7 +52,7 @@ class EngineProxy(Guarded, WebSocketHandler):
         """A page, a file, an answer; or the opening of a WebSocket."""
         if self.is_socket:
             await self._open_other(path)
-            await WebSocketHandler.get(self, path)  # type: ignore[misc]
+            await WebSocketHandler.get(self, path)
         else:
             await self._forward(path)
 

@@ -1,4 +1,4 @@
-"""The page that stands where the engine's pages will be: why not yet, and a button that starts it."""
+"""The page that stands in for the engine's pages: why they are not there, a button to start it."""
 
 from __future__ import annotations
 

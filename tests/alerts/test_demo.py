@@ -156,14 +156,13 @@ def _violating(bench: Bench, title: str) -> set[int]:
     return {each.row["id"] for each in found}
 
 
-@pytest.mark.parametrize(
-    "minutes", [12, pytest.param(180, marks=[pytest.mark.soak, pytest.mark.timeout(900)])]
-)
-def test_each_planted_row_is_told_within_one_evaluation(bench: Bench, minutes: int) -> None:
+@pytest.mark.soak
+@pytest.mark.timeout(600)
+def test_each_planted_row_is_told_within_one_evaluation(bench: Bench) -> None:
     """Each bad row is a violation of the right rule, and its rule's alert is open at its minute."""
     shop = Shop(bench, NOW, bad_share=0.1, duplicate_share=0, late_share=0, incidents=False).rules()
     since = bench.clock.now()
-    shop.go(since + minutes * MINUTE)
+    shop.go(since + 12 * MINUTE)
     decided = bench.alerting._cursors["orders"]
     alerts = [each for each in shop.alerts() if each.rule == "Bad rows"]
     planted = shop.planted(since)
@@ -181,6 +180,8 @@ def test_each_planted_row_is_told_within_one_evaluation(bench: Bench, minutes: i
     assert any(message.kind == "firing" for _, message in bench.sent)
 
 
+@pytest.mark.soak
+@pytest.mark.timeout(600)
 def test_breaking_ddl_is_told_and_a_clean_hour_is_not(bench: Bench) -> None:
     """A clean stretch tells nobody, but of statuses that the rule does not know; DDL is told."""
     shop = Shop(bench, NOW, bad_share=0, duplicate_share=0, late_share=0, incidents=False).rules()
@@ -200,27 +201,3 @@ def test_breaking_ddl_is_told_and_a_clean_hour_is_not(bench: Bench) -> None:
     (alert,) = [each for each in shop.alerts() if each.rule == "Breaking"]
     assert alert.fired <= at + 2 * MINUTE
     assert "customers.email drop_column (breaking" in alert.description
-
-
-@pytest.mark.soak
-@pytest.mark.timeout(1_200)
-def test_incidents_are_told_by_the_right_rule(bench: Bench) -> None:
-    """Over two days, each spike of orders fires the rule on spikes, and nothing else does."""
-    begin, margin = NOW - timedelta(days=9), timedelta(minutes=15)
-    shop = Shop(bench, begin, bad_share=0, duplicate_share=0, late_share=0)
-    while bench.clock.now() < NOW - timedelta(days=2):
-        shop.hour(timedelta(hours=6))
-    shop.rules()
-    since = bench.clock.now()
-    while bench.clock.now() < NOW:
-        shop.hour()
-    incidents = shop.simulator.truth(since, NOW).incidents
-    spikes = [each for each in incidents if each.kind == "spike"]
-    fired = [each for each in shop.alerts() if each.rule == "Order Spike"]
-    for each in spikes:
-        if each.magnitude > 2.5 and each.end - each.start > margin:
-            assert any(each.start <= a.fired <= each.end + MINUTE for a in fired), each
-    for alert in fired:
-        around = (each for each in incidents if each.start <= alert.fired <= each.end + margin)
-        assert any(around), alert
-    assert spikes

@@ -24,6 +24,7 @@ from datawatch_lab.core.storage import Commit
 from datawatch_lab.engine import Engine
 from datawatch_lab.engine.queries import QueryRequest, run
 from datawatch_lab.engine.retention import Pace, kept_since
+from datawatch_lab.engine.schema_log import SchemaLog
 from datawatch_lab.ingest.decode import decode
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -72,6 +73,7 @@ def submit(engine: Engine, lines: list[bytes], source: str = "test", **how: Any)
 
 def tidy(engine: Engine) -> int:
     """Do all that retention has to do; returns steps."""
+    assert engine.beside(SchemaLog).wait(engine.last_seq, 60)  # it reads the log first
 
     def all_steps() -> int:
         engine._upkeep.retention.look(engine.clock.now(), force=True)

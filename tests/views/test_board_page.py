@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from datawatch_lab.api.auth import gate_for
 from datawatch_lab.api.routes import patterns
 from datawatch_lab.api.server import Server
-from datawatch_lab.core.dashboards import Dashboard, Tile, TileQuery
+from datawatch_lab.core.dashboards import Dashboard, Tile, TileQuery, Variable
 from datawatch_lab.core.errors import not_found
 from datawatch_lab.service.handle import Workspace, open_workspace
 from datawatch_lab.views.board.numbers import Fmt, shown
@@ -50,8 +50,21 @@ def board() -> Dashboard:
         Tile(kind="line", id="wrong", title="Wrong", query=_query("orders_amuont_sum")),
         Tile(kind="services", id="services", title="Services"),
         Tile(kind="schema", id="schema", title="Schema"),
+        Tile(
+            kind="counter",
+            id="chosen",
+            title="Chosen",
+            query=_query(total, filters={"status": "$state"}),
+        ),
     )
-    return Dashboard(name=f"Shop {HOSTILE}", id="shop", tiles=tiles, time_range="15m", refresh="1s")
+    return Dashboard(
+        name=f"Shop {HOSTILE}",
+        id="shop",
+        tiles=tiles,
+        variables=(Variable(name="state", metric=total, label="status", multi=True),),
+        time_range="15m",
+        refresh="1s",
+    )
 
 
 class Serving:
@@ -232,6 +245,20 @@ def test_a_click_filters_the_other_tiles(watched: Watched, address: str) -> None
     assert "filter=status%3Dshipped" in page.url
     page.locator(".dww-chip").click()
     expect(_tile(page, "count").locator(".dwb-value")).not_to_have_text(wanted, timeout=_LONG_MS)
+
+
+def test_a_variable_is_chosen_from_a_menu(watched: Watched, address: str) -> None:
+    """What is ticked holds for the tiles that name the variable; the address has it too."""
+    watched.open(f"{address}/d/shop")
+    page = watched.page
+    wanted = _tile(page, "top").locator("li", has_text="shipped").locator("b").inner_text()
+    page.locator(".dww-menu summary").click()
+    page.locator(".dww-menu label", has_text="shipped").locator("input").check()
+    value = _tile(page, "chosen").locator(".dwb-value")
+    expect(value).to_have_text(wanted, timeout=_LONG_MS)
+    expect(page.locator(".dww-menu summary")).to_have_text("state: shipped", timeout=_LONG_MS)
+    assert "var=state%3Dshipped" in page.url
+    assert watched.said == []
 
 
 def test_a_drag_over_a_line_narrows_the_time(watched: Watched, address: str) -> None:

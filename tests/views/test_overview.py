@@ -43,7 +43,6 @@ def test_nothing_is_said_before_the_browser_listens(page: Page) -> None:
     page.tick()
     assert not said(page)
     page.up.tags = ["ready"]
-    page.tick()
     assert {"badge", "cards", "title-created", "trust"} <= set(said(page))
 
 

@@ -115,10 +115,6 @@ def preview_anomalies(engine: Engine, ask: PreviewAsk) -> PreviewAnswer:
             f"{_MOST_SETTINGS} and {_MOST_POINTS:,} can be had."
         )
     history = history_of(engine, ask.metric, ask.labels, ask.days)
-    lock, detectors = detection.with_detectors()
-    with lock:
-        place = detectors.places.get(history.slot.key)
-        in_force = None if place is None else detectors.rules(place).opens
     known = int((~np.isnan(history.x)).sum())
     return PreviewAnswer(
         metric=ask.metric,
@@ -127,7 +123,7 @@ def preview_anomalies(engine: Engine, ask: PreviewAsk) -> PreviewAnswer:
         days=history.days,
         known=known,
         mature=bool((~np.isnan(history.scored.raw)).any()),
-        in_force=in_force,
+        in_force=detection.in_force(history.slot.key),
         settings=[_setting(engine, history, each) for each in preview(history, wanted)],
         points=_points(history, ask.points),
     )

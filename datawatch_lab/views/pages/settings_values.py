@@ -41,7 +41,7 @@ def rows(environment: Mapping[str, str], config: Config | None = None) -> list[R
 
     >>> row = next(each for each in rows({}) if each.key == "server.port")
     >>> row.value, row.origin, row.help
-    ('3002', 'default', 'port to bind to; 0 for any free one')
+    ('3002', 'default', 'port to bind to; 0 for any free one.')
     """
     held = config or Config()
     return [

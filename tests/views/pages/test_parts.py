@@ -101,8 +101,8 @@ def test_a_score_says_its_state_by_more_than_colour() -> None:
 
 def test_a_score_is_never_rounded_up_to_all() -> None:
     """100 % is said only where nothing failed."""
-    assert "100" not in parts.score(99.96, 100.0)
-    assert "100" in parts.score(100.0, 100.0)
+    assert "99.9\u00a0%" in parts.score(99.96, 100.0)
+    assert "100\u00a0%" in parts.score(100.0, 100.0)
 
 
 def test_a_moment_says_how_long_ago_and_when() -> None:
