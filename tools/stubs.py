@@ -62,6 +62,9 @@ class _Names:
         return self._named(kind.__module__, kind.__qualname__)
 
     def _named(self, module: str, name: str) -> str:
+        homes = [home for home, names in self.modules.items() if name in names and home != module]
+        if homes:
+            raise SystemExit(f"{name} is a type of {homes[0]} and of {module}; rename one.")
         self.modules.setdefault(module, set()).add(name)
         return name
 

@@ -11,7 +11,7 @@ from datawatch_lab.cli import text
 from datawatch_lab.cli.options import json_option, opened, print_json, say, workspace_option
 
 if TYPE_CHECKING:
-    from datawatch_lab.service.operations.dashboards_exchange import ValidateAnswer
+    from datawatch_lab.service.operations.dashboards_exchange import DocumentVerdict
 
 _FORMATS = ("yaml", "json", "grafana", "metabase", "python")
 _FILES = click.Path(exists=True, dir_okay=False, path_type=Path, allow_dash=True)
@@ -165,7 +165,7 @@ def validate(
         ctx.exit(1)
 
 
-def _show_faults(found: dict[str, ValidateAnswer]) -> None:
+def _show_faults(found: dict[str, DocumentVerdict]) -> None:
     for file, answer in found.items():
         tiles = text.plural(answer.tiles, "tile")
         words = f"{text.clean(answer.name)}, {tiles}" if answer.valid else "cannot be taken"

@@ -220,4 +220,13 @@ def begin_of(history: History) -> datetime:
     return moment(int(history.starts[0])) if len(history.starts) else EPOCH
 
 
-__all__ = ["DAYS", "NAMED", "Histories", "History", "Previewed", "history_of", "preview"]
+__all__ = [
+    "DAYS",
+    "MOST_DAYS",
+    "NAMED",
+    "Histories",
+    "History",
+    "Previewed",
+    "history_of",
+    "preview",
+]

@@ -20,7 +20,7 @@ from datawatch_lab.service.operations.anomaly_tuning import CandidateAnswer, Pre
 from datawatch_lab.service.operations.custom import DropAnswer
 from datawatch_lab.service.operations.dashboards import DashboardAnswer, DashboardItem, WidgetAnswer
 from datawatch_lab.service.operations.dashboards_access import AccessAnswer, GrantAnswer, LinkAnswer
-from datawatch_lab.service.operations.dashboards_exchange import ExportAnswer, KindAnswer, TemplateItem, ValidateAnswer
+from datawatch_lab.service.operations.dashboards_exchange import DocumentVerdict, ExportAnswer, KindAnswer, TemplateItem
 from datawatch_lab.service.operations.dashboards_versions import DifferenceAnswer, VersionAnswer
 from datawatch_lab.service.operations.forecasts import ForecastAnswer
 from datawatch_lab.service.operations.late import CorrectionsAnswer, RetentionAnswer, WatermarkItem
@@ -762,7 +762,7 @@ class Operations:
         text: str = ...,
         *,
         dashboard: dict[str, Any] | None = ...,
-    ) -> ValidateAnswer: ...
+    ) -> DocumentVerdict: ...
     def watch(
         self,
         url: str,
@@ -1541,7 +1541,7 @@ class AsyncOperations:
         text: str = ...,
         *,
         dashboard: dict[str, Any] | None = ...,
-    ) -> ValidateAnswer: ...
+    ) -> DocumentVerdict: ...
     async def watch(
         self,
         url: str,

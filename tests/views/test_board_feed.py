@@ -83,6 +83,17 @@ def test_a_hundred_viewers_cost_as_much_as_one(boards: Boards) -> None:
     assert boards.workspace.asked["query"] == asked
 
 
+def test_who_comes_waits_for_no_slow_tile(boards: Boards) -> None:
+    """While a round is being made, who comes is sent what there is."""
+    first = boards.watch()
+    with first.channel.building:
+        found: list[Any] = []
+        thread = threading.Thread(target=lambda: found.append(read(boards.watch())))
+        thread.start()
+        thread.join(_SECONDS)
+        assert [each["type"] for each in found] == ["board"]
+
+
 def test_a_tick_has_only_what_changed(boards: Boards) -> None:
     """When data comes, a tick has the tiles that differ; else it says that all is well."""
     viewer = boards.watch()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import msgspec
 import numpy as np
 
@@ -181,7 +183,7 @@ class MissedAsk(msgspec.Struct, frozen=True, kw_only=True):
         labels: of the series; none for the whole metric.
         start: of the span, ``from`` in JSON.
         end: of it, ``to`` in JSON.
-        days: of history that false alarms are counted in.
+        days: of history that false alarms are counted in; more where the span is older.
         allowed: false alarms a week that a detector may raise.
     """
 
@@ -216,7 +218,9 @@ def missed_anomalies(engine: Engine, ask: MissedAsk) -> list[CandidateAnswer]:
     check_filters(hidden_labels(engine, ask.metric), ask.labels.items())
     now, zone = engine.clock.now(), engine.settings.timezone
     start, end = (parse_time(each, now, zone) for each in (ask.start, ask.end))
-    history = history_of(engine, ask.metric, ask.labels, ask.days)
+    back = (now - start) / timedelta(days=1) + 1.0  # the span is in it, however old it is
+    days = min(max(ask.days, back), MOST_DAYS)
+    history = history_of(engine, ask.metric, ask.labels, days)
     return [
         CandidateAnswer(
             detector=each.name,

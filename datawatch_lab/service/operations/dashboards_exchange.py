@@ -205,7 +205,7 @@ class ValidateAsk(msgspec.Struct, frozen=True, kw_only=True):
     dashboard: dict[str, Any] | None = None
 
 
-class ValidateAnswer(msgspec.Struct, frozen=True, kw_only=True):
+class DocumentVerdict(msgspec.Struct, frozen=True, kw_only=True):
     """Whether a document can be taken, and what is wrong with it.
 
     Attributes:
@@ -223,7 +223,7 @@ class ValidateAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @operation("POST", f"{PATH}/validate", audited=False)
-def validate_dashboard(engine: Engine, ask: ValidateAsk) -> ValidateAnswer:
+def validate_dashboard(engine: Engine, ask: ValidateAsk) -> DocumentVerdict:
     """Check a document: its form, and whether what it names is there; nothing is stored."""
     if bool(ask.text) is (ask.dashboard is not None):
         raise InputError("give either a text or a dashboard.")
@@ -234,7 +234,7 @@ def validate_dashboard(engine: Engine, ask: ValidateAsk) -> ValidateAnswer:
     else:
         found = look_at_text(ask.text, known=known)
     board = found.dashboard
-    return ValidateAnswer(
+    return DocumentVerdict(
         valid=board is not None,
         name=board.name if board else "",
         tiles=len(board.tiles) if board else 0,

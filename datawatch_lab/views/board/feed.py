@@ -89,15 +89,22 @@ class BoardFeed:
         channel = self._channel(self.load(dashboard), look)
         viewer = channel.enter(changed, since)
         try:
-            with channel.building:
-                if not channel.is_ready or time.monotonic() > channel.due + 2 * self._second:
-                    done = self._build(channel, within=_FIRST_SECONDS)
-                    channel.due = 0.0 if not done else self._next(channel)
+            # Where others look already, the feed's thread is at it, and need not be waited for.
+            if self._is_behind(channel):
+                with channel.building:
+                    if self._is_behind(channel):
+                        done = self._build(channel, within=_FIRST_SECONDS)
+                        channel.due = 0.0 if not done else self._next(channel)
         except BaseException:
             viewer.close()
             raise
         self._start()
         return viewer
+
+    def _is_behind(self, channel: Channel) -> bool:
+        """Whether who comes now would be shown nothing, or what nobody has kept up to date."""
+        is_kept = len(channel.viewers) > 1 or time.monotonic() <= channel.due + 2 * self._second
+        return not (channel.is_ready and is_kept)
 
     def show(self, dashboard: Dashboard, look: Look | None = None) -> Viewer:
         """Look at a document that is not stored, such as one that is being edited."""

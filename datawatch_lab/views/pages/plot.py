@@ -274,7 +274,7 @@ def _key(plot: Plot) -> Html:
             dash = "dash" if line.faint else ""
             mark = tag("i", class_=dash, style=f"--c:{theme.colour(line.colour)}")
             made.append(tag("li", mark, line.name))
-    if plot.band:
+    if any(low is not None and high is not None for _, low, high in plot.band):
         made.append(tag("li", tag("i", class_="band"), "expected"))
     if plot.threshold is not None:
         said = f"{plot.threshold_name} {words.value(plot.threshold, plot.unit)}"
