@@ -131,15 +131,22 @@ def _scores(name: str, x: Floats, starts: NDArray[np.int64]) -> Floats:
 
 
 def _limit(scores: Floats, inside: NDArray[np.bool_], allowed: int) -> float:
-    """The lowest score that leaves so many separate alarms outside the span at most."""
+    """The lowest score above which there are so many separate alarms outside the span at most.
+
+    Found by halving, since fewer rows lie above a higher score; rows that join two alarms to one
+    may make it a little higher than need be.
+    """
     outside = np.where(inside | np.isnan(scores), -np.inf, scores)
-    order = np.argsort(-outside, kind="stable")
-    taken: list[int] = []
-    for row in order.tolist():
-        if outside[row] == -np.inf or len(_separate(sorted([*taken, row]))) > allowed:
-            return float(max(outside[row], 0.0))
-        taken.append(row)
-    return 0.0
+    known = np.unique(outside[outside > 0.0])
+    low, high = -1, len(known) - 1
+    while low < high:
+        middle = (low + high) // 2
+        limit = float(known[middle]) if middle >= 0 else 0.0
+        if len(_separate(np.flatnonzero(outside > limit).tolist())) <= allowed:
+            high = middle
+        else:
+            low = middle + 1
+    return float(known[high]) if high >= 0 else 0.0
 
 
 def _separate(rows: Sequence[int]) -> list[int]:

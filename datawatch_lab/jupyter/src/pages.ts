@@ -1,5 +1,5 @@
 /** The engine's pages as tabs of the main area. */
-import { ILabShell, JupyterFrontEnd } from '@jupyterlab/application';
+import { JupyterFrontEnd } from '@jupyterlab/application';
 import { MainAreaWidget, ToolbarButton } from '@jupyterlab/apputils';
 import { LabIcon, refreshIcon } from '@jupyterlab/ui-components';
 import { Message } from '@lumino/messaging';
@@ -124,15 +124,5 @@ export function setTheme(name: 'light' | 'dark' | null, tabs: Iterable<Tab>): vo
   for (const each of tabs) each.content.theme(name);
 }
 
-/** Show a page: the tab that has it already, or a new one. */
-export function show(app: JupyterFrontEnd, shell: ILabShell | null, tabs: Iterable<Tab>, path: string): Tab | null {
-  for (const each of tabs) {
-    if (each.content.path.split('?')[0] === path.split('?')[0]) {
-      (shell ?? app.shell).activateById(each.id);
-      return each;
-    }
-  }
-  return null;
-}
-
+/** The icon of a page. */
 export const iconOf = (path: string, icons: Record<string, LabIcon>): LabIcon => icons[path.split('?')[0]] ?? logoIcon;

@@ -14,6 +14,7 @@ from datawatch_lab.engine.detection import detection_of
 from datawatch_lab.engine.detection_missed import missed
 from datawatch_lab.engine.detection_preview import (
     DAYS,
+    MOST_DAYS,
     NAMED,
     History,
     Previewed,
