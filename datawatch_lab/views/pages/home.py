@@ -8,7 +8,7 @@ from datawatch_lab.core.errors import DataWatchError
 from datawatch_lab.views import format as words
 from datawatch_lab.views.pages import anomalies, icons
 from datawatch_lab.views.pages.page import Look, Page
-from datawatch_lab.views.pages.parts import Html, badge, card, empty, join, link, tag, when
+from datawatch_lab.views.pages.parts import Html, badge, card, empty, join, link, share, tag, when
 from datawatch_lab.views.pages.plot import spark
 from datawatch_lab.views.pages.schema import impact
 
@@ -80,7 +80,7 @@ def _quality(look: Look) -> Shown:
         else f"all {stats.rules} rules hold"
     )
     return (
-        f"{score.score:.1f}{words.NBSP}%",
+        share(score.score),
         badge(said, "warn" if stats.failing and tone == "good" else tone),
         "",
     )

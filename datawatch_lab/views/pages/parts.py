@@ -267,16 +267,24 @@ def fault(error: DataWatchError) -> Html:
     )
 
 
+def share(percent: float) -> str:
+    """A score as text, rounded down, so that 100 % is said of nothing that failed.
+
+    >>> words.plain(share(99.99)), words.plain(share(100.0))
+    ('99.9 %', '100 %')
+    """
+    return f"{math.floor(percent * 10) / 10:.1f}".removesuffix(".0") + f"{words.NBSP}%"
+
+
 def score(percent: float | None, threshold: float) -> Html:
     """A score of quality in percent, with a bar and the state in colour and sign."""
     if percent is None:
         return tag("span", words.NOTHING, class_="quiet", title="nothing was checked")
     tone = "good" if percent >= threshold else "bad" if percent < threshold - 10 else "warn"
     mark = "" if tone == "good" else tag("span", _TONES[tone], class_=tone, aria_hidden="true")
-    # Rounded down, so that 100 % is said of nothing that failed.
-    shown = f"{math.floor(percent * 10) / 10:.1f}".removesuffix(".0")
+    shown = share(percent)
     bar = tag("i", style=f"width:{max(0.0, min(percent, 100.0)):.1f}%", class_=f"fill-{tone}")
-    text = join([mark, " " if mark else "", f"{shown}{words.NBSP}%"])
+    text = join([mark, " " if mark else "", shown])
     return tag("span", tag("span", text), tag("span", bar, class_="meter"), class_="score")
 
 

@@ -26,6 +26,7 @@ from datawatch_lab.views.pages.parts import (
     score,
     select,
     severity,
+    share,
     state,
     table,
     tabs,
@@ -42,6 +43,7 @@ _PARTS = (
 )
 _MOST = 50
 _MOST_SHOWN = 8
+_LEAST_TREND = 0.05  # points; less is no change that anybody sees
 _DIMENSIONS = ("completeness", "validity", "freshness", "consistency", "uniqueness")
 
 
@@ -116,7 +118,7 @@ def _total(found: ScoreAnswer, summary: str, window: str) -> Html:
         "form", field("Window", select("window", WINDOWS, window)), data_go=True, class_="filters"
     )
     tone = TONES.get(found.state, "calm")
-    shown = words.NOTHING if found.score is None else f"{found.score:.1f}{words.NBSP}%"
+    shown = words.NOTHING if found.score is None else share(found.score)
     head = tag("div", tag("span", shown, class_="big"), " ", badge(found.state, tone), class_="row")
     check = button("Check everything", "check", kind="main")
     return card("Data quality", head, tag("p", summary, class_="note"), tools=join([form, check]))
@@ -130,7 +132,7 @@ def _board(look: Look, found: ScoreAnswer) -> Html:
 
 def _board_row(look: Look, row: TableItem, threshold: float) -> tuple[object, ...]:
     trend = ""
-    if row.trend:
+    if row.trend and abs(row.trend) >= _LEAST_TREND:
         arrow = "▲" if row.trend > 0 else "▼"
         trend = tag(
             "span",
