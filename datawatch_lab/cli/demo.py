@@ -6,7 +6,7 @@ import os
 import sys
 import threading
 import time
-from contextlib import nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,7 @@ from datawatch_lab.cli import text
 from datawatch_lab.cli.options import on_terminal, opened, say, workspace_option
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from contextlib import AbstractContextManager
 
     from rich.progress import Progress
@@ -44,17 +45,21 @@ _POLL_SECONDS = 0.1
     "--rate", type=float, metavar="N", help="Orders a minute of a new shop.  [default: 8]"
 )
 @click.option("--seed", type=int, help="The same seed is the same shop.  [default: 7]")
-@click.option("--no-browser", is_flag=True, help="Print the link only.")
+@click.option("--no-lab", is_flag=True, help="Start no JupyterLab.")
+@click.option("--no-browser", is_flag=True, help="Print the links only.")
 @workspace_option
 def demo(
     port: int | None,
     days: float,
     rate: float | None,
     seed: int | None,
+    no_lab: bool,
     no_browser: bool,
     workspace: Path | None,
 ) -> None:
     """Show a live page on a simulated shop: its history first, then its orders as they come.
+
+    JupyterLab is started beside it, with a first notebook on the same shop. Ctrl-C ends both.
 
     The shop lives in ./demo.duckdb (or --workspace FILE). Started again, it goes on where it was,
     and fills the gap since.
@@ -69,7 +74,7 @@ def demo(
             _point_at(handle, path, opens=not no_browser)
             return
         shop = _shop(handle, days=days, rate=rate, seed=seed)
-        _run(handle, path, shop, port, interruption, opens=not no_browser)
+        _run(handle, path, shop, port, interruption, opens=not no_browser, lab=not no_lab)
     say(f"Stopped; the shop is kept in {path}. `datawatch demo` goes on with it.")
     click.get_current_context().exit(interruption.server_status)
 
@@ -104,6 +109,7 @@ def _run(
     interruption: Interruption,
     *,
     opens: bool,
+    lab: bool,
 ) -> None:
     from datawatch_lab.api.server import free_port
     from datawatch_lab.cli.serving import served
@@ -117,7 +123,8 @@ def _run(
     history = History()
     source = demo_source(progress=history.made, **shop)
     simulation = Simulation(handle, source)
-    with served(handle, path, host=_HOST, port=chosen, auth=True) as place:
+    with ExitStack() as stack:
+        place = stack.enter_context(served(handle, path, host=_HOST, port=chosen, auth=True))
         click.echo(f"DataWatch shows the demo shop at {place.link}")
         sys.stdout.flush()
         say(f"Ask it from another terminal: export DATAWATCH_WORKSPACE={path.resolve()}")
@@ -125,6 +132,7 @@ def _run(
         try:
             if opens and has_desktop():
                 click.launch(place.link)
+            stack.enter_context(_beside(path, interruption) if lab else nullcontext())
             with history.shown():
                 simulation.wait(interruption, until=history.done)
                 simulation.settle(interruption)
@@ -134,6 +142,25 @@ def _run(
             say("Stopping …")
         finally:
             simulation.end()
+
+
+@contextmanager
+def _beside(path: Path, interruption: Interruption) -> Iterator[None]:
+    """JupyterLab on the shop while a block runs, with its link to the first notebook printed.
+
+    A JupyterLab that does not start is no reason to show no shop.
+    """
+    from datawatch_lab.cli.lab import FIRST_NOTEBOOK, jupyter, notebooks
+
+    with jupyter(path, folder=notebooks()) as running:
+        if running.wait_ready(interruption):
+            click.echo(
+                f"JupyterLab, with a first notebook on it: {running.link_to(FIRST_NOTEBOOK)}"
+            )
+            sys.stdout.flush()
+        elif not interruption.signal:
+            say(f"JupyterLab did not start; {running.log} says why. The page above is there.")
+        yield
 
 
 class Simulation(threading.Thread):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import shutil
 import subprocess
 import sys
 import time
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from datawatch_lab.service.handle import Workspace
 
 LAB_PORT = 8888
+FIRST_NOTEBOOK = "01_first_look.ipynb"
+_FOLDER = "datawatch-notebooks"
 _HOST = "127.0.0.1"
 _END_SECONDS = 10.0
 _POLL_SECONDS = 0.2
@@ -132,6 +135,26 @@ def jupyter(workspace: Path, *, port: int | None = None, folder: Path) -> Iterat
         yield started
     finally:
         started.end()
+
+
+def notebooks() -> Path:
+    """The folder of the notebooks: ``./notebooks`` of a clone, else a copy of those of the wheel.
+
+    The copy stands in ``./datawatch-notebooks``; what is there already is left as it is.
+    """
+    from importlib.resources import as_file, files
+
+    own = Path.cwd() / "notebooks"
+    if (own / FIRST_NOTEBOOK).exists():
+        return own
+    made = Path.cwd() / _FOLDER
+    with as_file(files(_EXTENSION) / "notebooks") as packed:
+        if packed.is_dir():
+            made.mkdir(exist_ok=True)
+            for each in sorted(packed.glob("*.ipynb")):
+                if not (made / each.name).exists():
+                    shutil.copyfile(each, made / each.name)
+    return made if made.is_dir() else Path.cwd()
 
 
 @click.command(short_help="Start JupyterLab with everything on.")

@@ -19,6 +19,7 @@ from datawatch_lab.cli.doctor import doctor
 from datawatch_lab.cli.evaluate import evaluate
 from datawatch_lab.cli.forecast import forecast
 from datawatch_lab.cli.ingest import ingest
+from datawatch_lab.cli.lab import lab
 from datawatch_lab.cli.listings import ledger, metrics, status, tables
 from datawatch_lab.cli.metric import metric
 from datawatch_lab.cli.quality import quality
@@ -114,6 +115,7 @@ for verb in (
     watch,
     doctor,
     serve,
+    lab,
     ingest,
     status,
     tables,

@@ -103,18 +103,19 @@ def test_a_wrong_configuration_is_refused(run: Run, tmp_path: Path) -> None:
 
 def test_the_demo_goes_on_where_it_was(run: Run, start: Start) -> None:
     """The demo fills its history, is live, ends with Ctrl-C, and goes on with the same shop."""
-    shop = ("demo", "--port", "0", "--days", "0.05", "--rate", "20", "--workspace", "shop.duckdb")
+    size = ("--days", "0.05", "--rate", "20")
+    shop = ("demo", "--no-lab", "--port", "0", *size, "--workspace", "shop.duckdb")
     process = start(*shop)
     address, token = link_of(process)
     process.until("The shop is live")
     headers = {"Authorization": f"Bearer {token}"}
     first = httpx.get(f"{address}/api/v1/datawatch/ledger", headers=headers, trust_env=False).json()
     assert first["applied"] > 100
-    second = start("demo", "--workspace", "shop.duckdb", "--no-browser")
+    second = start("demo", "--no-lab", "--workspace", "shop.duckdb", "--no-browser")
     assert second.popen.wait(30) == 0
     assert "is served already" in second.said()
     assert process.end(signal.SIGINT) == 130
-    again = start("demo", "--port", "0", "--workspace", "shop.duckdb")
+    again = start("demo", "--no-lab", "--port", "0", "--workspace", "shop.duckdb")
     again.until("The shop is live")
     assert again.end(signal.SIGTERM) == 0
     shop_file = process.out.with_name("shop.duckdb")

@@ -5,8 +5,8 @@ const stroked = (name: string, box: number, path: string) =>
   new LabIcon({
     name: `datawatch-lab:${name}`,
     svgstr:
-      `<svg xmlns="http://www.w3.org/2000/svg" width="16" viewBox="0 0 ${box} ${box}">` +
-      `<g class="jp-icon3" fill="none" stroke="#616161" stroke-width="${box / 13}" ` +
+      `<svg xmlns="http://www.w3.org/2000/svg" width="16" viewBox="0 0 ${box} ${box}" fill="none">` +
+      `<g class="jp-icon3" stroke="#616161" stroke-width="${box / 13}" ` +
       `stroke-linecap="round" stroke-linejoin="round">${path}</g></svg>`
   });
 
@@ -15,8 +15,8 @@ const line = (name: string, path: string) => stroked(name, 20, path);
 export const logoIcon = new LabIcon({
   name: 'datawatch-lab:logo',
   svgstr:
-    '<svg xmlns="http://www.w3.org/2000/svg" width="16" viewBox="0 0 32 32">' +
-    '<path class="jp-icon3 dw-pulse" d="M3 17h6l4-11 6 20 4-12 2 3h4" fill="none" stroke="#616161" ' +
+    '<svg xmlns="http://www.w3.org/2000/svg" width="16" viewBox="0 0 32 32" fill="none">' +
+    '<path class="jp-icon3" d="M3 17h6l4-11 6 20 4-12 2 3h4" stroke="#616161" ' +
     'stroke-width="2.8" stroke-linecap="round" stroke-linejoin="round"/></svg>'
 });
 export const boardIcon = line('board', '<rect x="2.5" y="3" width="6.5" height="8" rx="1.2"/><rect x="2.5" y="14" width="6.5" height="3.2" rx="1"/><rect x="12" y="3" width="5.5" height="3.6" rx="1"/><rect x="12" y="9.6" width="5.5" height="7.6" rx="1.2"/>');

@@ -5,6 +5,7 @@ import { ILauncher } from '@jupyterlab/launcher';
 import { INotebookTracker } from '@jupyterlab/notebook';
 import { ISettingRegistry } from '@jupyterlab/settingregistry';
 import { PanelWithToolbar, refreshIcon, SidePanel, ToolbarButton } from '@jupyterlab/ui-components';
+import { AccordionPanel } from '@lumino/widgets';
 import { Alert } from './api';
 import { Commands, PAGES } from './commands';
 import { ConnectDialog } from './connect';
@@ -16,9 +17,12 @@ import { Actions, Alerts, Dashboards, keys, Overview } from './sections';
 
 const ID = 'datawatch-lab:plugin';
 const CATEGORY = 'DataWatch';
+const NAMES = Object.fromEntries(PAGES.map(each => [each.path, each.label]));
 const ICONS = Object.fromEntries(PAGES.map(each => [each.path, each.icon]));
 
 class SideBar extends SidePanel {
+  private _isSized = false;
+
   constructor(private _model: Model, actions: Actions) {
     super();
     this.id = 'datawatch-side-bar';
@@ -47,6 +51,10 @@ class SideBar extends SidePanel {
   }
 
   protected override onAfterShow(): void {
+    if (!this._isSized && this.content instanceof AccordionPanel) {
+      this.content.setRelativeSizes([3, 1, 1]);
+      this._isSized = true;
+    }
     this._model.isSeen = true;
   }
 
@@ -103,7 +111,7 @@ const plugin: JupyterFrontEndPlugin<void> = {
         const path = String(args.path ?? 'datawatch').replace(/^\/+/, '');
         let found: Tab | undefined = tabs.find(each => each.content.path.split('?')[0] === path.split('?')[0]);
         if (!found) {
-          found = tab(app, path, String(args.label ?? 'DataWatch'), iconOf(path, ICONS));
+          found = tab(app, path, String(args.label ?? 'DataWatch'), iconOf(path, ICONS), NAMES);
           const made = found;
           made.content.moved.connect(() => void tabs.save(made));
           made.content.node.addEventListener('focusin', () => {

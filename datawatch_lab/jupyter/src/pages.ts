@@ -10,6 +10,7 @@ import { h } from './dom';
 import { logoIcon, outsideIcon } from './icons';
 
 const THEME = 'datawatch-theme';
+const RAIL = 'datawatch-rail';
 const SUFFIX = ' · DataWatch';
 
 /** A page in a frame of the same origin. */
@@ -18,7 +19,7 @@ export class Page extends Widget {
   private _watcher: MutationObserver | null = null;
   private _moved = new Signal<this, void>(this);
 
-  constructor(private _path: string, private _palette: () => void) {
+  constructor(private _path: string, private _names: Record<string, string>, private _palette: () => void) {
     super();
     this.addClass('dw-page');
     this._frame = h('iframe', { title: 'DataWatch', src: address(_path) });
@@ -72,13 +73,13 @@ export class Page extends Widget {
       }
     });
     const note = () => {
-      const name = page.title.replace(SUFFIX, '');
-      if (name) this.title.label = name;
-      this.title.caption = `DataWatch: ${this.title.label}`;
       const root = new URL(address(''), location.href).pathname.replace(/\/*$/, '/');
       if (inner.location.pathname.startsWith(root)) {
         this._path = inner.location.pathname.slice(root.length) + inner.location.search;
       }
+      const name = this._names[this._path.split('?')[0]] ?? page.title.replace(SUFFIX, '');
+      if (name) this.title.label = name;
+      this.title.caption = `DataWatch: ${this.title.label}`;
       this._moved.emit();
     };
     this._watcher?.disconnect();
@@ -91,8 +92,16 @@ export class Page extends Widget {
 export type Tab = MainAreaWidget<Page>;
 
 /** A tab of a page, with its tools. */
-export function tab(app: JupyterFrontEnd, path: string, label: string, icon: LabIcon): Tab {
-  const content = new Page(path, () => void app.commands.execute('apputils:activate-command-palette'));
+export function tab(
+  app: JupyterFrontEnd,
+  path: string,
+  label: string,
+  icon: LabIcon,
+  names: Record<string, string>
+): Tab {
+  // A tab is narrower than a window: the navigation begins folded, until somebody unfolds it.
+  if (localStorage.getItem(RAIL) === null) localStorage.setItem(RAIL, 'narrow');
+  const content = new Page(path, names, () => void app.commands.execute('apputils:activate-command-palette'));
   content.title.label = label;
   content.title.icon = icon;
   const made = new MainAreaWidget({ content });
