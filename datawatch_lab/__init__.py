@@ -18,6 +18,7 @@ The folders, in the order in which data flows::
     client/     the SDK, sync and async: operations over HTTP, events in the background
     views/      Panel and HoloViews: the live overview page, plots
     notebook/   the IPython extension and objects that show themselves
+    jupyter/    the server extension that finds the engine, the extension of JupyterLab
     cli         the command `datawatch`
 
 `core` imports nothing of ours, stages import `core` only, `engine` wires the stages, `service`

@@ -19,7 +19,7 @@ from datawatch_lab.api.envelope import HttpError
 from datawatch_lab.api.handlers import ApiHandler, Shared, code_text
 from datawatch_lab.api.login import LOGIN
 from datawatch_lab.api.sockets.room import Room
-from datawatch_lab.core.errors import DataWatchError, InputError
+from datawatch_lab.core.errors import AccessError, DataWatchError, InputError
 from datawatch_lab.core.who import Who
 
 log = logging.getLogger(__name__)
@@ -37,6 +37,8 @@ _TYPES = {
 _YEAR_SECONDS = 31_536_000
 _POLICY = 1008
 _ASKED = ("range", "filter", "var")
+_NOT_OF_PANEL = r"(?!(?:ws|autoload\.js|metadata)$)"
+"""Panel serves these beneath the list of dashboards."""
 
 
 class Watching(Protocol):
@@ -73,6 +75,10 @@ class Boards(Protocol):
         """Look at a dashboard; ``changed`` is called in another thread."""
         ...
 
+    def draw(self, who: Who, body: bytes) -> bytes:
+        """What a document that is being edited shows, as JSON; an `InputError` says its faults."""
+        ...
+
     def refused(self, title: str, message: str, nonce: str, sign_in: str = "") -> bytes:
         """The page for who may not, or for what there is not."""
         ...
@@ -104,6 +110,8 @@ def board_patterns(
     how = {"shared": shared, "boards": boards}
     return [
         ("/d/(?P<name>[^/]+)", WatchHandler, how),
+        (f"/datawatch/dashboards/(?P<name>{_NOT_OF_PANEL}[^/]+)", WatchHandler, how),
+        ("/d/(?P<name>[^/]+)/draw", DrawHandler, how),
         ("/ws/boards/(?P<name>[^/]+)", BoardSocket, {**how, "room": room}),
         (f"{STATIC}(?P<name>[\\w.-]+)", FileHandler, {"shared": shared, "files": packed}),
     ]
@@ -198,6 +206,32 @@ class WatchHandler(ApiHandler):
         self.set_header("Referrer-Policy", "no-referrer")
         self.set_header("Cache-Control", "no-store")
         self.set_header("Vary", "Accept-Encoding")
+
+
+class DrawHandler(ApiHandler):
+    """Draws a document that is being edited, before it is stored."""
+
+    def initialize(self, shared: Shared, boards: Boards) -> None:  # type: ignore[override]
+        """Take what draws."""
+        super().initialize(shared)
+        self.boards = boards
+
+    async def post(self, name: str) -> None:
+        """Answer with what the document shows.
+
+        Raises:
+            AccessError: 403 for a shared link, which opens one dashboard as it is.
+            InputError: the document cannot be taken.
+        """
+        del name
+        if self.who.resource:
+            raise AccessError("a shared link opens one dashboard as it is.", status=403)
+        if len(self.request.body) > self.shared.max_bytes:
+            raise HttpError(413, "the document is too large.")
+        body = await IOLoop.current().run_in_executor(
+            self.shared.readers, self.boards.draw, self.who, self.request.body
+        )
+        await self.finish(body)
 
 
 class FileHandler(ApiHandler):

@@ -221,6 +221,8 @@ class History:
 
     def made(self, done: float, total: float, events: int) -> None:
         """Called by the source after each stretch: seconds of history done and in all, events."""
+        if self.done.is_set():  # what fell due meanwhile is no history
+            return
         self.events = events
         if self._progress is not None:
             passed = f"{events:,} events · {text.seconds(total - done)} to go"

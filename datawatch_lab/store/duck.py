@@ -41,6 +41,7 @@ from datawatch_lab.core.values import Formula, LedgerCounts, LevelName, TableInf
 from datawatch_lab.core.watching import Watch
 from datawatch_lab.store import alerting, anomalies, retention
 from datawatch_lab.store import lock as locks
+from datawatch_lab.store.anomalies import Checkpoint, Mark
 from datawatch_lab.store.archive import Archive
 from datawatch_lab.store.catalogue import load_catalogue, load_tables, load_version
 from datawatch_lab.store.commits import write_commit
@@ -471,14 +472,14 @@ class DuckStore:
     def save_anomalies(
         self,
         changed: Sequence[Anomaly],
-        checkpoint: anomalies.Checkpoint | None = None,
-        mark: anomalies.Mark | None = None,
+        checkpoint: Checkpoint | None = None,
+        mark: Mark | None = None,
     ) -> None:
         """Keep anomalies, the state of the detectors that follows them, and what was said."""
         with self._write() as con:
             anomalies.save_anomalies(con, changed, checkpoint, mark)
 
-    def anomaly_marks(self) -> list[anomalies.Mark]:
+    def anomaly_marks(self) -> list[Mark]:
         """What was said of all anomalies, in order."""
         with self._readers.cursor() as con:
             return anomalies.read_marks(con)
@@ -493,7 +494,7 @@ class DuckStore:
         with self._readers.cursor() as con:
             return anomalies.read_anomaly(con, id_)
 
-    def anomaly_checkpoint(self) -> anomalies.Checkpoint | None:
+    def anomaly_checkpoint(self) -> Checkpoint | None:
         """The state of the detectors; None before the first."""
         with self._readers.cursor() as con:
             return anomalies.read_checkpoint(con)

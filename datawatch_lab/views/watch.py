@@ -11,11 +11,14 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
+import msgspec
+
 from datawatch_lab.core.dashboards import Dashboard
 from datawatch_lab.core.who import Who
 from datawatch_lab.views import theme
 from datawatch_lab.views.board.channel import Viewer
 from datawatch_lab.views.board.feed import BoardFeed, Loader, look_of
+from datawatch_lab.views.builder.draft import drawn, read_ask
 from datawatch_lab.views.format import escape
 
 STATIC = "/static/board/"
@@ -82,7 +85,7 @@ class WatchPages:
         viewer = self.feed.watch(id_, look_of(who.role, query))
         try:
             snapshot = viewer.next() or b"null"
-            return _html(viewer.channel.dashboard, snapshot, query, nonce)
+            return _html(viewer.channel.dashboard, snapshot, query, nonce, who)
         finally:
             viewer.close()
 
@@ -96,6 +99,10 @@ class WatchPages:
     ) -> Viewer:
         """Look at a dashboard; see `BoardFeed.watch`."""
         return self.feed.watch(id_, look_of(who.role, query), changed, since)
+
+    def draw(self, who: Who, body: bytes) -> bytes:
+        """What a document that is being edited shows; see `views.builder.draft`."""
+        return msgspec.json.encode(drawn(self.feed, who.role, read_ask(body)))
 
     def files(self) -> Mapping[str, bytes]:
         """The files that pages ask for, by name."""
@@ -113,7 +120,11 @@ class WatchPages:
 
 
 def _html(
-    dashboard: Dashboard, snapshot: bytes, query: Mapping[str, Iterable[str]], nonce: str
+    dashboard: Dashboard,
+    snapshot: bytes,
+    query: Mapping[str, Iterable[str]],
+    nonce: str,
+    who: Who,
 ) -> bytes:
     asked = next(iter(query.get("theme", [])), dashboard.theme)
     is_embedded = "embed" in query
@@ -137,6 +148,9 @@ def _html(
         "@@corners@@": _sign(_CORNERS),
         "@@world@@": escape(address_of("world.json")),
         "@@script@@": pieces[0],
+        # Whoever has a link to this board alone finds no way to others.
+        "@@role@@": "" if who.resource else who.role,
+        "@@home@@": "" if who.resource else _HOME,
         "@@snapshot@@": data,
     }
     body = _BODY
@@ -178,16 +192,24 @@ def _frame(title: str, body: str, head: str, nonce: str, chosen: str, classes: s
     )
 
 
+_HOME = (
+    '<nav aria-label="Pages"><a class="dww-back" href="/datawatch/dashboards" '
+    'title="All dashboards" aria-label="All dashboards">‹</a></nav>'
+)
+
 _BODY = """<header class="dww-head">
-<div class="dww-brand">@@logo@@<h1>@@name@@</h1><span class="dww-about">@@about@@</span></div>
+<div class="dww-brand">@@home@@@@logo@@<h1>@@name@@</h1>
+<span class="dww-about">@@about@@</span></div>
 <div class="dww-tools">
 <div class="dww-ranges" id="ranges" role="group" aria-label="Time range"></div>
 <span class="dww-state" id="state" role="status"></span>
+<span class="dww-acts" id="acts"></span>
 <button class="dww-tool" id="theme" type="button" aria-label="Light or dark">@@moon@@</button>
 <button class="dww-tool" id="full" type="button" aria-label="Full screen">@@corners@@</button>
 </div></header>
 <div class="dww-choices" id="choices"></div>
-<main id="board" data-world="@@world@@"><noscript><p class="dww-empty">This page draws its tiles
-with JavaScript, which is switched off.</p></noscript></main>
+<div class="dww-stage"><main id="board" data-world="@@world@@" data-role="@@role@@"><noscript>
+<p class="dww-empty">This page draws its tiles with JavaScript, which is switched off.</p>
+</noscript></main></div>
 <script type="application/json" id="snapshot">@@snapshot@@</script>
 <script type="module" src="@@script@@"></script>"""

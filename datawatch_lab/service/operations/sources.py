@@ -19,9 +19,9 @@ class WatchAsk(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         url: ``postgresql://user:password@host/database``, ``mysql://user:password@host/database``,
-            ``kafka://host/topic,other.*`` or ``redis://host/0?streams=orders``. A password in it is kept in memory only;
-            after a restart the server needs ``${NAME}`` in its place, PGPASSWORD or a password
-            file.
+            ``kafka://host/topic,other.*`` or ``redis://host/0?streams=orders``. A password in it
+            is kept in memory only; after a restart the server needs ``${NAME}`` in its place,
+            PGPASSWORD or a password file.
         name: of the source; by default made of host and database.
         include, exclude: patterns of tables, such as ``public.*``; exclude wins.
         snapshot: copy the rows that are there first.

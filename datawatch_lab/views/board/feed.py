@@ -18,7 +18,8 @@ from datawatch_lab.core.dashboards import Dashboard
 from datawatch_lab.core.errors import BusyError, DataWatchError, WorkspaceError
 from datawatch_lab.core.who import UserRole, Who, acting
 from datawatch_lab.views.board import happenings
-from datawatch_lab.views.board.channel import Channel, Viewer
+from datawatch_lab.views.board.channel import Channel, Viewer, parts_of, whole
+from datawatch_lab.views.board.message import BoardMessage
 from datawatch_lab.views.board.view import Catalogue, Look, View
 
 log = logging.getLogger(__name__)
@@ -119,6 +120,15 @@ class BoardFeed:
         channel = viewer.channel
         with channel.building:
             self._build(channel, stored=False, dashboard=dashboard)
+
+    def draw(
+        self, dashboard: Dashboard, look: Look, tiles: Iterable[str] | None = None
+    ) -> BoardMessage:
+        """What a document that is not stored shows now; of some tiles, or of all."""
+        role = _role(look.role)
+        with acting(Who("board", role, via="live")):
+            view = self._view(dashboard, look, role)
+            return whole(view, parts_of(view, tiles), self._now_ms())
 
     def close(self) -> None:
         """Compute nothing more; returns once the thread has ended."""

@@ -1,0 +1,1 @@
+"""The builder: dashboards made and changed by hand, in the browser and in a notebook."""
