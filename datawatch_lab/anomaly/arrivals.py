@@ -72,7 +72,7 @@ class Arrivals:
         longest = np.where(came, np.maximum(longest, run), longest)
         run = np.where(zero, run + 1.0, np.where(came, 0.0, run))
         self.of["run"][rows], self.of["longest"][rows] = run, longest
-        score = UNIT * run * np.nan_to_num(expected)
+        score = UNIT * run * np.where(np.isnan(expected), 0.0, expected)
         return np.where(zero & (run > LONGER * longest), np.maximum(score, 0.0), 0.0)
 
 

@@ -28,6 +28,11 @@ FAR_BY_MINUTE, FAR_BY_HOUR = 8.0, 4.0
 """Least distance from what was expected, in standard deviations, for a single row to count."""
 
 
+SHARE_LEAST = 0.02
+"""Standard deviation that a share, such as that of nulls, has at least: the null that comes once
+among ten rows, after days without one, is no news."""
+
+
 class Combined(NamedTuple):
     """Scores of rows on the scale of thresholds, and the bands they are set against.
 
@@ -49,6 +54,7 @@ def combine(
     row: tuple[Floats, Floats, Floats],
     shift: Shift | None,
     counted: NDArray[np.bool_],
+    least: Floats | float = 0.0,
 ) -> Combined:
     """The scores of rows.
 
@@ -57,19 +63,25 @@ def combine(
         row: score after policy, expected and sigma of the single row's detector.
         shift: None for series by the hour.
         counted: counts vary by the root of what is expected at least.
+        least: standard deviation that a series has at least, such as `SHARE_LEAST`.
     """
     score, expected, sigma = row
     far = FAR_BY_HOUR if shift is None else FAR_BY_MINUTE
-    z = np.zeros(len(x)) if shift is None else np.nan_to_num(shift.z)
+    z = np.zeros(len(x)) if shift is None else _or_zero(shift.z)
     if shift is not None:
         unknown = np.isnan(shift.z)
         expected = np.where(unknown, expected, shift.expected)
         sigma = np.where(unknown, sigma, shift.sigma)
-    least = np.where(counted, np.sqrt(np.maximum(np.nan_to_num(expected), SPARSE)), 1e-9)
-    sigma = np.fmax(sigma, least)
-    away = np.nan_to_num(np.abs(x - expected) / sigma)
-    alone = np.maximum(np.nan_to_num(score) - ALONE, 0.0)
+    smallest = np.where(counted, np.sqrt(np.maximum(_or_zero(expected), SPARSE)), 1e-9)
+    sigma = np.fmax(sigma, np.maximum(smallest, least))
+    away = _or_zero(np.abs(x - expected) / sigma)
+    alone = np.maximum(_or_zero(score) - ALONE, 0.0)
     if shift is not None:  # a few rows cannot be rare; far off they can be
         alone = np.where(np.isnan(shift.z), np.maximum(alone, EARLY_UNIT * away), alone)
     alone = np.where(away >= far, alone, 0.0)
     return Combined(np.maximum(alone, SHIFT_UNIT * np.abs(z)), expected, sigma, z)
+
+
+def _or_zero(x: Floats) -> Floats:
+    """0 where nothing is known; `numpy.nan_to_num` costs three times as much."""
+    return np.where(np.isnan(x), 0.0, x)

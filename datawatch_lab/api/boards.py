@@ -79,6 +79,12 @@ class Boards(Protocol):
         """What a document that is being edited shows, as JSON; an `InputError` says its faults."""
         ...
 
+    def file(
+        self, id_: str, who: Who, query: Mapping[str, Iterable[str]], form: str
+    ) -> tuple[bytes, str, str]:
+        """What a dashboard shows as a file: its bytes, name and media type."""
+        ...
+
     def refused(self, title: str, message: str, nonce: str, sign_in: str = "") -> bytes:
         """The page for who may not, or for what there is not."""
         ...
@@ -112,6 +118,7 @@ def board_patterns(
         ("/d/(?P<name>[^/]+)", WatchHandler, how),
         (f"/datawatch/dashboards/(?P<name>{_NOT_OF_PANEL}[^/]+)", WatchHandler, how),
         ("/d/(?P<name>[^/]+)/draw", DrawHandler, how),
+        ("/d/(?P<name>[^/]+)/file", ValuesHandler, how),
         ("/ws/boards/(?P<name>[^/]+)", BoardSocket, {**how, "room": room}),
         (f"{STATIC}(?P<name>[\\w.-]+)", FileHandler, {"shared": shared, "files": packed}),
     ]
@@ -231,6 +238,31 @@ class DrawHandler(ApiHandler):
         body = await IOLoop.current().run_in_executor(
             self.shared.readers, self.boards.draw, self.who, self.request.body
         )
+        await self.finish(body)
+
+
+class ValuesHandler(ApiHandler):
+    """What a dashboard shows, as a file; for whom the dashboard is."""
+
+    def initialize(self, shared: Shared, boards: Boards) -> None:  # type: ignore[override]
+        """Take what makes files."""
+        super().initialize(shared)
+        self.boards = boards
+
+    def prepare(self) -> None:
+        """`get` signs in, since whom it lets in depends on the dashboard."""
+
+    async def get(self, name: str) -> None:
+        """Answer with the file."""
+        id_, self.who = await check_board(self, self.boards, name)
+        query = {field: self.get_query_arguments(field, strip=False) for field in _ASKED}
+        form = self.get_query_argument("format", "csv")
+        body, file, media = await IOLoop.current().run_in_executor(
+            self.shared.readers, self.boards.file, id_, self.who, query, form
+        )
+        self.set_header("Content-Type", media)
+        self.set_header("Content-Disposition", f'attachment; filename="{file}"')
+        self.set_header("Cache-Control", "no-store")
         await self.finish(body)
 
 

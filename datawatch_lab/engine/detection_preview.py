@@ -166,8 +166,10 @@ def _made(engine: Engine, slot: Slot, end: datetime, back: timedelta) -> History
         start = max(start, floor_to(first, _MINUTE))
     step, x = _MINUTE, values(engine, [slot], start, end, _MINUTE)[0]
     busy = np.nan_to_num(x) != 0.0
-    if not busy.any() or (
-        busy[int(busy.argmax()) :].mean() < (_BUSY_COUNT if slot.counted else _BUSY)
+    if (
+        slot.is_share
+        or not busy.any()
+        or (busy[int(busy.argmax()) :].mean() < (_BUSY_COUNT if slot.counted else _BUSY))
     ):
         step, start, end = _HOUR, floor_to(start, _HOUR), floor_to(end, _HOUR)
         x = values(engine, [slot], start, end, _HOUR)[0]
@@ -179,7 +181,7 @@ def _made(engine: Engine, slot: Slot, end: datetime, back: timedelta) -> History
     scored = score_history(x, times)
     shift = level_history(x, times, counted=slot.counted) if step == _MINUTE else None
     row = (scored.score, scored.expected, scored.sigma)
-    found = combine(x, row, shift, np.array(slot.counted))
+    found = combine(x, row, shift, np.array(slot.counted), slot.least)
     if slot.counted:
         silence = arrival_history(x, found.expected)
         found = found._replace(score=np.maximum(found.score, silence))

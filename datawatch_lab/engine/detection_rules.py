@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from datawatch_lab.anomaly.sensitivity import Sensitivity, threshold
 
-PART_STEP = 0.2
+PART_STEP = 1.5
 """Added to the threshold for parts of a metric by label."""
 
 HELD_MOST = {60: 120, 3_600: 24}

@@ -270,6 +270,7 @@ class _Run:
         self.opens = np.array([each.opens for each in rules])
         self.goes_on = np.array([each.goes_on for each in rules])
         self.counted = np.array([each.counted for each in slots], dtype=bool)
+        self.least = np.array([each.least for each in slots])
         self.by_level = step == 60 and "seasonal" in owner.settings.algorithms
         self.most = HELD_MOST[step]
 
@@ -291,10 +292,11 @@ class _Run:
         strange = np.where(open_, self.goes_on, self.opens)
         hold = strange.copy()
         if shift is not None:
-            hold[np.abs(np.nan_to_num(shift.z)) >= HELD] = 0.0
+            hold[np.abs(shift.z) >= HELD] = 0.0  # NaN is not
         hold[held >= self.most] = np.inf
         scores = owner.bank.step(places, x, times, hold)
-        found = combine(x, (scores.score, scores.expected, scores.sigma), shift, self.counted)
+        row = (scores.score, scores.expected, scores.sigma)
+        found = combine(x, row, shift, self.counted, self.least)
         found = self._with_silence(x, found)
         owner.held[places] = np.where(found.score >= strange, held + 1, 0)
         for row in np.flatnonzero((found.score >= self.opens) | open_).tolist():

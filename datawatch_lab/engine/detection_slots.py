@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import numpy as np
 
+from datawatch_lab.anomaly.combined import SHARE_LEAST
 from datawatch_lab.core.errors import DataWatchError, InputError, NotFoundError
 from datawatch_lab.core.values import Aggregation, Formula, MeasureKind, MetricDef, TableInfo
 from datawatch_lab.engine.alerting_grid import Ask
@@ -56,6 +57,16 @@ class Slot(msgspec.Struct, frozen=True, kw_only=True):
     counted: bool
     since: float
     spread: bool
+
+    @property
+    def is_share(self) -> bool:
+        """Whether it is a share of rows, which says nothing of a few of them: seen by the hour."""
+        return self.unit == "ratio"
+
+    @property
+    def least(self) -> float:
+        """Standard deviation that it has at least."""
+        return SHARE_LEAST if self.is_share else 0.0
 
     @property
     def key(self) -> Key:

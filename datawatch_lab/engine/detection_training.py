@@ -110,7 +110,8 @@ class Training:
         found: dict[timedelta, list[Slot]] = {}
         for each in self._slots:
             least = BUSY_COUNT if each.counted else BUSY
-            width = _MINUTE if self._rates[each.key] >= least else _HOUR
+            fast = self._rates[each.key] >= least and not each.is_share
+            width = _MINUTE if fast else _HOUR
             found.setdefault(width, []).append(each)
         return found
 

@@ -134,8 +134,10 @@ class Supervisor:
             )
         if self._code not in (None, *_ASKED_TO_END):
             return self._state("failed", self._last_words())
-        word = "is not running" if self.path.exists() else "has not been started yet"
-        return self._state("stopped", f"The engine of {self.path.name} {word}.")
+        message = "Nothing is taken in, and no alert judged, until it runs."
+        if not self.path.exists():
+            message = f"{self.path.name} is not there yet; Start makes it."
+        return self._state("stopped", message)
 
     def _state(self, name: StateName, message: str = "", by: str = "") -> State:
         return State(name, str(self.path), self.path.exists(), message, by)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
@@ -23,6 +23,9 @@ from datawatch_lab.service.handle import Workspace
 from datawatch_lab.service.operations.dashboards import DashboardAnswer, DashboardItem, dashboard_of
 from datawatch_lab.service.operations.dashboards_access import LinkAnswer
 from datawatch_lab.service.operations.dashboards_versions import DifferenceAnswer, VersionAnswer
+
+if TYPE_CHECKING:
+    from datawatch_lab.views.builder.component import Builder
 
 __all__ = ["Board", "Boards", "Dashboard", "Note", "Tile", "TileQuery", "Variable", "find"]
 
@@ -177,6 +180,16 @@ class Board:
         return self._workspace.share_dashboard(self._id(), expires=expires)
 
     # ------------------------------------------------------------------ showing
+
+    def edit(self) -> Builder:
+        """The builder in the cell; a board that is not saved yet is saved first."""
+        from datawatch_lab.views.board.feed import BoardFeed
+        from datawatch_lab.views.board.stored import loader
+        from datawatch_lab.views.builder.component import Builder
+
+        if self._saved is None:
+            self.save()
+        return Builder(BoardFeed(self._workspace, loader(self._workspace)), self._id())
 
     def __repr__(self) -> str:
         state = f"version {self.value.version}" if self.is_saved else "not saved"

@@ -104,6 +104,14 @@ class _Auth(AuthProvider):
         return
 
 
+def _note_departures(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Browsers that leave while Bokeh writes to them are no fault; all else is logged as usual."""
+    if type(context.get("exception")).__name__ in ("WebSocketClosedError", "StreamClosedError"):
+        log.debug("a browser has gone while it was written to")
+        return
+    loop.default_exception_handler(context)
+
+
 class Server:
     """Pages and REST at one address, in a thread of its own.
 
@@ -196,6 +204,7 @@ class Server:
     def _run(self) -> None:
         loop = asyncio.new_event_loop()
         asyncio.set_event_loop(loop)
+        loop.set_exception_handler(_note_departures)
         try:
             self._server = self._build()
             self._server.start()

@@ -6,6 +6,7 @@ What `api.boards` serves under ``/d/ID`` is made here; the two meet in `WatchPag
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from importlib.resources import files
@@ -14,10 +15,11 @@ from typing import Any
 import msgspec
 
 from datawatch_lab.core.dashboards import Dashboard
-from datawatch_lab.core.who import Who
+from datawatch_lab.core.who import Who, acting
 from datawatch_lab.views import theme
 from datawatch_lab.views.board.channel import Viewer
 from datawatch_lab.views.board.feed import BoardFeed, Loader, look_of
+from datawatch_lab.views.builder.data import file_of
 from datawatch_lab.views.builder.draft import drawn, read_ask
 from datawatch_lab.views.format import escape
 
@@ -47,6 +49,13 @@ def _charts() -> str:
     return max(
         (each for each in assets() if each.startswith("charts-")), key=lambda n: len(assets()[n])
     )
+
+
+@cache
+def _shared() -> tuple[str, ...]:
+    """The pieces that the page's script imports as it begins."""
+    found = re.findall(rb'(?:from|import)"\./([\w-]+\.js)"', assets()["watch.js"])
+    return tuple(dict.fromkeys(each.decode() for each in found))
 
 
 class WatchPages:
@@ -104,6 +113,13 @@ class WatchPages:
         """What a document that is being edited shows; see `views.builder.draft`."""
         return msgspec.json.encode(drawn(self.feed, who.role, read_ask(body)))
 
+    def file(
+        self, id_: str, who: Who, query: Mapping[str, Iterable[str]], form: str
+    ) -> tuple[bytes, str, str]:
+        """What a dashboard shows as a file; see `views.builder.data`."""
+        with acting(who):
+            return file_of(self.feed.view(self._load(id_), look_of(who.role, query)), form)
+
     def files(self) -> Mapping[str, bytes]:
         """The files that pages ask for, by name."""
         return assets()
@@ -129,7 +145,7 @@ def _html(
     asked = next(iter(query.get("theme", [])), dashboard.theme)
     is_embedded = "embed" in query
     kinds = {each.kind for each in dashboard.tiles}
-    pieces = [address_of("watch.js")]
+    pieces = [address_of("watch.js"), *(f"{STATIC}{each}" for each in _shared())]
     preload = [f'<link rel="modulepreload" href="{each}">' for each in pieces]
     if kinds & _DRAWN_LATER:
         # Its address is the one that the script asks for, so without a version.
@@ -207,6 +223,7 @@ _BODY = """<header class="dww-head">
 <button class="dww-tool" id="theme" type="button" aria-label="Light or dark">@@moon@@</button>
 <button class="dww-tool" id="full" type="button" aria-label="Full screen">@@corners@@</button>
 </div></header>
+<div class="dwe-bar" id="bar"></div>
 <div class="dww-choices" id="choices"></div>
 <div class="dww-stage"><main id="board" data-world="@@world@@" data-role="@@role@@"><noscript>
 <p class="dww-empty">This page draws its tiles with JavaScript, which is switched off.</p>

@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -221,13 +222,15 @@ class Lab:
         """Of its pages."""
         return f"http://{self.host}"
 
-    def client(self, *, signed_in: bool = True, **headers: str) -> httpx.Client:
+    @contextmanager
+    def client(self, *, signed_in: bool = True, **headers: str) -> Iterator[httpx.Client]:
         """A client below ``BASE/datawatch``; by cookie when it is signed in, as a browser."""
-        made = httpx.Client(trust_env=False, headers=headers, timeout=30)
-        if signed_in:
-            made.get(f"{self.address}/tree", params={"token": self.token})
-        made.base_url = httpx.URL(f"{self.address}/datawatch/")
-        return made
+        with httpx.Client(trust_env=False, timeout=30) as made:
+            if signed_in:
+                made.get(f"{self.address}/tree", params={"token": self.token})
+            made.base_url = httpx.URL(f"{self.address}/datawatch/")
+            made.headers.update(headers)
+            yield made
 
 
 @pytest.fixture(scope="session")

@@ -79,7 +79,10 @@ export interface Finding {
 /** An error of the engine or of Jupyter, in a sentence. */
 export class Refused extends Error {}
 
-const settings = ServerConnection.makeSettings();
+// With JupyterLab's own `no-store` a number is added to each address, which the engine refuses.
+const settings = ServerConnection.makeSettings({
+  init: { ...ServerConnection.makeSettings().init, cache: 'no-cache' }
+});
 
 /** The address of one of the engine's pages or routes below Jupyter. */
 export const address = (path: string): string =>

@@ -5,6 +5,7 @@ import { ILauncher } from '@jupyterlab/launcher';
 import { INotebookTracker } from '@jupyterlab/notebook';
 import { ISettingRegistry } from '@jupyterlab/settingregistry';
 import { PanelWithToolbar, refreshIcon, SidePanel, ToolbarButton } from '@jupyterlab/ui-components';
+import { Message } from '@lumino/messaging';
 import { AccordionPanel } from '@lumino/widgets';
 import { Alert } from './api';
 import { Commands, PAGES } from './commands';
@@ -47,19 +48,27 @@ class SideBar extends SidePanel {
       this.addWidget(panel);
     }
     keys(this.node);
+    _model.isSeen = () => this.isVisible;
     _model.changed.connect(() => this._mark());
   }
 
-  protected override onAfterShow(): void {
-    if (!this._isSized && this.content instanceof AccordionPanel) {
-      this.content.setRelativeSizes([3, 1, 1]);
-      this._isSized = true;
-    }
-    this._model.isSeen = true;
+  protected override onAfterAttach(msg: Message): void {
+    super.onAfterAttach(msg);
+    requestAnimationFrame(() => this._shown());
   }
 
-  protected override onAfterHide(): void {
-    this._model.isSeen = false;
+  protected override onAfterShow(msg: Message): void {
+    super.onAfterShow(msg);
+    requestAnimationFrame(() => this._shown());
+  }
+
+  /** Most of the height is for tables; what somebody drags afterwards stays. */
+  private _shown(): void {
+    if (!this.isVisible) return;
+    void this._model.refresh();
+    if (this._isSized || !(this.content instanceof AccordionPanel)) return;
+    this.content.setRelativeSizes([3, 1, 1]);
+    this._isSized = true;
   }
 
   private _mark(): void {

@@ -24,7 +24,7 @@ export class Model {
   private _known: Set<string> | null = null;
   private _timer = 0;
   private _asking = false;
-  private _isSeen = false;
+  private _isSeen: () => boolean = () => false;
   private _seen: { at: number; events: number }[] = [];
 
   get last(): Summary {
@@ -60,10 +60,9 @@ export class Model {
     void this.refresh();
   }
 
-  /** Said by the side bar, when it is opened and closed. */
-  set isSeen(seen: boolean) {
+  /** Tells whether somebody sees what is shown. */
+  set isSeen(seen: () => boolean) {
     this._isSeen = seen;
-    if (seen) void this.refresh();
   }
 
   async refresh(): Promise<void> {
@@ -112,7 +111,7 @@ export class Model {
 
   private _plan(): void {
     if (document.hidden) return; // asked again when the page is looked at
-    const shown = this._isSeen ? this.seconds : Math.max(HIDDEN_SECONDS, this.seconds);
+    const shown = this._isSeen() ? this.seconds : Math.max(HIDDEN_SECONDS, this.seconds);
     const wait = this._last.state.name === 'starting' ? SOON_SECONDS : shown;
     this._timer = window.setTimeout(() => void this.refresh(), wait * 1000);
   }

@@ -13,6 +13,17 @@ const THEME = 'datawatch-theme';
 const RAIL = 'datawatch-rail';
 const SUFFIX = ' · DataWatch';
 
+const isBoard = (path: string): boolean => path.startsWith('d/');
+
+/** The address of a page; boards are told their theme in it, other pages look into the storage. */
+function dressed(path: string): string {
+  const theme = localStorage.getItem(THEME);
+  if (!theme || !isBoard(path)) return address(path);
+  return `${address(path)}${path.includes('?') ? '&' : '?'}theme=${theme}`;
+}
+
+const undressed = (path: string): string => path.replace(/([?&])theme=\w+&?/, '$1').replace(/[?&]$/, '');
+
 /** A page in a frame of the same origin. */
 export class Page extends Widget {
   private _frame: HTMLIFrameElement;
@@ -22,7 +33,7 @@ export class Page extends Widget {
   constructor(private _path: string, private _names: Record<string, string>, private _palette: () => void) {
     super();
     this.addClass('dw-page');
-    this._frame = h('iframe', { title: 'DataWatch', src: address(_path) });
+    this._frame = h('iframe', { title: 'DataWatch', src: dressed(_path) });
     this._frame.addEventListener('load', () => this._loaded());
     this.node.append(this._frame);
   }
@@ -43,12 +54,12 @@ export class Page extends Widget {
     this._frame.contentWindow?.location.reload();
   }
 
-  /** Another theme: boards take it at once, charts of other pages are drawn anew. */
+  /** Another theme; charts take their colours when they are drawn, so the page is loaded again. */
   theme(name: string): void {
     const root = this._frame.contentDocument?.documentElement;
     if (!root || root.dataset.theme === name) return;
-    root.dataset.theme = name;
-    if (!this._path.startsWith('d/')) this.reload();
+    if (isBoard(this._path)) this._frame.contentWindow?.location.replace(dressed(this._path));
+    else this.reload();
   }
 
   override dispose(): void {
@@ -75,7 +86,7 @@ export class Page extends Widget {
     const note = () => {
       const root = new URL(address(''), location.href).pathname.replace(/\/*$/, '/');
       if (inner.location.pathname.startsWith(root)) {
-        this._path = inner.location.pathname.slice(root.length) + inner.location.search;
+        this._path = undressed(inner.location.pathname.slice(root.length) + inner.location.search);
       }
       const name = this._names[this._path.split('?')[0]] ?? page.title.replace(SUFFIX, '');
       if (name) this.title.label = name;

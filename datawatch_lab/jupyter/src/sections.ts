@@ -1,7 +1,7 @@
 /** The three sections of the side bar. */
 import { Message } from '@lumino/messaging';
 import { Widget } from '@lumino/widgets';
-import { LabIcon } from '@jupyterlab/ui-components';
+import { addIcon, LabIcon } from '@jupyterlab/ui-components';
 import { Alert, Board, Metric, State, Status, Table } from './api';
 import { fill, h } from './dom';
 import { ago, compact, number, plural, rate } from './format';
@@ -240,14 +240,15 @@ export class Overview extends Section {
 
   private _metric(metric: Metric): HTMLElement {
     const code = this.actions.code('metric', metric.name);
+    const unit = metric.unit === '1' ? '' : metric.unit; // a count has no unit to show
     return row(
       `metric:${metric.name}`,
-      `${metric.description}${metric.unit ? ` (${metric.unit})` : ''}\n${code}: click to insert it, or drag it into a cell.`,
+      `${metric.description}${unit ? ` (${unit})` : ''}\n${code}: click to insert it, or drag it into a cell.`,
       () => this.actions.insert('metric', metric.name),
       code,
       h('span', { class: 'dw-dot', 'aria-hidden': 'true' }),
       h('span', { class: 'dw-name' }, metric.name),
-      h('span', { class: 'dw-count' }, metric.unit)
+      h('span', { class: 'dw-count' }, unit)
     );
   }
 }
@@ -272,7 +273,15 @@ export class Dashboards extends Section {
       h('span', { class: 'dw-count' }, 'automatic')
     );
     const rows = found.map(each => this._board(each));
-    fill(this.body, overview, ...rows, !rows.length && note('None is saved yet. “Dashboards” of the launcher makes one of a template.'));
+    const make = row(
+      'new',
+      'Templates, and the builder',
+      () => this.actions.open('datawatch/dashboards', 'Dashboards'),
+      null,
+      iconed(addIcon),
+      h('span', { class: 'dw-name' }, 'New from a template…')
+    );
+    fill(this.body, overview, ...rows, this.model.mayEdit && make);
   }
 
   private _board(board: Board): HTMLElement {

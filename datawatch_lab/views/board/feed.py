@@ -130,6 +130,10 @@ class BoardFeed:
             view = self._view(dashboard, look, role)
             return whole(view, parts_of(view, tiles), self._now_ms())
 
+    def view(self, dashboard: Dashboard, look: Look) -> View:
+        """A board at this moment; ask its tiles on behalf of the role of the look."""
+        return self._view(dashboard, look, _role(look.role))
+
     def close(self) -> None:
         """Compute nothing more; returns once the thread has ended."""
         with self._lock:

@@ -7,10 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, Literal
+from urllib.parse import urlencode
 
 import msgspec
 
-from datawatch_lab.core.dashboards import COLUMNS, ROW_PIXELS, Dashboard, Tile, kind_named
+from datawatch_lab.core.dashboards import (
+    COLUMNS,
+    ROW_PIXELS,
+    Dashboard,
+    Tile,
+    kind_named,
+)
 from datawatch_lab.views.board.numbers import Fmt, fmt_of
 from datawatch_lab.views.board.view import Look, View
 from datawatch_lab.views.ranges import RANGES
@@ -55,7 +62,12 @@ class Status(msgspec.Struct, frozen=True):
 
 
 class TileHead(msgspec.Struct, frozen=True):
-    """A tile without its values."""
+    """A tile without its values.
+
+    Attributes:
+        drill: what the explorer is asked for the same metric, as the query of an address; '' for a
+            tile that is about none.
+    """
 
     id: str
     kind: str
@@ -66,6 +78,7 @@ class TileHead(msgspec.Struct, frozen=True):
     h: int
     fmt: Fmt
     least: tuple[int, int]
+    drill: str = ""
 
 
 class Range(msgspec.Struct, frozen=True):
@@ -179,7 +192,23 @@ def _tile_head(tile: Tile, titles: Mapping[str, str]) -> TileHead:
         h=tile.h,
         fmt=fmt_of(tile, ""),
         least=kind_named(tile.kind).least,
+        drill=_drill(tile),
     )
+
+
+def _drill(tile: Tile) -> str:
+    """The first metric of a tile as the explorer takes it.
+
+    >>> from datawatch_lab.core.dashboards import TileQuery
+    >>> _drill(Tile(kind="line", query=TileQuery(metric="orders_total", by=("status",))))
+    'metric=orders_total&by=status'
+    """
+    query = next((each for each in tile.all_queries if each.metric), None)
+    if query is None:
+        return ""
+    said = {"metric": query.metric, "by": query.by[0] if query.by else "", "agg": query.aggregation}
+    said["compare"] = query.compare
+    return urlencode({name: value for name, value in said.items() if value})
 
 
 def _ranges(view: View) -> list[Range]:

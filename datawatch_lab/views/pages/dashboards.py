@@ -78,6 +78,9 @@ def _card(look: Look, item: DashboardItem) -> Html:
     acts: list[Html] = [
         tag("a", "Open", href=board_link(look, item.path), class_="btn main", target="_top")
     ]
+    if look.may("editor"):
+        edit = f"{board_link(look, item.path)}?edit"
+        acts.append(tag("a", "Edit", href=edit, class_="btn", target="_top"))
     acts.append(link("More", look.place.link(id=item.id), class_="btn"))
     if look.may("editor"):
         acts.append(button("Duplicate", "duplicate", id=item.id))
@@ -114,9 +117,16 @@ def _detail(look: Look, id_: str) -> Html:
         text_ = code(look.workspace.export_dashboard(id_, format=chosen).text)
     except DataWatchError as error:
         text_ = tag("p", error.message, class_="reading bad")
+    opened = tag("a", "Open", href=board_link(look, board.path), class_="btn main", target="_top")
+    if look.may("editor"):
+        edit = f"{board_link(look, board.path)}?edit"
+        opened = join([opened, tag("a", "Edit", href=edit, class_="btn", target="_top")], " ")
     close = link("Close", look.place.link(id=None, format=None), class_="btn")
     shown = card(
-        board.name, *warnings, table(("Tile", "Kind", "Size"), tiles, label="tiles"), tools=close
+        board.name,
+        *warnings,
+        table(("Tile", "Kind", "Size"), tiles, label="tiles"),
+        tools=join([opened, close], " "),
     )
     return tag(
         "div", shown, card("As a document", tag("div", *names, class_="row"), text_), class_="even"

@@ -42,6 +42,8 @@ export class Board {
   private editing: Editor | null = null;
   private wantsEdit = false;
   private span: [number, number] | null = null;
+  /** Called when tiles have been made or put elsewhere. */
+  laid: (() => void) | null = null;
   readonly recolour = (): void => {
     this.colours = null;
     for (const each of this.tiles.values()) each.recolour();
@@ -84,6 +86,8 @@ export class Board {
     const Made = await this.options.editor?.();
     if (!Made || !this.wantsEdit || this.editing) return;
     this.element.classList.add("dwb-editing");
+    // On a phone tiles stand below one another; nothing that is done there moves them elsewhere.
+    if (this.element.clientWidth > 0 && this.element.clientWidth < ONE_COLUMN) return;
     this.editing = new Made(this.grid, (tiles) => this.moved(tiles));
     this.editing.begin(this);
   }
@@ -126,20 +130,26 @@ export class Board {
   }
 
   private lay(heads: TileHead[]): void {
-    const editing = this.editing !== null;
-    if (editing) this.editing?.end();
+    this.editing?.end();
     this.editing = null;
-    for (const each of this.tiles.values()) each.destroy();
+    const before = new Map(this.tiles);
     this.tiles.clear();
-    this.grid.replaceChildren();
     for (const head of [...heads].sort((one, other) => one.y - other.y || one.x - other.x)) {
-      const view = new TileView(head, this.contextOf(head), this.options.charts);
+      const kept = before.get(head.id);
+      const view = kept && isAlike(kept.head, head) ? kept : new TileView(head, this.contextOf(head), this.options.charts);
+      if (view === kept) before.delete(head.id);
+      Object.assign(view.head, head);
       this.tiles.set(head.id, view);
-      this.grid.append(view.element);
       this.watcher.observe(view.body);
     }
+    for (const each of before.values()) each.destroy();
+    const focused = this.grid.contains(document.activeElement) ? (document.activeElement as HTMLElement) : null;
+    this.grid.replaceChildren(...[...this.tiles.values()].map((each) => each.element));
+    focused?.focus({ preventScroll: true });
+    if (this.head) this.head.tiles = heads.map((each) => this.tiles.get(each.id)?.head ?? each);
     this.place();
-    if (editing) void this.setEdit(true);
+    this.laid?.();
+    if (this.wantsEdit) void this.setEdit(true);
   }
 
   /** Put tiles where the document says; narrow boards flow, and never change the document. */
@@ -193,7 +203,20 @@ export class Board {
 
   private breakpoints(width: number): void {
     const list = this.element.classList;
+    const wasOne = list.contains("dwb-one");
     list.toggle("dwb-one", width > 0 && width < ONE_COLUMN);
+    if (this.wantsEdit && wasOne !== list.contains("dwb-one")) {
+      this.editing?.end();
+      this.editing = null;
+      this.place();
+      void this.setEdit(true);
+    }
     list.toggle("dwb-two", width >= ONE_COLUMN && width < TWO_COLUMNS);
   }
+}
+
+/** Whether two heads are of the same tile, wherever it stands. */
+function isAlike(one: TileHead, other: TileHead): boolean {
+  const shown = ({ x: _x, y: _y, w: _w, h: _h, ...rest }: TileHead): string => JSON.stringify(rest);
+  return shown(one) === shown(other);
 }

@@ -38,11 +38,11 @@ export class GridEditor implements Editor {
       this.grid,
     );
     this.stack?.on("change", () => this.tell());
-    this.grid.addEventListener("keydown", this.key);
+    this.grid.addEventListener("keydown", this.key, true);
   }
 
   end(): void {
-    this.grid.removeEventListener("keydown", this.key);
+    this.grid.removeEventListener("keydown", this.key, true);
     this.stack?.destroy(false);
     this.stack = null;
     this.grid.classList.remove("grid-stack");
@@ -55,13 +55,14 @@ export class GridEditor implements Editor {
     }
   }
 
-  /** Alt and arrows move the tile that has the focus, with shift they resize it. */
+  /** Arrows move the tile that has the focus, with shift they resize it. */
   private readonly key = (event: KeyboardEvent): void => {
     const by = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
     const tile = (event.target as HTMLElement).closest<HTMLElement>(".dwb-tile");
     const node = (tile as any)?.gridstackNode;
-    if (!by || !event.altKey || !node || !tile) return;
+    if (!by || event.target !== tile || !node || !tile || event.ctrlKey || event.metaKey) return;
     event.preventDefault();
+    event.stopPropagation();
     const place = event.shiftKey
       ? { w: Math.max(1, node.w + by[0]), h: Math.max(1, node.h + by[1]) }
       : { x: Math.max(0, node.x + by[0]), y: Math.max(0, node.y + by[1]) };

@@ -37,6 +37,8 @@ export interface TileHead extends Place {
   fmt: Fmt;
   options: Record<string, unknown>;
   least: [number, number];
+  /** What the explorer is asked for, as the query of an address; '' for a tile without a metric. */
+  drill: string;
 }
 
 export interface VariableHead {
@@ -102,4 +104,5 @@ export type Outgoing =
   | { type: "unfilter"; label: string }
   | { type: "layout"; tiles: Place[] }
   | { type: "select"; tile: string }
+  | { type: "drill"; tile: string; query: string }
   | { type: "need"; what: "world" | "whole" };

@@ -3,17 +3,47 @@
 import uplotCss from "uplot/dist/uPlot.min.css";
 import gridCss from "gridstack/dist/gridstack.min.css";
 import boardCss from "./board.css";
+import builderCss from "./builder/builder.css";
 import { Board } from "./board.ts";
+import { Refused, type Backend } from "./builder/backend.ts";
+import { Builder } from "./builder/builder.ts";
+import { h } from "./dom.ts";
 import { GridEditor } from "./edit.ts";
 import { CHARTS } from "./faces/charts.ts";
-import type { Message } from "./message.ts";
+import type { Message, Outgoing } from "./message.ts";
 
 interface Model {
   edit: boolean;
   tokens: { light: Record<string, string>; dark: Record<string, string>; font: string };
   theme: string;
+  /** Id of the dashboard that is changed by hand; '' or nothing for a board that is looked at. */
+  builds?: string;
   on(name: string, call: (event?: any) => void): void;
   send_msg(message: unknown): void;
+}
+
+/** Asks the Python side, over the component's own channel. */
+class Asking implements Backend {
+  private count = 0;
+  private readonly waiting = new Map<number, [(value: any) => void, (error: Error) => void]>();
+
+  constructor(private readonly model: Model) {}
+
+  ask(what: string, given: Record<string, unknown> = {}): Promise<any> {
+    this.count += 1;
+    const number = this.count;
+    return new Promise((done, failed) => {
+      this.waiting.set(number, [done, failed]);
+      this.model.send_msg({ type: "ask", number, what, given });
+    });
+  }
+
+  answer(message: { number: number; value?: unknown; message?: string; status?: number }): void {
+    const held = this.waiting.get(message.number);
+    this.waiting.delete(message.number);
+    if (message.message) held?.[1](new Refused(message.message, message.status ?? 500));
+    else held?.[0](message.value);
+  }
 }
 
 /** Whether the page around is dark, as far as it says so: by us, by JupyterLab, by Bootstrap. */
@@ -38,11 +68,21 @@ export function render({ model }: { model: Model }): HTMLElement {
   const root = document.createElement("div");
   root.style.width = "100%";
   const style = document.createElement("style");
-  style.textContent = uplotCss + gridCss + boardCss;
+  style.textContent = uplotCss + gridCss + boardCss + builderCss;
   root.append(style);
   dress(root, model);
-  const board = new Board(root, {
-    send: (message) => model.send_msg(message),
+  const bar = h("div", { class: "dwe-bar" });
+  const stage = h("div", { class: "dww-stage" }, h("main", {}));
+  if (model.builds) {
+    root.tabIndex = -1;
+    root.append(bar, stage);
+  }
+  const asking = new Asking(model);
+  let builder: Builder | null = null;
+  const board: Board = new Board(model.builds ? (stage.firstElementChild as HTMLElement) : root, {
+    send: (message: Outgoing) => {
+      if (!builder?.outgoing(message)) model.send_msg(message);
+    },
     charts: async () => CHARTS,
     editor: async () => GridEditor,
   });
@@ -54,10 +94,37 @@ export function render({ model }: { model: Model }): HTMLElement {
   for (const each of [document.documentElement, document.body]) around.observe(each, { attributes: true });
   const system = matchMedia("(prefers-color-scheme: dark)");
   system.addEventListener("change", again);
-  void board.setEdit(model.edit);
+  if (model.builds) {
+    builder = new Builder({
+      board,
+      backend: asking,
+      id: model.builds,
+      charts: async () => CHARTS,
+      world: "",
+      bar,
+      stage,
+      keys: root,
+      look: () => ({ range: "", filter: [], var: [] }),
+      ended: () => void builder?.begin(),
+    });
+  } else void board.setEdit(model.edit);
+  let isBegun = false;
+  const received = (message: Message): void => {
+    if (!builder) board.receive(message);
+    else if (isBegun) builder.incoming(message);
+    else if (message.type === "board") {
+      isBegun = true;
+      board.receive(message);
+      void builder.begin().catch((error: Error) => (bar.textContent = error.message));
+    }
+  };
   model.on("change:theme", again);
   model.on("change:edit", () => void board.setEdit(model.edit));
-  model.on("msg:custom", (event: any) => board.receive((event?.data ?? event) as Message));
+  model.on("msg:custom", (event: any) => {
+    const message = event?.data ?? event;
+    if (message.type === "answer") asking.answer(message);
+    else received(message as Message);
+  });
   model.on("remove", () => {
     around.disconnect();
     system.removeEventListener("change", again);

@@ -46,7 +46,10 @@ export class TileView {
     full.setAttribute("aria-label", `Full screen: ${head.title}`);
     full.addEventListener("click", () => this.toggleFull());
     const grip = h("span", { class: "dwb-grip", title: "Drag to move" }, icon("grip"));
-    const top = h("header", {}, grip, this.title, this.sub, this.badge, full);
+    const drill = h("button", { type: "button", class: "dwb-full dwb-drill", title: "Explore this metric", hidden: !head.drill }, icon("explore"));
+    drill.setAttribute("aria-label", `Explore: ${head.title}`);
+    drill.addEventListener("click", () => context.send({ type: "drill", tile: head.id, query: head.drill }));
+    const top = h("header", {}, grip, this.title, this.sub, this.badge, drill, full);
     this.shell = h("div", { class: "dwb-shell" }, top, this.body, this.note);
     this.element = h("section", { class: "dwb-tile", role: "group", tabindex: 0 }, this.shell);
     this.element.dataset.tile = head.id;

@@ -1,6 +1,8 @@
 // The watch page: a board from the snapshot in the page, kept live by one WebSocket.
 
+import { acts } from "./acts.ts";
 import { Board } from "./board.ts";
+import type { Builder } from "./builder/builder.ts";
 import { fill, h } from "./dom.ts";
 import { moment } from "./format.ts";
 import type { BoardHead, BoardMessage, Outgoing, Status } from "./message.ts";
@@ -25,9 +27,13 @@ if (query.has("kiosk")) document.body.classList.add("dww-kiosk");
 let status: Status = snapshot.status;
 let isConnected = true;
 let opened = "";
-const board = new Board(byId("board"), { send: outgoing, charts: CHARTS, headed, told });
+let builder: Builder | null = null;
+const role = byId("board").dataset.role ?? "";
+document.body.classList.toggle("dww-guest", !role);
+const EDITOR = async (): Promise<any> => (await import("./edit.ts")).GridEditor;
+const board = new Board(byId("board"), { send: outgoing, charts: CHARTS, headed, told, editor: EDITOR });
 const feed = new Feed(addressOf(), {
-  message: (message) => board.receive(message),
+  message: (message) => (builder ? builder.incoming(message) : board.receive(message)),
   seq: () => board.seq,
   patience: () => 15_000 + 3 * (SECONDS[board.head?.refresh ?? "5s"] ?? 5) * 1_000,
   state: (connected) => {
@@ -39,6 +45,8 @@ board.receive(snapshot);
 performance.mark("dwb-drawn");
 feed.open();
 tools();
+acts(byId("acts"), snapshot.board.id, role, () => void edit(), () => query);
+if (query.has("edit") && (role === "editor" || role === "admin")) void edit();
 
 function addressOf(): string {
   const made = new URL(`/ws/boards/${encodeURIComponent(snapshot.board.id)}`, location.href);
@@ -51,7 +59,9 @@ function addressOf(): string {
 
 /** What tiles say: clicks filter, a drag over a line narrows the time. */
 function outgoing(message: Outgoing): void {
-  if (message.type === "need" && message.what === "world") {
+  if (builder?.outgoing(message)) return;
+  if (message.type === "drill") explore(message.query);
+  else if (message.type === "need" && message.what === "world") {
     void fetch(byId("board").dataset.world as string)
       .then((answer) => answer.json())
       .then((world) => board.receive({ type: "world", world }));
@@ -63,6 +73,49 @@ function outgoing(message: Outgoing): void {
   else if (message.type === "zoom") {
     const span = [message.from, message.to].map((each) => new Date(each).toISOString().slice(0, 19) + "Z");
     look((now) => now.set("range", span.join("/")));
+  }
+}
+
+/** The metric of a tile in the explorer, over the time and with the filter that hold here. */
+function explore(asked: string): void {
+  const to = new URLSearchParams(asked);
+  const span = board.head?.range ?? "";
+  if (span.includes("/")) for (const [place, name] of ["from", "to"].entries()) to.set(name, span.split("/")[place]);
+  else if (/^\d/.test(span)) to.set("from", `-${span}`);
+  const filter = query.getAll("filter")[0];
+  if (filter) to.set("where", filter);
+  location.assign(`/datawatch/explorer?${to}`);
+}
+
+/** Change the board by hand; what that needs is loaded now. */
+async function edit(): Promise<void> {
+  if (builder) return;
+  const { Builder } = await import("./builder/builder.ts");
+  const { Http } = await import("./builder/backend.ts");
+  const bar = byId("bar");
+  builder = new Builder({
+    board,
+    backend: new Http(),
+    id: snapshot.board.id,
+    charts: CHARTS,
+    world: byId("board").dataset.world ?? "",
+    bar,
+    stage: document.querySelector(".dww-stage") as HTMLElement,
+    keys: document,
+    look: () => ({ range: query.get("range") ?? "", filter: query.getAll("filter"), var: query.getAll("var") }),
+    ended: () => {
+      builder = null;
+      document.body.classList.remove("dww-edit");
+      feed.again();
+    },
+  });
+  document.body.classList.add("dww-edit");
+  try {
+    await builder.begin();
+  } catch (error) {
+    builder = null;
+    document.body.classList.remove("dww-edit");
+    bar.textContent = error instanceof Error ? error.message : String(error);
   }
 }
 

@@ -1,0 +1,149 @@
+// What one does with a board as a whole: edit it, share it, take it elsewhere.
+
+import { fill, h } from "./dom.ts";
+
+const API = "/api/v1/datawatch/dashboards";
+const FILES: [format: string, label: string][] = [
+  ["csv", "Values as CSV"],
+  ["json", "Values as JSON"],
+  ["parquet", "Values as Parquet"],
+];
+const FORMS: [format: string, label: string][] = [
+  ["yaml", "Dashboard as YAML"],
+  ["json", "Dashboard as JSON"],
+  ["python", "Dashboard as Python"],
+  ["grafana", "For Grafana"],
+  ["metabase", "For Metabase"],
+];
+const EXPIRES: [string, string][] = [
+  ["1d", "for a day"],
+  ["7d", "for a week"],
+  ["30d", "for a month"],
+];
+
+/** The buttons in the header; for who came by a shared link there are none. */
+export function acts(place: HTMLElement, id: string, role: string, edit: () => void, query: () => URLSearchParams): void {
+  if (!role) return;
+  const mayChange = role !== "viewer";
+  const change = h("button", { type: "button", class: "dww-tool dww-word", id: "edit" }, "Edit");
+  change.addEventListener("click", edit);
+  fill(place, mayChange && change, mayChange && sharing(id), exporting(id, query));
+}
+
+function menu(label: string, ...children: HTMLElement[]): HTMLDetailsElement {
+  const made = h("details", { class: "dww-menu dww-end" }, h("summary", {}, label), h("div", {}, ...children));
+  document.addEventListener("click", (event) => {
+    if (!made.contains(event.target as Node)) made.open = false;
+  });
+  made.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") made.open = false;
+  });
+  return made;
+}
+
+function item(label: string, act: () => void, name: string): HTMLElement {
+  const made = h("button", { type: "button", class: "dww-item", "data-act": name }, label);
+  made.addEventListener("click", act);
+  return made;
+}
+
+function exporting(id: string, query: () => URLSearchParams): HTMLElement {
+  const said = h("p", { class: "dww-said", role: "status" });
+  const files = FILES.map(([format, label]) => item(label, () => void take(format, label), `file-${format}`));
+  const forms = FORMS.map(([format, label]) => item(label, () => void form(format, label), `form-${format}`));
+
+  const drawn = [item("Picture (PNG)", () => void picture(), "png"), item("Print or PDF", () => print(), "pdf")];
+
+  async function picture(): Promise<void> {
+    await attempt("Picture", async () => {
+      const { pictureOf } = await import("./picture.ts");
+      save("board.png", await pictureOf(document.querySelector("#board .dwb-board") as HTMLElement));
+    });
+  }
+
+  async function take(format: string, label: string): Promise<void> {
+    const asked = new URLSearchParams(query());
+    asked.set("format", format);
+    said.textContent = `${label}: asking …`;
+    await attempt(label, async () => {
+      const answer = await fetch(`/d/${encodeURIComponent(id)}/file?${asked}`);
+      if (!answer.ok) throw new Error(await faultOf(answer));
+      const name = /filename="([^"]+)"/.exec(answer.headers.get("Content-Disposition") ?? "")?.[1] ?? `board.${format}`;
+      save(name, await whole(answer, (bytes) => (said.textContent = `${label}: ${Math.ceil(bytes / 1_000)} kB …`)));
+    });
+  }
+
+  async function form(format: string, label: string): Promise<void> {
+    await attempt(label, async () => {
+      const answer = await fetch(`${API}/${encodeURIComponent(id)}/export?format=${format}`);
+      if (!answer.ok) throw new Error(await faultOf(answer));
+      const found = await answer.json();
+      save(found.name, new Blob([found.text], { type: found.media_type }));
+    });
+  }
+
+  async function attempt(label: string, act: () => Promise<void>): Promise<void> {
+    try {
+      await act();
+      said.textContent = `${label}: done.`;
+    } catch (error) {
+      said.textContent = (error as Error).message;
+    }
+  }
+
+  return menu("Export", ...files, ...drawn, ...forms, said);
+}
+
+/** The body of an answer, and how much of it has come. */
+async function whole(answer: Response, came: (bytes: number) => void): Promise<Blob> {
+  const reader = answer.body?.getReader();
+  if (!reader) return answer.blob();
+  const parts: BlobPart[] = [];
+  let bytes = 0;
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return new Blob(parts, { type: answer.headers.get("Content-Type") ?? "" });
+    parts.push(value);
+    bytes += value.length;
+    came(bytes);
+  }
+}
+
+function save(name: string, body: Blob): void {
+  const link = h("a", { href: URL.createObjectURL(body), download: name });
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+}
+
+async function faultOf(answer: Response): Promise<string> {
+  try {
+    const { error } = await answer.json();
+    return [error.message, error.hint].filter(Boolean).join(" ");
+  } catch {
+    return `The server answered ${answer.status}.`;
+  }
+}
+
+function sharing(id: string): HTMLElement {
+  const link = h("input", { type: "text", readonly: true, class: "dww-link", "aria-label": "Link", hidden: true });
+  const said = h("p", { class: "dww-said", role: "status" });
+  const make = async (expires: string): Promise<void> => {
+    const answer = await fetch(`${API}/${encodeURIComponent(id)}/share`, {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body: JSON.stringify({ expires }),
+    });
+    if (!answer.ok) {
+      said.textContent = await faultOf(answer);
+      return;
+    }
+    const { path } = await answer.json();
+    link.value = new URL(path, location.origin).href;
+    link.hidden = false;
+    link.select();
+    said.textContent = "Who has this link sees this dashboard, and nothing else.";
+    void navigator.clipboard?.writeText(link.value).then(() => (said.textContent += " It is copied."), () => undefined);
+  };
+  const choices = EXPIRES.map(([expires, label]) => item(`A link ${label}`, () => void make(expires), `share-${expires}`));
+  return menu("Share", ...choices, link, said);
+}

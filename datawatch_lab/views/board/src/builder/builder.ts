@@ -1,0 +1,473 @@
+// Edit mode of a board: a bar above it, a drawer beside it, the keyboard, and storing by itself.
+
+import type { Board } from "../board.ts";
+import { fill, h, icon } from "../dom.ts";
+import type { Message, Outgoing } from "../message.ts";
+import type { Charts } from "../tile.ts";
+import { Refused, type Backend, type Doc, type Drawn, type KindSpec, type Metric, type TileDoc } from "./backend.ts";
+import { differing, Draft, freeId, placed } from "./draft.ts";
+import { button } from "./fields.ts";
+import { TileForm } from "./form.ts";
+import { codePanel, versionsPanel } from "./past.ts";
+import type { Known } from "./query.ts";
+import { settingsForm } from "./settings.ts";
+
+const SAVE_MS = 500;
+const WHOLE: Omit<Required<Doc>, "name"> = {
+  description: "",
+  tiles: [],
+  variables: [],
+  filters: {},
+  time_range: "auto",
+  refresh: "5s",
+  theme: "system",
+  annotations: ["anomalies", "alerts", "schema", "notes"],
+  notes: [],
+  is_public: false,
+};
+const KEYS: [string, string][] = [
+  ["arrows", "move the tile that is chosen"],
+  ["Shift arrows", "make it larger or smaller"],
+  ["e or Enter", "edit it"],
+  ["d", "duplicate it"],
+  ["Del", "take it off"],
+  ["c", "its Python"],
+  ["a", "add a tile"],
+  ["Ctrl Z, Ctrl Shift Z", "undo, redo"],
+  ["Esc", "close the drawer"],
+  ["?", "this list"],
+];
+
+export interface BuilderHost {
+  board: Board;
+  backend: Backend;
+  id: string;
+  charts: Charts;
+  /** Address of the shapes of countries; '' where they come another way. */
+  world: string;
+  bar: HTMLElement;
+  stage: HTMLElement;
+  /** Where keys are heard. */
+  keys: HTMLElement | Document;
+  look(): { range: string; filter: string[]; var: string[] };
+  /** Edit mode has ended. */
+  ended(): void;
+}
+
+export class Builder {
+  private draft = new Draft({ name: "" }, 0);
+  private kinds: KindSpec[] = [];
+  private known: Known;
+  private form: TileForm | null = null;
+  private selected = "";
+  private timer = 0;
+  private work: Promise<unknown> = Promise.resolve();
+  private isDirty = false;
+  private isSaving = false;
+  private isConflict = false;
+  private savedAt = 0;
+  private readonly drawer = h("aside", { class: "dwe-drawer", hidden: true, "aria-label": "Edit" });
+  private readonly state = h("span", { class: "dwe-state", role: "status" });
+  private readonly undoing = button("↶", () => this.undo(), { "aria-label": "Undo", title: "Undo (Ctrl Z)", class: "dwe-btn" });
+  private readonly redoing = button("↷", () => this.redo(), { "aria-label": "Redo", title: "Redo (Ctrl Shift Z)", class: "dwe-btn" });
+  private readonly key = (event: Event): void => this.pressed(event as KeyboardEvent);
+
+  constructor(private readonly host: BuilderHost) {
+    this.known = { backend: host.backend, metrics: [], tables: [], variables: [] };
+  }
+
+  async begin(): Promise<void> {
+    const { backend, board, id } = this.host;
+    const [answer, kinds, metrics, tables] = await Promise.all([
+      backend.ask("get_dashboard", { id }),
+      backend.ask("tile_kinds"),
+      backend.ask("metrics"),
+      backend.ask("tables"),
+    ]);
+    this.kinds = kinds as KindSpec[];
+    this.known.metrics = metrics as Metric[];
+    this.known.tables = (tables as { name: string }[]).map((each) => each.name);
+    this.draft = new Draft(docOf(answer), answer.version as number);
+    this.bar();
+    this.host.stage.append(this.drawer);
+    this.host.keys.addEventListener("keydown", this.key, true);
+    board.laid = () => this.dress();
+    await board.setEdit(true);
+    this.dress();
+    this.tell();
+    if (!this.draft.doc.tiles?.length) this.gallery();
+  }
+
+  async end(): Promise<void> {
+    await this.work;
+    await this.save();
+    this.close();
+    this.drawer.remove();
+    fill(this.host.bar);
+    this.host.keys.removeEventListener("keydown", this.key, true);
+    this.host.board.laid = null;
+    for (const each of this.host.board.tiles.values()) each.element.querySelector(".dwe-tools")?.remove();
+    await this.host.board.setEdit(false);
+    this.host.ended();
+  }
+
+  /** What the feed sends: values are shown; places and titles are those of the document here. */
+  incoming(message: Message): void {
+    const { board } = this.host;
+    if (message.type !== "board" || !board.head) {
+      board.receive(message);
+      return;
+    }
+    const shape = (tiles: unknown): string => JSON.stringify(tiles);
+    const isSame = shape(message.board.tiles) === shape(board.head.tiles);
+    const parts = Object.fromEntries(Object.entries(message.parts).filter(([id]) => board.tiles.has(id)));
+    board.receive(isSame ? message : { ...message, parts, board: { ...message.board, tiles: board.head.tiles } });
+    if (!isSame && !this.isDirty && !this.isSaving && Date.now() - this.savedAt > 3_000) void this.catchUp();
+  }
+
+  /** What happens on the board. True where it is dealt with. */
+  outgoing(message: Outgoing): boolean {
+    if (message.type === "layout") {
+      const next = placed(this.draft.doc, message.tiles);
+      if (next) {
+        this.draft.step(next);
+        this.dirty();
+      }
+      return true;
+    }
+    if (message.type === "select") this.selected = message.tile;
+    return message.type === "select";
+  }
+
+  // ---------------------------------------------------------------- changing
+
+  /** Draw a changed document, and keep it when it can be taken. */
+  private commit(next: Doc): Promise<void> {
+    const done = this.work.then(async () => {
+      const drawn = await this.draw(next, differing(next, this.draft.doc));
+      this.draft.step(drawn.dashboard);
+      this.show(drawn);
+      this.dirty();
+    });
+    this.work = done.catch(() => undefined);
+    return done;
+  }
+
+  private draw(doc: Doc, tiles: string[] | null, code: string | null = null): Promise<Drawn> {
+    return this.host.backend.ask("draw", { id: this.host.id, ...this.host.look(), dashboard: doc, tiles, code });
+  }
+
+  private show(drawn: Drawn): void {
+    const { board } = this.host;
+    board.receive({ ...drawn.message, seq: board.seq });
+    board.select(this.selected);
+  }
+
+  private undo(): void {
+    void this.travel(() => this.draft.undo());
+  }
+
+  private redo(): void {
+    void this.travel(() => this.draft.redo());
+  }
+
+  private async travel(step: () => Doc | null): Promise<void> {
+    this.work = this.work.then(async () => {
+      const before = this.draft.doc;
+      const now = step();
+      if (!now) return;
+      try {
+        this.show(await this.draw(now, differing(now, before)));
+        this.dirty();
+      } catch (error) {
+        this.fault(error);
+      }
+    });
+    await this.work;
+  }
+
+  private change(next: Doc): void {
+    void this.commit(next).catch((error) => this.fault(error));
+  }
+
+  private remove(id: string): void {
+    const tiles = (this.draft.doc.tiles ?? []).filter((each) => each.id !== id);
+    this.selected = "";
+    this.close();
+    this.change({ ...this.draft.doc, tiles });
+  }
+
+  private duplicate(id: string): void {
+    const tile = this.draft.tile(id);
+    if (!tile) return;
+    const { x: _, y: __, ...rest } = tile;
+    const copy = { ...rest, id: freeId(this.draft.doc, tile.kind) };
+    this.selected = copy.id;
+    this.change({ ...this.draft.doc, tiles: [...(this.draft.doc.tiles ?? []), copy] });
+  }
+
+  // ---------------------------------------------------------------- storing
+
+  private dirty(): void {
+    this.isDirty = true;
+    this.tell();
+    clearTimeout(this.timer);
+    if (!this.isConflict) this.timer = window.setTimeout(() => void this.save(), SAVE_MS);
+  }
+
+  private async save(): Promise<void> {
+    clearTimeout(this.timer);
+    if (!this.isDirty || this.isConflict) return;
+    if (this.isSaving) {
+      this.timer = window.setTimeout(() => void this.save(), SAVE_MS);
+      return;
+    }
+    const { backend, id } = this.host;
+    const sent = this.draft.doc;
+    this.isSaving = true;
+    this.isDirty = false;
+    this.tell();
+    try {
+      const { id: _, ...doc } = sent as Doc & { id?: string };
+      const answer = await backend.ask("change_dashboard", { ...WHOLE, ...doc, id, version: this.draft.version, autosave: true });
+      this.draft.version = answer.version as number;
+      this.savedAt = Date.now();
+    } catch (error) {
+      this.isDirty = true;
+      if (error instanceof Refused && error.status === 409) this.conflict(error.message);
+      else this.fault(error);
+    } finally {
+      this.isSaving = false;
+      if (!this.isConflict) this.tell();
+    }
+  }
+
+  private conflict(sentence: string): void {
+    this.isConflict = true;
+    const theirs = button("Take theirs", () => void this.settle(true), { "data-act": "theirs" });
+    const mine = button("Keep mine", () => void this.settle(false), { "data-act": "mine", class: "dwe-btn dwe-main" });
+    this.state.className = "dwe-state dwe-bad";
+    fill(this.state, `Not saved: ${sentence}`, theirs, mine);
+  }
+
+  private async settle(isTheirs: boolean): Promise<void> {
+    const answer = await this.host.backend.ask("get_dashboard", { id: this.host.id });
+    this.isConflict = false;
+    if (isTheirs) await this.replace(answer);
+    else {
+      this.draft.version = answer.version as number;
+      await this.save();
+    }
+  }
+
+  /** Somebody else has changed the board while nothing here waits to be stored. */
+  private async catchUp(): Promise<void> {
+    try {
+      const answer = await this.host.backend.ask("get_dashboard", { id: this.host.id });
+      if (answer.version > this.draft.version && !this.isDirty) {
+        await this.replace(answer);
+        this.say(`Somebody changed it; this is version ${answer.version}.`);
+      }
+    } catch (error) {
+      this.fault(error);
+    }
+  }
+
+  private async replace(answer: any): Promise<void> {
+    const doc = docOf(answer);
+    this.isDirty = false;
+    this.draft.replace(doc, answer.version as number);
+    this.show(await this.draw(doc, null));
+    this.tell();
+  }
+
+  private fault(error: unknown): void {
+    this.say(error instanceof Error ? error.message : String(error), "dwe-bad");
+  }
+
+  private tell(): void {
+    this.undoing.disabled = !this.draft.canUndo;
+    this.redoing.disabled = !this.draft.canRedo;
+    if (this.isConflict) return;
+    this.say(this.isDirty || this.isSaving ? "Saving …" : `Saved, version ${this.draft.version}`);
+  }
+
+  private say(text: string, tone = ""): void {
+    this.state.className = `dwe-state ${tone}`;
+    fill(this.state, text);
+  }
+
+  // ---------------------------------------------------------------- around the board
+
+  private bar(): void {
+    const add = button("+ Add a tile", () => this.gallery(), { class: "dwe-btn dwe-main", "data-act": "add" });
+    fill(
+      this.host.bar,
+      add,
+      this.undoing,
+      this.redoing,
+      button("Settings", () => this.settings(), { "data-act": "settings" }),
+      button("Versions", () => this.versions(), { "data-act": "versions" }),
+      button("Copy as code", () => void this.code(""), { "data-act": "code" }),
+      button("?", () => this.help(), { "aria-label": "Keys", title: "Keys (?)" }),
+      this.state,
+      button("Done", () => void this.end(), { class: "dwe-btn dwe-main", "data-act": "done" }),
+    );
+  }
+
+  /** Put the tools of edit mode into the heads of tiles. */
+  private dress(): void {
+    for (const [id, view] of this.host.board.tiles) {
+      const head = view.element.querySelector("header");
+      if (!head || head.querySelector(".dwe-tools")) continue;
+      const tool = (sign: string, label: string, act: () => void): HTMLElement =>
+        button(icon(sign), act, { class: "dwe-tool", "aria-label": `${label}: ${view.head.title}`, title: label });
+      head.append(
+        h(
+          "span",
+          { class: "dwe-tools" },
+          tool("edit", "Edit", () => this.edit(id)),
+          tool("copy", "Duplicate", () => this.duplicate(id)),
+          tool("code", "Copy as code", () => void this.code(id)),
+          tool("remove", "Delete", () => this.remove(id)),
+        ),
+      );
+    }
+  }
+
+  private open(title: string, content: HTMLElement): void {
+    this.close();
+    const head = h("header", {}, h("h2", {}, title), button("✕", () => this.close(), { class: "dwe-tool", "aria-label": "Close" }));
+    fill(this.drawer, head, content);
+    this.drawer.hidden = false;
+    content.querySelector<HTMLElement>(".dwe-card, input, button")?.focus({ preventScroll: true });
+  }
+
+  private close(): void {
+    this.form?.close();
+    this.form = null;
+    this.drawer.hidden = true;
+    fill(this.drawer);
+  }
+
+  private gallery(): void {
+    const cards = this.kinds.map((kind) => {
+      const made = button("", () => this.compose(kind), { class: "dwe-card", "data-kind": kind.name });
+      fill(made, h("b", {}, kind.label), h("small", {}, kind.description));
+      return made;
+    });
+    this.open("Add a tile", h("div", { class: "dwe-panel dwe-gallery" }, ...cards));
+  }
+
+  private compose(kind: KindSpec): void {
+    const tile: TileDoc = { id: freeId(this.draft.doc, kind.name), kind: kind.name };
+    this.tileForm(kind, tile, true);
+  }
+
+  private edit(id: string): void {
+    const tile = this.draft.tile(id);
+    const kind = this.kinds.find((each) => each.name === tile?.kind);
+    if (!tile || !kind) return;
+    this.selected = id;
+    this.host.board.select(id);
+    this.tileForm(kind, structuredClone(tile), false);
+  }
+
+  private tileForm(kind: KindSpec, tile: TileDoc, isNew: boolean): void {
+    this.known.variables = (this.draft.doc.variables ?? []).map((each) => each.name);
+    const form = new TileForm(kind, tile, isNew, {
+      known: this.known,
+      charts: this.host.charts,
+      world: this.host.world,
+      draw: (each) => this.draw({ ...this.draft.doc, tiles: [each] }, null),
+      done: async (made) => {
+        const tiles = this.draft.doc.tiles ?? [];
+        const place = this.draft.tile(made.id);
+        // Where it stands may have changed while the form was open.
+        const next = place ? { ...made, x: place.x, y: place.y, w: place.w, h: place.h } : made;
+        this.selected = made.id;
+        try {
+          await this.commit({ ...this.draft.doc, tiles: place ? tiles.map((each) => (each.id === made.id ? next : each)) : [...tiles, next] });
+        } catch (error) {
+          form.refused((error as Error).message);
+          return false;
+        }
+        this.close();
+        this.host.board.tiles.get(made.id)?.element.scrollIntoView({ block: "nearest" });
+        return true;
+      },
+      cancel: () => this.close(),
+    });
+    this.open(isNew ? `New: ${kind.label}` : `Edit: ${tile.title || kind.label}`, form.element);
+    this.form = form;
+  }
+
+  private settings(): void {
+    const done = async (next: Doc): Promise<boolean> => {
+      await this.commit(next);
+      this.close();
+      return true;
+    };
+    this.open("This dashboard", settingsForm(this.draft.doc, this.known, done, () => this.close()));
+  }
+
+  private versions(): void {
+    void this.work.then(() => this.save()).then(() => {
+      const back = async (version: number): Promise<void> => {
+        try {
+          await this.replace(await this.host.backend.ask("rollback_dashboard", { id: this.host.id, version }));
+          this.versions();
+        } catch (error) {
+          this.fault(error);
+        }
+      };
+      this.open("Versions", versionsPanel(this.host.backend, this.host.id, (version) => void back(version)));
+    });
+  }
+
+  private async code(id: string): Promise<void> {
+    try {
+      const drawn = await this.draw(this.draft.doc, [], id);
+      this.open(id ? "The tile as Python" : "The dashboard as Python", codePanel(drawn.code, () => this.say("Copied")));
+    } catch (error) {
+      this.fault(error);
+    }
+  }
+
+  private help(): void {
+    const list = h("dl", { class: "dwe-keys" }, ...KEYS.flatMap(([keys, does]) => [h("dt", {}, h("kbd", {}, keys)), h("dd", {}, does)]));
+    this.open("Keys", h("div", { class: "dwe-panel" }, list));
+  }
+
+  private pressed(event: KeyboardEvent): void {
+    const target = event.composedPath()[0] as HTMLElement;
+    const isTyping = target.matches?.("input, textarea, select, [contenteditable]");
+    if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "z" && !isTyping) {
+      event.preventDefault();
+      if (event.shiftKey) this.redo();
+      else this.undo();
+      return;
+    }
+    if (event.key === "Escape" && !this.drawer.hidden && !event.defaultPrevented && !target.matches?.("[role=combobox]")) this.close();
+    if (isTyping || event.ctrlKey || event.metaKey || event.altKey) return;
+    const focused = target.closest?.<HTMLElement>(".dwb-tile")?.dataset.tile;
+    const id = target.matches?.("button") ? "" : (focused ?? this.selected);
+    const acts: Record<string, () => void> = { a: () => this.gallery(), "?": () => this.help() };
+    if (id && this.draft.tile(id)) {
+      Object.assign(acts, { e: () => this.edit(id), Enter: () => this.edit(id), d: () => this.duplicate(id), c: () => void this.code(id) });
+      Object.assign(acts, { Delete: () => this.remove(id), Backspace: () => this.remove(id) });
+    }
+    const act = acts[event.key];
+    if (!act) return;
+    event.preventDefault();
+    event.stopPropagation();
+    act();
+  }
+}
+
+/** The document of an answer about a dashboard. */
+function docOf(answer: any): Doc {
+  const found: Record<string, unknown> = { name: answer.name };
+  for (const name of Object.keys(WHOLE)) if (answer[name] !== undefined) found[name] = answer[name];
+  return found as unknown as Doc;
+}

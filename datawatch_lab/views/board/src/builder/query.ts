@@ -1,0 +1,169 @@
+// The part of a form that says what a tile asks: a metric, SQL, or the rows of a table.
+
+import { fill, h } from "../dom.ts";
+import type { Backend, Metric, QueryDoc } from "./backend.ts";
+import { area, box, button, field, fresh, input, select, words } from "./fields.ts";
+import { MetricPicker } from "./metric.ts";
+
+const COMPARE: [string, string][] = [
+  ["", "nothing"],
+  ["previous_period", "the time before"],
+  ["same_hour_yesterday", "the same hour yesterday"],
+  ["same_hour_last_week", "the same hour last week"],
+];
+const STEPS: [string, string][] = [["", "suits the range"], ...["10s", "1m", "5m", "15m", "1h", "6h", "1d"].map((each): [string, string] => [each, each])];
+const ABOUT: Record<string, string> = { metric: "A metric", sql: "SQL", table: "Rows of a table" };
+
+export interface Known {
+  backend: Backend;
+  metrics: Metric[];
+  tables: string[];
+  variables: string[];
+}
+
+export class QueryForm {
+  readonly element = h("div", { class: "dwe-query" });
+  private about: string;
+
+  constructor(
+    public query: QueryDoc,
+    private readonly asks: string[],
+    private readonly known: Known,
+    private readonly changed: () => void,
+  ) {
+    this.about = asks.find((each) => (query as any)[each]) ?? asks[0] ?? "metric";
+    this.draw();
+  }
+
+  private set(change: Partial<QueryDoc>, redraw = false): void {
+    const all = { ...this.query, ...change };
+    this.query = Object.fromEntries(
+      Object.entries(all).filter(([, value]) => !(value === undefined || value === "" || (Array.isArray(value) && !value.length))),
+    );
+    if (redraw) this.draw();
+    this.changed();
+  }
+
+  private draw(): void {
+    const parts: HTMLElement[] = [];
+    if (this.asks.length > 1) {
+      const about = select(this.asks.map((each) => [each, ABOUT[each] ?? each]), this.about);
+      about.addEventListener("change", () => {
+        this.about = about.value;
+        this.query = {};
+        this.set({}, true);
+      });
+      parts.push(field("Show", about));
+    }
+    if (this.about === "metric") parts.push(...this.metric());
+    else if (this.about === "sql") parts.push(this.sql());
+    else parts.push(this.table());
+    fill(this.element, ...parts);
+  }
+
+  private sql(): HTMLElement {
+    const made = area(this.query.sql ?? "", 5);
+    made.placeholder = "SELECT status, count(*) FROM live.orders GROUP BY ALL";
+    made.spellcheck = false;
+    made.classList.add("dwe-code");
+    made.addEventListener("input", () => this.set({ sql: made.value }));
+    return field("One SELECT", made);
+  }
+
+  private table(): HTMLElement {
+    const made = select([["", "choose"], ...this.known.tables.map((each): [string, string] => [each, each])], this.query.table ?? "");
+    made.addEventListener("change", () => this.set({ table: made.value }));
+    return field("Table", made);
+  }
+
+  private metric(): HTMLElement[] {
+    const found = this.known.metrics.find((each) => each.name === this.query.metric);
+    const picker = new MetricPicker(this.known.metrics, this.query.metric ?? "", (name) => {
+      this.set({ metric: name, aggregation: undefined, by: undefined, filters: undefined }, true);
+    });
+    const parts: HTMLElement[] = [h("div", { class: "dwe-field" }, h("span", {}, "Metric"), picker.element)];
+    if (!found) return parts;
+    parts.push(h("p", { class: "dwe-hint" }, found.description));
+    if (found.aggregations.length > 1) {
+      const how = select([["", `${found.aggregation} (usual)`], ...found.aggregations.map((each): [string, string] => [each, each])], this.query.aggregation ?? "");
+      how.addEventListener("change", () => this.set({ aggregation: how.value }));
+      parts.push(field("Aggregation", how));
+    }
+    if (found.labels.length) parts.push(this.by(found), this.filters(found));
+    parts.push(this.more());
+    return parts;
+  }
+
+  private by(metric: Metric): HTMLElement {
+    const now = this.query.by ?? [];
+    const boxes = metric.labels.map((label) => {
+      const [made, control] = box(label, now.includes(label));
+      control.addEventListener("change", () => {
+        const by = this.query.by ?? [];
+        this.set({ by: control.checked ? [...by, label] : by.filter((each) => each !== label) });
+      });
+      return made;
+    });
+    return h("fieldset", {}, h("legend", {}, "Split by"), ...boxes);
+  }
+
+  private filters(metric: Metric): HTMLElement {
+    const rows = Object.entries(this.query.filters ?? {}).map(([label, value]) => this.filter(metric, label, [value].flat().join(", ")));
+    const add = button("Add a filter", () => {
+      const free = metric.labels.find((each) => !(each in (this.query.filters ?? {})));
+      if (free) list.append(this.filter(metric, free, ""));
+    });
+    const list = h("div", { class: "dwe-rows" }, ...rows);
+    return h("fieldset", {}, h("legend", {}, "Only where"), list, add);
+  }
+
+  private filter(metric: Metric, label: string, value: string): HTMLElement {
+    const which = select(metric.labels.map((each) => [each, each]), label);
+    const choices = h("datalist", { id: fresh("values") });
+    const what = input(value, "text", { list: choices.id, placeholder: "value, value or $variable" });
+    const row = h("div", { class: "dwe-row" }, which, what, choices);
+    which.setAttribute("aria-label", "Label");
+    what.setAttribute("aria-label", "Value");
+    const told = (): void => {
+      const list = row.parentElement as HTMLElement;
+      const pairs = [...list.children].map((each) => {
+        const [one, other] = [each.querySelector("select"), each.querySelector("input")];
+        return [one?.value ?? "", (other?.value ?? "").split(",").map((part) => part.trim()).filter(Boolean)] as const;
+      });
+      const said = pairs.filter(([, values]) => values.length).map(([name, values]) => [name, values.length > 1 ? values : values[0]]);
+      this.set({ filters: said.length ? Object.fromEntries(said) : undefined });
+    };
+    which.addEventListener("change", told);
+    what.addEventListener("change", told);
+    what.addEventListener("focus", () => void this.offer(metric, which.value, choices));
+    row.append(
+      button("✕", () => {
+        what.value = "";
+        told();
+        row.remove();
+      }, { class: "dwe-btn dwe-small", "aria-label": "Remove this filter" }),
+    );
+    return row;
+  }
+
+  /** The values that a label has, for the field to suggest. */
+  private async offer(metric: Metric, label: string, choices: HTMLElement): Promise<void> {
+    try {
+      const answer = await this.known.backend.ask("query", { name: metric.name, group_by: label, from: "-30d" });
+      const values = [...this.known.variables.map((each) => `$${each}`), ...answer.series.map((each: any) => String(each.labels[label] ?? ""))];
+      fill(choices, ...[...new Set(values)].slice(0, 50).map((value) => h("option", { value })));
+    } catch {
+      fill(choices); // values are a help; without them one types
+    }
+  }
+
+  private more(): HTMLElement {
+    const step = select(STEPS, this.query.step ?? "");
+    step.addEventListener("change", () => this.set({ step: step.value }));
+    const compare = select(COMPARE, this.query.compare ?? "");
+    compare.addEventListener("change", () => this.set({ compare: compare.value }));
+    const label = input(this.query.label ?? "", "text", { placeholder: words(this.query.metric ?? "") });
+    label.addEventListener("change", () => this.set({ label: label.value }));
+    return h("details", {}, h("summary", {}, "Step, comparison, name of the series"), field("Step", step), field("Compare with", compare), field("Called", label));
+  }
+}

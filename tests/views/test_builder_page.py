@@ -1,0 +1,314 @@
+"""The builder in a real browser, on a real workspace: by mouse, by keyboard, on a phone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+
+from datawatch_lab.api.auth import gate_for
+from datawatch_lab.api.routes import patterns
+from datawatch_lab.api.server import Server
+from datawatch_lab.service.handle import Workspace, open_workspace
+from datawatch_lab.views.board.stored import loader
+from datawatch_lab.views.watch import WatchPages
+from tests.conftest import missing
+from tests.views.conftest import free_port, orders, post
+from tools import chromium as chromium_tool
+
+pytestmark = pytest.mark.browser
+
+_LONG_MS = 15_000
+_SHOWN = ":is([data-state=ok], [data-state=stale])"
+
+
+@contextmanager
+def served(workspace: Workspace) -> Iterator[str]:
+    """The boards of a workspace over HTTP, without sign-in."""
+    pages = WatchPages(workspace, loader(workspace))
+    port = free_port()
+    gate = gate_for(None, host="127.0.0.1", port=port)
+    server = Server(patterns(workspace, gate, boards=pages), host="127.0.0.1", port=port)
+    server.start()
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        pages.close()
+        server.stop()
+
+
+@pytest.fixture(scope="module")
+def browser(_found_chromium: str | None) -> Iterator[Browser]:
+    """One Chromium for all tests here."""
+    path = _found_chromium or missing("Chromium", chromium_tool.HOW_TO_GET_ONE)
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(
+            executable_path=path, args=["--no-sandbox", "--disable-dev-shm-usage"]
+        )
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """An empty page; what it complains of fails the test."""
+    said: list[str] = []
+    with browser.new_context(viewport={"width": 1440, "height": 900}) as context:
+        context.set_default_timeout(_LONG_MS)
+        opened = context.new_page()
+        opened.on("pageerror", lambda each: said.append(str(each)))
+        opened.on("console", lambda each: said.append(each.text) if each.type == "error" else None)
+        yield opened
+    # A conflict is answered with 409, which Chromium also writes to its console.
+    assert [each for each in said if "409" not in each] == []
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
+    """60 orders of the last ten minutes."""
+    with open_workspace(tmp_path_factory.mktemp("built") / "shop.duckdb", what="tests") as opened:
+        post(opened, orders(60, datetime.now(UTC) - timedelta(seconds=2)))
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def address(shop: Workspace) -> Iterator[str]:
+    """A server of the shop's boards."""
+    with served(shop) as found:
+        yield found
+
+
+def _tile(page: Page, id_: str) -> Locator:
+    return page.locator(f"#board .dwb-tile[data-tile={id_}]")
+
+
+def _add(page: Page, kind: str, metric: str, *labels: str) -> None:
+    """Add a tile by mouse; the search is typed."""
+    if not page.locator(".dwe-gallery").is_visible():
+        page.click("[data-act=add]")
+    page.click(f".dwe-card[data-kind={kind}]")
+    page.click(".dwe-search")
+    page.keyboard.type(metric.replace("_", " "))
+    page.click(f".dwe-option[data-metric={metric}]")
+    for label in labels:
+        page.get_by_label(label, exact=True).check()
+    page.wait_for_selector(f".dwe-preview .dwb-tile{_SHOWN}")
+    page.click(".dwe-drawer [data-act=apply]")
+    expect(_tile(page, f"{kind}-1")).to_be_visible()
+
+
+def _until(page: Page, holds: Callable[[], bool]) -> None:
+    """Wait until what is stored is what was done."""
+    for _ in range(100):
+        if holds():
+            return
+        page.wait_for_timeout(100)
+    assert holds()
+
+
+def _places(workspace: Workspace, name: str) -> dict[str, tuple[int, int, int, int]]:
+    tiles = workspace.get_dashboard(name).tiles
+    return {each["id"]: (each["x"], each["y"], each["w"], each["h"]) for each in tiles}
+
+
+def _drag(page: Page, header: Locator, by: tuple[int, int]) -> None:
+    box = header.bounding_box()
+    assert box is not None
+    x, y = box["x"] + 40, box["y"] + 8
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + by[0] / 2, y + by[1] / 2, steps=6)
+    page.mouse.move(x + by[0], y + by[1], steps=6)
+    page.mouse.up()
+
+
+def test_a_board_from_nothing_is_the_same_after_a_restart(page: Page, tmp_path: Path) -> None:
+    """Built by mouse, moved, made larger; reloaded, and with another server: it is the same."""
+    path = tmp_path / "shop.duckdb"
+    with open_workspace(path, what="tests") as shop:
+        post(shop, orders(60, datetime.now(UTC) - timedelta(seconds=2)))
+        made = shop.add_dashboard(name="From nothing", time_range="15m")
+        with served(shop) as address:
+            hosts: set[str] = set()
+            page.on("request", lambda each: hosts.add(urlsplit(each.url).netloc))
+            page.goto(f"{address}/datawatch/dashboards/{made.id}")
+            page.click("#edit")
+            _add(page, "line", "orders_amount_sum", "status")
+            _add(page, "counter", "orders_inserts_total")
+            _add(page, "top", "orders_inserts_total", "status")
+            _until(page, lambda: len(_places(shop, "From nothing")) == 3)
+            before = _places(shop, "From nothing")["counter-1"]
+            _drag(page, _tile(page, "counter-1").locator("header"), (320, 0))
+            _until(page, lambda: _places(shop, "From nothing")["counter-1"] != before)
+            moved = _places(shop, "From nothing")["top-1"]
+            handle = _tile(page, "top-1").locator(".ui-resizable-se")
+            box = handle.bounding_box()
+            assert box is not None
+            page.mouse.move(box["x"] + 6, box["y"] + 6)
+            page.mouse.down()
+            page.mouse.move(box["x"] + 6, box["y"] + 110, steps=8)
+            page.mouse.up()
+            _until(page, lambda: _places(shop, "From nothing")["top-1"][3] > moved[3])
+            built = _places(shop, "From nothing")
+            page.reload()
+            expect(page.locator("#board .dwb-tile")).to_have_count(3)
+            assert hosts == {urlsplit(address).netloc}
+            page.goto("about:blank")
+    with open_workspace(path, what="tests") as again, served(again) as address:
+        page.goto(f"{address}/d/{made.id}")
+        expect(page.locator("#board .dwb-tile")).to_have_count(3)
+        assert _places(again, "From nothing") == built
+        assert again.get_dashboard("From nothing").tiles[0]["query"]["by"] == ["status"]
+
+
+@pytest.fixture
+def board(shop: Workspace) -> Iterator[str]:
+    """The id of a board of two tiles."""
+    by = {"metric": "orders_inserts_total", "by": ["status"]}
+    made = shop.add_dashboard(
+        name="Two",
+        time_range="1h",
+        tiles=[
+            {"kind": "counter", "id": "count", "query": {"metric": "orders_inserts_total"}},
+            {"kind": "top", "id": "top", "query": by},
+        ],
+    )
+    yield made.id
+    shop.drop_dashboard(made.id)
+
+
+def _edit(page: Page, address: str, board: str) -> None:
+    page.goto(f"{address}/d/{board}?edit")
+    expect(page.locator(".dwe-state")).to_contain_text("Saved, version")
+
+
+def test_the_keyboard_does_all(page: Page, address: str, board: str, shop: Workspace) -> None:
+    """Arrows move, Shift resizes, d duplicates, Del takes off, Ctrl Z and Shift bring back."""
+    _edit(page, address, board)
+    before = _places(shop, board)
+    _tile(page, "count").focus()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Shift+ArrowRight")
+    x, y, w, h = before["count"]
+    _until(page, lambda: _places(shop, board)["count"] == (x, y + 1, w + 1, h))
+    _tile(page, "count").focus()
+    page.keyboard.press("d")
+    expect(_tile(page, "counter-1")).to_be_visible()
+    _tile(page, "counter-1").focus()
+    page.keyboard.press("Delete")
+    expect(_tile(page, "counter-1")).to_have_count(0)
+    page.keyboard.press("Control+z")
+    expect(_tile(page, "counter-1")).to_be_visible()
+    for _ in range(3):
+        page.keyboard.press("Control+z")
+    expect(_tile(page, "counter-1")).to_have_count(0)
+    _until(page, lambda: _places(shop, board) == before)
+    page.keyboard.press("Control+Shift+z")
+    _until(page, lambda: _places(shop, board)["count"] == (x, y + 1, w, h))
+    page.keyboard.press("?")
+    expect(page.locator(".dwe-keys")).to_contain_text("duplicate it")
+
+
+def test_a_phone_does_not_damage_the_layout(
+    browser: Browser, address: str, board: str, shop: Workspace
+) -> None:
+    """On 390 px a tile is edited and the board is left; every place is as it was."""
+    before = _places(shop, board)
+    with browser.new_context(viewport={"width": 390, "height": 800}) as context:
+        page = context.new_page()
+        _edit(page, address, board)
+        _tile(page, "count").get_by_role("button", name="Edit:").click()
+        page.get_by_label("Title").fill("On a phone")
+        page.click(".dwe-drawer [data-act=apply]")
+        expect(_tile(page, "count")).to_contain_text("On a phone")
+        _tile(page, "count").focus()
+        page.keyboard.press("ArrowDown")
+        page.click("[data-act=done]")
+        expect(page.locator(".dwe-bar")).to_be_empty()
+        wide = page.evaluate("document.documentElement.scrollWidth")
+        assert wide <= 390
+    assert _places(shop, board) == before
+    assert shop.get_dashboard(board).tiles[0]["title"] == "On a phone"
+
+
+def test_two_editors_are_told_of_one_another(
+    page: Page, address: str, board: str, shop: Workspace
+) -> None:
+    """Who is second is told, loses nothing, and chooses whose document stays."""
+    _edit(page, address, board)
+    version = shop.get_dashboard(board).version
+    shop.change_dashboard(board, version=version, description="theirs")
+    _tile(page, "top").focus()
+    page.keyboard.press("Delete")
+    state = page.locator(".dwe-state")
+    expect(state).to_contain_text("Not saved")
+    assert shop.get_dashboard(board).description == "theirs"
+    page.click("[data-act=mine]")
+    expect(state).to_contain_text("Saved")
+    assert [each["id"] for each in shop.get_dashboard(board).tiles] == ["count"]
+
+
+def test_versions_are_shown_and_come_back(
+    page: Page, address: str, board: str, shop: Workspace
+) -> None:
+    """What changed is said, and going back restores the tile."""
+    _edit(page, address, board)
+    _tile(page, "top").focus()
+    page.keyboard.press("Delete")
+    _until(page, lambda: len(_places(shop, board)) == 1)
+    page.click("[data-act=versions]")
+    first = page.locator(".dwe-version[data-version='1']")
+    first.get_by_text("Differences to now").click()
+    expect(first.locator(".dwe-diff li")).to_have_attribute("data-change", "removed")
+    first.locator("[data-act=rollback]").click()
+    expect(_tile(page, "top")).to_be_visible()
+    _until(page, lambda: len(_places(shop, board)) == 2)
+
+
+def test_a_click_filters_and_the_explorer_goes_deeper(page: Page, address: str, board: str) -> None:
+    """A click on a row filters every tile; its metric opens in the explorer with that filter."""
+    page.goto(f"{address}/d/{board}")
+    expect(_tile(page, "count").locator(".dwb-value")).to_have_text("60")
+    _tile(page, "top").get_by_text("paid").click()
+    expect(_tile(page, "count").locator(".dwb-value")).to_have_text("20")
+    asked: list[str] = []
+    page.route("**/datawatch/explorer?*", lambda route: _noted(route, asked))
+    _tile(page, "count").hover()
+    _tile(page, "count").get_by_role("button", name="Explore").click()
+    page.wait_for_url("**/datawatch/explorer?*")
+    assert "metric=orders_inserts_total" in asked[0]
+    assert "where=status%3Dpaid" in asked[0]
+
+
+def _noted(route: Any, asked: list[str]) -> None:
+    asked.append(route.request.url)
+    route.fulfill(status=200, content_type="text/html", body="<p>explorer</p>")
+
+
+def test_the_board_leaves_as_a_picture_in_both_themes(
+    page: Page, address: str, board: str, tmp_path: Path
+) -> None:
+    """The picture is a PNG of what is shown, light on light and dark on dark."""
+    from PIL import Image
+
+    for theme, is_dark in (("light", False), ("dark", True)):
+        page.goto(f"{address}/d/{board}?theme={theme}")
+        page.wait_for_selector(f"#board .dwb-tile[data-tile=top]{_SHOWN}")
+        page.click("summary:has-text('Export')")
+        with page.expect_download() as download:
+            page.click("[data-act=png]")
+        file = tmp_path / f"{theme}.png"
+        download.value.save_as(file)
+        picture = Image.open(file).convert("L")
+        assert picture.width > 2_000
+        corner = picture.getpixel((2, 2))
+        assert isinstance(corner, int)
+        assert (corner < 64) is is_dark
+        low, high = picture.getextrema()
+        assert float(high) - float(low) > 128  # type: ignore[arg-type]  # one band: two numbers
