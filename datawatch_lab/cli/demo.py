@@ -112,6 +112,7 @@ def _run(
     lab: bool,
 ) -> None:
     from datawatch_lab.api.server import free_port
+    from datawatch_lab.cli.demo_rooms import Furnishing
     from datawatch_lab.cli.serving import served
     from datawatch_lab.core.config import load_config
     from datawatch_lab.service.intake import demo_source
@@ -122,7 +123,7 @@ def _run(
         say(f"Port {wanted} is taken; using {chosen}.")
     history = History()
     source = demo_source(progress=history.made, **shop)
-    simulation = Simulation(handle, source)
+    simulation, rooms = Simulation(handle, source), Furnishing(handle)
     with ExitStack() as stack:
         place = stack.enter_context(served(handle, path, host=_HOST, port=chosen, auth=True))
         click.echo(f"DataWatch shows the demo shop at {place.link}")
@@ -137,10 +138,12 @@ def _run(
                 simulation.wait(interruption, until=history.done)
                 simulation.settle(interruption)
             if not interruption.signal and simulation.is_alive():
+                rooms.start()
                 say(f"{history.sentence()} The shop is live; Ctrl-C stops it.")
             simulation.wait(interruption)
             say("Stopping …")
         finally:
+            rooms.end()
             simulation.end()
 
 

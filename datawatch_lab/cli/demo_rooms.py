@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from typing import TYPE_CHECKING
 
 from datawatch_lab.core.errors import DataWatchError
@@ -16,67 +17,62 @@ TEMPLATES = ("ecommerce", "database", "quality")
 """Templates that the shop's dashboards are made of."""
 
 _ALERTS = (
-    {
-        "name": "Order spike",
-        "metric": "orders_created_rate",
-        "condition": "> 200% of baseline",
-        "lasting": "5m",
-        "severity": "warning",
-    },
-    {
-        "name": "Revenue drop",
-        "metric": "orders_amount_sum",
-        "condition": "< 50% of same_hour_last_week",
-        "lasting": "15m",
-        "severity": "critical",
-    },
+    ("Order spike", "orders_created_rate", "> 200% of baseline", "5m", "warning"),
+    ("Revenue drop", "orders_amount_sum", "< 50% of same_hour_last_week", "15m", "critical"),
 )
+"""Name, metric, condition, how long it must last, severity."""
 
 
-def furnish(handle: Workspace) -> list[str]:
-    """Add dashboards, quality rules and alert rules, each where there is none yet.
+class Furnishing(threading.Thread):
+    """Adds dashboards, alert rules and quality rules in a thread, each where there is none yet.
 
-    The shop is shown without what cannot be made; the log says why.
+    Quality rules look at the whole history first, so they come one after another. The shop is shown
+    without what cannot be made; the log says why.
 
-    Returns:
-        What was added, for people: ``3 dashboards``, ``66 quality rules`` …
+    Args:
+        handle: the shop's workspace.
     """
-    made = []
-    for what, add in (
-        ("dashboards", _dashboards),
-        ("quality rules", _quality),
-        ("alert rules", _alerts),
-    ):
-        try:
-            count = add(handle)
-        except DataWatchError as error:
-            log.warning("the demo shop has no %s: %s", what, error)
-            continue
-        if count:
-            made.append(f"{count} {what}")
-    return made
 
+    def __init__(self, handle: Workspace) -> None:
+        super().__init__(name="datawatch-demo-rooms", daemon=True)
+        self.handle = handle
+        self._stopped = threading.Event()
 
-def _dashboards(handle: Workspace) -> int:
-    if handle.list_dashboards():
-        return 0
-    for template in TEMPLATES:
-        handle.add_dashboard(template=template)
-    return len(TEMPLATES)
+    def run(self) -> None:
+        """Add what there is none of."""
+        for what, add in (
+            ("dashboards", self._dashboards),
+            ("alert rules", self._alerts),
+            ("quality rules", self._quality),
+        ):
+            try:
+                add()
+            except DataWatchError as error:
+                if not self._stopped.is_set():
+                    log.warning("the demo shop has no %s: %s", what, error)
 
+    def end(self) -> None:
+        """Add no more, and wait for what is being added."""
+        self._stopped.set()
+        if self.is_alive():
+            self.join()
 
-def _quality(handle: Workspace) -> int:
-    if handle.quality_rules():
-        return 0
-    found = handle.quality_suggestions()
-    for each in found:
-        handle.add_quality_rule(**each.definition, origin="suggested")
-    return len(found)
+    def _dashboards(self) -> None:
+        if not self.handle.list_dashboards():
+            for template in TEMPLATES:
+                self.handle.add_dashboard(template=template)
 
+    def _alerts(self) -> None:
+        if not self.handle.alert_rules():
+            for name, metric, condition, lasting, severity in _ALERTS:
+                self.handle.add_alert_rule(
+                    name, metric=metric, condition=condition, lasting=lasting, severity=severity
+                )
 
-def _alerts(handle: Workspace) -> int:
-    if handle.alert_rules():
-        return 0
-    for each in _ALERTS:
-        handle.add_alert_rule(**each)
-    return len(_ALERTS)
+    def _quality(self) -> None:
+        if self.handle.quality_rules():
+            return
+        for each in self.handle.quality_suggestions():
+            if self._stopped.is_set():
+                return
+            self.handle.add_quality_rule(**{**each.definition, "origin": "suggested"})

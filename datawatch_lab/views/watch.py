@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 
 from datawatch_lab.core.dashboards import Dashboard
+from datawatch_lab.core.plans import check_feature
 from datawatch_lab.core.who import Who, acting
 from datawatch_lab.views import theme
 from datawatch_lab.views.board.channel import Viewer
@@ -117,7 +118,10 @@ class WatchPages:
         self, id_: str, who: Who, query: Mapping[str, Iterable[str]], form: str
     ) -> tuple[bytes, str, str]:
         """What a dashboard shows as a file; see `views.builder.data`."""
-        with acting(who):
+        if form == "csv":
+            check_feature(self.feed.workspace.me().plan, "csv_export")
+        # As the page does: who has a link asks nothing but this board, by the role of the link.
+        with acting(Who("board", who.role, via="live")):
             return file_of(self.feed.view(self._load(id_), look_of(who.role, query)), form)
 
     def files(self) -> Mapping[str, bytes]:

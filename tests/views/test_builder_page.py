@@ -148,11 +148,13 @@ def test_a_board_from_nothing_is_the_same_after_a_restart(page: Page, tmp_path: 
             _until(page, lambda: _places(shop, "From nothing")["counter-1"] != before)
             moved = _places(shop, "From nothing")["top-1"]
             handle = _tile(page, "top-1").locator(".ui-resizable-se")
+            handle.scroll_into_view_if_needed()
+            handle.hover()  # waits until nothing moves
             box = handle.bounding_box()
             assert box is not None
-            page.mouse.move(box["x"] + 6, box["y"] + 6)
             page.mouse.down()
-            page.mouse.move(box["x"] + 6, box["y"] + 110, steps=8)
+            page.mouse.move(box["x"] + 6, box["y"] + 60, steps=6)
+            page.mouse.move(box["x"] + 6, box["y"] + 120, steps=6)
             page.mouse.up()
             _until(page, lambda: _places(shop, "From nothing")["top-1"][3] > moved[3])
             built = _places(shop, "From nothing")
@@ -311,4 +313,4 @@ def test_the_board_leaves_as_a_picture_in_both_themes(
         assert isinstance(corner, int)
         assert (corner < 64) is is_dark
         low, high = picture.getextrema()
-        assert float(high) - float(low) > 128  # type: ignore[arg-type]  # one band: two numbers
+        assert float(high) - float(low) > 128

@@ -35,7 +35,7 @@ def _opened(*, edit: bool) -> pn.viewable.Viewable:
         feed = _feed()
         id_ = _chosen(feed.workspace)
     except DataWatchError as error:
-        return pn.Column(_NONE_YET.format(message=error))  # type: ignore[no-untyped-call]
+        return pn.Column(_NONE_YET.format(message=error))
     return Builder(feed, id_) if edit else Board(feed, id_)
 
 

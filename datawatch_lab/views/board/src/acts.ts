@@ -31,7 +31,7 @@ export function acts(place: HTMLElement, id: string, role: string, edit: () => v
 }
 
 function menu(label: string, ...children: HTMLElement[]): HTMLDetailsElement {
-  const made = h("details", { class: "dww-menu dww-end" }, h("summary", {}, label), h("div", {}, ...children));
+  const made = h("details", { class: "dww-end" }, h("summary", {}, label), h("div", {}, ...children));
   document.addEventListener("click", (event) => {
     if (!made.contains(event.target as Node)) made.open = false;
   });
