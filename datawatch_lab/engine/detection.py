@@ -188,7 +188,7 @@ class Detection:
             except Stopped:
                 return
             except Exception as error:
-                if self._closed:
+                if self._ended.wait(_REST_SECONDS):  # the workspace is being closed under it
                     return
                 self.problem = str(error)
                 log.exception("anomalies could not be looked for; it is tried again")

@@ -352,7 +352,7 @@ export class Builder {
 
   private gallery(): void {
     const cards = this.kinds.map((kind) => {
-      const made = button("", () => this.compose(kind), { class: "dwe-card", "data-kind": kind.name });
+      const made = button("", () => this.compose(kind), { class: "dwe-btn dwe-card", "data-kind": kind.name });
       fill(made, h("b", {}, kind.label), h("small", {}, kind.description));
       return made;
     });
