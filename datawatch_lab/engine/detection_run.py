@@ -295,8 +295,8 @@ class _Run:
             hold[np.abs(shift.z) >= HELD] = 0.0  # NaN is not
         hold[held >= self.most] = np.inf
         scores = owner.bank.step(places, x, times, hold)
-        row = (scores.score, scores.expected, scores.sigma)
-        found = combine(x, row, shift, self.counted, self.least)
+        alone = (scores.score, scores.expected, scores.sigma)
+        found = combine(x, alone, shift, self.counted, self.least)
         found = self._with_silence(x, found)
         owner.held[places] = np.where(found.score >= strange, held + 1, 0)
         for row in np.flatnonzero((found.score >= self.opens) | open_).tolist():
