@@ -188,7 +188,8 @@ class Detection:
             except Stopped:
                 return
             except Exception as error:
-                if self._ended.wait(_REST_SECONDS):  # the workspace is being closed under it
+                # the workspace may be closed under it, before it is told
+                if self._ended.wait(_REST_SECONDS) or self.engine.store.is_closed:
                     return
                 self.problem = str(error)
                 log.exception("anomalies could not be looked for; it is tried again")

@@ -572,6 +572,11 @@ class DuckStore:
         with self._readers.cursor() as con:
             return self._summary.sources(con)
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether it was closed; it cannot be asked any more."""
+        return self._closed
+
     def size_bytes(self) -> int:
         """Bytes of the file and its write-ahead log."""
         return self.path.stat().st_size + self._wal_bytes()
