@@ -101,6 +101,19 @@ def picked(frame: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
     return frame[list(names)] if names else pl.DataFrame()  # an empty list would mean no rows
 
 
+def side_by_side(columns: Sequence[pl.Series]) -> pl.DataFrame:
+    """A frame of columns, of which there is at least one, each under its own name.
+
+    A column may be called "", as a field of JSON may; polars gives it another name in a list.
+
+    >>> side_by_side([pl.Series("a", [1]), pl.Series("", [2])]).columns
+    ['a', '']
+    """
+    if any(not column.name for column in columns):
+        return pl.DataFrame({column.name: column for column in columns})
+    return pl.DataFrame(columns)
+
+
 def taken(frame: pl.DataFrame, places: NDArray[np.int64]) -> pl.DataFrame:
     """The rows at some places, which are all there.
 
@@ -110,7 +123,7 @@ def taken(frame: pl.DataFrame, places: NDArray[np.int64]) -> pl.DataFrame:
     if not frame.width:
         return pl.DataFrame(height=len(places))
     index = pl.Series(places.astype(np.uint32))
-    return pl.DataFrame([column[index] for column in frame])
+    return side_by_side([column[index] for column in frame])
 
 
 def kept(frame: pl.DataFrame, keep: Bools) -> pl.DataFrame:
@@ -124,7 +137,7 @@ def kept(frame: pl.DataFrame, keep: Bools) -> pl.DataFrame:
     if not frame.width:
         return pl.DataFrame(height=int(keep.sum()))
     mask = pl.Series(keep)
-    return pl.DataFrame([column.filter(mask) for column in frame])
+    return side_by_side([column.filter(mask) for column in frame])
 
 
 def nulls(name: str, dtype: pl.DataType, height: int) -> pl.Series:

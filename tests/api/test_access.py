@@ -31,6 +31,8 @@ from tests.service.access_helpers import PASSWORD, cheap
 SECRET = "shared-by-both-sides"  # noqa: S105 — of a test
 PAGE = {"Accept": "text/html"}
 ROUTES = [(each.method, path, each.role) for each in OPERATIONS for path in each.paths]
+LATER = {(each.method, path) for each in OPERATIONS if each.resource for path in each.paths}
+"""Routes of one dashboard: the engine says who may, see tests/dashboards; here none is behind."""
 FREE = [each.name for each in OPERATIONS if each.answer is HealthAnswer]
 
 
@@ -107,6 +109,7 @@ def house(shared: House) -> House:
 
 def concrete(path: str) -> str:
     """A path with a value for each of its parameters."""
+    path = path.replace("{version}", "1")
     for name in ("name", "id", "table", "column", "service"):
         path = path.replace("{" + name + "}", "a1")
     return path
@@ -119,7 +122,7 @@ def test_every_route_asks_for_its_role(house: House, role: UserRole) -> None:
         for method, path, wanted in ROUTES:
             house.stub.asked.clear()
             answer = client.request(method, concrete(path))
-            if has_role(role, wanted):
+            if has_role(role, wanted) or (method, path) in LATER:
                 assert answer.status_code != 403, (method, path)
                 continue
             assert answer.status_code == 403, (method, path)

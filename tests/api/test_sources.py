@@ -84,7 +84,7 @@ def test_what_cannot_be_watched_is_an_error(live: httpx.Client, database: Shop) 
     refused = live.post(f"{API}/sources", json={"url": wrong})
     assert (refused.status_code, refused.json()["error"]["code"]) == (502, "source_failed")
     assert "wrong-secret" not in refused.text
-    for url in ("mysql://ada:secret@db/shop", "postgresql://ada:secret@[db/shop"):
+    for url in ("oracle://ada:secret@db/shop", "postgresql://ada:secret@[db/shop"):
         bad = live.post(f"{API}/sources", json={"url": url})
         assert bad.status_code == 400, bad.text
         assert "secret" not in bad.text

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,11 +20,11 @@ from datawatch_lab.service.access.audit import AuditEntry, Wanted
 from datawatch_lab.service.access.masking import MASK, masked_reason
 from datawatch_lab.service.access.redaction import as_text, redacted
 from datawatch_lab.service.handle import Workspace, open_workspace
-from datawatch_lab.service.operation import Nothing
 from datawatch_lab.service.operations import OPERATIONS, audit, shares, users
 
 VIEWER = Who("vic", "viewer", "session", "10.0.0.7", "r-1")
 EDITOR = Who("eda", "editor", "token:ci", "10.0.0.8", "r-2")
+NOWHERE = msgspec.defstruct("Nowhere", [("id", str, "none")], frozen=True)()
 EMAILS = [f"person{number}@example.com" for number in range(4)]
 
 
@@ -79,7 +80,7 @@ def test_every_operation_asks_for_its_role(filled: Workspace, role: UserRole) ->
         if has_role(role, each.role):
             continue
         with acting(Who("x", role)), pytest.raises(AccessError, match=f"role {each.role}"):
-            filled.caller.call(each, Nothing())  # what is asked is not looked at before
+            filled.caller.call(each, NOWHERE)  # nothing but what it is about is looked at before
 
 
 def test_a_change_is_noted_with_before_and_after(filled: Workspace) -> None:

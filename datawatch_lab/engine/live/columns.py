@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
+from datawatch_lab.core.columns import side_by_side
 from datawatch_lab.metrics.images import label_texts
 
 _EXACT_BELOW = 2**53
@@ -22,7 +23,7 @@ def together(frames: Sequence[pl.DataFrame]) -> pl.DataFrame:
         return pl.DataFrame(height=sum(frame.height for frame in frames))
     if len(frames) == 1:
         return frames[0]
-    return pl.DataFrame([_stacked(name, frames).alias(name) for name in names])
+    return side_by_side([_stacked(name, frames).alias(name) for name in names])
 
 
 def _stacked(name: str, frames: Sequence[pl.DataFrame]) -> pl.Series:

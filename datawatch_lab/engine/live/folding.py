@@ -14,7 +14,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from datawatch_lab.core.batches import Transitions
-from datawatch_lab.core.columns import kept, micros_of, not_null, nulls, picked, taken
+from datawatch_lab.core.columns import kept, micros_of, not_null, nulls, picked, side_by_side, taken
 from datawatch_lab.core.storage import LIVE_HEADS, LiveRows
 from datawatch_lab.engine.live.columns import as_type, common_type
 from datawatch_lab.engine.live.versions import GONE, PATCH, Versions
@@ -91,7 +91,7 @@ def fold(versions: Versions, stored: LiveRows, tracked: Sequence[str]) -> Folded
 
 
 def _frame(columns: Sequence[pl.Series], height: int) -> pl.DataFrame:
-    return pl.DataFrame(columns) if columns else pl.DataFrame(height=height)
+    return side_by_side(columns) if columns else pl.DataFrame(height=height)
 
 
 @dataclass(frozen=True)

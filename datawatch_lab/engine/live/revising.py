@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from datawatch_lab.core.batches import Transitions
-from datawatch_lab.core.columns import micros_of
+from datawatch_lab.core.columns import micros_of, side_by_side
 from datawatch_lab.core.storage import LiveRows
 from datawatch_lab.engine.live.folding import KEY, Folded, places_of
 from datawatch_lab.engine.live.versions import GONE, HEADS, Versions
@@ -125,7 +125,7 @@ def with_removals(versions: Versions, removals: pl.DataFrame) -> Versions:
     rows = versions.rows
     if rows.width:
         nulls = [pl.Series(c.name, [None], dtype=c.dtype).new_from_index(0, count) for c in rows]
-        rows = pl.concat([rows, pl.DataFrame(nulls)])
+        rows = pl.concat([rows, side_by_side(nulls)])
     else:
         rows = pl.DataFrame(height=versions.height + count)
     nothing = np.zeros(count, dtype=np.bool_)

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from datawatch_lab.core.batches import RowFrame, TableBatch
-from datawatch_lab.core.columns import nulls, picked, taken
+from datawatch_lab.core.columns import nulls, picked, side_by_side, taken
 from datawatch_lab.engine.live.columns import together
 from datawatch_lab.engine.live.keys import NO_KEY, Bools, HashTexts, Ints, Keys, keys_of
 
@@ -266,7 +266,7 @@ def _only(columns: pl.DataFrame, fields: Sequence[str] | None) -> pl.DataFrame:
 def _nulls(like: pl.DataFrame, height: int) -> pl.DataFrame:
     if not like.width:
         return pl.DataFrame(height=height)
-    return pl.DataFrame([_null_series(column, height) for column in like])
+    return side_by_side([_null_series(column, height) for column in like])
 
 
 def _null_series(like: pl.Series, height: int) -> pl.Series:

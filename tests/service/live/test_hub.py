@@ -188,10 +188,10 @@ def test_what_cannot_be_answered_is_not_followed(hub: Hub, caller: FakeCaller) -
 
 @pytest.mark.parametrize(
     ("topic", "words"),
-    [("anomaly", "stage is not part of this release"), ("dashbord", "did you mean 'dashboard'")],
+    [("weather", "no topic 'weather'"), ("dashbord", "did you mean 'dashboard'")],
 )
 def test_a_topic_that_is_not_there_is_named(hub: Hub, topic: str, words: str) -> None:
-    """The error for a topic says whether it is yet to come, and which there are."""
+    """The error for a topic that is not there names the nearest, and which there are."""
     with pytest.raises(NotFoundError, match=f"{words}.*Topics: dashboard"):
         hub.follow(StreamKey(Question(topic), "viewer", "1s"))
 
