@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any, get_args, get_origin
+from typing import Any, Literal, get_args, get_origin
 
 import httpx
 import msgspec
@@ -57,6 +57,8 @@ def minimal(kind: Any) -> Any:
     plain = get_origin(kind) or kind
     if plain in kinds:
         return kinds[plain]
+    if get_origin(kind) is Literal:
+        return get_args(kind)[0]
     return minimal(get_args(kind)[0]) if get_args(kind) else "a1"
 
 
