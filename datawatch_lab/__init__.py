@@ -19,6 +19,7 @@ The folders, in the order in which data flows::
     views/      Panel and HoloViews: the live overview page, plots
     notebook/   the IPython extension and objects that show themselves
     jupyter/    the server extension that finds the engine, the extension of JupyterLab
+    reports/    notebooks run with parameters, as HTML and PDF
     cli         the command `datawatch`
 
 `core` imports nothing of ours, stages import `core` only, `engine` wires the stages, `service`

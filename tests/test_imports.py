@@ -25,9 +25,12 @@ ALLOWED: dict[str, frozenset[str]] = {
     **{stage: frozenset({"core"}) for stage in STAGES},
     "engine": STAGES | {"core"},
     "service": frozenset({"core", "engine"}),
-    **{edge: frozenset({"core", "service"}) for edge in ("api", "client", "views", "jupyter")},
+    **{
+        edge: frozenset({"core", "service"})
+        for edge in ("api", "client", "views", "jupyter", "reports")
+    },
     # The command line puts one server together from the HTTP edge and the pages.
-    "cli": frozenset({"core", "service", "api", "views"}),
+    "cli": frozenset({"core", "service", "api", "views", "reports"}),
     # A plot in a cell is drawn as a tile is.
     "notebook": frozenset({"core", "service", "views"}),
     "__main__": frozenset({"cli"}),

@@ -25,6 +25,7 @@ from datawatch_lab.cli.metric import metric
 from datawatch_lab.cli.quality import quality
 from datawatch_lab.cli.quarantine import quarantine
 from datawatch_lab.cli.query import query
+from datawatch_lab.cli.report import report
 from datawatch_lab.cli.schema import schema
 from datawatch_lab.cli.serve import serve
 from datawatch_lab.cli.services import services
@@ -132,6 +133,7 @@ for verb in (
     alerts,
     anomalies,
     dashboards,
+    report,
     users,
     audit,
     config,

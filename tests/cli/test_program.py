@@ -18,7 +18,7 @@ HEAVY = {
 VERBS = {
     *("demo", "watch", "doctor", "serve", "ingest", "status", "tables", "metrics", "metric"),
     *("query", "sql", "ledger", "quarantine", "services", "forecast", "quality", "schema"),
-    *("alerts", "anomalies", "dashboards", "users", "audit", "config", "evaluate", "lab"),
+    *("alerts", "anomalies", "dashboards", "report", "users", "audit", "config", "evaluate", "lab"),
 }
 
 
