@@ -23,7 +23,7 @@ KILLS, SOAKED = 3, 20
 
 _SPARE = 8  # runs that may get through before they are killed, on a machine whose load changes
 
-SECTION_KILLS, SECTION_SOAKED = 8, 500
+SECTION_KILLS, SECTION_SOAKED = 5, 500
 """How often inside drawn sections, see `dying.SECTIONS`."""
 
 

@@ -110,6 +110,7 @@ def test_every_metric_equals_the_oracle_at_every_level_and_aggregation(small: In
     assert not wrong, f"{len(wrong)} differences, e.g. {wrong[:10]}"
 
 
+@pytest.mark.soak
 def test_every_metric_of_a_large_file_equals_the_oracle(ingested: Ingested) -> None:
     """300,000 events, per hour; distinct counts and quantiles of large buckets too."""
     names = Oracle(read(ingested.file), ingested.answers["fields"]).names()

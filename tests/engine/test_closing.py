@@ -298,7 +298,7 @@ def first_values(stream: list[tuple[int, float]]) -> dict[datetime, tuple[list[f
     ),
     st.lists(st.integers(5, 40), max_size=4),
 )
-@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
 def test_first_values_are_those_at_closing(
     stream: list[tuple[int, float]], cuts: list[int]
 ) -> None:

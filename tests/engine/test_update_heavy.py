@@ -20,7 +20,7 @@ from tests.oracle.live import row_differences
 
 pytestmark = pytest.mark.timeout(900)
 
-ORDERS = 20_000
+ORDERS = 10_000
 BATCH = 10_000
 STEPS = ("new", "paid", None, "packed", None, "shipped")
 """What each version of an order does: a new status, or (None) a new amount."""

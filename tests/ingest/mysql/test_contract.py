@@ -145,7 +145,13 @@ class MariaFileRig(MariaRig):
     mode: Mode = "file"
 
 
-@pytest.fixture(scope="module", params=[MariaRig, MariaFileRig], ids=["gtid", "file"])
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param(MariaRig, id="gtid"),
+        pytest.param(MariaFileRig, id="file", marks=pytest.mark.soak),
+    ],
+)
 def rig(mariadb_server: Server, request: pytest.FixtureRequest) -> Iterator[MariaRig]:
     """The server with one database for each test in turn."""
     made: MariaRig = request.param(mariadb_server)
