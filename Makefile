@@ -23,7 +23,7 @@ dev: deps ## serve ./datawatch.duckdb on this machine
 test: deps ## run all tests and doctests; names what was skipped and why
 	@$(BIN)/python tools/chromium.py --install
 	@tools/services.sh
-	@$(BIN)/python -m pytest -n 2 --dist loadfile
+	@$(BIN)/python -m pytest -n 3 --dist loadfile
 
 soak: deps ## run the tests that take minutes: kills, long histories, any order, fuzzing
 	@tools/services.sh

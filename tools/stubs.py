@@ -17,7 +17,7 @@ from datawatch_lab.service.operation import Operation
 TARGET = Path(__file__).resolve().parents[1] / "datawatch_lab" / "service" / "methods.pyi"
 
 _HEAD = """# Types of the methods made of the operations; `python -m tools.stubs` writes this file.
-# ruff: noqa: A002, E501, I001, Q000
+# ruff: noqa: A002, E501, I001, PYI041, Q000
 # fmt: off
 
 {imports}

@@ -1,5 +1,5 @@
 # Types of the methods made of the operations; `python -m tools.stubs` writes this file.
-# ruff: noqa: A002, E501, I001, Q000
+# ruff: noqa: A002, E501, I001, PYI041, Q000
 # fmt: off
 
 from typing import Any, Literal
@@ -72,14 +72,14 @@ class Operations:
         variables: list[dict[str, Any]] | None = ...,
         filters: dict[str, Any] | list[dict[str, Any]] | None = ...,
         time_range: str | dict[str, Any] | None = ...,
-        refresh: str | float | None = ...,
+        refresh: str | int | float | None = ...,
         theme: str | None = ...,
         annotations: list[str] | None = ...,
         notes: list[dict[str, Any]] | None = ...,
         template: str | None = ...,
         is_public: bool | None = ...,
         older_range: str | dict[str, Any] | None = ...,
-        older_refresh: str | float | None = ...,
+        older_refresh: str | int | float | None = ...,
         older_public: bool | None = ...,
     ) -> DashboardAnswer: ...
     def add_quality_rule(
@@ -150,7 +150,7 @@ class Operations:
         options: dict[str, Any] | None = ...,
         config: dict[str, Any] | None = ...,
         note: str | None = ...,
-        older_refresh: str | float | None = ...,
+        older_refresh: str | int | float | None = ...,
     ) -> WidgetAnswer: ...
     def aggregations(
         self,
@@ -305,14 +305,14 @@ class Operations:
         variables: list[dict[str, Any]] | None = ...,
         filters: dict[str, Any] | list[dict[str, Any]] | None = ...,
         time_range: str | dict[str, Any] | None = ...,
-        refresh: str | float | None = ...,
+        refresh: str | int | float | None = ...,
         theme: str | None = ...,
         annotations: list[str] | None = ...,
         notes: list[dict[str, Any]] | None = ...,
         template: str | None = ...,
         is_public: bool | None = ...,
         older_range: str | dict[str, Any] | None = ...,
-        older_refresh: str | float | None = ...,
+        older_refresh: str | int | float | None = ...,
         older_public: bool | None = ...,
         version: int | None = ...,
         autosave: bool = ...,
@@ -399,7 +399,7 @@ class Operations:
         options: dict[str, Any] | None = ...,
         config: dict[str, Any] | None = ...,
         note: str | None = ...,
-        older_refresh: str | float | None = ...,
+        older_refresh: str | int | float | None = ...,
     ) -> WidgetAnswer: ...
     def correct_column(
         self,
@@ -818,14 +818,14 @@ class AsyncOperations:
         variables: list[dict[str, Any]] | None = ...,
         filters: dict[str, Any] | list[dict[str, Any]] | None = ...,
         time_range: str | dict[str, Any] | None = ...,
-        refresh: str | float | None = ...,
+        refresh: str | int | float | None = ...,
         theme: str | None = ...,
         annotations: list[str] | None = ...,
         notes: list[dict[str, Any]] | None = ...,
         template: str | None = ...,
         is_public: bool | None = ...,
         older_range: str | dict[str, Any] | None = ...,
-        older_refresh: str | float | None = ...,
+        older_refresh: str | int | float | None = ...,
         older_public: bool | None = ...,
     ) -> DashboardAnswer: ...
     async def add_quality_rule(
@@ -902,7 +902,7 @@ class AsyncOperations:
         options: dict[str, Any] | None = ...,
         config: dict[str, Any] | None = ...,
         note: str | None = ...,
-        older_refresh: str | float | None = ...,
+        older_refresh: str | int | float | None = ...,
     ) -> WidgetAnswer: ...
     async def aggregations(
         self,
@@ -1057,14 +1057,14 @@ class AsyncOperations:
         variables: list[dict[str, Any]] | None = ...,
         filters: dict[str, Any] | list[dict[str, Any]] | None = ...,
         time_range: str | dict[str, Any] | None = ...,
-        refresh: str | float | None = ...,
+        refresh: str | int | float | None = ...,
         theme: str | None = ...,
         annotations: list[str] | None = ...,
         notes: list[dict[str, Any]] | None = ...,
         template: str | None = ...,
         is_public: bool | None = ...,
         older_range: str | dict[str, Any] | None = ...,
-        older_refresh: str | float | None = ...,
+        older_refresh: str | int | float | None = ...,
         older_public: bool | None = ...,
         version: int | None = ...,
         autosave: bool = ...,
@@ -1151,7 +1151,7 @@ class AsyncOperations:
         options: dict[str, Any] | None = ...,
         config: dict[str, Any] | None = ...,
         note: str | None = ...,
-        older_refresh: str | float | None = ...,
+        older_refresh: str | int | float | None = ...,
     ) -> WidgetAnswer: ...
     async def correct_column(
         self,
