@@ -38,8 +38,8 @@ DEMO_RULES = (
 
 @pytest.fixture
 def shop(tmp_path: Path) -> Workbench:
-    """A closed workspace with orders, some of them bad."""
-    bench = Workbench(tmp_path / "w.duckdb")
+    """A closed workspace with orders of today, which retention leaves alone, some of them bad."""
+    bench = Workbench(tmp_path / "w.duckdb", now=datetime.now(UTC))
     bench.insert("customers", *({"id": n} for n in range(9)))
     bench.insert(
         "orders",

@@ -27,11 +27,14 @@ class Workbench:
     Args:
         path: of the workspace.
         keyed: tables that declare it.
+        now: where the clock stands.
     """
 
-    def __init__(self, path: Path, keyed: Sequence[str] = ("orders", "customers")) -> None:
-        self.path, self.keyed = path, keyed
-        self.clock = ManualClock(NOW)
+    def __init__(
+        self, path: Path, keyed: Sequence[str] = ("orders", "customers"), now: datetime = NOW
+    ) -> None:
+        self.path, self.keyed, self.now = path, keyed, now
+        self.clock = ManualClock(now)
         self.engine = Engine.open(path, clock=self.clock)
         self._number = 0
 
@@ -43,7 +46,7 @@ class Workbench:
                 "id": f"e{self._number}",
                 "table": table,
                 "operation": OPS[op],
-                "timestamp": (NOW - timedelta(minutes=minute)).isoformat(),
+                "timestamp": (self.now - timedelta(minutes=minute)).isoformat(),
                 ("before" if op == "d" else "after"): row,
             }
         ).encode()
@@ -75,7 +78,7 @@ class Workbench:
         """Rows looked at and failed, over all time, once everything is evaluated."""
         self.engine.quality.evaluate()
         start = datetime(2020, 1, 1, tzinfo=UTC)
-        found = self.engine.quality.store.counts(start, NOW + timedelta(days=9), None)
+        found = self.engine.quality.store.counts(start, self.now + timedelta(days=9), None)
         mine = {id_: (rows, failed) for id_, _, rows, failed in found.iter_rows()}
         return mine.get(rule, (0, 0))
 
