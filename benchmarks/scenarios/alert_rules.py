@@ -72,7 +72,7 @@ def subject(context: Context) -> Sample:
         StoredRule(id=f"rule {number}", rule=rule, created=_START, updated=_START)
         for number, rule in enumerate(rules_for(count))
     ]
-    engine.store.put_alerts(AlertChange(rules=stored))
+    engine.store.alerts.put(AlertChange(rules=stored))
     alerting = Alerting(engine)
     with Meter() as first:
         alerting.evaluate_due()

@@ -69,7 +69,8 @@ def subject(context: Context) -> Sample:
 
 def _ingest(context: Context, name: str, tables: list[str]) -> tuple[Meter, list[str]]:
     """Ingest the file into a new workspace; done when every rule has seen every event."""
-    from datawatch_lab.engine import Engine, quality_rules
+    from datawatch_lab.engine import Engine
+    from datawatch_lab.engine.quality import rules as quality_rules
     from datawatch_lab.service.callers import LocalCaller
     from datawatch_lab.service.handle import Workspace
     from datawatch_lab.service.intake import file_source, ingest_source

@@ -37,7 +37,7 @@ def check(file: Path | None, as_json: bool) -> None:
     import msgspec
 
     from datawatch_lab.core.config import load_config
-    from datawatch_lab.core.config_check import doubts
+    from datawatch_lab.core.config.check import doubts
 
     chosen = file or DEFAULT_FILE
     found = doubts(load_config(chosen, os.environ))
@@ -61,7 +61,7 @@ def check(file: Path | None, as_json: bool) -> None:
 @debug_option
 def init(file: Path | None) -> None:
     """Print a configuration file with every key, its default and what it means."""
-    from datawatch_lab.core.config_template import default_file
+    from datawatch_lab.core.config.template import default_file
     from datawatch_lab.core.errors import ConfigError
 
     if file is None:

@@ -96,7 +96,7 @@ def start_logging(default: str = "INFO", config: Config | None = None) -> None:
         default: the level that holds when neither configuration nor environment names one.
         config: says level, form and environment; without one the variables of the process do.
     """
-    from datawatch_lab.core.config_keys import Config
+    from datawatch_lab.core.config.keys import Config
 
     level = level_of(os.environ, default) if config is None else config.log_level.upper()
     told = config or Config(log_format=os.environ.get("LOG_FORMAT", "text").lower())

@@ -216,7 +216,7 @@ def _rules_of(file: Path) -> list[dict[str, Any]]:
     """Rules of a YAML file, as mappings."""
     import yaml
 
-    from datawatch_lab.core.config_rules import read_quality_rules
+    from datawatch_lab.core.config.rules import read_quality_rules
     from datawatch_lab.core.errors import ConfigError
     from datawatch_lab.core.quality import Rule
 

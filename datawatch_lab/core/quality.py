@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from datawatch_lab.core.config_rules import DIMENSIONS, SEVERITIES, QualityRuleConfig
+from datawatch_lab.core.config.rules import DIMENSIONS, SEVERITIES, QualityRuleConfig
 from datawatch_lab.core.durations import format_duration, parse_duration
 from datawatch_lab.core.errors import InputError, TimeError, not_found
 

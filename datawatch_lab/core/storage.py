@@ -314,6 +314,22 @@ class QuarantineRow:
     state: str
 
 
+class Definitions(Protocol):
+    """Keeps what users define; any thread may ask and write."""
+
+    def formulas(self) -> list[Formula]:
+        """Formulas that users defined, in order of name."""
+        ...
+
+    def put_formula(self, formula: Formula) -> None:
+        """Store a formula, in place of one of the same name."""
+        ...
+
+    def drop_formula(self, name: str) -> None:
+        """Forget a formula; harmless when there is none."""
+        ...
+
+
 class Store(Protocol):
     """Keeps a workspace. One thread calls `commit`; any thread may ask."""
 
@@ -394,16 +410,9 @@ class Store(Protocol):
         """Applied events of a table in order of seq, as frames of `LOG_SCHEMA` columns."""
         ...
 
-    def formulas(self) -> list[Formula]:
-        """Formulas that users defined, in order of name."""
-        ...
-
-    def put_formula(self, formula: Formula) -> None:
-        """Store a formula, in place of one of the same name."""
-        ...
-
-    def drop_formula(self, name: str) -> None:
-        """Forget a formula; harmless when there is none."""
+    @property
+    def definitions(self) -> Definitions:
+        """What users defined."""
         ...
 
     def ledger(self) -> Mapping[tuple[str, str], LedgerCounts]:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import msgspec
 
 from datawatch_lab.core.dashboards import Dashboard
-from datawatch_lab.core.dashboards_writing import to_plain
+from datawatch_lab.core.dashboards.writing import to_plain
 
 Change = Literal["added", "removed", "changed", "moved"]
 

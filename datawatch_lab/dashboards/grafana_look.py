@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from datawatch_lab.core.dashboards_kinds import kind_options
+from datawatch_lab.core.dashboards.kinds import kind_options
 
 Json = dict[str, Any]
 Options = Mapping[str, Any]

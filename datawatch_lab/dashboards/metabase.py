@@ -14,8 +14,8 @@ from typing import Any
 from msgspec.structs import replace
 
 from datawatch_lab.core.dashboards import Dashboard, Filters, Tile, TileQuery, Variable
-from datawatch_lab.core.dashboards_kinds import kind_options
-from datawatch_lab.core.dashboards_values import is_variable
+from datawatch_lab.core.dashboards.kinds import kind_options
+from datawatch_lab.core.dashboards.values import is_variable
 from datawatch_lab.core.durations import parse_duration
 from datawatch_lab.core.values import MetricDef
 from datawatch_lab.dashboards.promql import reading, shared_filters

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from datawatch_lab.core.errors import InputError
 from datawatch_lab.core.storage import MeasureStates
 from datawatch_lab.core.values import Aggregation, Coverage, Formula, MeasureKind, MetricDef
-from datawatch_lab.engine.alerting_metric import values as alerts_fired
-from datawatch_lab.engine.detection_metric import values as anomalies_active
-from datawatch_lab.engine.quality_scores import values
+from datawatch_lab.engine.own_metrics.alerts import values as alerts_fired
+from datawatch_lab.engine.own_metrics.anomalies import values as anomalies_active
+from datawatch_lab.engine.own_metrics.quality import values
 from datawatch_lab.engine.windows import Window, is_current, span_of
 from datawatch_lab.metrics.downsample import downsample
 from datawatch_lab.metrics.finalise import ResultSeries, finalise, is_counted

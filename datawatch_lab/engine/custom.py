@@ -86,7 +86,7 @@ class CustomMetrics:
         self._measures = measures
         self._store = store
         self._settings = settings
-        self._formulas = {each.name: each for each in store.formulas()}
+        self._formulas = {each.name: each for each in store.definitions.formulas()}
         self._waiting: deque[Change] = deque()
         self._taken: Change | None = None
         self._named: dict[str, MeasureDef] | None = None
@@ -185,7 +185,7 @@ class CustomMetrics:
             check_cycles(formula, self._formulas)
             metrics = engine.metrics()
             compile_formula(formula.expression, metrics, self._measures.aggregations)
-            self._store.put_formula(formula)
+            self._store.definitions.put_formula(formula)
             self._formulas[formula.name] = formula
             self._measures.forget_names()
 
@@ -207,7 +207,7 @@ class CustomMetrics:
                     details={"used_by": users},
                 )
             if measure is None:
-                self._store.drop_formula(name)
+                self._store.definitions.drop_formula(name)
                 self._formulas.pop(name, None)
                 self._measures.forget_names()
             else:

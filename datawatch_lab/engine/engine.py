@@ -34,7 +34,7 @@ from datawatch_lab.engine.quality import Quality
 from datawatch_lab.engine.receipts import Receipt
 from datawatch_lab.engine.replay import ReplayResult, run_replay
 from datawatch_lab.engine.retention import kept_since
-from datawatch_lab.engine.schema_log import SchemaLog
+from datawatch_lab.engine.schema.log import SchemaLog
 from datawatch_lab.engine.sql import run_sql
 from datawatch_lab.engine.touched import Touched
 from datawatch_lab.engine.upkeep import Upkeep

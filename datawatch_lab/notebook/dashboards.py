@@ -15,8 +15,8 @@ from datawatch_lab.core.dashboards import (
     TileQuery,
     Variable,
 )
-from datawatch_lab.core.dashboards_code import as_code
-from datawatch_lab.core.dashboards_writing import to_json, to_plain, to_yaml
+from datawatch_lab.core.dashboards.code import as_code
+from datawatch_lab.core.dashboards.writing import to_json, to_plain, to_yaml
 from datawatch_lab.core.errors import InputError, NotFoundError
 from datawatch_lab.notebook import markup
 from datawatch_lab.service.handle import Workspace
@@ -236,7 +236,7 @@ _TILE = frozenset(Tile.__struct_fields__)
 
 def _tile(kind: str, how: dict[str, Any]) -> Tile:
     """A tile of a kind, from the fields of a tile, of its query and of its options."""
-    from datawatch_lab.core.dashboards_reading import read_tile
+    from datawatch_lab.core.dashboards.reading import read_tile
 
     options = {name: value for name, value in how.items() if name not in _QUERY | _TILE}
     given = {name: value for name, value in how.items() if name in _QUERY | _TILE}

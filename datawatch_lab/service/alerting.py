@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from datawatch_lab.core.alerting import AlertRule, AlertSettings
-from datawatch_lab.core.config_alerts import channels_of, rules_of
+from datawatch_lab.core.config.alerts import channels_of, rules_of
 from datawatch_lab.core.plans import plan_named
 
 if TYPE_CHECKING:
-    from datawatch_lab.core.config_keys import Config
+    from datawatch_lab.core.config.keys import Config
     from datawatch_lab.engine import Engine
 
 BREAKING = AlertRule(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from datawatch_lab.core.anomalies import AnomalySettings
 
 if TYPE_CHECKING:
-    from datawatch_lab.core.config_keys import Config
+    from datawatch_lab.core.config.keys import Config
     from datawatch_lab.engine import Engine
 
 

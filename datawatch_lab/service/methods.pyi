@@ -8,7 +8,7 @@ from pyarrow import Table
 
 from datawatch_lab.core.values import Role
 from datawatch_lab.core.watching import Finding, Unwatched, WatchState
-from datawatch_lab.engine.alerting_actions import Tried
+from datawatch_lab.engine.alerting.actions import Tried
 from datawatch_lab.service.access.audit import AuditEntry
 from datawatch_lab.service.answers import ColumnAnswer, EventsAnswer, Fixed, HealthAnswer, LedgerAnswer, MetricAnswer, OffsetAnswer, QuarantineAnswer, ReplayAnswer, StatusAnswer, TableAnswer
 from datawatch_lab.service.operation import Operation

@@ -9,14 +9,14 @@ from typing import Any
 
 import msgspec
 
-from datawatch_lab.core.config_rules import QualityRuleConfig
+from datawatch_lab.core.config.rules import QualityRuleConfig
 from datawatch_lab.core.quality import Rule, StoredRule
 from datawatch_lab.core.quality_results import Violation
 from datawatch_lab.core.values import TableInfo
 from datawatch_lab.engine import Engine
-from datawatch_lab.engine.quality_rules import Tried, configure
-from datawatch_lab.engine.quality_scores import Scores
-from datawatch_lab.engine.quality_words import (
+from datawatch_lab.engine.quality.rules import Tried, configure
+from datawatch_lab.engine.quality.scores import Scores
+from datawatch_lab.engine.quality.words import (
     RuleScore,
     Suggestion,
     TableScore,

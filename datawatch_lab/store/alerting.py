@@ -22,6 +22,7 @@ from datawatch_lab.core.alerting import (
     Standing,
     StoredRule,
 )
+from datawatch_lab.store.part import Part
 from datawatch_lab.store.sql import run_with
 
 Item = TypeVar("Item")
@@ -284,3 +285,37 @@ def read_trace(con: duckdb.DuckDBPyConnection, alert: str, rule: str) -> Trace:
         ids,
     )
     return steps[::-1], notices, deliveries, attempts
+
+
+class AlertStore(Part):
+    """What a workspace keeps of alerts; any thread may ask and write."""
+
+    def put(self, change: AlertChange) -> None:
+        """Store a change of alerts in one transaction."""
+        with self.writing() as con:
+            write_alerts(con, change)
+
+    def prune(self, before: datetime) -> None:
+        """Drop alerts that are over since before a moment; see `store.alerting`."""
+        with self.writing() as con:
+            prune_alerts(con, before)
+
+    def state(self) -> AlertState:
+        """What alerts go on from."""
+        with self.reading() as con:
+            return load_alerts(con)
+
+    def one(self, id_: str) -> Alert | None:
+        """An alert by id; None for none."""
+        with self.reading() as con:
+            return read_alert(con, id_)
+
+    def history(self, since: datetime | None, rule: str, limit: int) -> list[Alert]:
+        """Alerts that fired since a moment, newest first; see `store.alerting`."""
+        with self.reading() as con:
+            return read_alerts(con, since, rule, limit)
+
+    def trace(self, alert: str, rule: str) -> Trace:
+        """What is known of why an alert was told, or not; see `store.alerting`."""
+        with self.reading() as con:
+            return read_trace(con, alert, rule)

@@ -12,6 +12,7 @@ import msgspec
 import pyarrow as pa
 
 from datawatch_lab.core.anomalies import Anomaly, Feedback
+from datawatch_lab.store.part import Part
 from datawatch_lab.store.sql import run_with
 
 MOST = 100_000
@@ -208,3 +209,42 @@ def _naive(moment: datetime) -> datetime:
 
 def _times(moments: Iterable[datetime | None]) -> pa.Array:
     return pa.array([each and _naive(each) for each in moments], pa.timestamp("us"))
+
+
+class AnomalyStore(Part):
+    """What a workspace keeps of anomalies; any thread may ask and write."""
+
+    def save(
+        self,
+        changed: Sequence[Anomaly],
+        checkpoint: Checkpoint | None = None,
+        mark: Mark | None = None,
+    ) -> None:
+        """Keep anomalies, the state of the detectors that follows them, and what was said."""
+        with self.writing() as con:
+            save_anomalies(con, changed, checkpoint, mark)
+
+    def marks(self) -> list[Mark]:
+        """What was said of all anomalies, in order."""
+        with self.reading() as con:
+            return read_marks(con)
+
+    def found(self, wanted: AnomalyFilter) -> list[Anomaly]:
+        """Anomalies, newest first."""
+        with self.reading() as con:
+            return read_anomalies(con, wanted)
+
+    def one(self, id_: str) -> Anomaly | None:
+        """An anomaly by id; None for none."""
+        with self.reading() as con:
+            return read_anomaly(con, id_)
+
+    def checkpoint(self) -> Checkpoint | None:
+        """The state of the detectors; None before the first."""
+        with self.reading() as con:
+            return read_checkpoint(con)
+
+    def corrected_since(self, after: datetime) -> list[tuple[int, datetime, datetime]]:
+        """Minutes that late events changed after a moment; see `store.anomalies`."""
+        with self.reading() as con:
+            return read_corrected_since(con, after)

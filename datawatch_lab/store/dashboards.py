@@ -8,7 +8,8 @@ import duckdb
 import msgspec
 
 from datawatch_lab.core.dashboards import Dashboard
-from datawatch_lab.core.dashboards_versions import Version
+from datawatch_lab.core.dashboards.versions import Version
+from datawatch_lab.store.part import Part
 from datawatch_lab.store.sql import fetch_row
 
 KEPT = 200
@@ -102,3 +103,27 @@ def _version(row: tuple[int, str, int, datetime, str, str, str]) -> Version:
         words=words,
         after_seq=seq,
     )
+
+
+class DashboardStore(Part):
+    """What a workspace keeps of dashboards; any thread may ask and write."""
+
+    def store(self, change: Version, document: Dashboard | None, *, replaces: int = 0) -> None:
+        """Store a change of a dashboard and its version in one transaction."""
+        with self.writing() as con:
+            store_dashboard(con, change, document, replaces=replaces)
+
+    def all(self) -> list[Dashboard]:
+        """All dashboards as they are."""
+        with self.reading() as con:
+            return load_dashboards(con)
+
+    def versions(self, dashboard: str) -> list[Version]:
+        """Changes of a dashboard, newest first; of all for ''."""
+        with self.reading() as con:
+            return read_dashboard_versions(con, dashboard)
+
+    def version(self, dashboard: str, version: int) -> Dashboard | None:
+        """A dashboard as of a version; None when that is not kept."""
+        with self.reading() as con:
+            return read_version(con, dashboard, version)

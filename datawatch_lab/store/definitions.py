@@ -9,6 +9,7 @@ import msgspec
 import pyarrow as pa
 
 from datawatch_lab.core.values import Coverage, CustomMetric, Formula, MeasureDef
+from datawatch_lab.store.part import Part
 from datawatch_lab.store.sql import append
 
 Defined = tuple[CustomMetric, Coverage]
@@ -66,3 +67,22 @@ def load_formulas(con: duckdb.DuckDBPyConnection) -> list[Formula]:
     """All formulas in order of name."""
     rows = con.execute("SELECT definition FROM meta.formulas ORDER BY name").fetchall()
     return [msgspec.json.decode(definition, type=Formula) for (definition,) in rows]
+
+
+class DefinitionStore(Part):
+    """What users defined; any thread may ask and write."""
+
+    def formulas(self) -> list[Formula]:
+        """Formulas that users defined, in order of name."""
+        with self.reading() as con:
+            return load_formulas(con)
+
+    def put_formula(self, formula: Formula) -> None:
+        """Store a formula, in place of one of the same name."""
+        with self.writing() as con:
+            put_formula(con, formula)
+
+    def drop_formula(self, name: str) -> None:
+        """Forget a formula; harmless when there is none."""
+        with self.writing() as con:
+            drop_formula(con, name)

@@ -18,15 +18,9 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from datawatch_lab.core.alerting import Alert
-from datawatch_lab.core.anomalies import Anomaly
 from datawatch_lab.core.batches import MeasureAppends
 from datawatch_lab.core.clock import Clock, SystemClock
-from datawatch_lab.core.dashboards import Dashboard
-from datawatch_lab.core.dashboards_versions import Version
 from datawatch_lab.core.errors import WorkspaceError
-from datawatch_lab.core.forecasts import Told
-from datawatch_lab.core.schema_changes import SchemaChange, Snapshot
 from datawatch_lab.core.storage import (
     Catalogue,
     Commit,
@@ -37,11 +31,11 @@ from datawatch_lab.core.storage import (
     MeasureStates,
     QuarantineRow,
 )
-from datawatch_lab.core.values import Formula, LedgerCounts, LevelName, TableInfo
-from datawatch_lab.core.watching import Watch
-from datawatch_lab.store import alerting, anomalies, retention
+from datawatch_lab.core.values import LedgerCounts, LevelName, TableInfo
 from datawatch_lab.store import lock as locks
-from datawatch_lab.store.anomalies import Checkpoint, Mark
+from datawatch_lab.store import retention
+from datawatch_lab.store.alerting import AlertStore
+from datawatch_lab.store.anomalies import AnomalyStore
 from datawatch_lab.store.archive import Archive
 from datawatch_lab.store.catalogue import load_catalogue, load_tables, load_version
 from datawatch_lab.store.commits import write_commit
@@ -54,13 +48,12 @@ from datawatch_lab.store.corrections import (
     read_first_states,
 )
 from datawatch_lab.store.dashboards import (
-    load_dashboards,
-    read_dashboard_versions,
-    read_version,
-    store_dashboard,
+    DashboardStore,
 )
-from datawatch_lab.store.definitions import drop_formula, load_formulas, put_formula
-from datawatch_lab.store.forecasts import read_forecasts, save_forecasts
+from datawatch_lab.store.definitions import (
+    DefinitionStore,
+)
+from datawatch_lab.store.forecasts import ForecastStore
 from datawatch_lab.store.gate import Gate
 from datawatch_lab.store.identity import (
     SeenLater,
@@ -79,14 +72,7 @@ from datawatch_lab.store.opening import check_path, connect
 from datawatch_lab.store.quality import QualityStore
 from datawatch_lab.store.readers import Readers
 from datawatch_lab.store.schema_log import (
-    SchemaStored,
-    load_schema,
-    put_snapshot,
-    read_row_fields,
-    read_row_kinds,
-    read_schema_events,
-    read_values,
-    save_schema,
+    SchemaStore,
 )
 from datawatch_lab.store.sorting import Sorting, find_stretch
 from datawatch_lab.store.sql import fetch_row, give_slot
@@ -100,7 +86,7 @@ from datawatch_lab.store.summaries import (
     read_quarantine,
 )
 from datawatch_lab.store.views import ChangeViews, apply_plan
-from datawatch_lab.store.watched import drop_watch, load_watches, put_watch
+from datawatch_lab.store.watched import WatchStore
 
 log = logging.getLogger(__name__)
 
@@ -168,9 +154,44 @@ class DuckStore:
         self._sorting: Sorting | None = None
 
     @property
+    def alerts(self) -> AlertStore:
+        """What a workspace keeps of alerts."""
+        return AlertStore(self._write, self._readers.cursor, self._readers.snapshot)
+
+    @property
+    def schema(self) -> SchemaStore:
+        """What a workspace keeps of the history of schemas."""
+        return SchemaStore(self._write, self._readers.cursor, self._readers.snapshot)
+
+    @property
+    def anomalies(self) -> AnomalyStore:
+        """What a workspace keeps of anomalies."""
+        return AnomalyStore(self._write, self._readers.cursor, self._readers.snapshot)
+
+    @property
+    def forecasts(self) -> ForecastStore:
+        """What a workspace keeps of forecasts."""
+        return ForecastStore(self._write, self._readers.cursor, self._readers.snapshot)
+
+    @property
+    def dashboards(self) -> DashboardStore:
+        """What a workspace keeps of dashboards."""
+        return DashboardStore(self._write, self._readers.cursor, self._readers.snapshot)
+
+    @property
+    def definitions(self) -> DefinitionStore:
+        """What users defined."""
+        return DefinitionStore(self._write, self._readers.cursor, self._readers.snapshot)
+
+    @property
+    def watches(self) -> WatchStore:
+        """The sources that a workspace follows."""
+        return WatchStore(self._write, self._readers.cursor, self._readers.snapshot)
+
+    @property
     def quality(self) -> QualityStore:
         """What is kept of data quality."""
-        return QualityStore(self._write, self._readers.cursor)
+        return QualityStore(self._write, self._readers.cursor, self._readers.snapshot)
 
     @classmethod
     def open(
@@ -374,172 +395,6 @@ class DuckStore:
         """The newest event time of a table's applied changes; None for none."""
         counts = self.table_counts().get(table_id)
         return None if counts is None else counts.last_ts
-
-    def formulas(self) -> list[Formula]:
-        """Formulas that users defined, in order of name."""
-        with self._readers.cursor() as con:
-            return load_formulas(con)
-
-    def put_formula(self, formula: Formula) -> None:
-        """Store a formula, in place of one of the same name."""
-        with self._write() as con:
-            put_formula(con, formula)
-
-    def drop_formula(self, name: str) -> None:
-        """Forget a formula; harmless when there is none."""
-        with self._write() as con:
-            drop_formula(con, name)
-
-    def watches(self) -> list[Watch]:
-        """Databases that are watched, in order of name."""
-        with self._readers.cursor() as con:
-            return load_watches(con)
-
-    def put_watch(self, watch: Watch) -> None:
-        """Keep a database that is watched, in place of one of the same name."""
-        with self._write() as con:
-            put_watch(con, watch)
-
-    def drop_watch(self, name: str) -> None:
-        """Forget one; harmless when there is none."""
-        with self._write() as con:
-            drop_watch(con, name)
-
-    def put_alerts(self, change: alerting.AlertChange) -> None:
-        """Store a change of alerts in one transaction."""
-        with self._write() as con:
-            alerting.write_alerts(con, change)
-
-    def prune_alerts(self, before: datetime) -> None:
-        """Drop alerts that are over since before a moment; see `store.alerting`."""
-        with self._write() as con:
-            alerting.prune_alerts(con, before)
-
-    def alert_state(self) -> alerting.AlertState:
-        """What alerts go on from."""
-        with self._readers.cursor() as con:
-            return alerting.load_alerts(con)
-
-    def alert(self, id_: str) -> Alert | None:
-        """An alert by id; None for none."""
-        with self._readers.cursor() as con:
-            return alerting.read_alert(con, id_)
-
-    def alert_history(self, since: datetime | None, rule: str, limit: int) -> list[Alert]:
-        """Alerts that fired since a moment, newest first; see `store.alerting`."""
-        with self._readers.cursor() as con:
-            return alerting.read_alerts(con, since, rule, limit)
-
-    def alert_trace(self, alert: str, rule: str) -> alerting.Trace:
-        """What is known of why an alert was told, or not; see `store.alerting`."""
-        with self._readers.cursor() as con:
-            return alerting.read_trace(con, alert, rule)
-
-    def schema_stored(self) -> SchemaStored:
-        """The history of schemas as it is stored."""
-        with self._readers.snapshot() as con:
-            return load_schema(con)
-
-    def schema_events(self, after: int, to: int) -> pl.DataFrame:
-        """Events that tell of DDL; see `store.schema_log`."""
-        with self._readers.cursor() as con:
-            return read_schema_events(con, after, to)
-
-    def row_fields(self, after: int, to: int) -> pl.DataFrame:
-        """Names of the fields of new rows; see `store.schema_log`."""
-        with self._readers.cursor() as con:
-            return read_row_fields(con, after, to)
-
-    def row_kinds(self, after: int, to: int) -> pl.DataFrame:
-        """Kinds of the values of some new rows; see `store.schema_log`."""
-        with self._readers.cursor() as con:
-            return read_row_kinds(con, after, to)
-
-    def row_values(
-        self, table_id: int, field: str, after: int, to: int
-    ) -> tuple[set[str], set[str]]:
-        """Distinct values and JSON types of a field in some rows; see `store.schema_log`."""
-        with self._readers.cursor() as con:
-            return read_values(con, table_id, field, after, to)
-
-    def save_schema(
-        self, cursor: int, changes: Sequence[SchemaChange], states: Mapping[int, bytes]
-    ) -> None:
-        """Store changes of schemas with what they were derived from, and the cursor."""
-        with self._write() as con:
-            save_schema(con, cursor, changes, states)
-
-    def save_anomalies(
-        self,
-        changed: Sequence[Anomaly],
-        checkpoint: Checkpoint | None = None,
-        mark: Mark | None = None,
-    ) -> None:
-        """Keep anomalies, the state of the detectors that follows them, and what was said."""
-        with self._write() as con:
-            anomalies.save_anomalies(con, changed, checkpoint, mark)
-
-    def anomaly_marks(self) -> list[Mark]:
-        """What was said of all anomalies, in order."""
-        with self._readers.cursor() as con:
-            return anomalies.read_marks(con)
-
-    def anomalies(self, wanted: anomalies.AnomalyFilter) -> list[Anomaly]:
-        """Anomalies, newest first."""
-        with self._readers.cursor() as con:
-            return anomalies.read_anomalies(con, wanted)
-
-    def anomaly(self, id_: str) -> Anomaly | None:
-        """An anomaly by id; None for none."""
-        with self._readers.cursor() as con:
-            return anomalies.read_anomaly(con, id_)
-
-    def anomaly_checkpoint(self) -> Checkpoint | None:
-        """The state of the detectors; None before the first."""
-        with self._readers.cursor() as con:
-            return anomalies.read_checkpoint(con)
-
-    def corrected_since(self, after: datetime) -> list[tuple[int, datetime, datetime]]:
-        """Minutes that late events changed after a moment; see `store.anomalies`."""
-        with self._readers.cursor() as con:
-            return anomalies.read_corrected_since(con, after)
-
-    def save_forecasts(self, told: Sequence[Told]) -> None:
-        """Keep steps of forecasts; those that are there already stay as they are."""
-        with self._write() as con:
-            save_forecasts(con, told)
-
-    def read_forecasts(self, like: Told, before: datetime, limit: int) -> list[Told]:
-        """Steps of a series' past forecasts, newest first; see `store.forecasts`."""
-        with self._readers.cursor() as con:
-            return read_forecasts(con, like, before, limit)
-
-    def store_dashboard(
-        self, change: Version, document: Dashboard | None, *, replaces: int = 0
-    ) -> None:
-        """Store a change of a dashboard and its version in one transaction."""
-        with self._write() as con:
-            store_dashboard(con, change, document, replaces=replaces)
-
-    def dashboards(self) -> list[Dashboard]:
-        """All dashboards as they are."""
-        with self._readers.cursor() as con:
-            return load_dashboards(con)
-
-    def dashboard_versions(self, dashboard: str) -> list[Version]:
-        """Changes of a dashboard, newest first; of all for ''."""
-        with self._readers.cursor() as con:
-            return read_dashboard_versions(con, dashboard)
-
-    def dashboard_version(self, dashboard: str, version: int) -> Dashboard | None:
-        """A dashboard as of a version; None when that is not kept."""
-        with self._readers.cursor() as con:
-            return read_version(con, dashboard, version)
-
-    def put_schema_snapshot(self, snapshot: Snapshot) -> None:
-        """Keep a named snapshot, in place of one of the same name."""
-        with self._write() as con:
-            put_snapshot(con, snapshot)
 
     def ledger(self) -> Mapping[tuple[str, str], LedgerCounts]:
         """The four counts by (source, table)."""

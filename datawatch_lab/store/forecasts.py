@@ -10,6 +10,7 @@ import msgspec
 import pyarrow as pa
 
 from datawatch_lab.core.forecasts import Told
+from datawatch_lab.store.part import Part
 from datawatch_lab.store.sql import fetch_row, run_with
 
 MOST = 200_000
@@ -71,3 +72,17 @@ def read_forecasts(
         )
         for each in found
     ]
+
+
+class ForecastStore(Part):
+    """What a workspace keeps of forecasts; any thread may ask and write."""
+
+    def save(self, told: Sequence[Told]) -> None:
+        """Keep steps of forecasts; those that are there already stay as they are."""
+        with self.writing() as con:
+            save_forecasts(con, told)
+
+    def read(self, like: Told, before: datetime, limit: int) -> list[Told]:
+        """Steps of a series' past forecasts, newest first; see `store.forecasts`."""
+        with self.reading() as con:
+            return read_forecasts(con, like, before, limit)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -14,6 +13,7 @@ import pyarrow as pa
 
 from datawatch_lab.core.quality import Rule, StoredRule
 from datawatch_lab.core.quality_results import Outcome, Violation
+from datawatch_lab.store.part import Part
 from datawatch_lab.store.sql import append, fetch_arrow, fetch_row, run_with
 
 MOST_VIOLATIONS = 1_000
@@ -332,27 +332,8 @@ def compact(con: duckdb.DuckDBPyConnection, hours_before: datetime, drop_before:
     return saved
 
 
-@dataclass(frozen=True)
-class QualityStore:
-    """What a workspace keeps of data quality; any thread may ask and write.
-
-    Attributes:
-        write: gives the writer's connection in a transaction.
-        read: gives a connection to read with.
-    """
-
-    write: object
-    read: object
-
-    @contextmanager
-    def _writing(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        with self.write() as con:  # type: ignore[operator]  # a context manager of the store
-            yield con
-
-    @contextmanager
-    def _reading(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        with self.read() as con:  # type: ignore[operator]  # as above
-            yield con
+class QualityStore(Part):
+    """What a workspace keeps of data quality; any thread may ask and write."""
 
     def store(
         self,
@@ -370,7 +351,7 @@ class QualityStore:
             anew: ids of rules whose counts are forgotten first.
             dropped: ids of rules that go.
         """
-        with self._writing() as con:
+        with self.writing() as con:
             for each in anew:
                 drop_rule(con, each, keep=True)
             for each in dropped:
@@ -381,52 +362,52 @@ class QualityStore:
 
     def rules(self) -> list[StoredRule]:
         """All rules, oldest first."""
-        with self._reading() as con:
+        with self.reading() as con:
             return load_rules(con)
 
     def cells(self) -> Mapping[tuple[str, str], str]:
         """Small states by (rule, name)."""
-        with self._reading() as con:
+        with self.reading() as con:
             return load_cells(con)
 
     def cursor(self) -> int | None:
         """Sequence number up to which events are evaluated."""
-        with self._reading() as con:
+        with self.reading() as con:
             return load_cursor(con)
 
     def held(self, rule: str, values: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
         """See `read_held`."""
-        with self._reading() as con:
+        with self.reading() as con:
             return read_held(con, rule, values, rows)
 
     def counts(self, start: datetime, end: datetime, width: timedelta | None) -> pl.DataFrame:
         """See `read_counts`."""
-        with self._reading() as con:
+        with self.reading() as con:
             return read_counts(con, start, end, width)
 
     def windows(
         self, rule: str, start: datetime, end: datetime
     ) -> tuple[pl.DataFrame, pl.DataFrame]:
         """See `read_windows`."""
-        with self._reading() as con:
+        with self.reading() as con:
             return read_windows(con, rule, start, end)
 
     def orphans(self) -> pl.DataFrame:
         """References that wait for their parent."""
-        with self._reading() as con:
+        with self.reading() as con:
             return read_orphans(con)
 
     def violations(self, asked: ViolationsAsked) -> tuple[list[Violation], int]:
         """See `read_violations`."""
-        with self._reading() as con:
+        with self.reading() as con:
             return read_violations(con, asked)
 
     def acknowledge(self, ids: Sequence[str], by: str, at: datetime) -> None:
         """See `acknowledge`."""
-        with self._writing() as con:
+        with self.writing() as con:
             acknowledge(con, ids, by, at)
 
     def compact(self, now: datetime) -> int:
         """See `compact`."""
-        with self._writing() as con:
+        with self.writing() as con:
             return compact(con, now - timedelta(days=2), now - timedelta(days=365))

@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from datawatch_lab.core.schema_changes import SchemaChange, Snapshot
 from datawatch_lab.store.measures import utc_frame
+from datawatch_lab.store.part import Part
 from datawatch_lab.store.sql import append, fetch_arrow, fetch_row
 
 _EVENTS = """
@@ -141,3 +142,46 @@ def put_snapshot(con: duckdb.DuckDBPyConnection, snapshot: Snapshot) -> None:
         "INSERT INTO meta.schema_snapshots VALUES (?, ?)",
         [snapshot.name, msgspec.json.encode(snapshot).decode()],
     )
+
+
+class SchemaStore(Part):
+    """What a workspace keeps of the history of schemas; any thread may ask and write."""
+
+    def stored(self) -> SchemaStored:
+        """The history of schemas as it is stored."""
+        with self.snapshot() as con:
+            return load_schema(con)
+
+    def events(self, after: int, to: int) -> pl.DataFrame:
+        """Events that tell of DDL; see `store.schema_log`."""
+        with self.reading() as con:
+            return read_schema_events(con, after, to)
+
+    def row_fields(self, after: int, to: int) -> pl.DataFrame:
+        """Names of the fields of new rows; see `store.schema_log`."""
+        with self.reading() as con:
+            return read_row_fields(con, after, to)
+
+    def row_kinds(self, after: int, to: int) -> pl.DataFrame:
+        """Kinds of the values of some new rows; see `store.schema_log`."""
+        with self.reading() as con:
+            return read_row_kinds(con, after, to)
+
+    def row_values(
+        self, table_id: int, field: str, after: int, to: int
+    ) -> tuple[set[str], set[str]]:
+        """Distinct values and JSON types of a field in some rows; see `store.schema_log`."""
+        with self.reading() as con:
+            return read_values(con, table_id, field, after, to)
+
+    def save(
+        self, cursor: int, changes: Sequence[SchemaChange], states: Mapping[int, bytes]
+    ) -> None:
+        """Store changes of schemas with what they were derived from, and the cursor."""
+        with self.writing() as con:
+            save_schema(con, cursor, changes, states)
+
+    def put_snapshot(self, snapshot: Snapshot) -> None:
+        """Keep a named snapshot, in place of one of the same name."""
+        with self.writing() as con:
+            put_snapshot(con, snapshot)

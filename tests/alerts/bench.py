@@ -14,7 +14,7 @@ from datawatch_lab.core.clock import ManualClock
 from datawatch_lab.core.settings import Settings
 from datawatch_lab.engine import Engine
 from datawatch_lab.engine.alerting import Alerting
-from datawatch_lab.engine.alerting_telling import Telling
+from datawatch_lab.engine.alerting.telling import Telling
 from datawatch_lab.ingest.decode import decode
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)

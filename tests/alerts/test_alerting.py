@@ -11,8 +11,8 @@ import pytest
 
 from datawatch_lab.core.alerting import AlertRule
 from datawatch_lab.core.errors import InputError, NotFoundError
-from datawatch_lab.engine import alerting_actions as actions
-from datawatch_lab.engine.alerting_past import backtest
+from datawatch_lab.engine.alerting import actions
+from datawatch_lab.engine.alerting.past import backtest
 from datawatch_lab.engine.queries import QueryRequest, run
 from tests.alerts.bench import MINUTE, Bench
 
@@ -51,7 +51,7 @@ def test_a_restart_goes_on_where_it_was(bench: Bench) -> None:
     bench.restart()
     bench.minutes(20, 20)
     assert bench.told == [("hook", "firing")]
-    assert len(bench.engine.store.alert_history(None, rule, 10)) == 1
+    assert len(bench.engine.store.alerts.history(None, rule, 10)) == 1
 
 
 def test_missed_minutes_are_decided_in_order(bench: Bench) -> None:
@@ -63,7 +63,7 @@ def test_missed_minutes_are_decided_in_order(bench: Bench) -> None:
         bench.orders(count)
     assert bench.alerting.evaluate_due() == 5
     bench.telling.round()
-    (alert,) = bench.engine.store.alert_history(None, rule, 10)
+    (alert,) = bench.engine.store.alerts.history(None, rule, 10)
     assert alert.status == "resolved"
     assert bench.told == []
     lines = actions.trace(bench.alerting, alert.id)
@@ -100,7 +100,7 @@ def test_live_and_back_test_agree(bench: Bench) -> None:
     end = bench.alerting._cursors["orders"]
     changes = 0
     for condition, rule in rules.items():
-        steps, *_ = bench.engine.store.alert_trace("", rule)
+        steps, *_ = bench.engine.store.alerts.trace("", rule)
         live = [(each.at, each.what.split(" → ")[1]) for each in steps if "→" in each.what]
         found = backtest(bench.alerting, bench.alerting.rule(rule).rule, first - MINUTE, end)
         tested = [(each.at, each.state) for each in found.states]
@@ -120,7 +120,7 @@ def test_a_split_rule_has_a_state_for_each_value(bench: Bench) -> None:
     bench.orders(30, city="open")
     bench.orders(4, city="paid")
     bench.alerting.evaluate_due()
-    history = bench.engine.store.alert_history(None, "", 10)
+    history = bench.engine.store.alerts.history(None, "", 10)
     assert [each.labels for each in history] == [(("status", "open"),)]
 
 
@@ -192,7 +192,7 @@ def test_alerts_are_counted_by_a_metric(bench: Bench) -> None:
     bench.rule("over 1m < 3", name="Few", severity="info")
     assert bench.engine.metrics() is bench.engine.metrics()
     bench.minutes(20, 1, 20, 1, 20, 5, tell=False)
-    fired = bench.engine.store.alert_history(None, "", 100)
+    fired = bench.engine.store.alerts.history(None, "", 100)
     asked = QueryRequest(
         metric="alerts_triggered",
         start=bench.clock.now() - 20 * MINUTE,
@@ -220,10 +220,10 @@ def test_what_is_over_for_long_is_dropped(bench: Bench) -> None:
     bench.clock.advance(timedelta(days=89))
     bench.telling.round()
     count = "SELECT count(*) FROM meta.alert_"
-    assert len(bench.engine.store.alert_history(None, "", 9)) == 2
+    assert len(bench.engine.store.alerts.history(None, "", 9)) == 2
     bench.clock.advance(timedelta(days=2))
     bench.telling.round()
-    (left,) = bench.engine.store.alert_history(None, "", 9)
+    (left,) = bench.engine.store.alerts.history(None, "", 9)
     assert left.is_open
     with bench.engine.store._readers.cursor() as con:
         for table in ("notices", "deliveries", "attempts"):

@@ -13,9 +13,9 @@ import pytest
 
 from datawatch_lab.core.alerting import Alert, AlertRule
 from datawatch_lab.core.config import load_config
-from datawatch_lab.core.config_alerts import rules_of
+from datawatch_lab.core.config.alerts import rules_of
 from datawatch_lab.core.quality import Rule
-from datawatch_lab.engine.quality_rules import configure
+from datawatch_lab.engine.quality.rules import configure
 from datawatch_lab.ingest.decode import decode
 from datawatch_lab.ingest.sources.demo_simulator import Simulator
 from datawatch_lab.store.quality import ViolationsAsked
@@ -111,7 +111,7 @@ class Shop:
 
     def alerts(self) -> list[Alert]:
         """All that fired."""
-        return self.bench.engine.store.alert_history(None, "", 1_000)
+        return self.bench.engine.store.alerts.history(None, "", 1_000)
 
     def planted(self, since: datetime) -> dict[str, dict[int, datetime]]:
         """Event time of each planted bad order, by key, by the rule that it breaks."""

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from datawatch_lab.core.alerting import NO_DATA, RULE_TYPES, SEVERITIES, AlertRule
 from datawatch_lab.core.alerting_forms import as_code, read_rule, write_rule
 from datawatch_lab.core.config import load_config
-from datawatch_lab.core.config_alerts import read_routing, rules_of
+from datawatch_lab.core.config.alerts import read_routing, rules_of
 from datawatch_lab.core.errors import InputError, NotFoundError
 from datawatch_lab.core.who import Who, acting
 from datawatch_lab.engine.alerting import Alerting

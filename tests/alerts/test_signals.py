@@ -14,11 +14,11 @@ from datawatch_lab.core.anomalies import Anomaly, AnomalySettings, Expected
 from datawatch_lab.core.errors import InputError, NotFoundError
 from datawatch_lab.core.quality import Rule
 from datawatch_lab.engine.alerting import Alerting
-from datawatch_lab.engine.alerting_past import backtest
+from datawatch_lab.engine.alerting.past import backtest
 from datawatch_lab.engine.detection import Detection
 from datawatch_lab.engine.intake import take_http
-from datawatch_lab.engine.quality_rules import add
-from datawatch_lab.engine.schema_asking import dry_run
+from datawatch_lab.engine.quality.rules import add
+from datawatch_lab.engine.schema.asking import dry_run
 from datawatch_lab.engine.telemetry import take_rows
 from tests.alerts.bench import MINUTE, Bench
 
@@ -33,7 +33,7 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
 
 def _agrees(bench: Bench, stored: StoredRule, first: datetime, clock: str = "orders") -> int:
     """Whether a back-test from that evaluation on has the states that were stored; how many."""
-    steps, *_ = bench.engine.store.alert_trace("", stored.id)
+    steps, *_ = bench.engine.store.alerts.trace("", stored.id)
     live = [(each.at, each.labels, each.what.split(" → ")[1]) for each in steps if "→" in each.what]
     end = bench.alerting._cursors[clock]
     found = backtest(bench.alerting, stored.rule, first - MINUTE, end)
@@ -59,11 +59,11 @@ def test_a_broken_quality_rule_is_told_with_what_broke(bench: Bench) -> None:
     for amount in (1, 1, -1, 1, 1, 1, 1):
         bench.orders(4, amount=amount)
         bench.alerting.evaluate_due()
-    (alert,) = bench.engine.store.alert_history(None, one, 10)
+    (alert,) = bench.engine.store.alerts.history(None, one, 10)
     assert alert.labels == (("rule", "orders.amount positive"),)
     assert alert.description == "orders.amount positive: 4 of 8 rows"
     assert "(table orders)" in alert.reading
-    (low,) = bench.engine.store.alert_history(None, score, 10)
+    (low,) = bench.engine.store.alerts.history(None, score, 10)
     assert (low.value, low.resolved is not None) == (75.0, True)
     changes = sum(_agrees(bench, bench.alerting.rule(each), first) for each in (one, score))
     assert changes == 4
@@ -126,7 +126,7 @@ def test_a_service_that_is_down_or_silent_fires(bench: Bench) -> None:
         bench.clock.advance(MINUTE)
         _beat(bench, "api", word)
         bench.alerting.evaluate_due()
-    history = bench.engine.store.alert_history(None, rule, 10)
+    history = bench.engine.store.alerts.history(None, rule, 10)
     told = {each.labels: (each.value, each.description) for each in history}
     assert told == {
         (("service", "api"),): (2.0, "api is unhealthy"),
@@ -155,7 +155,7 @@ def test_errors_of_services_are_counted(bench: Bench) -> None:
     calls(200, 200, 500)
     calls(200, 200)
     calls(200, 404)
-    (alert,) = bench.engine.store.alert_history(None, rule, 10)
+    (alert,) = bench.engine.store.alerts.history(None, rule, 10)
     assert alert.value == pytest.approx(1 / 3)
     assert alert.description == "api: 1 errors"
     assert alert.resolved is not None
@@ -200,7 +200,7 @@ def test_anomalies_fire_while_they_go_on(bench: Bench, monkeypatch: pytest.Monke
     bench.alerting.evaluate_due()
     first = bench.alerting._cursors[""]
     bench.minutes(5, 5, 5, 5, 5, tell=False)
-    (alert,) = bench.engine.store.alert_history(None, rule, 10)
+    (alert,) = bench.engine.store.alerts.history(None, rule, 10)
     assert (alert.value, alert.description) == (3.0, episode.description)
     assert alert.resolved is not None
     assert _agrees(bench, bench.alerting.rule(rule), first, "") == 2

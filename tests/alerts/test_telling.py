@@ -15,7 +15,7 @@ from datawatch_lab.alerts.routing.mute import in_timing
 from datawatch_lab.alerts.routing.retry import pause
 from datawatch_lab.alerts.sending import Outcome
 from datawatch_lab.core.alerting import AlertSettings, Inhibition, MuteTiming, Routing
-from datawatch_lab.engine import alerting_actions as actions
+from datawatch_lab.engine.alerting import actions
 from tests.alerts.bench import MINUTE, Bench
 
 HOUR = timedelta(hours=1)
@@ -46,7 +46,7 @@ def test_flapping_keeps_the_pace_of_its_group(bench: Bench) -> None:
     bench.rule("over 1m > 10")
     for _ in range(8):
         bench.minutes(20, 5)
-    assert len(bench.engine.store.alert_history(None, "", 100)) >= 7
+    assert len(bench.engine.store.alerts.history(None, "", 100)) >= 7
     assert 2 <= len(bench.sent) <= 4
 
 
@@ -67,7 +67,7 @@ def test_a_receiver_that_is_down_gets_everything_later(bench: Bench) -> None:
     bench.telling.round()
     assert bench.told == [("hook", "firing")]
     (alert,) = bench.alerting.active()
-    *_, attempts = bench.engine.store.alert_trace(alert.id, "")
+    *_, attempts = bench.engine.store.alerts.trace(alert.id, "")
     assert [each.ok for each in attempts] == [False] * tried + [True]
 
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from datawatch_lab.core.addresses import expand, without_password
-from datawatch_lab.core.config_sources import read_sources
+from datawatch_lab.core.config.sources import read_sources
 from datawatch_lab.core.errors import ConfigError
 from datawatch_lab.engine.sources import holds_password
 

@@ -12,11 +12,11 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from datawatch_lab.core import config_readers as read
 from datawatch_lab.core.config import KEYS, Config, load_config
-from datawatch_lab.core.config_channels import merged, read_channels
-from datawatch_lab.core.config_check import doubts
-from datawatch_lab.core.config_template import default_file
+from datawatch_lab.core.config import readers as read
+from datawatch_lab.core.config.channels import merged, read_channels
+from datawatch_lab.core.config.check import doubts
+from datawatch_lab.core.config.template import default_file
 from datawatch_lab.core.errors import ConfigError
 from tests.core.test_config import written
 

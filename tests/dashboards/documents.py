@@ -21,7 +21,7 @@ from datawatch_lab.core.dashboards import (
     TileQuery,
     Variable,
 )
-from datawatch_lab.core.dashboards_kinds import Option
+from datawatch_lab.core.dashboards.kinds import Option
 from datawatch_lab.core.values import Aggregation, Column, MeasureKind, MetricDef, Role, TableInfo
 from datawatch_lab.dashboards.facts import Facts
 

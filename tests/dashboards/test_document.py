@@ -21,10 +21,10 @@ from datawatch_lab.core.dashboards import (
     prometheus_name,
     widget_id,
 )
-from datawatch_lab.core.dashboards_code import as_code
-from datawatch_lab.core.dashboards_reading import Known, look_at, read_dashboard, read_tile
-from datawatch_lab.core.dashboards_values import chosen_filters
-from datawatch_lab.core.dashboards_writing import (
+from datawatch_lab.core.dashboards.code import as_code
+from datawatch_lab.core.dashboards.reading import Known, look_at, read_dashboard, read_tile
+from datawatch_lab.core.dashboards.values import chosen_filters
+from datawatch_lab.core.dashboards.writing import (
     from_text,
     look_at_text,
     parse_text,

@@ -17,8 +17,8 @@ import sqlglot
 from hypothesis import given, settings
 
 from datawatch_lab.core.dashboards import COLUMNS, Dashboard, Tile, TileQuery, Variable
-from datawatch_lab.core.dashboards_reading import Known, look_at
-from datawatch_lab.core.dashboards_writing import to_plain
+from datawatch_lab.core.dashboards.reading import Known, look_at
+from datawatch_lab.core.dashboards.writing import to_plain
 from datawatch_lab.core.errors import NotFoundError
 from datawatch_lab.core.values import Role
 from datawatch_lab.dashboards.difference import differences

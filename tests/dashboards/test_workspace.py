@@ -30,7 +30,7 @@ from datawatch_lab.api.server import Server, free_port
 from datawatch_lab.cli.program import main
 from datawatch_lab.core.clock import ManualClock
 from datawatch_lab.core.dashboards import Dashboard, Tile, TileQuery, widget_id
-from datawatch_lab.core.dashboards_writing import to_plain
+from datawatch_lab.core.dashboards.writing import to_plain
 from datawatch_lab.core.errors import ConflictError, InputError, NotFoundError, PlanError
 from datawatch_lab.core.settings import Settings
 from datawatch_lab.core.who import Who, acting

@@ -17,9 +17,9 @@ from datawatch_lab.core.errors import NotFoundError, PlanError
 from datawatch_lab.core.settings import Settings
 from datawatch_lab.engine import Engine
 from datawatch_lab.engine.detection import Detection, Listing, detection_of
-from datawatch_lab.engine.detection_actions import acknowledge, say
-from datawatch_lab.engine.detection_explain import explain
-from datawatch_lab.engine.detection_preview import history_of
+from datawatch_lab.engine.detection.actions import acknowledge, say
+from datawatch_lab.engine.detection.explain import explain
+from datawatch_lab.engine.detection.preview import history_of
 from datawatch_lab.ingest.decode import decode
 
 START = datetime(2026, 1, 5, tzinfo=UTC)

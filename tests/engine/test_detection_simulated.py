@@ -18,7 +18,7 @@ from datawatch_lab.anomaly.episodes import Episode, Rules, fold
 from datawatch_lab.anomaly.history import score_history
 from datawatch_lab.anomaly.levels import level_history
 from datawatch_lab.anomaly.sensitivity import threshold
-from datawatch_lab.engine.detection_rules import gap_of, goes_on_at
+from datawatch_lab.engine.detection.rules import gap_of, goes_on_at
 from datawatch_lab.ingest.sources.demo_simulator import Simulator
 from datawatch_lab.ingest.sources.demo_truth import Incident, IncidentKind
 

@@ -24,7 +24,7 @@ from datawatch_lab.core.storage import Commit
 from datawatch_lab.engine import Engine
 from datawatch_lab.engine.queries import QueryRequest, run
 from datawatch_lab.engine.retention import Pace, kept_since
-from datawatch_lab.engine.schema_log import SchemaLog
+from datawatch_lab.engine.schema.log import SchemaLog
 from datawatch_lab.ingest.decode import decode
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)

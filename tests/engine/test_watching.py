@@ -223,7 +223,7 @@ def test_a_configured_source_waits_for_its_server(database: Shop, engine: Engine
         database.server.start()
     eventually(lambda: streams(engine))
     assert only(engine).name == "shop"
-    assert engine.store.watches()[0].configured
+    assert engine.store.watches.all()[0].configured
 
 
 def test_a_wrong_password_is_told_at_once_and_nothing_is_kept(

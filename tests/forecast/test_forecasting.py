@@ -17,7 +17,7 @@ from datawatch_lab.core.errors import InputError, NotFoundError
 from datawatch_lab.core.forecasts import Told
 from datawatch_lab.core.settings import Settings
 from datawatch_lab.engine import Engine
-from datawatch_lab.engine.forecasting_past import Kept
+from datawatch_lab.engine.forecasting.past import Kept
 from datawatch_lab.ingest.decode import decode
 from datawatch_lab.notebook.objects import open as open_lab
 from datawatch_lab.service.operations.forecasts import ForecastAnswer, ForecastAsk, forecast
@@ -148,7 +148,7 @@ def test_what_was_asked_is_made_again(engine: Engine) -> None:
         metric=METRIC, scope="", labels="{}", step=3600, made=NOW, at=NOW, lead=1,
         value=0, low=0, high=0, level=0.8, model="",
     )  # fmt: skip
-    made = {each.made for each in engine.store.read_forecasts(like, NOW + HOUR * 99, 100)}
+    made = {each.made for each in engine.store.forecasts.read(like, NOW + HOUR * 99, 100)}
     assert made == {NOW.replace(minute=0), NOW.replace(minute=0) + HOUR}
     clock.advance(timedelta(days=2))
     assert kept.renew() == 0

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from datawatch_lab.core.batches import DecodedBatch
-from datawatch_lab.core.config_sources import read_sources
+from datawatch_lab.core.config.sources import read_sources
 from datawatch_lab.core.errors import InputError, MissingPackageError, SourceError
 from datawatch_lab.ingest.sources import redis_server, system
 from datawatch_lab.ingest.sources.redis_server import redis_row

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from datawatch_lab.cli import main
 from datawatch_lab.core.quality import Rule
-from datawatch_lab.engine import quality_rules as rules_of
+from datawatch_lab.engine.quality import rules as rules_of
 from datawatch_lab.ingest.decode import decode
 from datawatch_lab.ingest.sources.demo_simulator import Simulator
 from datawatch_lab.notebook.quality import Quality

@@ -18,9 +18,9 @@ from datawatch_lab.core.batches import RowFrame, TableBatch
 from datawatch_lab.core.quality import Rule, StoredRule
 from datawatch_lab.core.values import Column, TableInfo
 from datawatch_lab.engine.images import parse_images
-from datawatch_lab.engine.quality_look import Looking, Remembered
-from datawatch_lab.engine.quality_run import Evaluation
-from datawatch_lab.engine.quality_windows import Windows
+from datawatch_lab.engine.quality.look import Looking, Remembered
+from datawatch_lab.engine.quality.run import Evaluation
+from datawatch_lab.engine.quality.windows import Windows
 from tests.oracle import quality as oracle
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)

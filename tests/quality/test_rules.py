@@ -8,7 +8,7 @@ import msgspec
 import pytest
 import yaml
 
-from datawatch_lab.core.config_rules import read_quality_rules
+from datawatch_lab.core.config.rules import read_quality_rules
 from datawatch_lab.core.errors import InputError, NotFoundError
 from datawatch_lab.core.quality import KINDS, Rule, rules_document
 

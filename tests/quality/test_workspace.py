@@ -12,12 +12,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from datawatch_lab.core.config_rules import read_quality_rules
+from datawatch_lab.core.config.rules import read_quality_rules
 from datawatch_lab.core.errors import InputError, NotFoundError
 from datawatch_lab.core.quality import Rule
 from datawatch_lab.core.who import Who, acting
-from datawatch_lab.engine import quality_rules as rules_of
-from datawatch_lab.engine.quality_scores import scores
+from datawatch_lab.engine.quality import rules as rules_of
+from datawatch_lab.engine.quality.scores import scores
 from datawatch_lab.engine.queries import QueryRequest, run
 from datawatch_lab.service.access.door import carry_out
 from datawatch_lab.service.operations import quality as operations

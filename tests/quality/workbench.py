@@ -13,7 +13,7 @@ from datawatch_lab.core.clock import ManualClock
 from datawatch_lab.core.quality import Rule
 from datawatch_lab.core.quality_results import Violation
 from datawatch_lab.engine import Engine
-from datawatch_lab.engine import quality_rules as rules_of
+from datawatch_lab.engine.quality import rules as rules_of
 from datawatch_lab.ingest.decode import decode
 from datawatch_lab.store.quality import ViolationsAsked
 

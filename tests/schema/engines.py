@@ -13,7 +13,7 @@ from datawatch_lab.core.schema_changes import SchemaChange
 from datawatch_lab.core.settings import Settings
 from datawatch_lab.engine import Engine
 from datawatch_lab.engine.intake import take_http
-from datawatch_lab.engine.schema_log import SchemaLog
+from datawatch_lab.engine.schema.log import SchemaLog
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 START = NOW - timedelta(minutes=30)

@@ -10,7 +10,7 @@ import pytest
 
 from datawatch_lab.core.schema_changes import Kind, SchemaShape
 from datawatch_lab.core.values import TableInfo
-from datawatch_lab.engine.schema_events import ddl_event
+from datawatch_lab.engine.schema.events import ddl_event
 from datawatch_lab.schema.folding import fold
 from datawatch_lab.schema.reading import read_event
 

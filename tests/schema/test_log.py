@@ -15,8 +15,8 @@ import pytest
 from datawatch_lab.core.schema_changes import SchemaChange
 from datawatch_lab.core.values import Aggregation, CustomMetric, Formula
 from datawatch_lab.engine import Engine
-from datawatch_lab.engine import schema_log as module
-from datawatch_lab.engine.schema_log import SchemaLog
+from datawatch_lab.engine.schema import log as module
+from datawatch_lab.engine.schema.log import SchemaLog
 from tests.schema.engines import Event, ddl, feed, opened, plain, row, words
 
 
@@ -102,7 +102,7 @@ _DYING = """
     from pathlib import Path
     from tests.schema.engines import feed, opened
     from tests.schema.test_log import story
-    from datawatch_lab.engine import schema_log
+    from datawatch_lab.engine.schema import log as schema_log
     from datawatch_lab.store.duck import DuckStore
 
     save = DuckStore.save_schema

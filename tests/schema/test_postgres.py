@@ -12,7 +12,7 @@ import pytest
 
 from datawatch_lab.engine import Engine
 from datawatch_lab.engine.intake import run
-from datawatch_lab.engine.schema_log import SchemaLog
+from datawatch_lab.engine.schema.log import SchemaLog
 from datawatch_lab.ingest.sources.postgres import PostgresOptions, PostgresSource
 from tests.services.postgres import Server
 

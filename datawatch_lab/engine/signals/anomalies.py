@@ -11,12 +11,12 @@ import numpy as np
 from datawatch_lab.core.anomalies import SEVERITIES, Anomaly
 from datawatch_lab.core.errors import InputError
 from datawatch_lab.core.values import Aggregation
-from datawatch_lab.engine.alerting_grid import Ask, Grid, Labels, Row
+from datawatch_lab.engine.alerting.grid import Ask, Grid, Labels, Row
 from datawatch_lab.engine.signals.base import Signal, described, is_wanted, labels_of
 from datawatch_lab.metrics.spans import EPOCH
 
 if TYPE_CHECKING:
-    from datawatch_lab.engine.alerting_values import Values
+    from datawatch_lab.engine.alerting.values import Values
     from datawatch_lab.engine.detection import Detection
     from datawatch_lab.engine.engine import Engine
 

@@ -11,11 +11,11 @@ import numpy as np
 import polars as pl
 
 from datawatch_lab.core.values import Aggregation, MeasureKind, MetricDef
-from datawatch_lab.engine.alerting_grid import Ask, Grid, Labels, Row
+from datawatch_lab.engine.alerting.grid import Ask, Grid, Labels, Row
 from datawatch_lab.metrics.spans import EPOCH
 
 if TYPE_CHECKING:
-    from datawatch_lab.engine.alerting_values import Values
+    from datawatch_lab.engine.alerting.values import Values
     from datawatch_lab.engine.engine import Engine
 
 Read = Callable[["Values", Ask, Grid], dict[Labels, Row]]

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from datawatch_lab.core.values import Aggregation
-from datawatch_lab.engine.alerting_grid import Ask, Grid, Labels, Row
+from datawatch_lab.engine.alerting.grid import Ask, Grid, Labels, Row
 from datawatch_lab.engine.signals.base import Signal, described
 from datawatch_lab.engine.signals.made import make
 from datawatch_lab.engine.telemetry import stream_table
 
 if TYPE_CHECKING:
-    from datawatch_lab.engine.alerting_values import Values
+    from datawatch_lab.engine.alerting.values import Values
     from datawatch_lab.engine.engine import Engine
 
 ERRORS, REQUESTS = "service_errors_total", "service_requests_total"
@@ -78,7 +78,7 @@ def _tables(engine: Engine, ask: Ask) -> Iterable[str]:
 
 
 def _words(engine: Engine, ask: Ask, labels: Labels, start: datetime, end: datetime) -> str:
-    from datawatch_lab.engine.alerting_values import Values
+    from datawatch_lab.engine.alerting.values import Values
 
     narrowed = Ask(ask.metric, "", (*ask.filters, *labels), ("service",))
     found = _count(Values(engine), narrowed, Grid(end - start, end, 1, end - start))

@@ -11,12 +11,12 @@ import numpy as np
 
 from datawatch_lab.core.quality import StoredRule
 from datawatch_lab.core.values import Aggregation, MeasureKind, MetricDef
-from datawatch_lab.engine.alerting_grid import Ask, Grid, Labels, Row
+from datawatch_lab.engine.alerting.grid import Ask, Grid, Labels, Row
 from datawatch_lab.engine.signals.base import Signal, described, is_wanted, labels_of, placed
 from datawatch_lab.quality.scores import Count, state_of
 
 if TYPE_CHECKING:
-    from datawatch_lab.engine.alerting_values import Values
+    from datawatch_lab.engine.alerting.values import Values
     from datawatch_lab.engine.engine import Engine
 
 _LABELS = ("dimension", "rule", "table")

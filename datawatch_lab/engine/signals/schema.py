@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 from datawatch_lab.core.schema_changes import SchemaChange
 from datawatch_lab.core.values import Aggregation
-from datawatch_lab.engine.alerting_grid import Ask, Grid, Labels, Row
-from datawatch_lab.engine.schema_log import SchemaLog, names_of
-from datawatch_lab.engine.schema_references import table_named
+from datawatch_lab.engine.alerting.grid import Ask, Grid, Labels, Row
+from datawatch_lab.engine.schema.log import SchemaLog, names_of
+from datawatch_lab.engine.schema.references import table_named
 from datawatch_lab.engine.signals.base import Signal, counted, described, is_wanted, labels_of
 
 if TYPE_CHECKING:
-    from datawatch_lab.engine.alerting_values import Values
+    from datawatch_lab.engine.alerting.values import Values
     from datawatch_lab.engine.engine import Engine
 
 _LABELS = ("kind", "table")

@@ -12,7 +12,7 @@ from datawatch_lab.core.durations import format_duration, parse_time
 from datawatch_lab.core.errors import InputError
 from datawatch_lab.engine import Engine
 from datawatch_lab.engine.alerting import Alerting
-from datawatch_lab.engine.alerting_past import backtest
+from datawatch_lab.engine.alerting.past import backtest
 from datawatch_lab.service.freshness import iso
 from datawatch_lab.service.operation import API, Nothing, operation
 

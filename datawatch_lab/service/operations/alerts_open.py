@@ -11,8 +11,7 @@ from datawatch_lab.core.durations import parse_duration, parse_time
 from datawatch_lab.core.errors import InputError
 from datawatch_lab.core.who import current_who
 from datawatch_lab.engine import Engine
-from datawatch_lab.engine import alerting_actions as actions
-from datawatch_lab.engine.alerting import Alerting
+from datawatch_lab.engine.alerting import Alerting, actions
 from datawatch_lab.service.freshness import iso
 from datawatch_lab.service.operation import API, Nothing, operation
 from datawatch_lab.service.operations.alerts import RuleAsk
@@ -115,7 +114,7 @@ def alert_history(engine: Engine, ask: HistoryAsk) -> list[AlertAnswer]:
     since = parse_time(ask.start, now, zone) if ask.start else None
     rule = alerting.rule(ask.rule).id if ask.rule else ""
     live = {each.id: each for each in alerting.active()}
-    stored = engine.store.alert_history(since, rule, ask.limit)
+    stored = engine.store.alerts.history(since, rule, ask.limit)
     return [_answer(live.get(each.id, each)) for each in stored]
 
 
@@ -153,7 +152,7 @@ def alert_summary(engine: Engine, ask: Nothing) -> AlertSummary:
         open=len(active),
         by_severity={name: severities[name] for name in SEVERITIES},  # type: ignore[index]  # of these
         by_status={name: statuses[name] for name in STATUSES[:-1]},  # type: ignore[index]  # as above
-        fired_24h=len(engine.store.alert_history(since, "", _MOST)),
+        fired_24h=len(engine.store.alerts.history(since, "", _MOST)),
         rules=dict(Counter(alerting.state_of(each)[0] for each in alerting.rules())),
         silences=len(alerting.telling.silences()),
         waiting=len(alerting.telling.waiting()),

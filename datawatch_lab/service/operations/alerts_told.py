@@ -8,8 +8,7 @@ from datawatch_lab.core.alerting import Silence
 from datawatch_lab.core.durations import parse_duration, parse_time
 from datawatch_lab.core.who import current_who
 from datawatch_lab.engine import Engine
-from datawatch_lab.engine import alerting_actions as actions
-from datawatch_lab.engine.alerting import Alerting
+from datawatch_lab.engine.alerting import Alerting, actions
 from datawatch_lab.service.freshness import iso
 from datawatch_lab.service.operation import API, Nothing, operation
 

@@ -13,8 +13,8 @@ from datawatch_lab.core.errors import InputError, NotFoundError
 from datawatch_lab.core.who import current_who
 from datawatch_lab.engine import Engine
 from datawatch_lab.engine.detection import Listing, detection_of
-from datawatch_lab.engine.detection_actions import Changed, acknowledge, say
-from datawatch_lab.engine.detection_explain import Explanation, explain
+from datawatch_lab.engine.detection.actions import Changed, acknowledge, say
+from datawatch_lab.engine.detection.explain import Explanation, explain
 from datawatch_lab.service.access.masking import MASK, hidden_labels, masked_labels
 from datawatch_lab.service.freshness import iso
 from datawatch_lab.service.operation import API, operation

@@ -11,8 +11,8 @@ from datawatch_lab.core.durations import parse_time
 from datawatch_lab.core.errors import InputError
 from datawatch_lab.engine import Engine
 from datawatch_lab.engine.detection import detection_of
-from datawatch_lab.engine.detection_missed import missed
-from datawatch_lab.engine.detection_preview import (
+from datawatch_lab.engine.detection.missed import missed
+from datawatch_lab.engine.detection.preview import (
     DAYS,
     MOST_DAYS,
     NAMED,
@@ -21,7 +21,7 @@ from datawatch_lab.engine.detection_preview import (
     history_of,
     preview,
 )
-from datawatch_lab.engine.detection_words import moment
+from datawatch_lab.engine.detection.words import moment
 from datawatch_lab.service.access.masking import check_filters, hidden_labels
 from datawatch_lab.service.freshness import iso
 from datawatch_lab.service.operation import API, operation

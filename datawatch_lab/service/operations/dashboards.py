@@ -8,14 +8,14 @@ from typing import Any
 import msgspec
 
 from datawatch_lab.core.dashboards import Dashboard, Tile, widget_id
-from datawatch_lab.core.dashboards_older import DASHBOARD_WORDS
-from datawatch_lab.core.dashboards_places import Fault, refusal
-from datawatch_lab.core.dashboards_reading import look_at, read_dashboard
-from datawatch_lab.core.dashboards_writing import to_plain
+from datawatch_lab.core.dashboards.older import DASHBOARD_WORDS
+from datawatch_lab.core.dashboards.places import Fault, refusal
+from datawatch_lab.core.dashboards.reading import look_at, read_dashboard
+from datawatch_lab.core.dashboards.writing import to_plain
 from datawatch_lab.core.errors import DataWatchError
 from datawatch_lab.engine import Engine
 from datawatch_lab.engine.dashboards import Dashboards
-from datawatch_lab.engine.dashboards_making import made_of
+from datawatch_lab.engine.dashboards.making import made_of
 from datawatch_lab.service.freshness import iso
 from datawatch_lab.service.operation import API, NO_CONTENT, operation
 

@@ -8,12 +8,12 @@ import msgspec
 from msgspec.structs import replace
 
 from datawatch_lab.core.dashboards import TILE_KINDS, Dashboard
-from datawatch_lab.core.dashboards_reading import Outcome, look_at
-from datawatch_lab.core.dashboards_writing import from_text, look_at_text, to_plain
+from datawatch_lab.core.dashboards.reading import Outcome, look_at
+from datawatch_lab.core.dashboards.writing import from_text, look_at_text, to_plain
 from datawatch_lab.core.errors import InputError, NotFoundError
 from datawatch_lab.engine import Engine
 from datawatch_lab.engine.dashboards import Dashboards
-from datawatch_lab.engine.dashboards_making import exported, made_of, templates_for
+from datawatch_lab.engine.dashboards.making import exported, made_of, templates_for
 from datawatch_lab.service.operation import Nothing, operation
 from datawatch_lab.service.operations.dashboards import (
     PATH,

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from datawatch_lab.core.dashboards_versions import Version
+from datawatch_lab.core.dashboards.versions import Version
 from datawatch_lab.engine import Engine
 from datawatch_lab.engine.dashboards import Dashboards
 from datawatch_lab.service.freshness import iso

@@ -8,8 +8,8 @@ import msgspec
 from msgspec.structs import replace
 
 from datawatch_lab.core.dashboards import MOST_TILES, REFRESH, Dashboard
-from datawatch_lab.core.dashboards_reading import read_tile
-from datawatch_lab.core.dashboards_writing import to_plain
+from datawatch_lab.core.dashboards.reading import read_tile
+from datawatch_lab.core.dashboards.writing import to_plain
 from datawatch_lab.core.errors import DataWatchError, InputError
 from datawatch_lab.engine import Engine
 from datawatch_lab.engine.dashboards import Dashboards

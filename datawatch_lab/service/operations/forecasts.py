@@ -9,7 +9,9 @@ import msgspec
 
 from datawatch_lab.core.errors import InputError
 from datawatch_lab.core.forecasts import Told
-from datawatch_lab.engine import Engine, forecasting, forecasting_past
+from datawatch_lab.engine import Engine
+from datawatch_lab.engine.forecasting import asking as forecasting
+from datawatch_lab.engine.forecasting import past as forecasting_past
 from datawatch_lab.service.access.masking import check_filters, hidden_labels, masked_labels
 from datawatch_lab.service.freshness import iso
 from datawatch_lab.service.operation import API, operation

@@ -12,9 +12,9 @@ from datawatch_lab.core.errors import InputError, not_found
 from datawatch_lab.core.quality import Rule, StoredRule
 from datawatch_lab.core.who import current_who
 from datawatch_lab.engine import Engine
-from datawatch_lab.engine import quality_rules as rules_of
-from datawatch_lab.engine.quality_scores import Scores, scores
-from datawatch_lab.engine.quality_words import Count, RuleScore, ViolationsAsked
+from datawatch_lab.engine.quality import rules as rules_of
+from datawatch_lab.engine.quality.scores import Scores, scores
+from datawatch_lab.engine.quality.words import Count, RuleScore, ViolationsAsked
 from datawatch_lab.service.operation import API, Nothing, operation
 from datawatch_lab.service.quality import (
     Recommendation,

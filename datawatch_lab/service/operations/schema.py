@@ -10,8 +10,9 @@ from datawatch_lab.core.errors import InputError
 from datawatch_lab.core.schema_changes import Kind, Reference, SchemaChange, Step, TableShape
 from datawatch_lab.core.schema_words import titled
 from datawatch_lab.core.who import current_who
-from datawatch_lab.engine import Engine, schema_asking
-from datawatch_lab.engine.schema_log import names_of
+from datawatch_lab.engine import Engine
+from datawatch_lab.engine.schema import asking as schema_asking
+from datawatch_lab.engine.schema.log import names_of
 from datawatch_lab.service.freshness import iso
 from datawatch_lab.service.operation import API, Nothing, operation
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import msgspec
 
-from datawatch_lab.core.dashboards_code import as_code
-from datawatch_lab.core.dashboards_places import refusal
-from datawatch_lab.core.dashboards_reading import look_at
-from datawatch_lab.core.dashboards_writing import to_plain
+from datawatch_lab.core.dashboards.code import as_code
+from datawatch_lab.core.dashboards.places import refusal
+from datawatch_lab.core.dashboards.reading import look_at
+from datawatch_lab.core.dashboards.writing import to_plain
 from datawatch_lab.core.errors import InputError
 from datawatch_lab.views.board.feed import BoardFeed, look_of
 from datawatch_lab.views.board.message import BoardMessage

@@ -1,0 +1,234 @@
+"""What would have been flagged: a history scored once, and looked at by any sensitivity."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from datawatch_lab.anomaly.arrivals import arrival_history
+from datawatch_lab.anomaly.combined import Combined, combine
+from datawatch_lab.anomaly.episodes import Episode, Rules, fold
+from datawatch_lab.anomaly.levels import level_history
+from datawatch_lab.anomaly.sensitivity import NAMED, Sensitivity, false_alarms_per_week, threshold
+from datawatch_lab.core.anomalies import Anomaly
+from datawatch_lab.core.errors import InputError
+from datawatch_lab.engine.detection.rules import gap_of, goes_on_at
+from datawatch_lab.engine.detection.slots import Labels, Slot, slot_of
+from datawatch_lab.engine.detection.values import values
+from datawatch_lab.engine.detection.words import BAND, anomaly_of, moment
+from datawatch_lab.engine.windows import is_current, span_of
+from datawatch_lab.metrics.spans import EPOCH, floor_to
+
+if TYPE_CHECKING:
+    from datawatch_lab.anomaly.history import Scored
+    from datawatch_lab.engine.engine import Engine
+
+Floats = NDArray[np.float64]
+
+DAYS = 30.0
+"""Of history that a preview looks at."""
+
+MOST_DAYS = 400.0
+_KEPT = 16
+_BUSY, _BUSY_COUNT = 0.5, 0.09
+_MINUTE, _HOUR = timedelta(minutes=1), timedelta(hours=1)
+
+
+@dataclass(frozen=True)
+class History:
+    """A scored history of one series.
+
+    Attributes:
+        slot: the series.
+        step: width of a bucket.
+        starts: of the buckets, epoch seconds.
+        x: values; NaN for none.
+        scored: of each, by the single row.
+        found: of each, altogether.
+    """
+
+    slot: Slot
+    step: timedelta
+    starts: NDArray[np.int64]
+    x: Floats
+    scored: Scored
+    found: Combined
+
+    @property
+    def days(self) -> float:
+        """How long it is."""
+        return len(self.starts) * (self.step / timedelta(days=1))
+
+    def episodes(self, rules: Rules) -> list[Episode]:
+        """What would have been flagged."""
+        return fold(self.starts.tolist(), self.x, self.found, rules)
+
+    def rules(self, sensitivity: Sensitivity) -> Rules:
+        """Rules of a series that somebody chose that sensitivity for.
+
+        Raises:
+            InputError: there is no such sensitivity; says which there are.
+        """
+        opens = threshold(sensitivity)
+        return Rules(
+            opens=opens,
+            goes_on=goes_on_at(opens),
+            gap=gap_of(int(self.step.total_seconds())),
+        )
+
+    def anomalies(self, episodes: Sequence[Episode], now: datetime) -> list[Anomaly]:
+        """Episodes as anomalies, newest first."""
+        step = int(self.step.total_seconds())
+        return [
+            anomaly_of(self.slot, each, step, found=now, past=True, ended=True)
+            for each in reversed(episodes)
+        ]
+
+    @property
+    def band(self) -> tuple[Floats, Floats]:
+        """Lower and upper end of what was expected."""
+        low = self.found.expected - BAND * self.found.sigma
+        if self.slot.counted:
+            low = np.maximum(low, 0.0)
+        return low, self.found.expected + BAND * self.found.sigma
+
+
+class Histories:
+    """Histories that were asked for last; one per engine, ``engine.beside(Histories)``."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._lock = threading.Lock()
+        self._known: OrderedDict[tuple[object, ...], History] = OrderedDict()
+
+    def get(self, metric: str, labels: Labels, days: float) -> History:
+        """A history up to the last closed minute."""
+        slot = slot_of(self._engine, metric, labels)
+        end = _end(self._engine, slot)
+        key = (metric, labels, days, end, slot.members)
+        with self._lock:
+            known = self._known.get(key)
+            if known is not None:
+                self._known.move_to_end(key)
+                return known
+        made = _made(self._engine, slot, end, timedelta(days=days))
+        with self._lock:
+            self._known[key] = made
+            while len(self._known) > _KEPT:
+                self._known.popitem(last=False)
+        return made
+
+
+def history_of(
+    engine: Engine, metric: str, labels: Mapping[str, str] | None = None, days: float = DAYS
+) -> History:
+    """The scored history of a series; scored once, then kept while nothing more has closed.
+
+    Args:
+        engine: of the workspace.
+        metric: its name.
+        labels: of the series; none for the whole metric.
+        days: how far back.
+
+    Raises:
+        NotFoundError: there is no such metric or series.
+        InputError: the metric cannot be scored, or the days are out of range.
+    """
+    if not 0 < days <= MOST_DAYS:
+        raise InputError(f"days is {days:g}; it goes up to {MOST_DAYS:g}.")
+    return engine.beside(Histories).get(metric, tuple(sorted((labels or {}).items())), days)
+
+
+def _end(engine: Engine, slot: Slot) -> datetime:
+    """Up to where the minutes of a series are over."""
+    table = engine.table(slot.table)
+    closed = engine.closing.until(table.id)
+    if closed is not None:
+        return closed
+    last = span_of(engine, slot.table)[1]
+    now = engine.clock.now()
+    if last is None or is_current(engine, slot.table, now):
+        return floor_to(now, _MINUTE)
+    return floor_to(last, _MINUTE) + _MINUTE
+
+
+def _made(engine: Engine, slot: Slot, end: datetime, back: timedelta) -> History:
+    start = floor_to(end - back, _MINUTE)
+    first = span_of(engine, slot.table)[0]
+    if first is not None:
+        start = max(start, floor_to(first, _MINUTE))
+    step, x = _MINUTE, values(engine, [slot], start, end, _MINUTE)[0]
+    busy = np.nan_to_num(x) != 0.0
+    if (
+        slot.is_share
+        or not busy.any()
+        or (busy[int(busy.argmax()) :].mean() < (_BUSY_COUNT if slot.counted else _BUSY))
+    ):
+        step, start, end = _HOUR, floor_to(start, _HOUR), floor_to(end, _HOUR)
+        x = values(engine, [slot], start, end, _HOUR)[0]
+    seconds = int(step.total_seconds())
+    starts = int((start - EPOCH).total_seconds()) + seconds * np.arange(len(x), dtype=np.int64)
+    from datawatch_lab.anomaly.history import score_history  # loads scipy.signal
+
+    times = starts.astype(np.float64)
+    scored = score_history(x, times)
+    shift = level_history(x, times, counted=slot.counted) if step == _MINUTE else None
+    row = (scored.score, scored.expected, scored.sigma)
+    found = combine(x, row, shift, np.array(slot.counted), slot.least)
+    if slot.counted:
+        silence = arrival_history(x, found.expected)
+        found = found._replace(score=np.maximum(found.score, silence))
+    return History(slot, step, starts, x, scored, found)
+
+
+@dataclass(frozen=True)
+class Previewed:
+    """What a sensitivity would have flagged.
+
+    Attributes:
+        rules: that it means.
+        promised: false alarms a week to expect of a quiet series.
+    """
+
+    sensitivity: Sensitivity
+    rules: Rules
+    promised: float
+    episodes: list[Episode]
+
+
+def preview(history: History, sensitivities: Sequence[Sensitivity]) -> list[Previewed]:
+    """What each sensitivity would have flagged.
+
+    Raises:
+        InputError: there is no such sensitivity; says which there are.
+    """
+    found = []
+    for each in sensitivities:
+        rules = history.rules(each)
+        promised = false_alarms_per_week(each)
+        found.append(Previewed(each, rules, promised, history.episodes(rules)))
+    return found
+
+
+def begin_of(history: History) -> datetime:
+    """Start of the first bucket."""
+    return moment(int(history.starts[0])) if len(history.starts) else EPOCH
+
+
+__all__ = [
+    "DAYS",
+    "MOST_DAYS",
+    "NAMED",
+    "Histories",
+    "History",
+    "Previewed",
+    "history_of",
+    "preview",
+]

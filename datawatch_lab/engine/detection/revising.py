@@ -1,0 +1,95 @@
+"""Late data: buckets of episodes are looked at again, and nothing is learnt from them twice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from datawatch_lab.anomaly.episodes import revise
+from datawatch_lab.engine.detection.state import Going
+from datawatch_lab.engine.detection.values import values
+from datawatch_lab.engine.detection.words import anomaly_of, moment
+from datawatch_lab.metrics.spans import EPOCH, floor_to
+
+if TYPE_CHECKING:
+    from datawatch_lab.engine.detection.run import Detectors
+    from datawatch_lab.engine.detection.slots import Slot
+
+
+def revise_episodes(detectors: Detectors) -> None:
+    """Look again at episodes whose buckets late events changed since the last time.
+
+    The band of a bucket stays as it was. A value that lies within it now is ordinary after all; an
+    episode without a strange bucket left is withdrawn.
+    """
+    late = detectors.engine.store.anomalies.corrected_since(detectors.corrected)
+    if not late:
+        return
+    for going, slot in list(_touched(detectors, {series for series, _, _ in late})):
+        minutes = [at for series, at, _ in late if series in slot.members]
+        _look_again(detectors, going, slot, minutes)
+    detectors.corrected = max(when for _, _, when in late)
+
+
+def _touched(detectors: Detectors, series: set[int]) -> Iterator[tuple[Going, Slot]]:
+    """Episodes of slots that are made of some of the series."""
+    tables = {each.name: each for each in detectors.engine.tables()}
+    for going in (*detectors.going.values(), *detectors.recent.values()):
+        table = tables.get(going.anomaly.table)
+        key = (going.anomaly.metric_name, tuple(sorted(going.anomaly.labels.items())))
+        for slot in detectors.slots.of(table) if table else ():
+            if slot.key == key and series.intersection(slot.members):
+                yield going, slot
+
+
+def _look_again(detectors: Detectors, going: Going, slot: Slot, minutes: list[datetime]) -> None:
+    width = timedelta(seconds=going.anomaly.step)
+    known = {each.start for each in going.episode.buckets}
+    episode, changed = going.episode, False
+    for start in sorted({floor_to(at, width) for at in minutes}):
+        seconds = int((start - EPOCH).total_seconds())
+        if seconds not in known:
+            continue
+        found = values(detectors.engine, [slot], start, start + width, width, first=False)
+        left = revise(episode, seconds, float(found[0, 0]))
+        changed = True
+        if left is None:
+            _withdraw(detectors, going, episode.last)
+            return
+        episode = left
+    if changed:
+        _keep(detectors, msgspec.structs.replace(going, episode=episode), slot)
+
+
+def _keep(detectors: Detectors, going: Going, slot: Slot) -> None:
+    old = going.anomaly
+    made = anomaly_of(
+        slot,
+        going.episode,
+        old.step,
+        found=old.detected_at,
+        contributors=old.contributors,
+        past=old.past,
+        ended=old.ended_at is not None,
+    )
+    going.anomaly = msgspec.structs.replace(made, id=old.id, revised=True)
+    if going.place in detectors.going and detectors.going[going.place].anomaly.id == old.id:
+        detectors.going[going.place] = going
+    else:
+        detectors.recent[old.id] = going
+    detectors.changed[old.id] = going.anomaly
+
+
+def _withdraw(detectors: Detectors, going: Going, last: int) -> None:
+    old = going.anomaly
+    ended = old.ended_at or moment(last + old.step)
+    gone = msgspec.structs.replace(old, revised=True, withdrawn=True, ended_at=ended)
+    detectors.changed[gone.id] = gone
+    detectors.recent.pop(gone.id, None)
+    mine = detectors.going.get(going.place)
+    if mine is not None and mine.anomaly.id == gone.id:
+        del detectors.going[going.place]
+        detectors.open[going.place] = False

@@ -1,0 +1,466 @@
+"""One evaluation of quality: rules over batches of rows, and what that adds to stored results."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+
+from datawatch_lab.core import quality_results as core
+from datawatch_lab.core.batches import TableBatch
+from datawatch_lab.core.columns import first_bytes
+from datawatch_lab.core.errors import InputError
+from datawatch_lab.core.quality import StoredRule, reference_of, violation_id
+from datawatch_lab.core.quality_results import Outcome
+from datawatch_lab.core.values import TableInfo
+from datawatch_lab.engine.live.keys import keys_of
+from datawatch_lab.engine.quality.look import Looking, Remembered
+from datawatch_lab.metrics.sketch import bin_values, bins_of
+from datawatch_lab.quality.checks import check_rows
+from datawatch_lab.quality.images import Bools, Images, images_of
+from datawatch_lab.quality.monotonic import monotonic
+from datawatch_lab.quality.unique import PAIR, ROW, STEP_SCHEMA, judge
+from datawatch_lab.quality.verdict import Verdict
+from datawatch_lab.quality.windows import Sketch, States, states_of
+
+log = logging.getLogger(__name__)
+
+SKETCH = Sketch(bins_of, bin_values)
+KEPT_ROWS = 100
+"""Rows of a rule and batch that are kept with all their fields; the others are counted."""
+
+SETTLE = timedelta(hours=1)
+"""How long a parent may come after its child by the clock, so that the violation is taken back."""
+
+_TRUNCATE = ord("t")
+_INT64 = pa.int64()
+
+
+@dataclass
+class Evaluation:
+    """Rules over batches, in order of sequence number; makes one `Outcome`.
+
+    Attributes:
+        looking: see `Looking`.
+        now: when it is found, by the clock.
+        cells: small states by (rule, name); read, and written anew.
+        remembered: holders in memory, when nothing is stored.
+        problems: why rules could not be evaluated, by id.
+        states: what aggregates add, by rule id.
+    """
+
+    looking: Looking
+    now: datetime
+    cells: dict[tuple[str, str], str] = field(default_factory=dict)
+    remembered: Remembered | None = None
+    problems: dict[str, str] = field(default_factory=dict)
+    states: dict[str, list[States]] = field(default_factory=dict)
+    _counts: list[tuple[str, int, int, int]] = field(default_factory=list)
+    _violations: list[tuple[Any, ...]] = field(default_factory=list)
+    _orphans: list[tuple[Any, ...]] = field(default_factory=list)
+    _held: list[pl.DataFrame] = field(default_factory=list)
+    _released: list[pl.DataFrame] = field(default_factory=list)
+    _emptied: list[str] = field(default_factory=list)
+    _changed: dict[tuple[str, str], str] = field(default_factory=dict)
+
+    def run(
+        self, table: TableInfo, rules: Sequence[StoredRule], batches: Sequence[TableBatch]
+    ) -> None:
+        """Evaluate the rules of a table over its batches; a rule that cannot be is noted.
+
+        Args:
+            table: as it is now.
+            rules: that are enabled.
+            batches: of the table, in order of sequence number.
+        """
+        sides = [images_of(batch) for batch in batches]
+        for stored in rules:
+            try:
+                self._run(table, stored, batches, sides)
+            except InputError as error:
+                self.problems[stored.id] = str(error)
+            except Exception as error:
+                log.exception("%s could not be evaluated", stored.rule.title)
+                self.problems[stored.id] = f"{type(error).__name__}: {error}"
+            else:
+                self.problems.pop(stored.id, None)
+
+    def _run(
+        self,
+        table: TableInfo,
+        stored: StoredRule,
+        batches: Sequence[TableBatch],
+        sides: Sequence[Images],
+    ) -> None:
+        rule = stored.rule
+        condition = self.looking.condition(table)
+        kept = [_let_through(rule.filter, each, condition) for each in sides]
+        verdicts: list[Verdict] = []
+        if rule.kind.family == "unique":
+            verdicts = self._unique(table, stored, batches, sides)
+        elif rule.kind.family == "reference":
+            verdicts = self._references(stored, sides, kept)
+        elif rule.kind.family == "aggregate":
+            found = [
+                states_of(rule, images, mask, SKETCH)
+                for images, mask in zip(sides, kept, strict=True)
+                if images.has(rule.field)
+            ]
+            self.states.setdefault(stored.id, []).extend(found)
+        else:
+            for images in sides:
+                if rule.kind.family == "monotonic":
+                    verdicts.append(self._monotonic(stored, images))
+                elif rule.kind.family == "row":
+                    verdicts.append(check_rows(rule, images, condition))
+        for images, verdict, mask in zip(sides, verdicts, kept, strict=False):
+            self._count(table, stored, images, verdict.within(mask))
+
+    def _count(
+        self, table: TableInfo, stored: StoredRule, images: Images, verdict: Verdict
+    ) -> None:
+        minutes, places = images.minutes
+        rows = np.bincount(places[verdict.looked], minlength=len(minutes))
+        failed = np.bincount(places[verdict.failed], minlength=len(minutes))
+        self._counts += [
+            (stored.id, int(minutes[place]), int(rows[place]), int(failed[place]))
+            for place in np.flatnonzero(rows)
+        ]
+        bad = np.flatnonzero(verdict.failed)[:KEPT_ROWS]
+        if len(bad):
+            self._violations += _violations(table, stored, images, bad)
+
+    def _monotonic(self, stored: StoredRule, images: Images) -> Verdict:
+        name = (stored.id, "highest")
+        before = self._changed.get(name, self.cells.get(name))
+        verdict, after = monotonic(stored.rule, images, float(before) if before else None)
+        if after is not None:
+            self._changed[name] = repr(after)
+        return verdict
+
+    # ------------------------------------------------------------------ uniqueness
+
+    def _unique(
+        self,
+        table: TableInfo,
+        stored: StoredRule,
+        batches: Sequence[TableBatch],
+        sides: Sequence[Images],
+    ) -> list[Verdict]:
+        by_insert = not table.key or set(table.key) <= set(stored.rule.columns)
+        parts = [
+            self._steps(table, stored, batch, images, number, by_insert=by_insert)
+            for number, (batch, images) in enumerate(zip(batches, sides, strict=True))
+        ]
+        steps = pl.concat([part for part, _ in parts]).sort("seq", "place", maintain_order=True)
+        cleared = max((seq for _, seq in parts), default=-1)
+        held = self.looking.holders.held(
+            stored.id, steps.filter(pl.col("v_lo").is_not_null()), steps
+        )
+        if cleared < 0:
+            found = judge(steps, held, by_insert=by_insert)
+            self._keep(stored.id, found.rows, found.now, emptied=False)
+            return _of_steps(steps, found.broken, sides)
+        old, new = steps.filter(pl.col("seq") < cleared), steps.filter(pl.col("seq") > cleared)
+        first = judge(old, held, by_insert=by_insert)
+        last = judge(new, held.clear(), by_insert=by_insert)
+        self._keep(stored.id, last.rows, last.now, emptied=True)
+        broken = np.concatenate([first.broken, last.broken])
+        return _of_steps(pl.concat([old, new]), broken, sides)
+
+    def _keep(self, rule: str, rows: pl.DataFrame, now: pl.DataFrame, *, emptied: bool) -> None:
+        if self.remembered is not None:
+            self.remembered.keep(rule, rows, now, emptied=emptied)
+            return
+        if emptied:
+            self._emptied.append(rule)
+        named = pl.lit(rule).alias("rule")
+        self._released.append(rows.select(named, *ROW))
+        self._held.append(now.select(named, *PAIR, *ROW))
+
+    def _steps(
+        self,
+        table: TableInfo,
+        stored: StoredRule,
+        batch: TableBatch,
+        images: Images,
+        number: int,
+        *,
+        by_insert: bool,
+    ) -> tuple[pl.DataFrame, int]:
+        """Changes of a batch as steps, with the batch's number; seq of its last TRUNCATE or -1."""
+        hashes, columns = self.looking.store.hash_texts, stored.rule.columns
+        row_key = columns if by_insert else table.key
+        values = keys_of(batch.after, columns, hashes)
+        rows = values if by_insert else keys_of(batch.after, row_key, hashes)
+        told = rows.known.copy()
+        for name in columns:
+            told &= images.present(name)
+        born = ord("r") if not table.key else ord("c")
+        after = _frame(
+            seq=images.seq,
+            place=np.arange(len(images)),
+            batch=number,
+            value=(values.hi, values.lo, values.known),
+            row=(rows.hi, rows.lo),
+            born=(images.op == ord("c")) | (images.op == born),
+        ).filter(pl.Series(told))
+        events = batch.events
+        codes = first_bytes(events["op"])
+        seq = np.asarray(events["seq"].cast(pl.Int64).to_numpy())
+        gone = self._gone(table, row_key, batch, seq, codes, after, number)
+        cleared = seq[codes == _TRUNCATE]
+        return pl.concat([gone, after]), int(cleared.max()) if len(cleared) else -1
+
+    def _gone(
+        self,
+        table: TableInfo,
+        row_key: Sequence[str],
+        batch: TableBatch,
+        seq: np.ndarray,
+        codes: np.ndarray,
+        after: pl.DataFrame,
+        number: int,
+    ) -> pl.DataFrame:
+        """Rows that end: deleted, or under another key from now on."""
+        if not table.key or not len(batch.before.rows):
+            return after.clear()
+        old = keys_of(batch.before, row_key, self.looking.store.hash_texts)
+        at = batch.before.rows
+        none = np.zeros(len(at), dtype=np.int64)
+        frame = _frame(
+            seq=seq[at],
+            place=np.full(len(at), -1),
+            batch=number,
+            value=(none, none, none.astype(bool)),
+            row=(old.hi, old.lo),
+            born=none.astype(bool),
+        ).filter(pl.Series(old.known))
+        deleted = frame.filter(pl.col("seq").is_in(seq[codes == ord("d")]))
+        moved = frame.filter(pl.col("seq").is_in(seq[codes == ord("u")])).join(
+            after, on=["seq", *ROW], how="anti"
+        )
+        moved = moved.join(after.select("seq"), on="seq", how="semi")
+        return pl.concat([deleted, moved])
+
+    # ------------------------------------------------------------------ references
+
+    def _references(
+        self, stored: StoredRule, sides: Sequence[Images], kept: Sequence[Bools]
+    ) -> list[Verdict]:
+        field, (parent, column) = stored.rule.field, reference_of(stored.rule)
+        looked = [images.filled(field) & mask for images, mask in zip(sides, kept, strict=True)]
+        parts = [
+            images.texts(field).filter(pl.Series(mask))
+            for images, mask in zip(sides, looked, strict=True)
+            if mask.any()
+        ]
+        known: Mapping[str, int] = {}
+        if parts:
+            values = pl.concat([part.rename("value") for part in parts]).unique()
+            known = self.looking.parents(parent, column, values)
+        found = pl.DataFrame(
+            {"value": list(known.keys()), "until": list(known.values())},
+            schema={"value": pl.String, "until": pl.Int64},
+        )
+        verdicts = []
+        for images, mask in zip(sides, looked, strict=True):
+            mine = pl.DataFrame({"value": images.texts(field).rename("value")})
+            until = mine.join(found, on="value", how="left", maintain_order="left")["until"]
+            failed = mask & (until.fill_null(-1).to_numpy() < images.seq)
+            verdicts.append(Verdict(mask, failed))
+            self._await_parents(stored, images, failed)
+        return verdicts
+
+    def _await_parents(self, stored: StoredRule, images: Images, failed: Bools) -> None:
+        until = (self.now + SETTLE).replace(tzinfo=None)
+        minute, texts = images.minute, images.texts(stored.rule.field)
+        for place in np.flatnonzero(failed).tolist():
+            seq = int(images.seq[place])
+            self._orphans.append(
+                (
+                    stored.id,
+                    violation_id(stored.id, seq),
+                    texts[place],
+                    int(minute[place]),
+                    seq,
+                    until,
+                )
+            )
+
+    # ------------------------------------------------------------------ the outcome
+
+    def carry(self) -> None:
+        """Let the next batches see what these left behind; for evaluations that store nothing."""
+        self.cells |= self._changed
+
+    def counts(self) -> pl.DataFrame:
+        """rule, bucket (epoch µs of the minute), rows, failed; one row a rule and minute."""
+        frame = pl.DataFrame(
+            self._counts,
+            schema={"rule": pl.String, "bucket": pl.Int64, "rows": pl.Int64, "failed": pl.Int64},
+            orient="row",
+        )
+        return frame.group_by("rule", "bucket", maintain_order=True).sum()
+
+    def violations(self) -> pa.Table:
+        """`core.quality.VIOLATION_SCHEMA`."""
+        found = self.now.replace(tzinfo=None)
+        rows = [(*row[:5], found, *row[5:]) for row in self._violations]
+        return _table(core.VIOLATION_SCHEMA, rows)
+
+    def outcome(self, cursor: int | None = None) -> Outcome:
+        """All that changes, but for windows and orphans of before."""
+        moments, bins = self._state_tables()
+        return Outcome(
+            counts=cast(self.counts(), core.COUNT_SCHEMA),
+            states=cast(moments, core.STATE_SCHEMA),
+            bins=cast(bins, core.BIN_COUNT_SCHEMA),
+            violations=self.violations(),
+            released=_joined(self._released),
+            held=_joined(self._held),
+            orphans=_table(core.ORPHAN_SCHEMA, self._orphans),
+            cells=dict(self._changed),
+            cursor=cursor,
+            emptied=tuple(self._emptied),
+        )
+
+    def _state_tables(self) -> tuple[pl.DataFrame, pl.DataFrame]:
+        moments = [
+            each.moments.select(
+                pl.lit(rule).alias("rule"), pl.col("minute").alias("bucket"), pl.exclude("minute")
+            )
+            for rule, found in self.states.items()
+            for each in found
+            if each.moments.height
+        ]
+        bins = [
+            each.bins.select(
+                pl.lit(rule).alias("rule"), pl.col("minute").alias("bucket"), pl.exclude("minute")
+            )
+            for rule, found in self.states.items()
+            for each in found
+            if each.bins.height
+        ]
+        return (
+            pl.concat(moments) if moments else pl.DataFrame(),
+            pl.concat(bins) if bins else pl.DataFrame(),
+        )
+
+
+def _let_through(text: str, images: Images, condition: Any) -> Bools:
+    """Where a filter is true; everywhere without one."""
+    if not text:
+        return np.ones(len(images), dtype=np.bool_)
+    true: Bools = condition(text, images)[1]
+    return true
+
+
+def _frame(
+    *,
+    seq: np.ndarray,
+    place: np.ndarray,
+    batch: int,
+    value: tuple[np.ndarray, np.ndarray, np.ndarray],
+    row: tuple[np.ndarray, np.ndarray],
+    born: np.ndarray,
+) -> pl.DataFrame:
+    """Steps; values that are not known are null."""
+    high, low, known = value
+    mask = pl.Series(~np.asarray(known, dtype=bool))
+    made = pl.DataFrame(
+        {
+            "seq": seq,
+            "place": place.astype(np.int64),
+            "v_hi": pl.Series(high).set(mask, None),
+            "v_lo": pl.Series(low).set(mask, None),
+            "k_hi": row[0],
+            "k_lo": row[1],
+            "born": np.asarray(born, dtype=bool),
+        },
+        schema=STEP_SCHEMA,
+    )
+    return made.with_columns(batch=pl.lit(batch, pl.Int64))
+
+
+def _of_steps(steps: pl.DataFrame, broken: np.ndarray, sides: Sequence[Images]) -> list[Verdict]:
+    """Verdicts of images from those of steps."""
+    looked = [np.zeros(len(images), dtype=np.bool_) for images in sides]
+    failed = [mask.copy() for mask in looked]
+    mine = steps.with_columns(broken=pl.Series(broken)).filter(
+        (pl.col("place") >= 0) & pl.col("v_lo").is_not_null()
+    )
+    for (number,), part in mine.group_by("batch"):
+        places = part["place"].to_numpy()
+        looked[int(str(number))][places] = True
+        failed[int(str(number))][places] = part["broken"].to_numpy()
+    return [Verdict(a, b) for a, b in zip(looked, failed, strict=True)]
+
+
+def _violations(
+    table: TableInfo, stored: StoredRule, images: Images, bad: np.ndarray
+) -> list[tuple[Any, ...]]:
+    """Rows of `core.quality.VIOLATION_SCHEMA` without the time of finding."""
+    rule = stored.rule
+    rows = images.frame.columns[bad.tolist()].to_dicts()
+    missing = {name: mask[bad.tolist()].to_list() for name, mask in images.frame.absent.items()}
+    made = []
+    for number, (place, row) in enumerate(zip(bad.tolist(), rows, strict=True)):
+        for name, gone in missing.items():
+            if gone[number]:
+                row.pop(name, None)
+        seq = int(images.seq[place])
+        value = ", ".join("null" if row.get(n) is None else str(row[n]) for n in rule.columns)
+        made.append(
+            (
+                violation_id(stored.id, seq),
+                stored.id,
+                table.id,
+                seq,
+                int(images.at[place]),
+                as_json({name: row.get(name) for name in table.key}),
+                as_json(row),
+                value,
+                f"{', '.join(rule.columns) or rule.expression}: {rule.kind.words}",
+            )
+        )
+    return made
+
+
+def as_json(value: Mapping[str, Any]) -> str:
+    """JSON text of a row."""
+    return json.dumps(value, default=str, ensure_ascii=False)
+
+
+def cast(frame: pl.DataFrame, schema: pa.Schema) -> pa.Table:
+    """A frame as a table; times are epoch µs."""
+    if not frame.height:
+        return schema.empty_table()
+    return frame.select(schema.names).to_arrow().cast(schema)
+
+
+def _joined(parts: Sequence[pl.DataFrame]) -> pa.Table:
+    """Pairs as Arrow; without values where there are none."""
+    full = [part for part in parts if part.height]
+    if not full:
+        return core.HELD_SCHEMA.empty_table()
+    whole = pl.concat(full).to_arrow()
+    return whole.cast(pa.schema([core.HELD_SCHEMA.field(name) for name in whole.column_names]))
+
+
+def _table(schema: pa.Schema, rows: Sequence[tuple[Any, ...]]) -> pa.Table:
+    """Rows as a table; whole numbers in columns of time are epoch µs."""
+    columns = list(zip(*rows, strict=True)) if rows else [()] * len(schema)
+    arrays = []
+    for each, values in zip(schema, columns, strict=True):
+        is_epoch = pa.types.is_timestamp(each.type) and values and isinstance(values[0], int)
+        array = pa.array(list(values), _INT64 if is_epoch else each.type)
+        arrays.append(array.cast(each.type))
+    return pa.table(arrays, schema=schema)

@@ -1,0 +1,1 @@
+"""The schema log: what changed, when, and what that touches."""
