@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
+from math import isnan
 from zoneinfo import ZoneInfo
 
 from datawatch_lab.core.errors import TimeError
@@ -36,22 +37,26 @@ def parse_duration(text: str | float | timedelta) -> timedelta:
     """
     if isinstance(text, timedelta):
         return text
+    try:
+        return timedelta(seconds=_seconds(text))
+    except OverflowError:
+        raise TimeError(f"{text!r} is longer than can be counted.") from None
+
+
+def _seconds(text: str | float) -> float:
     if isinstance(text, int | float):
-        return timedelta(seconds=text)
+        if isnan(text):
+            raise TimeError("a duration must be a number, not NaN.")
+        return float(text)
     bare = text.strip().lower()
     if re.fullmatch(r"\d+(?:\.\d+)?", bare):
-        return timedelta(seconds=float(bare))
+        return float(bare)
     if not _DURATION.fullmatch(bare):
         raise TimeError(
             f"{text!r} is not a duration.",
             hint="Write a number and a unit, such as 30s, 5m, 1h30m, 7d, 1y.",
         )
-    try:
-        return timedelta(
-            seconds=sum(float(n) * _UNIT_SECONDS[unit] for n, unit in _PART.findall(bare))
-        )
-    except OverflowError:
-        raise TimeError(f"{text!r} is longer than can be counted.") from None
+    return sum(float(n) * _UNIT_SECONDS[unit] for n, unit in _PART.findall(bare))
 
 
 def format_duration(span: timedelta) -> str:

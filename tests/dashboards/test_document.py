@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import datawatch_lab as dw
@@ -123,6 +123,8 @@ def test_tiles_without_a_place_overlap_nothing(given: list[Tile]) -> None:
 
 
 @settings(max_examples=30, deadline=None)
+@example({"variables": [3]})
+@example({"refresh": "86400000000000"})
 @given(st.dictionaries(KEYS, st.one_of(PLAIN, st.lists(st.dictionaries(KEYS, PLAIN), max_size=2))))
 def test_any_values_are_read_or_pointed_at(given: dict[str, Any]) -> None:
     """Whatever comes, there is a dashboard or a grave fault, and nothing is raised."""

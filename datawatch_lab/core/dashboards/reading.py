@@ -206,7 +206,7 @@ class _Reading:
         }
         found = fields(place, given, readers)
         if "name" not in found:
-            if "name" not in (given or ()):
+            if not given or (isinstance(given, Mapping) and "name" not in given):
                 place.fault("it needs a name.")
             return None
         if bool(found.get("values")) is (bool(found.get("metric")) or bool(found.get("label"))):
