@@ -24,8 +24,14 @@ Bad *data* is never an exception: it is a row of the quarantine.
 from __future__ import annotations
 
 import difflib
+import os
+import traceback
 from collections.abc import Iterable, Mapping
+from itertools import takewhile
+from pathlib import Path
 from typing import Any
+
+_PACKAGE = str(Path(__file__).parents[1])
 
 
 class DataWatchError(Exception):
@@ -51,6 +57,24 @@ class DataWatchError(Exception):
 
     def __str__(self) -> str:
         return f"{self.message} {self.hint}".rstrip() if self.hint else self.message
+
+    def _render_traceback_(self) -> list[str]:
+        """What IPython shows: the line that asked for it, and what is wrong; not our own frames.
+
+        With ``DATAWATCH_DEBUG=1`` all frames. See `IPython.core.interactiveshell.showtraceback`.
+        """
+        if os.environ.get("DATAWATCH_DEBUG", "") not in ("", "0"):
+            return "".join(traceback.format_exception(self)).splitlines()
+        said = [f"\x1b[31m{type(self).__name__}\x1b[0m: {self.message}"]
+        if self.hint:
+            said.append(self.hint)
+        frames = traceback.extract_tb(self.__traceback__)
+        asked = takewhile(lambda each: not each.filename.startswith(_PACKAGE), frames)
+        for each in [*asked][-1:]:
+            is_cell = "ipykernel" in each.filename or each.filename.startswith("<")
+            place = "of the cell" if is_cell else f"of {each.filename}"
+            said += ["", f"line {each.lineno} {place}: \x1b[1m{each.line}\x1b[0m"]
+        return said
 
 
 class InputError(DataWatchError, ValueError):

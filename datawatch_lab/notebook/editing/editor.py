@@ -110,7 +110,7 @@ class Editor(ABC):
 
     def _repr_html_(self) -> str:
         return markup.block(
-            markup.Safe(f'<div class="{self.still}">'),
+            markup.Safe(f'<div class="dw-still {self.still}">'),
             markup.paragraph(markup.name(self.title)),
             picture(
                 self.course,
