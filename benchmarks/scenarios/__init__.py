@@ -25,6 +25,7 @@ NAMES = (
     "kill",
     "decode",
     "follow",
+    "ingest_postgres",
     "ingest_wide",
     "ingest_updates",
     "river_loop",
