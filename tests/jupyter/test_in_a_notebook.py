@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -9,11 +10,9 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-import nbformat
 import pytest
-from nbformat.v4 import new_code_cell, new_notebook
 
 import datawatch_lab as dw
 
@@ -51,9 +50,11 @@ def notebook(tmp_path: Path) -> Iterator[str]:
     """The link to a notebook in ``datawatch lab`` on a day of the simulated shop."""
     with dw.open(tmp_path / "datawatch.duckdb") as lab:
         lab.ingest_demo(days=1, rate=0.6)
-    made = new_notebook(cells=[new_code_cell(each) for each in CELLS])
-    made.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3"}
-    nbformat.write(made, tmp_path / "tune.ipynb")
+    blank: dict[str, Any] = {"cell_type": "code", "metadata": {}, "outputs": []}
+    cells = [{**blank, "execution_count": None, "source": each} for each in CELLS]
+    kernel = {"name": "python3", "display_name": "Python 3"}
+    made = {"cells": cells, "metadata": {"kernelspec": kernel}, "nbformat": 4, "nbformat_minor": 4}
+    (tmp_path / "tune.ipynb").write_text(json.dumps(made))
     places = ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR")
     environment = os.environ | {name: str(tmp_path / name.lower()) for name in places}
     environment |= {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
