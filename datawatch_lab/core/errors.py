@@ -15,7 +15,7 @@ The tree::
     ├── BusyError              the engine is at its limit; try again             (HTTP 429)
     ├── AccessError            not allowed                                       (HTTP 401, 403)
     │   └── PlanError          not in the plan that is switched on               (HTTP 403)
-    └── MissingPackageError    an optional package is needed; says which
+    └── MissingPackageError    an optional package is needed; says which        (HTTP 501)
 
 A message names the object, the fault and the options. ``hint`` says what to do.
 Bad *data* is never an exception: it is a row of the quarantine.
@@ -170,6 +170,7 @@ class MissingPackageError(DataWatchError, ImportError):
     """An optional package is needed; the hint is the command that installs it."""
 
     code = "missing_package"
+    status = 501
 
 
 def not_found(kind: str, name: str, options: Iterable[str], *, where: str = "") -> NotFoundError:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
@@ -10,7 +12,7 @@ from datawatch_lab.core.errors import InputError
 
 def shown(monkeypatch: pytest.MonkeyPatch, cell: str) -> str:
     """What a shell prints of the error of a cell."""
-    shell = InteractiveShell()
+    shell: Any = InteractiveShell()  # type: ignore[no-untyped-call]  # IPython has no types
     said: list[str] = []
     monkeypatch.setattr(shell, "_showtraceback", lambda _type, _value, lines: said.extend(lines))
     shell.run_cell(cell)
