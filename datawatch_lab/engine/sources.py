@@ -12,8 +12,8 @@ from datawatch_lab.core.clock import Clock
 from datawatch_lab.core.errors import DataWatchError, InputError, SourceError
 from datawatch_lab.core.sources import Source
 from datawatch_lab.core.watching import Finding, Watch
-from datawatch_lab.engine import source_kinds
-from datawatch_lab.engine.source_kinds import KINDS, kind_of
+from datawatch_lab.engine.watching import kinds
+from datawatch_lab.engine.watching.kinds import KINDS, kind_of
 
 if TYPE_CHECKING:
     from datawatch_lab.ingest.sources.postgres import CopyProgress, PostgresSource
@@ -170,7 +170,7 @@ def holds_password(kept: str) -> bool:
     if filled == _FILLING:
         return False
     if (kind := kind_of(filled)) is not None:
-        return source_kinds.hides_password(kind, filled, _FILLING)
+        return kinds.hides_password(kind, filled, _FILLING)
     hidden = Address.parse(filled).hidden
     return any(hidden.get(name, _FILLING) != _FILLING for name in ("password", "sslpassword"))
 
@@ -189,7 +189,7 @@ def diagnose(
     if is_system(url):
         return [_diagnose_system(url)]
     if (kind := kind_of(url)) is not None:
-        return source_kinds.diagnose(kind, url, slot, include, exclude)
+        return kinds.diagnose(kind, url, slot, include, exclude)
     name = slot or UNKNOWN_SLOT
     found = doctor(url, slot=name, publication=name, selection=Selection(include, exclude))
     return [

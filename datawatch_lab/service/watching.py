@@ -32,7 +32,7 @@ def complete_address(url: str) -> str:
     found by the server itself, since it is of the same user.
     """
     from datawatch_lab.engine import sources
-    from datawatch_lab.engine.source_kinds import kind_of
+    from datawatch_lab.engine.watching.kinds import kind_of
 
     sources.check_scheme(url)
     full = expand(url, os.environ)

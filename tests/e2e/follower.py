@@ -15,7 +15,7 @@ from typing import Any
 
 from datawatch_lab.core.batches import DecodedBatch
 from datawatch_lab.core.watching import Watch
-from datawatch_lab.engine.source_kinds import kind_of
+from datawatch_lab.engine.watching.kinds import kind_of
 from datawatch_lab.service.handle import open_workspace
 from datawatch_lab.service.intake import ingest_source
 from datawatch_lab.store.duck import DuckStore

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from datawatch_lab.core.errors import DataWatchError
-from datawatch_lab.engine.source_kinds import Followed
+from datawatch_lab.engine.watching.kinds import Followed
 
 if TYPE_CHECKING:
     from datawatch_lab.core.clock import Clock

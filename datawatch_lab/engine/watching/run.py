@@ -18,8 +18,8 @@ from datawatch_lab.core.batches import DecodedBatch
 from datawatch_lab.core.errors import DataWatchError, SourceError, WorkspaceError
 from datawatch_lab.core.watching import Copying, State, Watch, WatchState
 from datawatch_lab.engine import intake
-from datawatch_lab.engine.source_kinds import Followed, kind_of
 from datawatch_lab.engine.sources import is_system, open_system, open_watched
+from datawatch_lab.engine.watching.kinds import Followed, kind_of
 from datawatch_lab.engine.watching.lag import Lag, LagSampler
 from datawatch_lab.engine.watching.statistics import NoSampler, Sampler
 

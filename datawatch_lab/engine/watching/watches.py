@@ -18,7 +18,8 @@ import msgspec
 from datawatch_lab.core.addresses import expand, without_password
 from datawatch_lab.core.errors import DataWatchError, InputError, not_found
 from datawatch_lab.core.watching import Finding, Unwatched, Watch, WatchSettings, WatchState
-from datawatch_lab.engine import source_kinds, sources
+from datawatch_lab.engine import sources
+from datawatch_lab.engine.watching import kinds
 from datawatch_lab.engine.watching.run import WatchRun
 
 if TYPE_CHECKING:
@@ -213,7 +214,7 @@ def _removed(url: str, watch: Watch) -> str:
         sources.remove_watched(url, watch.slot)
     except DataWatchError as error:
         why = error.message.rstrip(".")
-        if source_kinds.kind_of(url) is not None:
+        if kinds.kind_of(url) is not None:
             return f"consumer group {watch.slot}: {why}."
         later = f"SELECT pg_drop_replication_slot('{watch.slot}');"
         return f"slot and publications {watch.slot}: {why}. Later, in the database: {later}"

@@ -141,75 +141,37 @@ def _parse_mysql(url: str) -> Endpoint:
     return Endpoint.parse(url, SCHEME)
 
 
-# ------------------------------------------------------------------ Kafka
+# ------------------------------------------------------------------ Kafka, Redis Streams
 
 
-def _kafka(watch: Watch, url: str, progress: Progress) -> Any:
-    from datawatch_lab.ingest.sources.kafka import KafkaOptions, KafkaSource
+@dataclass(frozen=True)
+class _Parts:
+    """What the package of a source of events offers; loaded when it is needed."""
 
-    options = KafkaOptions(
-        name=watch.name or None,
-        slot=watch.slot,
-        include=watch.include,
-        exclude=watch.exclude,
-        snapshot=watch.snapshot,
-    )
-    return KafkaSource(url, options, progress=progress)
+    options: type[Any]
+    source: type[Any]
+    doctor: Callable[..., list[Check]]
+    scheme: Any
 
 
-def _check_kafka(
-    url: str, slot: str, include: Sequence[str], exclude: Sequence[str]
-) -> list[Check]:
-    from datawatch_lab.ingest.sources.kafka import KafkaOptions, doctor
-
-    options = KafkaOptions(include=include, exclude=exclude)
-    return doctor(url, replace(options, slot=slot) if slot else options)
-
-
-def _parse_kafka(url: str) -> Endpoint:
-    from datawatch_lab.ingest.sources.endpoints import Endpoint
+def _kafka() -> _Parts:
+    from datawatch_lab.ingest.sources.kafka import KafkaOptions, KafkaSource, doctor
     from datawatch_lab.ingest.sources.kafka.driver import SCHEME
 
-    return Endpoint.parse(url, SCHEME)
+    return _Parts(KafkaOptions, KafkaSource, doctor, SCHEME)
 
 
-# ------------------------------------------------------------------ Redis Streams
+def _redis() -> _Parts:
+    from datawatch_lab.ingest.sources.redis import RedisOptions, RedisSource, doctor
+    from datawatch_lab.ingest.sources.redis.driver import SCHEME
 
-
-def _redis(watch: Watch, url: str, progress: Progress) -> Any:
-    from datawatch_lab.ingest.sources.redis import RedisOptions, RedisSource
-
-    options = RedisOptions(
-        name=watch.name or None,
-        slot=watch.slot,
-        include=watch.include,
-        exclude=watch.exclude,
-        snapshot=watch.snapshot,
-    )
-    return RedisSource(url, options, progress=progress)
-
-
-def _check_redis(
-    url: str, slot: str, include: Sequence[str], exclude: Sequence[str]
-) -> list[Check]:
-    from datawatch_lab.ingest.sources.redis import RedisOptions, doctor
-
-    options = RedisOptions(include=include, exclude=exclude)
-    return doctor(url, replace(options, slot=slot) if slot else options)
+    return _Parts(RedisOptions, RedisSource, doctor, SCHEME)
 
 
 def _remove_redis(url: str, slot: str) -> None:
     """The group goes; entries and other groups stay."""
-    from datawatch_lab.ingest.sources.redis import RedisOptions, RedisSource
-
-    RedisSource(url, RedisOptions(slot=slot)).remove_group()
-
-
-def _parse_redis(url: str) -> Endpoint:
-    from datawatch_lab.ingest.sources.endpoints import Endpoint
-    from datawatch_lab.ingest.sources.redis.driver import SCHEME
-
-    return Endpoint.parse(url, SCHEME)
+    redis = _redis()
+    redis.source(url, redis.options(slot=slot)).remove_group()
 
 
 def _nothing_made(url: str, slot: str) -> None:
@@ -226,24 +188,47 @@ _MYSQL = Kind(
     remove=_nothing_made,
     parse=_parse_mysql,
 )
-_KAFKA = Kind(
-    example="kafka://host:9092/topic",
-    lag="events",
-    open=_kafka,
-    probe=lambda watch, url: _kafka(watch, url, None).check(),
-    check=_check_kafka,
-    remove=_nothing_made,
-    parse=_parse_kafka,
-)
-_REDIS = Kind(
-    example="redis://host:6379/0?streams=orders",
-    lag="events",
-    open=_redis,
-    probe=lambda watch, url: _redis(watch, url, None).check(),
-    check=_check_redis,
-    remove=_remove_redis,
-    parse=_parse_redis,
-)
+
+
+def _events(
+    parts: Callable[[], _Parts], example: str, remove: Callable[[str, str], None] = _nothing_made
+) -> Kind:
+    """A server whose streams hold events as they come, named by ``include`` and ``exclude``."""
+
+    def made(watch: Watch, url: str, progress: Progress) -> Any:
+        found = parts()
+        options = found.options(
+            name=watch.name or None,
+            slot=watch.slot,
+            include=watch.include,
+            exclude=watch.exclude,
+            snapshot=watch.snapshot,
+        )
+        return found.source(url, options, progress=progress)
+
+    def check(url: str, slot: str, include: Sequence[str], exclude: Sequence[str]) -> list[Check]:
+        found = parts()
+        options = found.options(include=include, exclude=exclude)
+        return found.doctor(url, replace(options, slot=slot) if slot else options)
+
+    def parse(url: str) -> Endpoint:
+        from datawatch_lab.ingest.sources.endpoints import Endpoint
+
+        return Endpoint.parse(url, parts().scheme)
+
+    return Kind(
+        example=example,
+        lag="events",
+        open=made,
+        probe=lambda watch, url: made(watch, url, None).check(),
+        check=check,
+        remove=remove,
+        parse=parse,
+    )
+
+
+_KAFKA = _events(_kafka, "kafka://host:9092/topic")
+_REDIS = _events(_redis, "redis://host:6379/0?streams=orders", _remove_redis)
 
 KINDS: Mapping[str, Kind] = {
     "mysql": _MYSQL,
