@@ -7,6 +7,7 @@ starts a clock for SIGKILL and goes on; at the latest the process dies when the 
 
 from __future__ import annotations
 
+import faulthandler
 import json
 import os
 import sys
@@ -64,6 +65,7 @@ SETTINGS = Settings(batch_events=300, queue_events=900, seconds_kept=KEPT)
 """Small commits, so that there are many; what retention drops is not asked for afterwards."""
 
 _PIECE = 60_000  # bytes of the file that make a batch
+_STUCK = 150.0  # seconds, after which it ends and says where its threads stand
 _IDLE = 1.2  # seconds; the writer tidies up more when nothing came for one
 
 
@@ -146,4 +148,5 @@ def _post(engine: Engine, posts: Path) -> None:
 
 
 if __name__ == "__main__":
+    faulthandler.dump_traceback_later(_STUCK, exit=True)
     take(json.loads(sys.argv[1]))
