@@ -22,7 +22,10 @@ settings.register_profile("datawatch", deadline=None)  # no test says anything a
 settings.load_profile("datawatch")
 
 
-_SERVERS = {"postgres_server", "mariadb_server", "redis_server", "kafka_server"}
+_SERVERS = {
+    *("postgres_server", "mariadb_server", "redis_server", "kafka_server"),
+    *("prometheus_server", "lone_prometheus", "influx_server"),
+}
 """Fixtures that start a private server."""
 
 

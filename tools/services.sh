@@ -9,6 +9,9 @@ servers=(
   "postgresql      postgres /usr/lib/postgresql/*/bin/postgres"
   "mariadb-server  mariadbd"
   "redis-server    redis-server"
+  "prometheus      prometheus"
+  "influxdb        influxd"
+  "clickhouse-server clickhouse-server"
 )
 
 here() {

@@ -19,6 +19,8 @@ NAMES = (
     "live_upkeep",
     "quality_rules",
     "alert_rules",
+    "bank",
+    "detection_load",
     "restart",
     "sockets",
     "board",

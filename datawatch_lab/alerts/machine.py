@@ -75,6 +75,19 @@ def step(
     return _holds(before, at, timing) if holds else _ends(before, at, timing)
 
 
+def rewound(before: Standing, at: datetime) -> Standing:
+    """A state from after ``at``, as a clock that ran ahead left it: what was begun begins anew.
+
+    An alert that fired stays, with the moment that it is known by.
+    """
+    if before.since is None or before.since <= at:
+        return before
+    if before.fired is None:
+        return Standing(state="normal", since=at)
+    holds = before.holds and min(before.holds, at)
+    return msgspec.structs.replace(before, since=at, holds=holds)
+
+
 def _aside(before: Standing, state: StateName, reason: str, at: datetime) -> Standing:
     if before.state == state and before.reason == reason:
         return before

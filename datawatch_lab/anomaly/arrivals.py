@@ -1,7 +1,7 @@
 """Data that does not come, for many counting series at once: zeros where some are expected.
 
 A run of zeros is as surprising as the rows that should have come in it, if it is longer than the
-runs that the series is known to have.
+runs that the series is known to have. What does not come for `OVER` rows does not come any more.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from datawatch_lab.anomaly.bank_state import Array
+from datawatch_lab.anomaly.bank_state import Array, Rows
 from datawatch_lab.core.errors import InputError
 
 Floats = NDArray[np.float64]
@@ -25,6 +25,9 @@ LONGER = 1.5
 
 FADES = 0.99967
 """What the longest run is multiplied by at each row: half in a day and a half of minutes."""
+
+OVER = 1_440
+"""Zeros in a row after which a series is over, and its silence no news."""
 
 _FIELDS = ("run", "longest")
 
@@ -57,7 +60,7 @@ class Arrivals:
             made.of[name] = np.array(arrays[name], dtype=np.float64)
         return made
 
-    def step(self, rows: NDArray[np.int64], x: Floats, expected: Floats) -> Floats:
+    def step(self, rows: Rows, x: Floats, expected: Floats) -> Floats:
         """Scores of a row of each of some series, on the scale of thresholds; 0 for one that came.
 
         Args:
@@ -73,7 +76,8 @@ class Arrivals:
         run = np.where(zero, run + 1.0, np.where(came, 0.0, run))
         self.of["run"][rows], self.of["longest"][rows] = run, longest
         score = UNIT * run * np.where(np.isnan(expected), 0.0, expected)
-        return np.where(zero & (run > LONGER * longest), np.maximum(score, 0.0), 0.0)
+        news = zero & (run > LONGER * longest) & (run <= OVER)
+        return np.where(news, np.maximum(score, 0.0), 0.0)
 
 
 def arrival_history(x: Floats, expected: Floats) -> Floats:
@@ -85,7 +89,7 @@ def arrival_history(x: Floats, expected: Floats) -> Floats:
         longest *= FADES
         if value == 0.0:
             run += 1.0
-            if run > LONGER * longest:
+            if LONGER * longest < run <= OVER:
                 found[row] = max(UNIT * run * usual[row], 0.0)
         elif value == value:  # noqa: PLR0124 — NaN is not
             longest, run = max(longest, run), 0.0

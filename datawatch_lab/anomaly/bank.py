@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datawatch_lab.anomaly import bank_evidence, bank_policy, bank_tails
-from datawatch_lab.anomaly.bank_state import PARTS, VERSION, Array, State, read_state
+from datawatch_lab.anomaly.bank_state import PARTS, VERSION, Array, Rows, State, read_state
 from datawatch_lab.anomaly.evidence import TINIEST, WARM_ROWS, WEIGHTS, log_step
 from datawatch_lab.anomaly.metric_detector import IGNORANCE, MOVES, RARITY, STEP_RATE
 from datawatch_lab.core.errors import InputError
@@ -82,6 +82,7 @@ class Bank:
             raise InputError(f"bank: a size of {size}; it must be at least 0.")
         self.weights = np.array(weights, dtype=np.float64)
         self._state = State(size)
+        self._own: Floats | None = None
 
     def __len__(self) -> int:
         return self._state.size
@@ -107,7 +108,20 @@ class Bank:
             raise InputError(
                 f"bank: {size} series asked for, it has {len(self)} and never shrinks."
             )
+        if self._own is not None:
+            more = np.tile(self.weights, (size - len(self), 1))
+            self._own = np.concatenate([self._own, more])
         self._state.grow(size)
+
+    def weigh(self, index: int, weights: Sequence[float]) -> None:
+        """Let a series have weights of its own; they are no part of the stored state."""
+        if self._own is None:
+            self._own = np.tile(self.weights, (len(self), 1))
+        self._own[index] = weights
+
+    def weights_at(self, index: int) -> tuple[float, ...]:
+        """Weights of the surprises in the scores of a series."""
+        return tuple((self.weights if self._own is None else self._own[index]).tolist())
 
     def step(self, index: Any, x: Any, t: Any, hold: Any = None) -> Scores:
         """Score a row of each of some series, then learn it.
@@ -126,11 +140,26 @@ class Bank:
         values, times = np.asarray(x, dtype=np.float64), np.asarray(t, dtype=np.float64)
         self._check(rows, values, times)
         holds = np.full(len(rows), np.inf) if hold is None else np.asarray(hold, dtype=np.float64)
+        if (first := _run_of(rows)) is not None:
+            return self._step_run(first, values, times, holds)
         scores = Scores.unknown(len(rows))
         for turn in _turns(rows):
             for at in range(0, len(turn), _CHUNK):
                 part = turn[at : at + _CHUNK]
                 scores.put(part, self._step(rows[part], values[part], times[part], holds[part]))
+        return scores
+
+    def _step_run(self, first: int, x: Array, t: Array, hold: Array) -> Scores:
+        """Step series that follow one another, from ``first`` on."""
+        count = len(x)
+        if count <= _CHUNK:
+            return self._step(slice(first, first + count), x, t, hold)
+        scores = Scores.unknown(count)
+        for at in range(0, count, _CHUNK):
+            end = min(at + _CHUNK, count)
+            part = self._step(slice(first + at, first + end), x[at:end], t[at:end], hold[at:end])
+            for mine, theirs in zip(scores, part, strict=True):
+                mine[at:end] = theirs
         return scores
 
     def look(self, index: Any, x: Any, t: Any) -> Scores:
@@ -162,12 +191,13 @@ class Bank:
                 hint="Call grow() first.",
             )
 
-    def _step(self, rows: Array, x: Array, t: Array, hold: Array) -> Scores:
+    def _step(self, which: Rows, x: Array, t: Array, hold: Array) -> Scores:
         """Score and learn; no series twice."""
-        ready = self._state["known"][rows] >= WARM_ROWS
+        ready = self._state["known"][which] >= WARM_ROWS
         finite = np.isfinite(x)
         if ready.all() and finite.all():
-            return self._step_ready(rows, bank_evidence.clipped(x), t, hold)
+            return self._step_ready(which, bank_evidence.clipped(x), t, hold)
+        rows = self._state.numbers(which)
         scores = Scores.unknown(len(rows))
         scores.score[ready] = scores.raw[ready] = 0.0
         if (endless := np.flatnonzero(ready & np.isinf(x))).size:
@@ -179,7 +209,7 @@ class Bank:
             scores.put(usual, self._step_ready(rows[usual], given, t[usual], hold[usual]))
         return scores
 
-    def _step_ready(self, rows: Array, x: Array, t: Array, hold: Array) -> Scores:
+    def _step_ready(self, rows: Rows, x: Array, t: Array, hold: Array) -> Scores:
         """Score and learn finite values of series that are warm."""
         state = self._state
         seen, place, raw, parts = self._look(rows, x, t)
@@ -187,30 +217,32 @@ class Bank:
         score = bank_policy.adjust_and_learn(state, rows, raw, t)
         self._follow(rows, t)
         if (held := raw >= hold).any():
-            bank_evidence.pass_over(state, rows[held], seen.kept(held))
+            numbers = state.numbers(rows)
+            bank_evidence.pass_over(state, numbers[held], seen.kept(held))
             usual = ~held
-            rows, place, seen = rows[usual], place[usual], seen.kept(usual)
+            rows, place, seen = numbers[usual], place[usual], seen.kept(usual)
         bank_tails.add(state, rows, place)
         state["changes"][rows] += seen.x != state["last"][rows]
         bank_evidence.learn(state, rows, seen)
         if (stale := bank_evidence.stale(state, rows)).any():
-            state.restart(rows[stale])
+            state.restart(state.numbers(rows)[stale])
         return Scores(score, raw, *bands, parts)
 
     def _look(
-        self, rows: Array, x: Array, t: Array
+        self, rows: Rows, x: Array, t: Array
     ) -> tuple[bank_evidence.Look, Array, Floats, Floats]:
         """What is seen, where its sizes lie in the bins, raw scores, surprises; changes nothing."""
         state = self._state
         seen = bank_evidence.look(state, rows, x, np.floor(t).astype(np.int64))
         place = bank_tails.places(state, rows, seen.sizes)
         parts = bank_tails.surprises(state, rows, place)
-        raw = parts @ self.weights
+        own = self._own
+        raw = parts @ self.weights if own is None else (parts * own[rows]).sum(axis=1)
         raw += RARITY * (state["log_step"][rows] - _LOG_MINUTE) / _LOG_TEN
         raw -= IGNORANCE * np.log10(1.0 + MOVES / (1.0 + state["changes"][rows]))
         return seen, place, np.maximum(raw, 0.0), parts
 
-    def _bands(self, rows: Array, seen: bank_evidence.Look) -> tuple[Floats, Floats, Floats]:
+    def _bands(self, rows: Rows, seen: bank_evidence.Look) -> tuple[Floats, Floats, Floats]:
         """Expected values, standard deviations around them, and how far off the mean values are."""
         state = self._state
         expected: Floats = state["base"][rows] + seen.usual
@@ -218,7 +250,7 @@ class Bank:
         wide = np.maximum(state["deviation"][rows], TINIEST)
         return expected, sigma, np.abs(seen.off) / wide
 
-    def _follow(self, rows: Array, t: Array) -> None:
+    def _follow(self, rows: Rows, t: Array) -> None:
         """Let the inferred steps follow the times."""
         past = t - self._state["now"][rows]
         later = past > 0.0
@@ -271,6 +303,14 @@ def _typical_steps(times: Array) -> Array:
     steps[steps <= 0.0] = np.nan
     steps[np.isnan(steps).all(axis=1), 0] = 60.0
     return np.nanmedian(steps, axis=1)
+
+
+def _run_of(rows: Array) -> int | None:
+    """The first of series that follow one another; None where they do not."""
+    count = len(rows)
+    if not count or rows[-1] - rows[0] != count - 1:
+        return None
+    return int(rows[0]) if count == 1 or bool((np.diff(rows) == 1).all()) else None
 
 
 def _turns(rows: Array) -> Iterator[Array]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from datawatch_lab.anomaly.bank_state import PARTS, Array, State
+from datawatch_lab.anomaly.bank_state import PARTS, Array, Rows, State
 from datawatch_lab.anomaly.evidence import (
     BASE_RATE,
     HOURS,
@@ -67,7 +67,7 @@ class Look:
         return Look(**{name: each[which] for name, each in vars(self).items()})
 
 
-def look(state: State, rows: Array, x: Array, seconds: Array) -> Look:
+def look(state: State, rows: Rows, x: Array, seconds: Array) -> Look:
     """Set values at UTC seconds (whole numbers) against their series."""
     scale, spread = _scales(state, rows, x)
     log_spread = state["log_spread"][rows]
@@ -75,23 +75,24 @@ def look(state: State, rows: Array, x: Array, seconds: Array) -> Look:
     hour, week, slot = of_day // 3_600, seconds // 3_600 % HOURS, of_day // SLOT_SECONDS
     log_x = signed_log(x, scale)
     off, log_off = x - state["base"][rows], log_x - state["log_base"][rows]
-    daily = state["hours"][rows, hour].astype(np.float64)
+    here = state.numbers(rows)
+    daily = state["hours"][here, hour].astype(np.float64)
     daily[np.isnan(daily)] = 0.0
-    seen = state["visits"][rows, week] >= SEEN_ENOUGH
-    weekly = np.where(seen, state["weekly"][rows, week], daily)
+    seen = state["visits"][here, week] >= SEEN_ENOUGH
+    weekly = np.where(seen, state["weekly"][here, week], daily)
     means = state["means"][rows]
     means = means + _RATES * (log_x[:, None] - means)
     sizes = np.empty((len(x), PARTS))
     sizes[:, 0] = np.abs(off - daily) / spread
     sizes[:, 1] = np.abs(off - weekly) / spread
-    sizes[:, 2] = _from_slot(state, rows, log_off, slot) / log_spread
+    sizes[:, 2] = _from_slot(state, here, log_off, slot) / log_spread
     sizes[:, 3] = np.abs(means[:, 0] - means[:, 1]) / log_spread
     sizes[:, 4] = np.abs(means[:, 2] - means[:, 3]) / log_spread
     sizes[:, 5] = np.abs(x - 2.0 * state["last"][rows] + state["before"][rows]) / spread
     return Look(x, sizes, off, log_off, means, hour, week, slot, weekly)
 
 
-def _scales(state: State, rows: Array, x: Array) -> tuple[Array, Array]:
+def _scales(state: State, rows: Rows, x: Array) -> tuple[Array, Array]:
     """Scale and spread; those that the value would give where every value was 0."""
     scale, spread = state["scale"][rows], state["spread"][rows]
     blank = scale == 0.0
@@ -109,24 +110,26 @@ def _from_slot(state: State, rows: Array, off: Array, slot: Array) -> Array:
     return nearest
 
 
-def learn(state: State, rows: Array, seen: Look) -> None:
+def learn(state: State, rows: Rows, seen: Look) -> None:
     """Move the means and profiles towards the values."""
     blank = (state["scale"][rows] == 0.0) & (seen.x != 0.0)
     if blank.any():
-        state["scale"][rows[blank]] = np.abs(seen.x[blank])
-        state["spread"][rows[blank]] = SMALLEST_SPREAD * np.abs(seen.x[blank])
+        fresh = state.numbers(rows)[blank]
+        state["scale"][fresh] = np.abs(seen.x[blank])
+        state["spread"][fresh] = SMALLEST_SPREAD * np.abs(seen.x[blank])
     state["means"][rows] = seen.means
+    here = state.numbers(rows)
     for name, slot, off in (
         ("hours", seen.hour, seen.off),
         ("weekly", seen.week, seen.off),
         ("slots", seen.slot, seen.log_off),
     ):
-        mean = state[name][rows, slot].astype(np.float64)
-        fresh = np.isnan(mean)
+        mean = state[name][here, slot].astype(np.float64)
+        unseen = np.isnan(mean)
         mean += PROFILE_RATE * (off - mean)
-        state[name][rows, slot] = np.where(fresh, off, mean)
-    visits = state["visits"][rows, seen.week]
-    state["visits"][rows, seen.week] = np.minimum(visits + 1, SEEN_ENOUGH)
+        state[name][here, slot] = np.where(unseen, off, mean)
+    visits = state["visits"][here, seen.week]
+    state["visits"][here, seen.week] = np.minimum(visits + 1, SEEN_ENOUGH)
     state["base"][rows] += BASE_RATE * seen.off
     state["log_base"][rows] += BASE_RATE * seen.log_off
     state["deviation"][rows] += BASE_RATE * (np.abs(seen.off) - state["deviation"][rows])
@@ -138,17 +141,17 @@ def learn(state: State, rows: Array, seen: Look) -> None:
     state["residual"][rows] = residual + RESIDUAL_RATE * (away - residual)
 
 
-def _follow(state: State, rows: Array, seen: Look) -> None:
+def _follow(state: State, rows: Rows, seen: Look) -> None:
     state["before"][rows] = state["last"][rows]
     state["last"][rows] = seen.x
 
 
-def pass_over(state: State, rows: Array, seen: Look) -> None:
+def pass_over(state: State, rows: Rows, seen: Look) -> None:
     """Take note that values came, and of nothing else: they are not to be got used to."""
     _follow(state, rows, seen)
 
 
-def stale(state: State, rows: Array) -> Array:
+def stale(state: State, rows: Rows) -> Array:
     """Which series are so much smaller than at their start that nothing would be seen."""
     size, scale, spread = (state[name][rows] for name in ("size", "scale", "spread"))
     moving = spread > SMALLEST_SPREAD * scale

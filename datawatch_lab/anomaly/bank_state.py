@@ -13,6 +13,8 @@ from datawatch_lab.anomaly.tails import BINS, LOWEST
 from datawatch_lab.core.errors import InputError
 
 Array = NDArray[Any]
+Rows = Array | slice
+"""Numbers of series, none twice; a slice where they follow one another, which is quicker."""
 
 VERSION = 2
 PARTS = len(WEIGHTS)
@@ -66,6 +68,11 @@ class State:
             name: np.full((size, *shape), first, dtype=kind)
             for name, (kind, shape, first) in FIELDS.items()
         }
+        self._numbers = np.arange(size)
+
+    def numbers(self, rows: Rows) -> Array:
+        """Series as numbers, to pair them with something else by series."""
+        return self._numbers[rows] if isinstance(rows, slice) else rows
 
     def __getitem__(self, name: str) -> Array:
         return self.of[name]
@@ -87,6 +94,7 @@ class State:
         for name in FIELDS:
             self.of[name] = np.concatenate([self.of[name], fresh.of[name]])
         self.size = size
+        self._numbers = np.arange(size)
 
     @property
     def nbytes(self) -> int:

@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import numpy as np
 
-from datawatch_lab.anomaly.bank_state import PARTS, Array, State
+from datawatch_lab.anomaly.bank_state import PARTS, Array, Rows, State
 from datawatch_lab.anomaly.tails import ALIKE, BINS, FLOOR, GROWTH, LIMIT, PER_OCTAVE, PRIOR
 
 _BINS = np.arange(BINS, dtype=np.int64)
-_LANES = np.arange(BINS, dtype=np.int8)
+_REACHED = np.tri(BINS, dtype=np.float32)
+"""Bin of a row → which sums it counts in."""
+
 _NOTHING = np.float32(0.0)
 _FIRST = BINS * np.arange(PARTS)
 
 
-def places(state: State, rows: Array, sizes: Array) -> Array:
+def places(state: State, rows: Rows, sizes: Array) -> Array:
     """Where sizes, shape (n, 6), lie in the bins: bin number and the part of it, ≥ 0."""
     logs: Array = np.log2(sizes + FLOOR)
     logs *= PER_OCTAVE
@@ -26,10 +28,10 @@ def places(state: State, rows: Array, sizes: Array) -> Array:
     return logs
 
 
-def surprises(state: State, rows: Array, place: Array) -> Array:
+def surprises(state: State, rows: Rows, place: Array) -> Array:
     """−log10 of the share of rows at least as large, shape (n, 6)."""
     k = np.minimum(place, BINS).astype(np.int64)
-    at = k + _FIRST + rows[:, None] * (PARTS * BINS)
+    at = k + _FIRST + state.numbers(rows)[:, None] * (PARTS * BINS)
     tails = state["tails"].reshape(-1)
     from_here = np.where(k < BINS, tails.take(at, mode="clip"), _NOTHING).astype(np.float64)
     beyond = np.where(k < BINS - 1, tails.take(at + 1, mode="clip"), _NOTHING)
@@ -40,20 +42,20 @@ def surprises(state: State, rows: Array, place: Array) -> Array:
     return surprise
 
 
-def add(state: State, rows: Array, place: Array) -> None:
+def add(state: State, rows: Rows, place: Array) -> None:
     """Count one row of each series; ``rows`` has no series twice."""
     k = place.astype(np.int64)
     if k.max(initial=0) >= BINS:
-        _shift(state, rows, k)
+        _shift(state, state.numbers(rows), k)
         k = np.minimum(k, BINS - 1)
     weight = state["weight"][rows] * GROWTH
-    reached = k.astype(np.int8)[:, :, None] >= _LANES
-    part = reached * weight.astype(np.float32)[:, None, None]
+    part = _REACHED.take(k, axis=0)
+    part *= weight.astype(np.float32)[:, None, None]
     state["tails"][rows] += part
     state["total"][rows] += weight
     state["weight"][rows] = weight
     if weight.max(initial=0.0) > LIMIT:
-        heavy = rows[weight > LIMIT]
+        heavy = state.numbers(rows)[weight > LIMIT]
         state["tails"][heavy] /= np.float32(LIMIT)
         state["total"][heavy] /= LIMIT
         state["weight"][heavy] /= LIMIT

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from scipy.signal import lfilter  # type: ignore[import-untyped]  # it has no types
 
 from datawatch_lab.anomaly import tails
+from datawatch_lab.anomaly.bank_evidence import clipped
 from datawatch_lab.anomaly.evidence import (
     BASE_RATE,
     HOURS,
@@ -27,7 +28,6 @@ from datawatch_lab.anomaly.evidence import (
     WARM_ROWS,
     WEIGHTS,
     Evidence,
-    clipped,
     log_step,
     typical_step,
 )
@@ -75,7 +75,7 @@ def score_history(x: Any, t: Any) -> Scored:
     values, times = np.asarray(x, dtype=np.float64), np.asarray(t, dtype=np.float64)
     known = np.flatnonzero(np.isfinite(values))
     found = Scored(*(np.full(len(values), np.nan) for _ in range(4)))
-    usable = np.array([clipped(each) for each in values[known].tolist()])
+    usable = clipped(values[known])
     first = 0
     while first < len(known):
         part = _scored(usable[first:], times[known[first:]])

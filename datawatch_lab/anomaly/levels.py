@@ -12,12 +12,12 @@ for `LASTS` hours does.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from datawatch_lab.anomaly.bank_state import Array
+from datawatch_lab.anomaly.bank_state import Array, Rows
 from datawatch_lab.core.errors import InputError
 
 Floats = NDArray[np.float64]
@@ -55,7 +55,8 @@ SEEN_WEEKS = 2
 SPARSE = 0.5
 """Least variance of a count."""
 
-_SIGMA = 1.2533
+SIGMA = 1.2533
+_RATES = np.array(RATES)
 _ROOT = np.sqrt(np.array(RATES) / (2.0 - np.array(RATES)))
 _TINY = 1e-9
 _UNKNOWN = -1
@@ -97,6 +98,16 @@ class Shift(NamedTuple):
     sigma: Floats
 
 
+_Hour = tuple[int, object, tuple[Floats, Floats, list[Floats], Floats, Floats]]
+"""Hour, series, and: middle of the baseline, what it is moved by, its slopes to both sides, spread,
+between."""
+
+
+def _name_of(rows: Rows) -> object:
+    """What tells series apart from others, at little cost."""
+    return (rows.start, rows.stop) if isinstance(rows, slice) else rows.tobytes()
+
+
 class Levels:
     """Baselines of ``size`` series that have a row a minute or so.
 
@@ -109,12 +120,14 @@ class Levels:
             name: np.full((size, *shape), first, dtype=kind)
             for name, (kind, shape, first) in FIELDS.items()
         }
+        self._hour: _Hour | None = None
 
     def __len__(self) -> int:
         return len(self.of["hour"])
 
     def grow(self, size: int) -> None:
         """Make room for more series."""
+        self._hour = None
         more = Levels(size - len(self))
         self.of = {name: np.concatenate([each, more.of[name]]) for name, each in self.of.items()}
 
@@ -148,15 +161,52 @@ class Levels:
             self._end_hours(rows[over], hour[over])
         expected, known = self._expected(rows, t)
         spread, between = self._spreads(rows, hour)
-        sigma = _sigma(spread, expected, counted)
+        sigma = spread_of(spread, expected, counted)
+        return self._stepped(rows, x, counted, (expected, sigma, between, known))
+
+    def step_all(self, rows: Rows, x: Floats, at: float, counted: NDArray[np.bool_]) -> Shift:
+        """`step` of series that are all at the same moment, of which many follow in one hour.
+
+        What an hour's baseline says does not change within the hour, so it is put together once.
+        """
+        hour = int(at // 3_600.0)
+        if (self._hour is None) or self._hour[:2] != (hour, _name_of(rows)):
+            numbers = np.arange(len(self))[rows] if isinstance(rows, slice) else rows
+            hours = np.full(len(numbers), hour)
+            if (over := self.of["hour"][numbers] != hour).any():
+                self._end_hours(numbers[over], hours[over])
+            here = self._profile(numbers, hours)
+            sides = [self._profile(numbers, hours + step) for step in (-1, 1)]
+            slopes = [np.where(np.isnan(each), here, each) - here for each in sides]
+            now = self.of["now"][numbers]
+            made = (here, now, slopes, *self._spreads(numbers, hours))
+            self._hour = (hour, _name_of(rows), made)
+        middle, now, slopes, spread, between = self._hour[2]
+        part = at % 3_600.0 / 3_600.0 - 0.5
+        found = middle + abs(part) * slopes[0 if part < 0.0 else 1] + now
+        known = ~np.isnan(found)
+        expected = np.where(known, found, 0.0)
+        sigma = spread_of(spread, expected, counted)
+        return self._stepped(rows, x, counted, (expected, sigma, between, known))
+
+    def _stepped(
+        self,
+        rows: Rows,
+        x: Floats,
+        counted: NDArray[np.bool_],
+        usual: tuple[Floats, Floats, Floats, NDArray[np.bool_]],
+    ) -> Shift:
+        """Score and learn rows against expected, sigma, between, and whether they are known."""
+        expected, sigma, between, known = usual
         clip = np.where(counted, CLIP, CLIP_VALUES)
         off = np.where(np.isnan(x), 0.0, np.clip((x - expected) / sigma, -clip, clip))
         off = np.where(known, off, 0.0)
-        gathered = self.of["gathered"][rows]
-        gathered += np.array(RATES) * (off[:, None] - gathered)
-        gathered[np.isnan(x)] = self.of["gathered"][rows][np.isnan(x)]
+        before = self.of["gathered"][rows]
+        gathered = before + _RATES * (off[:, None] - before)
+        if (none := np.isnan(x)).any():
+            gathered[none] = before[none]
         self.of["gathered"][rows] = gathered
-        z = _largest(gathered, self.of["usual"][rows], between / sigma)
+        z = largest(gathered, self.of["usual"][rows], between / sigma)
         self._learn(rows, x, expected, sigma, gathered, z, known)
         return Shift(np.where(known, z, np.nan), expected, sigma)
 
@@ -190,11 +240,11 @@ class Levels:
             spread[other] = np.where(count > 0, total / np.maximum(count, 1), np.nan)
         between = self.of["between"][rows, day].astype(np.float64)
         unknown = UNSURE * np.abs(self._profile(rows, hour))
-        return spread, _SIGMA * np.where(np.isnan(between), unknown, between)
+        return spread, SIGMA * np.where(np.isnan(between), unknown, between)
 
     def _learn(
         self,
-        rows: Ints,
+        rows: Rows,
         x: Floats,
         expected: Floats,
         sigma: Floats,
@@ -218,6 +268,7 @@ class Levels:
 
     def _end_hours(self, rows: Ints, hour: Ints) -> None:
         """Take over what the last hour of some series said, and begin another."""
+        self._hour = None
         of, last = self.of, self.of["hour"][rows]
         few = of["rows"][rows] < 0.5 * of["all_rows"][rows]
         held = np.where(few, of["held"][rows] + 1, 0)
@@ -278,73 +329,15 @@ class Levels:
         usual = of["usual"][mine]
         of["usual"][mine] = np.where(usual == 0.0, sizes, usual + SPREAD_RATE * (sizes - usual))
 
-    def run(self, place: int, x: Floats, t: Floats, *, counted: bool) -> Shift:
-        """Score and learn many rows of one series, in order of time; the same as step by step."""
-        hours = (t // 3_600.0).astype(np.int64)
-        cuts = np.flatnonzero(np.diff(hours, prepend=hours[:1] - 1)).tolist()
-        found = Shift(*(np.full(len(x), np.nan) for _ in range(3)))
-        for start, end in zip(cuts, [*cuts[1:], len(x)], strict=True):
-            part = self._run_hour(place, x[start:end], t[start:end], counted=counted)
-            for mine, theirs in zip(found, part, strict=True):
-                mine[start:end] = theirs
-        return found
 
-    def _run_hour(self, place: int, x: Floats, t: Floats, *, counted: bool) -> Shift:
-        from scipy.signal import lfilter  # type: ignore[import-untyped]  # it has no types
-
-        one = np.array([place])
-        hour = np.array([int(t[0] // 3_600.0)])
-        if self.of["hour"][place] != hour[0]:
-            self._end_hours(one, hour)
-        expected, known = self._expected(np.full(len(x), place), t)
-        spread, between = self._spreads(one, hour)
-        sigma = _sigma(np.full(len(x), spread[0]), expected, np.full(len(x), counted))
-        came = ~np.isnan(x)
-        clip = CLIP if counted else CLIP_VALUES
-        off = np.where(known, np.clip((x - expected) / sigma, -clip, clip), 0.0)[came]
-        gathered = np.empty((len(x), 3))
-        before = self.of["gathered"][place]
-        place_of = np.cumsum(came)
-        for each, rate in enumerate(RATES):
-            made = lfilter([rate], [1.0, rate - 1.0], off, zi=[(1.0 - rate) * before[each]])[0]
-            gathered[:, each] = np.concatenate([before[each : each + 1], made])[place_of]
-        self.of["gathered"][place] = gathered[-1]
-        z = _largest(
-            gathered, np.broadcast_to(self.of["usual"][place], gathered.shape), between[0] / sigma
-        )
-        self._learn_hour(place, x, expected, sigma, gathered, z, known)
-        return Shift(np.where(known, z, np.nan), expected, sigma)
-
-    def _learn_hour(
-        self,
-        place: int,
-        x: Floats,
-        expected: Floats,
-        sigma: Floats,
-        gathered: Floats,
-        z: Floats,
-        known: NDArray[np.bool_],
-    ) -> None:
-        came = ~np.isnan(x)
-        kept = came & ((np.abs(z) < HELD) | ~known)
-        near = np.where(known, np.clip(x, expected - CLIP * sigma, expected + CLIP * sigma), x)
-        of = self.of
-        of["rows"][place] += kept.sum()
-        of["sum"][place] += near[kept].sum()
-        of["away"][place] += np.abs(near - expected)[kept].sum()
-        of["sizes"][place] += np.abs(gathered)[kept].sum(axis=0)
-        of["all_rows"][place] += came.sum()
-        of["all_sum"][place] += x[came].sum()
-
-
-def _sigma(spread: Floats, expected: Floats, counted: NDArray[np.bool_]) -> Floats:
+def spread_of(spread: Floats, expected: Floats, counted: NDArray[np.bool_]) -> Floats:
     """Standard deviation of a row; a tenth of what is expected while nothing is known."""
-    known = np.where(np.isnan(spread), 0.3 * np.abs(expected), _SIGMA * spread)
+    known = np.where(np.isnan(spread), 0.3 * np.abs(expected), SIGMA * spread)
     least = np.where(counted, np.sqrt(np.maximum(expected, SPARSE)), 0.01 * np.abs(expected))
     return np.asarray(np.maximum(np.maximum(known, least), _TINY))
 
 
-def _largest(gathered: Floats, usual: Floats, between: Floats) -> Floats:
+def largest(gathered: Floats, usual: Floats, between: Floats) -> Floats:
     """The gathered departure that is largest in its own standard deviations, with its sign.
 
     Args:
@@ -352,12 +345,5 @@ def _largest(gathered: Floats, usual: Floats, between: Floats) -> Floats:
         usual: how large they are usually, the same shape.
         between: standard deviation of the baseline itself, in those of a row.
     """
-    z = gathered / np.hypot(np.maximum(_ROOT, _SIGMA * usual), between[:, None])
+    z = gathered / np.hypot(np.maximum(_ROOT, SIGMA * usual), between[:, None])
     return np.asarray(np.take_along_axis(z, np.abs(z).argmax(axis=1)[:, None], axis=1)[:, 0])
-
-
-def level_history(x: Any, t: Any, *, counted: bool) -> Shift:
-    """A whole history of one series; arguments are those of `Levels.run`."""
-    return Levels(1).run(
-        0, np.asarray(x, dtype=np.float64), np.asarray(t, dtype=np.float64), counted=counted
-    )

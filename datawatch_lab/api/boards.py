@@ -7,7 +7,6 @@ import gzip
 import logging
 import secrets
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Protocol
 from urllib.parse import quote
@@ -37,6 +36,8 @@ _TYPES = {
 _YEAR_SECONDS = 31_536_000
 _POLICY = 1008
 _ASKED = ("range", "filter", "var")
+_LOOKS = ("width", "theme")
+"""Of a picture."""
 _NOT_OF_PANEL = r"(?!(?:ws|autoload\.js|metadata)$)"
 """Panel serves these beneath the list of dashboards."""
 
@@ -98,21 +99,48 @@ class Boards(Protocol):
         ...
 
 
-@dataclass(frozen=True)
-class Packed:
-    """A file as it is, and packed."""
+class StaticFiles:
+    """Files as they are, and packed for those who take them so.
 
-    plain: bytes
-    packed: bytes
+    Brotli was packed when the files were built (``NAME.br``). Browsers take it over HTTPS and on
+    this machine only, so gzip is packed here, once somebody asks for it.
+    """
+
+    def __init__(self, files: Mapping[str, bytes]) -> None:
+        self._files = files
+        self._zipped: dict[str, bytes] = {}
+
+    def get(self, name: str, accepted: str) -> tuple[bytes, str]:
+        """The bytes of a file and their encoding, '' for none.
+
+        Args:
+            name: of the file.
+            accepted: encodings, as the header of a request lists them.
+
+        Raises:
+            HttpError: 404, there is no such file.
+        """
+        plain = self._files.get(name)
+        if plain is None or name.endswith(".br"):
+            raise HttpError(404, f"there is no file {name!r}.")
+        packed = self._files.get(f"{name}.br")
+        if packed is None:
+            return plain, ""
+        encodings = {each.partition(";")[0].strip() for each in accepted.split(",")}
+        if "br" in encodings:
+            return packed, "br"
+        if "gzip" not in encodings:
+            return plain, ""
+        if name not in self._zipped:
+            self._zipped[name] = gzip.compress(plain, 6, mtime=0)
+        return self._zipped[name], "gzip"
 
 
 def board_patterns(
     shared: Shared, boards: Boards, room: Room
 ) -> list[tuple[str, type[Any], dict[str, Any]]]:
     """URL patterns for tornado."""
-    packed = {
-        name: Packed(body, gzip.compress(body, 9, mtime=0)) for name, body in boards.files().items()
-    }
+    files = StaticFiles(boards.files())
     how = {"shared": shared, "boards": boards}
     return [
         ("/d/(?P<name>[^/]+)", WatchHandler, how),
@@ -120,7 +148,7 @@ def board_patterns(
         ("/d/(?P<name>[^/]+)/draw", DrawHandler, how),
         ("/d/(?P<name>[^/]+)/file", ValuesHandler, how),
         ("/ws/boards/(?P<name>[^/]+)", BoardSocket, {**how, "room": room}),
-        (f"{STATIC}(?P<name>[\\w.-]+)", FileHandler, {"shared": shared, "files": packed}),
+        (f"{STATIC}(?P<name>[\\w.-]+)", FileHandler, {"shared": shared, "files": files}),
     ]
 
 
@@ -202,6 +230,7 @@ class WatchHandler(ApiHandler):
             "connect-src": f"'self' ws://{host} wss://{host}",
             "img-src": "'self' data: blob:",
             "font-src": "'self'",
+            "frame-src": "'self'",
             "base-uri": "'none'",
             "form-action": "'none'",
             # Whoever has a link to one board may frame it: it reads, and carries no cookie.
@@ -255,7 +284,8 @@ class ValuesHandler(ApiHandler):
     async def get(self, name: str) -> None:
         """Answer with the file."""
         id_, self.who = await check_board(self, self.boards, name)
-        query = {field: self.get_query_arguments(field, strip=False) for field in _ASKED}
+        fields = (*_ASKED, *_LOOKS)
+        query = {field: self.get_query_arguments(field, strip=False) for field in fields}
         form = self.get_query_argument("format", "csv")
         body, file, media = await IOLoop.current().run_in_executor(
             self.shared.readers, self.boards.file, id_, self.who, query, form
@@ -269,7 +299,7 @@ class ValuesHandler(ApiHandler):
 class FileHandler(ApiHandler):
     """The built files of the board; they hold no secret, and never change under one address."""
 
-    def initialize(self, shared: Shared, files: Mapping[str, Packed]) -> None:  # type: ignore[override]
+    def initialize(self, shared: Shared, files: StaticFiles) -> None:  # type: ignore[override]
         """Take the files."""
         super().initialize(shared)
         self.files = files
@@ -279,17 +309,13 @@ class FileHandler(ApiHandler):
 
     def get(self, name: str) -> None:
         """Answer with a file."""
-        found = self.files.get(name)
-        if found is None:
-            raise HttpError(404, f"there is no file {name!r}.")
+        body, encoding = self.files.get(name, self.request.headers.get("Accept-Encoding", ""))
         self.set_header("Content-Type", _TYPES.get(name.rpartition(".")[2], "text/plain"))
         self.set_header("Cache-Control", f"public, max-age={_YEAR_SECONDS}, immutable")
         self.set_header("Vary", "Accept-Encoding")
-        if "gzip" in self.request.headers.get("Accept-Encoding", ""):
-            self.set_header("Content-Encoding", "gzip")
-            self.finish(found.packed)
-        else:
-            self.finish(found.plain)
+        if encoding:
+            self.set_header("Content-Encoding", encoding)
+        self.finish(body)
 
 
 class BoardSocket(ApiHandler, WebSocketHandler):

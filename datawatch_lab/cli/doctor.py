@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -16,28 +18,55 @@ FAILED = 1
 
 
 @click.command(short_help="Check what watching a database needs.")
-@click.argument("url", metavar="URL")
+@click.argument("url", metavar="[URL]", required=False)
 @selection_options
+@click.option(
+    "--config",
+    "file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Check the metric back ends of this configuration.",
+)
 @debug_option
 @json_option
-def doctor(url: str, include: tuple[str, ...], exclude: tuple[str, ...], as_json: bool) -> None:
+def doctor(
+    url: str | None,
+    include: tuple[str, ...],
+    exclude: tuple[str, ...],
+    file: Path | None,
+    as_json: bool,
+) -> None:
     """Check what watching a database needs, and say how to fix each fault; changes nothing.
 
     URL is that of a PostgreSQL, MySQL or MariaDB database, of topics of Kafka or streams of Redis,
-    as `datawatch watch` takes it. A check that fails makes the exit status 1; advice does not.
+    as `datawatch watch` takes it. With --config, the metric back ends of the section `storage` are
+    asked too. A check that fails makes the exit status 1; advice does not.
     """
     from datawatch_lab.service.watching import diagnose
 
-    findings = diagnose(url, include, exclude)
+    if url is None and file is None:
+        raise click.UsageError("Give a URL, or --config FILE.")
+    findings = diagnose(url, include, exclude) if url is not None else []
+    if file is not None:
+        findings += _backends(file)
     if as_json:
         print_json(findings)
+    elif findings:
+        _show(findings, watched=url is not None)
     else:
-        _show(findings)
+        click.echo("The configuration names no metric back end.")
     if any(each.blocking and not each.ok for each in findings):
         click.get_current_context().exit(FAILED)
 
 
-def _show(findings: list[Finding]) -> None:
+def _backends(file: Path) -> list[Finding]:
+    from datawatch_lab.core.config import load_config
+    from datawatch_lab.service.backends import check_backends
+
+    return check_backends(load_config(file, os.environ))
+
+
+def _show(findings: list[Finding], *, watched: bool) -> None:
     from datawatch_lab.cli.show import console
     from datawatch_lab.cli.show import text as shown
 
@@ -53,7 +82,7 @@ def _show(findings: list[Finding]) -> None:
     out.print()
     if failed:
         out.print(shown(f"{text.plural(failed, 'check')} failed; → says how to fix it.", "red"))
-    else:
+    elif watched:
         more = f" ({advice} with advice)" if advice else ""
         out.print(shown(f"It can be watched{more}: datawatch watch URL", "green"))
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from datawatch_lab.cli import text
+from datawatch_lab.cli.backends import show_backends
 from datawatch_lab.cli.correcting import apply_corrections, correction_options, corrections
 from datawatch_lab.cli.options import json_option, opened, print_json, workspace_option
 from datawatch_lab.cli.watching import show_watched
@@ -31,11 +32,12 @@ _OUTCOMES = ("received", "applied", "duplicate", "late", "quarantined")
 def status(workspace: Path | None, as_json: bool) -> None:
     """Show what the workspace holds, from where, and whether data still comes."""
     with opened(workspace, "status") as handle:
-        answer = handle.status()
+        answer, backends = handle.status(), handle.backends()
     if as_json:
         print_json(answer)
     else:
         _show_status(answer)
+        show_backends(backends)
 
 
 def _show_status(answer: StatusAnswer) -> None:

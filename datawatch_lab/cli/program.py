@@ -12,11 +12,14 @@ import click
 
 from datawatch_lab.cli.alerts import alerts
 from datawatch_lab.cli.anomalies import anomalies
+from datawatch_lab.cli.backends import backends
 from datawatch_lab.cli.config import config
 from datawatch_lab.cli.dashboards import dashboards
 from datawatch_lab.cli.demo import demo
+from datawatch_lab.cli.detectors import detectors
 from datawatch_lab.cli.doctor import doctor
 from datawatch_lab.cli.evaluate import evaluate
+from datawatch_lab.cli.export_board import export_board
 from datawatch_lab.cli.forecast import forecast
 from datawatch_lab.cli.ingest import ingest
 from datawatch_lab.cli.lab import lab
@@ -115,6 +118,7 @@ for verb in (
     demo,
     watch,
     doctor,
+    backends,
     serve,
     lab,
     ingest,
@@ -132,7 +136,9 @@ for verb in (
     services,
     alerts,
     anomalies,
+    detectors,
     dashboards,
+    export_board,
     report,
     users,
     audit,

@@ -59,6 +59,11 @@ _MAX_SERIES = 30
     metavar="N",
     help="At most so many points over time, such as pixels; the highest and the lowest stay.",
 )
+@click.option(
+    "--backend",
+    metavar="NAME",
+    help="Let prometheus, influxdb, timescale or clickhouse answer, and not the workspace.",
+)
 @workspace_option
 @json_option
 def query(metric: str, workspace: Path | None, as_json: bool, **how: Any) -> None:

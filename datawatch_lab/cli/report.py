@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import AbstractContextManager, nullcontext
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 import click
 
-from datawatch_lab.cli.options import debug_option, json_option, on_terminal, print_json, say
+from datawatch_lab.cli.options import (
+    debug_option,
+    json_option,
+    on_terminal,
+    opened,
+    print_json,
+    say,
+)
 from datawatch_lab.core.errors import ConfigError
 
 if TYPE_CHECKING:
+    from datawatch_lab.core.config import Config
     from datawatch_lab.reports.running import Progress
+    from datawatch_lab.service.operations.reports import RunAnswer
 
 
 @click.command(short_help="Run a notebook as a report: HTML, PDF or a notebook.")
-@click.argument("notebook", type=click.Path(path_type=Path, dir_okay=False))
+@click.argument("notebook", required=False, type=click.Path(path_type=Path, dir_okay=False))
 @click.option(
     "--out",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -29,6 +41,18 @@ if TYPE_CHECKING:
 @click.option("--params", "listed", is_flag=True, help="List the parameters, and run nothing.")
 @click.option("--code", is_flag=True, help="Show the code as well.")
 @click.option(
+    "--mail", "to", multiple=True, metavar="ADDRESS", help="Mail it, too; may be repeated."
+)
+@click.option(
+    "--config",
+    "file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Whose alerts.channels mail goes through.",
+)
+@click.option("--list", "lists", is_flag=True, help="Reports that run by themselves, and how.")
+@click.option("--run", "now", metavar="NAME", help="Let the server run one of these now.")
+@click.option(
     "--workspace",
     type=click.Path(path_type=Path),
     metavar="FILE",
@@ -36,12 +60,16 @@ if TYPE_CHECKING:
 )
 @debug_option
 @json_option
-def report(
-    notebook: Path,
+def report(  # noqa: PLR0913, PLR0917 — one per option
+    notebook: Path | None,
     out: Path | None,
     given: tuple[str, ...],
     listed: bool,
     code: bool,
+    to: tuple[str, ...],
+    file: Path | None,
+    lists: bool,
+    now: str | None,
     workspace: Path | None,
     as_json: bool,
 ) -> None:
@@ -49,13 +77,21 @@ def report(
 
     Values of parameters are read as YAML: 7, true, 2026-01-31, "text". The notebook is not changed;
     a cell that fails ends it with the cell's code and error, and nothing is written.
+
+    Reports of the configuration (`reports:`) are run by `datawatch serve`; see --list and --run.
     """
+    if lists or now:
+        _scheduled(workspace, now, as_json=as_json)
+        return
+    if notebook is None:
+        raise click.UsageError("name a notebook, or use --list.")
     from datawatch_lab.reports.running import kernel_sees, parameters_of, run_report
 
     known = parameters_of(notebook)
     if listed:
         _list(known, as_json=as_json)
         return
+    config = _config(file, to)
     parameters = dict(_parameter(each) for each in given)
     if workspace is not None and "workspace" in known:
         parameters.setdefault("workspace", str(workspace.resolve()))
@@ -64,10 +100,87 @@ def report(
     bar = _Bar()
     with bar.shown():
         run_report(notebook, target, parameters, code=code, progress=bar.at)
+    if config is not None:
+        _mail(config, target, to, parameters)
     if as_json:
         print_json({"notebook": str(notebook), "out": str(target), "parameters": parameters})
     else:
         click.echo(f"{target} · {target.stat().st_size / 1_000:,.0f} kB")
+        if to:
+            click.echo(f"mailed to {', '.join(to)}")
+
+
+def _config(file: Path | None, to: tuple[str, ...]) -> Config | None:
+    """The configuration that mail goes by, read before anything runs; None without mail."""
+    if not to:
+        return None
+    from datawatch_lab.core.config import load_config
+    from datawatch_lab.core.config.reports import read_addresses
+
+    try:
+        read_addresses("--mail", list(to))
+    except ValueError as error:
+        raise ConfigError(f"{error}.") from None
+    config = load_config(file, os.environ)
+    if not any(each.kind == "email" and each.enabled for each in config.channels):
+        raise ConfigError(
+            "--mail needs a channel of the kind email.",
+            hint="Name a configuration that has alerts.channels.email: --config FILE.",
+        )
+    return config
+
+
+def _mail(config: Config, page: Path, to: tuple[str, ...], parameters: dict[str, Any]) -> None:
+    from datawatch_lab.service.reporting import mail_report
+
+    rows = {f"· {name}": str(value) for name, value in parameters.items() if name != "workspace"}
+    mail_report(config, f"Report {page.stem}", page, to, rows)
+
+
+def _scheduled(workspace: Path | None, now: str | None, *, as_json: bool) -> None:
+    """Reports of the configuration; or let one run now."""
+    with opened(workspace, "report") as handle:
+        if now:
+            taken = handle.run_report(now)
+            print_json(taken) if as_json else click.echo(
+                f"{now} runs; see `datawatch report --list`."
+            )
+            return
+        found = handle.reports()
+    if as_json:
+        print_json(found)
+        return
+    if not found:
+        say("No reports run by themselves. `reports:` of the configuration names them.")
+        return
+    if not any(each.next for each in found):
+        say("No server runs these now: `datawatch serve --config FILE` does.")
+    from datawatch_lab.cli.show import console, grid, row
+
+    table = grid(("Report", "Every", "Next", "Last", "Outcome"), title="Reports")
+    for each in found:
+        last = each.runs[0] if each.runs else None
+        row(
+            table,
+            each.name,
+            each.every,
+            _clock(each.next, each.timezone),
+            "–" if last is None else _clock(last.due, each.timezone),
+            "–" if last is None else _outcome(last),
+        )
+    console().print(table)
+
+
+def _clock(at: str | None, zone: str) -> str:
+    """A moment by the clock of the workspace."""
+    if at is None:
+        return "–"
+    return datetime.fromisoformat(at).astimezone(ZoneInfo(zone)).strftime("%a %Y-%m-%d %H:%M")
+
+
+def _outcome(run: RunAnswer) -> str:
+    said = [run.state, run.out, run.detail.splitlines()[0] if run.detail else ""]
+    return " · ".join(filter(None, said))
 
 
 def _list(known: dict[str, str], *, as_json: bool) -> None:
@@ -90,7 +203,9 @@ def _parameter(text: str) -> tuple[str, Any]:
         read: Any = yaml.safe_load(value)
     except yaml.YAMLError:
         read = value
-    return name.strip(), read if isinstance(read, int | float | bool | list | dict) else value
+    quoted = value[:1] in ("'", '"') and isinstance(read, str)
+    typed = quoted or isinstance(read, int | float | bool | list | dict)
+    return name.strip(), read if typed else value
 
 
 class _Bar:

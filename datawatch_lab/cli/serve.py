@@ -88,6 +88,7 @@ def _serve(config: Config, *, opens: bool) -> None:
             sources=config.sources,
             config=config,
         ) as place:
+            _start_reports(workspace)
             click.echo(f"DataWatch serves {path} at {place.link}")
             if opens:
                 click.launch(place.link)
@@ -100,9 +101,11 @@ def _serve(config: Config, *, opens: bool) -> None:
 def _configure(workspace: Workspace, config: Config) -> None:
     """Make what the configuration says of quality and of alerts so."""
     from datawatch_lab.service.alerting import apply_alerts
+    from datawatch_lab.service.backends import apply_backends
     from datawatch_lab.service.callers import LocalCaller
     from datawatch_lab.service.detecting import apply_anomalies
     from datawatch_lab.service.quality import apply_quality
+    from datawatch_lab.service.reporting import apply_reports
 
     if isinstance(workspace.caller, LocalCaller):
         apply_quality(
@@ -114,6 +117,17 @@ def _configure(workspace: Workspace, config: Config) -> None:
         )
         apply_anomalies(workspace.caller.engine, config)
         apply_alerts(workspace.caller.engine, config)
+        apply_backends(workspace.caller.engine, config)
+        apply_reports(workspace.caller.engine, config)
+
+
+def _start_reports(workspace: Workspace) -> None:
+    """Run reports by themselves, now that their notebooks can reach the workspace."""
+    from datawatch_lab.service.callers import LocalCaller
+    from datawatch_lab.service.reporting import start_reports
+
+    if isinstance(workspace.caller, LocalCaller):
+        start_reports(workspace.caller.engine)
 
 
 def refuse_served(workspace: Workspace, path: Path) -> None:

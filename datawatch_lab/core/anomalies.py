@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Literal, get_args
 from uuid import NAMESPACE_OID, UUID, uuid5
@@ -109,6 +110,7 @@ class Anomaly(msgspec.Struct, frozen=True, kw_only=True):
         withdrawn: late data showed that nothing was strange after all.
         past: found in history, while a detector was trained.
         acknowledged_by: '' while nobody has.
+        opened_at: start of its first bucket as it was found first, where late data changed it.
     """
 
     id: str
@@ -137,6 +139,7 @@ class Anomaly(msgspec.Struct, frozen=True, kw_only=True):
     acknowledged_by: str = ""
     acknowledged_at: datetime | None = None
     feedback: Feedback | None = None
+    opened_at: datetime | None = None
 
     @property
     def active(self) -> bool:
@@ -149,12 +152,118 @@ class Anomaly(msgspec.Struct, frozen=True, kw_only=True):
         return self.ended_at or self.peak_at + timedelta(seconds=self.step)
 
 
+class Incident(msgspec.Struct, frozen=True, kw_only=True):
+    """Anomalies that belong together: one event in the data, seen in many series.
+
+    Attributes:
+        id: of its oldest anomaly, however it is found.
+        lead: the gravest and strongest of them, a whole metric before its parts.
+        anomalies: how many they are.
+        metrics: that moved, that of the lead first, then by name.
+        tables: of these metrics, by name.
+        started_at: start of the first, UTC.
+        ended_at: end of the last; None while one goes on.
+        acknowledged: somebody looks after each of them.
+    """
+
+    id: str
+    lead: Anomaly
+    anomalies: int
+    metrics: tuple[str, ...]
+    tables: tuple[str, ...]
+    started_at: datetime
+    ended_at: datetime | None
+    acknowledged: bool = False
+
+    @property
+    def active(self) -> bool:
+        """Whether one of them goes on."""
+        return self.ended_at is None
+
+    @property
+    def more(self) -> str:
+        """What there is beside the lead, in words; '' for nothing.
+
+        Series of the lead's own metric are counted as anomalies, others as metrics.
+        """
+        others = len(self.metrics) - 1
+        if others:
+            return f"and {others} more metric{'s' if others > 1 else ''}"
+        rest = self.anomalies - 1
+        return f"and {rest} more anomal{'ies' if rest > 1 else 'y'} of it" if rest else ""
+
+
+def incident_of(id_: str, members: Sequence[Anomaly]) -> Incident:
+    """The incident that some anomalies, at least one, make.
+
+    Args:
+        id_: its id.
+        members: in any order.
+    """
+    lead = min(members, key=_strength)
+    others = sorted({each.metric_name for each in members} - {lead.metric_name})
+    going = any(each.active for each in members)
+    return Incident(
+        id=id_,
+        lead=lead,
+        anomalies=len(members),
+        metrics=(lead.metric_name, *others),
+        tables=tuple(sorted({each.table for each in members if each.table})),
+        started_at=min(each.started_at for each in members),
+        ended_at=None if going else max(each.until for each in members),
+        acknowledged=all(each.acknowledged_by for each in members),
+    )
+
+
+def _strength(each: Anomaly) -> tuple[object, ...]:
+    """Least for the one that leads."""
+    return (
+        each.withdrawn,
+        -SEVERITIES.index(each.severity),
+        bool(each.labels),
+        -abs(each.deviation),
+        each.started_at,
+        each.id,
+    )
+
+
 def anomaly_id(
     metric: str, labels: tuple[tuple[str, str], ...], step: int, start: datetime
 ) -> UUID:
     """The same for the same series and first bucket, so that a replay makes no second one."""
     words = [metric, str(step), start.isoformat(), *(f"{k}={v}" for k, v in labels)]
     return uuid5(NAMESPACE_OID, "\x1f".join(words))
+
+
+class DetectorSetting(msgspec.Struct, frozen=True, kw_only=True):
+    """How one series is looked at, where somebody chose it.
+
+    Attributes:
+        labels: of the series; empty for a whole metric, and for those of its parts that have no
+            setting of their own.
+        sensitivity: low, medium, high, a number from 0 to 1, or standard deviations above 1.
+        algorithms: those of `ALGORITHMS` that have a say; None for those of the workspace.
+        by: who chose it.
+        at: when, UTC.
+    """
+
+    metric: str
+    labels: dict[str, str] = {}
+    sensitivity: str | float
+    algorithms: tuple[str, ...] | None = None
+    by: str = ""
+    at: datetime
+
+    @property
+    def key(self) -> tuple[str, tuple[tuple[str, str], ...]]:
+        """Metric and labels."""
+        return self.metric, tuple(sorted(self.labels.items()))
+
+    @property
+    def id(self) -> str:
+        """The same for the same series."""
+        words = [self.metric, *(f"{name}={value}" for name, value in self.key[1])]
+        return str(uuid5(NAMESPACE_OID, "\x1f".join(["detector", *words])))
 
 
 class AnomalySettings(msgspec.Struct, frozen=True, kw_only=True):

@@ -32,7 +32,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         allowed_lateness: an event older than its source's watermark by more than this is late.
         close_delay: a minute closes this long after its end, by the watermark of its table.
         future_tolerance: an event further ahead of the clock than this is quarantined.
-        batch_events: events that the engine stores in one transaction at most.
+        batch_events: events that the engine stores in one transaction at most; in proportion more
+            where they are of more than 50 tables.
         queue_events: events waiting for the engine before sources are told to slow down.
         role_sample: rows of a table that field roles are inferred from.
         max_label_sets: label sets a metric keeps; the rest fall into ``__other__``.

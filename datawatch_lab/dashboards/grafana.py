@@ -14,9 +14,10 @@ import msgspec
 
 from datawatch_lab.core.dashboards import Dashboard, Tile, TileQuery, Variable, prometheus_name
 from datawatch_lab.core.durations import parse_duration
+from datawatch_lab.core.names import prometheus_label
 from datawatch_lab.core.values import MetricDef
 from datawatch_lab.dashboards.grafana_look import defaults, options_of
-from datawatch_lab.dashboards.promql import label_name, promql, shared_filters
+from datawatch_lab.dashboards.promql import promql, shared_filters
 
 Json = dict[str, Any]
 
@@ -153,7 +154,7 @@ def _variable(variable: Variable) -> Json:
         listed = [{"selected": False, "text": each, "value": each} for each in variable.values]
         words = ",".join(each.replace(",", "\\,") for each in variable.values)
         return {**shared, "type": "custom", "query": words, "options": listed}
-    query = f"label_values({prometheus_name(variable.metric)}, {label_name(variable.label)})"
+    query = f"label_values({prometheus_name(variable.metric)}, {prometheus_label(variable.label)})"
     return {
         **shared,
         "type": "query",
@@ -242,7 +243,7 @@ def _targets(kind: str, queries: list[TileQuery], metrics: Mapping[str, MetricDe
     for query in queries:
         backs = (False, True) if query.compare and kind == "timeseries" else (False,)
         for back in backs:
-            legend = " ".join("{{" + label_name(each) + "}}" for each in query.by)
+            legend = " ".join("{{" + prometheus_label(each) + "}}" for each in query.by)
             name = query.label or query.metric
             target: Json = {
                 "refId": _reference(len(found)),

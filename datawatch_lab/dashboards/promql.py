@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from datawatch_lab.core.dashboards import Filters, TileQuery, prometheus_name
-from datawatch_lab.core.values import Aggregation, MetricDef
+from datawatch_lab.core.names import SPLIT_LABEL, prometheus_label, split_by
+from datawatch_lab.core.values import Aggregation, MeasureKind, MetricDef
 
 _OVER: Mapping[str, str] = {
     "sum": "sum_over_time",
@@ -35,7 +36,6 @@ _ACROSS: Mapping[str, str] = {
     "max": "max",
 }
 _BACK = {"previous_period": "$__range", "same_hour_yesterday": "1d", "same_hour_last_week": "1w"}
-_LABEL = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")
 
 
 def promql(
@@ -57,8 +57,8 @@ def promql(
     how = query.aggregation or (metric.aggregation.value if metric else "sum")
     name = prometheus_name(reading(query.metric, how, metrics))
     shift = f" offset {_BACK[query.compare]}" if back and query.compare in _BACK else ""
-    samples = f"{name}{_selector(query.filters)}[{over}]{shift}"
-    by = f" by ({', '.join(map(label_name, query.by))})" if query.by else ""
+    samples = f"{name}{_selector(query, metric)}[{over}]{shift}"
+    by = f" by ({', '.join(map(prometheus_label, query.by))})" if query.by else ""
     return f"{_ACROSS.get(how, 'avg')}{by} ({_OVER[how]}({samples}))"
 
 
@@ -85,23 +85,18 @@ def shared_filters(filters: Filters, query: TileQuery, metrics: Mapping[str, Met
     return {**kept, **query.filters}
 
 
-def label_name(label: str) -> str:
-    """A label as Prometheus takes it.
-
-    >>> label_name("unit price"), label_name("2nd")
-    ('unit_price', '_2nd')
-    """
-    safe = "".join(each if each in _LABEL else "_" for each in label)
-    return f"_{safe}" if safe[:1].isdigit() or not safe else safe
-
-
-def _selector(filters: Filters) -> str:
-    parts = [_matcher(label, value) for label, value in sorted(filters.items())]
+def _selector(query: TileQuery, metric: MetricDef | None) -> str:
+    parts = [_matcher(label, value) for label, value in sorted(query.filters.items())]
+    if metric is not None:
+        names = {*query.by, *query.filters}
+        if names and metric.measure is MeasureKind.CUSTOM:
+            names = set(metric.labels)  # its series carry all labels, or none
+        parts.insert(0, f'{SPLIT_LABEL}="{split_by(metric, names)}"')
     return "{" + ", ".join(parts) + "}" if parts else ""
 
 
 def _matcher(label: str, value: str | tuple[str, ...]) -> str:
-    name = label_name(label)
+    name = prometheus_label(label)
     values = (value,) if isinstance(value, str) else value
     if any(each.startswith("$") and not each.startswith("$$") for each in values):
         return f'{name}=~"{"|".join(_variable(each) for each in values)}"'

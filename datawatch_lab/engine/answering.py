@@ -42,12 +42,14 @@ class Wanted:
         group_by: labels.
         filters: (label, value) pairs.
         now: the moment of asking.
+        backend: name of the back end that is asked; '' for the workspace itself.
     """
 
     now: datetime
     aggregation: Aggregation | None = None
     group_by: tuple[str, ...] = ()
     filters: tuple[tuple[str, str], ...] = ()
+    backend: str = ""
 
 
 @dataclass(frozen=True)
@@ -125,6 +127,11 @@ def _scored(engine: Engine, metric: MetricDef, window: Window, wanted: Wanted) -
 
 def _stored(engine: Engine, metric: MetricDef, window: Window, wanted: Wanted) -> Answered:
     if metric.measure in (MeasureKind.QUALITY, MeasureKind.ALERTS, MeasureKind.ANOMALIES):
+        if wanted.backend:
+            raise InputError(
+                f"{metric.name}: it is made of what the workspace knows, and not of states.",
+                hint="Ask without a back end.",
+            )
         return _scored(engine, metric, window, wanted)
     asked = plan(
         metric,
@@ -142,7 +149,7 @@ def _stored(engine: Engine, metric: MetricDef, window: Window, wanted: Wanted) -
         edges=window.edges,
         kept=engine.kept(span_of(engine, metric.table)[1]),
     )
-    states, base = read(engine, asked)
+    states, base = read(engine, asked, wanted.backend)
     present = _present(engine, asked, metric, wanted.now)
     if asked.edges:
         values = finalise_edges(asked, states, base, present)
@@ -161,9 +168,17 @@ def _stored(engine: Engine, metric: MetricDef, window: Window, wanted: Wanted) -
     )
 
 
-def read(engine: Engine, asked: Plan) -> tuple[MeasureStates, MeasureStates | None]:
-    """The states that a plan wants, and those before its range if it wants them."""
-    states = engine.store.read_measures(asked.read)
+def read(
+    engine: Engine, asked: Plan, backend: str = ""
+) -> tuple[MeasureStates, MeasureStates | None]:
+    """The states that a plan wants, and those before its range if it wants them.
+
+    Of a back end only the states of the range are asked: what was before is the workspace's.
+    """
+    if backend:
+        states = engine.backends.read(backend, asked)
+    else:
+        states = engine.store.read_measures(asked.read)
     return states, None if asked.base is None else engine.store.read_measures(asked.base)
 
 
@@ -234,6 +249,7 @@ class _Formulas:
                     reference.aggregation,
                     self.wanted.group_by,
                     self.wanted.filters,
+                    self.wanted.backend,
                 )
                 found = _stored(self.engine, metric, self.window, wanted)
             self.known[reference] = found

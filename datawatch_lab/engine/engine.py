@@ -20,6 +20,7 @@ from datawatch_lab.core.settings import Settings
 from datawatch_lab.core.values import Column, MetricDef, Role, TableInfo
 from datawatch_lab.engine.acceptance import Acceptance, unpacked
 from datawatch_lab.engine.alerting import Alerting
+from datawatch_lab.engine.backends import Backends
 from datawatch_lab.engine.beside import Beside, listening
 from datawatch_lab.engine.cache import AnswerCache
 from datawatch_lab.engine.closing import CloseListener, Closing
@@ -96,6 +97,7 @@ class Engine:
         self.beside(Detection)
         self.alerting = self.beside(Alerting)
         self.alerting.start()
+        self.backends = self.beside(Backends)
         self.watching = Watching(self)
 
     @classmethod

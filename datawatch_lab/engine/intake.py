@@ -14,6 +14,7 @@ from datawatch_lab.core.sources import Acknowledged, Source
 from datawatch_lab.core.values import LedgerCounts
 from datawatch_lab.engine.receipts import Receipt
 from datawatch_lab.engine.transfer import unpack
+from datawatch_lab.engine.writer import USUAL_TABLES
 from datawatch_lab.ingest.sources.http import decode_body
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 _WAIT_SECONDS = 30.0
 _LARGE_BYTES = 16 * 1024  # packed, perhaps
 _IN_FLIGHT = 2  # batches of a source between its decoder and the store
+_IN_FLIGHT_WIDE = 4  # the same of many tables, so that a commit finds several; see `Writer`
 
 
 def run(
@@ -48,7 +50,8 @@ def run(
             fresh = batch.fresh or (number == 0 and resume is None)
             pending.append(engine.submit(replace(batch, fresh=fresh)))
             acknowledgement.follow(pending[-1], batch.offset)
-            while pending and (pending[0].done() or len(pending) > _IN_FLIGHT):
+            ahead = _IN_FLIGHT if len(batch.rows) <= USUAL_TABLES else _IN_FLIGHT_WIDE
+            while pending and (pending[0].done() or len(pending) > ahead):
                 settle()
     finally:
         while pending:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import zip_longest
+from typing import TypeVar
 
 import msgspec
 import pyarrow as pa
@@ -33,10 +35,13 @@ from datawatch_lab.engine.registry import TableRegistry
 from datawatch_lab.engine.understanding import may_differ, understood
 from datawatch_lab.metrics.book import SeriesBook, label_name
 from datawatch_lab.metrics.catalogue import metrics_of, reconcile
-from datawatch_lab.metrics.current import CURRENT, derive_current
-from datawatch_lab.metrics.evidence import Evidence, observe
+from datawatch_lab.metrics.current import CURRENT, derive_all_current, derive_current
+from datawatch_lab.metrics.current import Task as Moved
+from datawatch_lab.metrics.evidence import Evidence, observe_all
 from datawatch_lab.metrics.query import aggregations
-from datawatch_lab.metrics.stage import derive, split_fields
+from datawatch_lab.metrics.stage import Task, derive, derive_all, split_fields
+
+Due = TypeVar("Due")
 
 _SPLIT = (MeasureKind.CHANGES, MeasureKind.VALUE)
 
@@ -136,9 +141,12 @@ class Measures:
         for other in registry:  # what is stated of a table may change without a row
             if self._understood_with.get(other.id) is not other.stated:
                 by_table.setdefault(other.id, [])
+        seen = self._observed(by_table)
+        tasks: list[list[Task]] = []
+        moved: list[list[Moved]] = []
         for table_id, mine in by_table.items():
             before = registry[table_id]
-            table = self._understood(before, mine, derived)
+            table = self._understood(before, seen.get(table_id), derived)
             if table != before:
                 registry.replace(table)
                 derived.tables.append(table)
@@ -151,7 +159,12 @@ class Measures:
                 if live.restarted:
                     self._drop_current(table_id, derived)
             parts += self._reconciled(before, table, derived, last_seq)
-            parts += self._derived(table_id, current, live, derived)
+            wanted = self._present(derived, table_id)
+            tasks.append([Task(each, wanted) for each in current])
+            moved.append([Moved(each, wanted) for each in (live.transitions if live else ())])
+        for due in _turns(tasks):
+            parts.append(derive_all(due, self.book, self._settings))
+        parts += [derive_all_current(due, self.book) for due in _turns(moved)]
         derived.appends = _joined(parts)
         derived.new_series = self.book.pending
         return derived
@@ -171,22 +184,12 @@ class Measures:
         made, _ = reconcile([table], self._present(derived, table.id), next_id=self._next_id)
         derived.new_measures += [each for each in made if each.kind in CURRENT]
         self._next_id = max([self._next_id, *(each.id + 1 for each in made)])
-        derived.appends = _joined(self._derived(table.id, (), live, derived))
+        wanted = self._present(derived, table.id)
+        derived.appends = _joined(
+            [derive_current(each, wanted, self.book) for each in live.transitions]
+        )
         derived.new_series = self.book.pending
         return derived
-
-    def _derived(
-        self,
-        table_id: int,
-        batches: Sequence[TableBatch],
-        live: LiveResult | None,
-        derived: Derived,
-    ) -> list[MeasureAppends]:
-        """What a commit's changes of one table add to its measures."""
-        wanted = self._present(derived, table_id)
-        parts = [derive(each, wanted, self.book, self._settings) for each in batches]
-        steps = live.transitions if live is not None else ()
-        return parts + [derive_current(each, wanted, self.book) for each in steps]
 
     def _drop_current(self, table_id: int, derived: Derived) -> None:
         """Let measures of the current state begin anew."""
@@ -218,20 +221,26 @@ class Measures:
         self.book.rollback()
         self.custom.failed()
 
-    def _understood(
-        self, table: TableInfo, batches: Sequence[TableBatch], derived: Derived
-    ) -> TableInfo:
+    def _observed(self, by_table: Mapping[int, Sequence[TableBatch]]) -> dict[int, Evidence]:
+        """What the rows of tables tell so far, by table id; tables without any are left out."""
+        seen: dict[int, Evidence] = {}
+        for turn in _turns(list(by_table.values())):
+            ids = [each.table.id for each in turn]
+            before = [seen.get(each, self._evidence.get(each)) for each in ids]
+            told = observe_all(before, turn, self._settings.role_sample)
+            seen |= zip(ids, told, strict=True)
+        return seen
+
+    def _understood(self, table: TableInfo, seen: Evidence | None, derived: Derived) -> TableInfo:
         """The table as it is with what is stated of it and what its rows so far tell."""
         evidence = self._evidence.get(table.id)
-        seen = evidence
-        for each in batches:
-            seen = observe(seen, each, self._settings.role_sample)
-        if seen is not None and seen != evidence:
-            derived.evidence_of[table.id] = seen
+        told = evidence if seen is None else seen
+        if told is not None and told != evidence:
+            derived.evidence_of[table.id] = told
         elif self._understood_with.get(table.id) is table.stated:
             return table
         derived.understood[table.id] = table.stated
-        return understood(table, seen, self._settings)
+        return understood(table, told, self._settings)
 
     def _present(self, derived: Derived, table_id: int) -> list[MeasureDef]:
         """Measures of a table as they are after the commit, as far as it is derived."""
@@ -289,6 +298,12 @@ class Measures:
     def _drop(self, measure_ids: Sequence[int], derived: Derived) -> None:
         derived.dropped += measure_ids
         derived.new_measures = [m for m in derived.new_measures if m.id not in set(measure_ids)]
+
+
+def _turns(of_tables: Sequence[Sequence[Due]]) -> Iterator[list[Due]]:
+    """What is due of all tables at once; one that has several has a turn for each, in order."""
+    for turn in zip_longest(*of_tables):
+        yield [each for each in turn if each is not None]
 
 
 def _joined(parts: Sequence[MeasureAppends]) -> MeasureAppends:

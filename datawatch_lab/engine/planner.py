@@ -33,6 +33,7 @@ from datawatch_lab.core.storage import (
 from datawatch_lab.core.values import Op
 from datawatch_lab.engine.classify import APPLIED, DUPLICATE, FUTURE, LATE, classify, new_watermarks
 from datawatch_lab.engine.history import with_order
+from datawatch_lab.engine.merging import merged
 from datawatch_lab.engine.receipts import Receipt, counts_of
 from datawatch_lab.engine.registry import TableRegistry
 from datawatch_lab.engine.understanding import with_declared
@@ -424,7 +425,7 @@ def _ledger(outcomes: Sequence[pl.DataFrame], submissions: Sequence[Submission])
 def _table_batches(
     events: pl.DataFrame, submissions: Sequence[Submission], registry: TableRegistry
 ) -> list[TableBatch]:
-    """Applied row changes by batch and table, with their images."""
+    """Applied row changes by table, with their images; see `merging` for when one has several."""
     made: list[TableBatch] = []
     changed = with_order(
         events.filter((pl.col("outcome") == APPLIED) & pl.col("op").is_in(_ROW_OPS))
@@ -447,7 +448,7 @@ def _table_batches(
                 backfill=batch.backfill,
             )
         )
-    return made
+    return merged(made)
 
 
 def pick(frame: RowFrame, positions: np.ndarray) -> RowFrame:

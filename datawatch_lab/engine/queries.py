@@ -17,12 +17,14 @@ from datawatch_lab.engine.windows import GOOD_POINTS, Window, range_of, span_of,
 from datawatch_lab.metrics.downsample import LEAST_POINTS
 from datawatch_lab.metrics.finalise import ResultSeries, finalise
 from datawatch_lab.metrics.query import MAX_POINTS, QUANTILES, plan
+from datawatch_lab.metrics.spans import ceil_to, floor_to
 from datawatch_lab.store.summaries import TableCounts
 
 if TYPE_CHECKING:
     from datawatch_lab.engine.engine import Engine
 
 _SECOND = timedelta(seconds=1)
+_MINUTE = timedelta(minutes=1)
 _POINTS_A_POINT = 10  # so many buckets are looked at for each point that is wanted
 _BYTES_AN_ANSWER, _BYTES_A_POINT = 1_000, 130
 
@@ -43,6 +45,7 @@ class QueryRequest:
         compare: ``previous_period``, ``same_hour_yesterday`` or ``same_hour_last_week``.
         points: points of a series at most, such as the pixels of a chart: of more, those that draw
             the same line are kept; see `metrics.downsample`. None for one a bucket.
+        backend: name of the metric back end that answers; '' for the workspace itself.
     """
 
     metric: str
@@ -55,6 +58,7 @@ class QueryRequest:
     stepped: bool = True
     compare: str | None = None
     points: int | None = None
+    backend: str = ""
 
 
 @dataclass(frozen=True)
@@ -92,6 +96,8 @@ def run(engine: Engine, request: QueryRequest) -> QueryResult:
     engine.measures.custom.resume(engine)  # a back-fill that a restart cut off
     question = _question(engine, request)
     version, now = engine.version, question.wanted.now
+    if request.backend:
+        return _answered(engine, question, version)
     known = engine.answers.find(question.key, now)
     if known is not None and still_holds(engine, question, known.basis):
         engine.answers.count(hit=True)
@@ -116,11 +122,16 @@ def _question(engine: Engine, request: QueryRequest) -> Question:
         aggregation=_aggregation(request.aggregation),
         group_by=request.group_by,
         filters=request.filters,
+        backend=request.backend,
     )
     start, end = range_of(engine, request.start, request.end, metric.table)
+    if request.backend:
+        start, end = floor_to(start, _MINUTE), ceil_to(end, _MINUTE)
     window = Window(start, end)
     if request.stepped:
         finest = _finest(engine, metric, wanted, start)
+        if request.backend:
+            finest = max(finest, _MINUTE)
         most = GOOD_POINTS if request.points is None else request.points * _POINTS_A_POINT
         window = window_of(engine, start, end, request.step, finest, min(most, MAX_POINTS))
     return Question(metric, window, wanted, request.compare, request.points)

@@ -103,6 +103,19 @@ class Touched:
             histories = (self._histories.get(each) for each in mine)
             return not any(each.changed(since, first, last) for each in histories if each)
 
+    def first_changed(self, table: int, since: int) -> tuple[datetime | None, bool]:
+        """The oldest bucket of a table that commits after a version changed; None for none.
+
+        Beside it, whether all of these commits are remembered.
+        """
+        with self._lock:
+            history = self._histories.get(table)
+            if history is None:
+                return None, self._all <= since
+            lows = [low for version, low, _ in history.commits if version > since]
+            first = _EPOCH + min(lows) * _US if lows else None
+            return first, max(self._all, history.forgotten) <= since
+
     def _history(self, table: int) -> _History:
         return self._histories.setdefault(table, _History())
 

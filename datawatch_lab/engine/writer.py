@@ -32,6 +32,16 @@ QUEUE_BYTES = 128 * 1024 * 1024
 COMMIT_BYTES = 32 * 1024 * 1024
 """Bytes of input from which on a commit takes no further batch."""
 
+USUAL_TABLES = 50
+"""Tables up to which a commit takes `Settings.batch_events`; with more of them it takes more.
+
+A table costs a commit some ten milliseconds however few rows it has, so that with hundreds of them
+an event costs the less the more of them are stored at once.
+"""
+
+WIDE_COMMIT_BYTES = 64 * 1024 * 1024
+"""`COMMIT_BYTES` of commits of more than `USUAL_TABLES`."""
+
 SWITCH_SECONDS = 0.0005
 """How long Python leaves a thread waiting for its turn, at most.
 
@@ -55,6 +65,10 @@ class _Waiting:
     @property
     def bytes(self) -> int:
         return self.submission.batch.size if self.submission else 0
+
+    @property
+    def tables(self) -> int:
+        return len(self.submission.batch.rows) if self.submission else 0
 
 
 class Writer:
@@ -193,10 +207,12 @@ class Writer:
     def _take(self) -> list[_Waiting]:
         """The next job alone, or as many batches as make one commit."""
         taken: list[_Waiting] = []
-        size = length = 0
+        size = length = tables = 0
         while self._waiting:
             head = self._waiting[0]
-            full = size + head.size > self._settings.batch_events or length > COMMIT_BYTES
+            tables = max(tables, head.tables)
+            events, most = self._limits(tables)
+            full = size + head.size > events or length > most
             if taken and (head.job or full):
                 break
             taken.append(self._waiting.popleft())
@@ -205,6 +221,14 @@ class Writer:
             if head.job:
                 break
         return taken
+
+    def _limits(self, tables: int) -> tuple[int, int]:
+        """Events and bytes that a commit of so many tables takes."""
+        usual = self._settings.batch_events
+        if tables <= USUAL_TABLES:
+            return usual, COMMIT_BYTES
+        wide = min(usual * tables // USUAL_TABLES, self._settings.queue_events)
+        return max(usual, wide), WIDE_COMMIT_BYTES
 
     def _without_left(self, taken: list[_Waiting]) -> list[_Waiting]:
         """What is to be stored now; what is left to the journal is ended."""

@@ -6,12 +6,13 @@ the same bucket, rows as well as values. So the states do not depend on the orde
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from datawatch_lab.core.batches import MeasureAppends, Transitions
 from datawatch_lab.core.columns import micros_of, taken
@@ -19,6 +20,7 @@ from datawatch_lab.core.values import MeasureDef, MeasureKind
 from datawatch_lab.metrics.book import NULL, SeriesBook, label_name
 from datawatch_lab.metrics.images import Codes, Ints, label_texts
 from datawatch_lab.metrics.numbers import (
+    Bools,
     Numbers,
     integer_words,
     joined_words,
@@ -36,171 +38,280 @@ NO_STATE = -1
 
 
 @dataclass(frozen=True)
-class Steps:
-    """Transitions laid out for reduction, in order of (event time, sequence number)."""
+class Task:
+    """Transitions of one table, and the measures of that table; others than `CURRENT` are none."""
 
+    transitions: Transitions
+    measures: Sequence[MeasureDef]
+
+
+@dataclass(frozen=True)
+class Part:
+    """Transitions of one table among those of all, in order of (event time, sequence number).
+
+    Attributes:
+        start: where they begin among `Steps`.
+        steps: as in `Transitions`.
+        old, new: tracked fields, parallel.
+    """
+
+    start: int
+    steps: pl.DataFrame
+    old: pl.DataFrame
+    new: pl.DataFrame
+    measures: Sequence[MeasureDef]
+
+
+@dataclass(frozen=True)
+class Steps:
+    """Transitions of all parts one after another, laid out for reduction."""
+
+    parts: Sequence[Part]
     at: Ints
     second: Ints
     seq: Ints
     weight: Ints
-    had: np.ndarray[tuple[int], np.dtype[np.bool_]]
-    has: np.ndarray[tuple[int], np.dtype[np.bool_]]
-    old: pl.DataFrame
-    new: pl.DataFrame
-    _states: dict[str, tuple[list[str], Codes, Codes]] = field(default_factory=dict)
+    had: Bools
+    has: Bools
 
-    def states(self, name: str) -> tuple[list[str], Codes, Codes]:
-        """Label values of a field, and the code of the row before and after; `NO_STATE` for no row.
+    def of(self, kind: MeasureKind) -> list[tuple[Part, MeasureDef]]:
+        """Measures of a kind, with the part that they are of."""
+        return [(each, m) for each in self.parts for m in each.measures if m.kind is kind]
 
-        A row whose field is null or missing is in the state ``(null)``.
-        """
-        if name not in self._states:
-            self._states[name] = _state_codes(self, name)
-        return self._states[name]
+
+@dataclass(frozen=True)
+class Moves:
+    """Fields of several measures before and after each transition, as codes; arrays are parallel.
+
+    Attributes:
+        values: texts by code; a row whose field is null or missing is in the state ``(null)``.
+        segment: which measure each row belongs to.
+        event: position of its transition.
+        old, new: codes; `NO_STATE` for no row.
+    """
+
+    values: list[str]
+    segment: Ints
+    event: Ints
+    old: Codes
+    new: Codes
 
 
 def derive_current(
     transitions: Transitions, measures: Sequence[MeasureDef], book: SeriesBook
 ) -> MeasureAppends:
-    """What transitions of one table add to its measures of the current state, at level 1s.
+    """`derive_all_current` of one table."""
+    return derive_all_current([Task(transitions, measures)], book)
+
+
+def derive_all_current(tasks: Sequence[Task], book: SeriesBook) -> MeasureAppends:
+    """What transitions add to the measures of the current state, at level 1s.
 
     Args:
-        transitions: of one table.
-        measures: of that table; other kinds than `CURRENT` are passed over.
+        tasks: each of another table.
         book: known series; gets the new ones as pending.
     """
     sink = Sink()
-    if transitions.steps.height:
-        steps = _lay_out(transitions)
-        for measure in measures:
-            if measure.kind in _DERIVE:
-                _DERIVE[measure.kind](steps, measure, book, sink)
+    parts = list(_parts(tasks))
+    if parts:
+        steps = _stacked(parts)
+        for derive in _DERIVE:
+            derive(steps, book, sink)
     return sink.appends()
 
 
-def _lay_out(transitions: Transitions) -> Steps:
+def _parts(tasks: Sequence[Task]) -> Iterator[Part]:
+    start = 0
+    for task in tasks:
+        measures = [each for each in task.measures if each.kind in CURRENT]
+        if measures and task.transitions.steps.height:
+            yield _part(start, task.transitions, measures)
+            start += task.transitions.steps.height
+
+
+def _part(start: int, transitions: Transitions, measures: Sequence[MeasureDef]) -> Part:
     frame = transitions.steps
-    at = micros_of(frame["at"])
-    seq = frame["seq"].to_numpy()
-    order = np.lexsort((seq, at))
-    in_place = bool((order == np.arange(len(order))).all())
-    return Steps(
-        at=at[order],
-        second=at[order] // 1_000_000,
-        seq=seq[order],
-        weight=frame["weight"].to_numpy()[order],
-        had=frame["had"].to_numpy()[order],
-        has=frame["has"].to_numpy()[order],
-        old=transitions.old if in_place else taken(transitions.old, order),
-        new=transitions.new if in_place else taken(transitions.new, order),
+    order = np.lexsort((frame["seq"].to_numpy(), micros_of(frame["at"])))
+    if (order == np.arange(len(order))).all():
+        return Part(start, frame, transitions.old, transitions.new, measures)
+    old, new = taken(transitions.old, order), taken(transitions.new, order)
+    return Part(start, taken(frame, order), old, new, measures)
+
+
+def _stacked(parts: Sequence[Part]) -> Steps:
+    at = np.concatenate([micros_of(each.steps["at"]) for each in parts])
+    seq, weight, had, has = (
+        np.concatenate([each.steps[name].to_numpy() for each in parts])
+        for name in ("seq", "weight", "had", "has")
     )
+    return Steps(parts, at, at // 1_000_000, seq, weight, had, has)
 
 
-def _state_codes(steps: Steps, name: str) -> tuple[list[str], Codes, Codes]:
-    texts = [label_texts(side[name]).rechunk().to_arrow() for side in (steps.old, steps.new)]
+def _rows_of(segments: Sequence[tuple[Part, MeasureDef]]) -> tuple[Ints, Ints]:
+    """The segment and the position of each transition of the parts of some measures."""
+    sizes = [part.steps.height for part, _ in segments]
+    segment = np.repeat(np.arange(len(segments)), sizes)
+    event = [
+        np.arange(part.start, part.start + size)
+        for (part, _), size in zip(segments, sizes, strict=True)
+    ]
+    return segment, np.concatenate(event)
+
+
+def _moves(steps: Steps, segments: Sequence[tuple[Part, MeasureDef]]) -> Moves:
+    columns = [part.old[measure.field] for part, measure in segments]
+    columns += [part.new[measure.field] for part, measure in segments]
+    texts = [label_texts(column).rechunk().to_arrow() for column in columns]
     encoded = pa.concat_arrays(texts).dictionary_encode(null_encoding="encode")
     values = [NULL if text is None else text for text in encoded.dictionary.to_pylist()]
     codes = np.asarray(encoded.indices).astype(np.int32)
-    half = len(steps.at)
-    none = np.int32(NO_STATE)
-    return values, np.where(steps.had, codes[:half], none), np.where(steps.has, codes[half:], none)
-
-
-def _rows(steps: Steps, measure: MeasureDef, book: SeriesBook, sink: Sink) -> None:
-    event = np.flatnonzero(steps.had != steps.has)
-    sign = np.where(steps.has[event], 1, -1)
-    _add(steps, event, sign, _total(measure, book, event), sink)
-
-
-def _state(steps: Steps, measure: MeasureDef, book: SeriesBook, sink: Sink) -> None:
-    """Rows enter and leave states; one that stays in its state is no row of the measure."""
-    values, old, new = steps.states(measure.field)
-    moved = old != new
-    leaving = np.flatnonzero(moved & (old != NO_STATE))
-    entering = np.flatnonzero(moved & (new != NO_STATE))
-    event = np.concatenate([leaving, entering])
-    codes = np.concatenate([old[leaving], new[entering]])
-    sign = np.where(np.arange(len(event)) < len(leaving), -1, 1)
-    first = _first_seen(codes, steps.seq[event], len(values))
-    ids = np.zeros(len(values), dtype=np.int32)
-    ids[first] = book.split(
-        measure.id, (), label_name(measure.field), [values[code] for code in first.tolist()]
+    segment, event = _rows_of(segments)
+    half, none = len(event), np.int32(NO_STATE)
+    return Moves(
+        values,
+        segment,
+        event,
+        np.where(steps.had[event], codes[:half], none),
+        np.where(steps.has[event], codes[half:], none),
     )
-    _add(steps, event, sign, ids[codes], sink)
 
 
-def _transition(steps: Steps, measure: MeasureDef, book: SeriesBook, sink: Sink) -> None:
-    values, old, new = steps.states(measure.field)
-    event = np.flatnonzero((old != new) & (old != NO_STATE) & (new != NO_STATE))
-    pairs, place = np.unique(
-        old[event].astype(np.int64) * len(values) + new[event], return_inverse=True
-    )
-    ids = np.zeros(len(pairs), dtype=np.int32)
-    for pair in _first_seen(place, steps.seq[event], len(pairs)).tolist():
-        source, target = divmod(int(pairs[pair]), len(values))
-        labels = (("from", values[source]), ("to", values[target]))
-        ids[pair] = book.combination(measure.id, labels)
-    _add(steps, event, np.ones(len(event), dtype=np.int64), ids[place], sink)
-
-
-def _net(steps: Steps, measure: MeasureDef, book: SeriesBook, sink: Sink) -> None:
-    """New minus old, where a number stands on either side; nothing counts as 0."""
-    name = measure.field
-    old, new = _side(steps.old, name, steps.had), _side(steps.new, name, steps.has)
-    before, after = np.flatnonzero(old.valid), np.flatnonzero(new.valid)
-    event = np.concatenate([before, after])
-    if not len(event):
+def _rows(steps: Steps, book: SeriesBook, sink: Sink) -> None:
+    segments = steps.of(MeasureKind.ROWS)
+    if not segments:
         return
-    order = np.argsort(event, kind="stable")
-    values = np.concatenate([-old.values[before], new.values[after]])[order]
-    words = joined_words((negate_words(old.words[before]), new.words[after]))[order]
-    exact = np.concatenate([old.exact[before], new.exact[after]])[order]
-    event = event[order]
-    starts = np.flatnonzero(np.r_[True, event[1:] != event[:-1]])
+    segment, event = _rows_of(segments)
+    moved = steps.had[event] != steps.has[event]
+    segment, event = segment[moved], event[moved]
+    sign = np.where(steps.has[event], 1, -1)
+    _add(steps, event, sign, _totals(segments, segment, book), sink)
+
+
+def _state(steps: Steps, book: SeriesBook, sink: Sink) -> None:
+    """Rows enter and leave states; one that stays in its state is no row of the measure."""
+    segments = steps.of(MeasureKind.STATE)
+    if not segments:
+        return
+    moves = _moves(steps, segments)
+    moved = moves.old != moves.new
+    leaving = np.flatnonzero(moved & (moves.old != NO_STATE))
+    entering = np.flatnonzero(moved & (moves.new != NO_STATE))
+    row = np.concatenate([leaving, entering])
+    codes = np.concatenate([moves.old[leaving], moves.new[entering]])
+    sign = np.where(np.arange(len(row)) < len(leaving), -1, 1)
+    event, width = moves.event[row], len(moves.values)
+
+    def series_of(key: int) -> int:
+        at, code = divmod(key, width)
+        measure = segments[at][1]
+        value = moves.values[code]
+        (found,) = book.split(measure.id, (), label_name(measure.field), (value,))
+        return found
+
+    series = _series(moves.segment[row] * width + codes, steps.seq[event], series_of)
+    _add(steps, event, sign, series, sink)
+
+
+def _transition(steps: Steps, book: SeriesBook, sink: Sink) -> None:
+    segments = steps.of(MeasureKind.TRANSITION)
+    if not segments:
+        return
+    moves = _moves(steps, segments)
+    old, new, width = moves.old.astype(np.int64), moves.new, len(moves.values)
+    row = np.flatnonzero((old != new) & (old != NO_STATE) & (new != NO_STATE))
+    event = moves.event[row]
+
+    def series_of(key: int) -> int:
+        rest, target = divmod(key, width)
+        at, source = divmod(rest, width)
+        labels = (("from", moves.values[source]), ("to", moves.values[target]))
+        return book.combination(segments[at][1].id, labels)
+
+    key = (moves.segment[row] * width + old[row]) * width + new[row]
+    series = _series(key, steps.seq[event], series_of)
+    _add(steps, event, np.ones(len(event), dtype=np.int64), series, sink)
+
+
+def _net(steps: Steps, book: SeriesBook, sink: Sink) -> None:
+    """New minus old, where a number stands on either side; nothing counts as 0."""
+    segments = steps.of(MeasureKind.NET)
+    if not segments:
+        return
+    segment, event = _rows_of(segments)
+    columns = [part.old[measure.field] for part, measure in segments]
+    columns += [part.new[measure.field] for part, measure in segments]
+    both = _numbers(columns)
+    half = len(event)
+    before = np.flatnonzero(both.valid[:half] & steps.had[event])
+    after = np.flatnonzero(both.valid[half:] & steps.has[event])
+    row = np.concatenate([before, after])
+    if not len(row):
+        return
+    order = np.argsort(row, kind="stable")
+    values = np.concatenate([-both.values[before], both.values[half + after]])[order]
+    negated = negate_words(both.words[before])
+    words = joined_words((negated, both.words[half + after]))[order]
+    exact = np.concatenate([both.exact[before], both.exact[half + after]])[order]
+    row = row[order]
+    starts = np.flatnonzero(np.append(True, row[1:] != row[:-1]))
     words, exact = sum_words(words, starts), np.logical_and.reduceat(exact, starts)
     # new - old of large numbers loses digits as doubles, so it is taken exactly if it can be
     change = np.where(exact, words_as_floats(words), np.add.reduceat(values, starts))
-    event = event[starts]
+    event, segment = event[row[starts]], segment[row[starts]]
     weight = steps.weight[event]
     back = weight < 0
     words[back] = negate_words(words[back])
-    rows = Rows(
-        _total(measure, book, event),
-        event,
-        np.where(back, -change, change),
-        words,
-        exact,
-        weight,
+    series = _totals(segments, segment, book)
+    reduce(steps, Rows(series, event, np.where(back, -change, change), words, exact, weight), sink)
+
+
+def _numbers(columns: Sequence[pl.Series]) -> Numbers:
+    """Columns as numbers, one after another; those of one type are read together."""
+    by_type: dict[pl.DataType, list[int]] = {}
+    for place, column in enumerate(columns):
+        by_type.setdefault(column.dtype, []).append(place)
+    pieces: list[Numbers | None] = [None] * len(columns)
+    for places in by_type.values():
+        found = numbers_of(pl.concat([columns[each].alias("") for each in places], rechunk=True))
+        start = 0
+        for place in places:
+            part = slice(start, start + len(columns[place]))
+            pieces[place] = Numbers(
+                found.values[part], found.valid[part], found.words[part], found.exact[part]
+            )
+            start = part.stop
+    known = [each for each in pieces if each is not None]
+    return Numbers(
+        np.concatenate([each.values for each in known]),
+        np.concatenate([each.valid for each in known]),
+        joined_words([each.words for each in known]),
+        np.concatenate([each.exact for each in known]),
     )
-    reduce(steps, rows, sink)
 
 
-def _side(
-    frame: pl.DataFrame, name: str, is_there: np.ndarray[tuple[int], np.dtype[np.bool_]]
-) -> Numbers:
-    numbers = numbers_of(frame[name])
-    return Numbers(numbers.values, numbers.valid & is_there, numbers.words, numbers.exact)
+_DERIVE: Sequence[Callable[[Steps, SeriesBook, Sink], None]] = (_rows, _state, _transition, _net)
 
 
-_DERIVE: Mapping[MeasureKind, Callable[[Steps, MeasureDef, SeriesBook, Sink], None]] = {
-    MeasureKind.ROWS: _rows,
-    MeasureKind.STATE: _state,
-    MeasureKind.TRANSITION: _transition,
-    MeasureKind.NET: _net,
-}
+def _series(key: Ints, seq: Ints, make: Callable[[int], int]) -> NDArray[np.int32]:
+    """The series of each row by its key; made in order of the first sequence number of each."""
+    keys, place = np.unique(key, return_inverse=True)
+    first = np.full(len(keys), np.iinfo(np.int64).max)
+    np.minimum.at(first, place, seq)
+    ids = np.zeros(len(keys), dtype=np.int32)
+    texts = keys.tolist()
+    for each in np.argsort(first, kind="stable").tolist():
+        ids[each] = make(texts[each])
+    return ids[place]
 
 
-def _first_seen(codes: np.ndarray, seq: Ints, size: int) -> Ints:
-    """The codes that occur, in order of the first sequence number that they occur at."""
-    first = np.full(size, np.iinfo(np.int64).max)
-    np.minimum.at(first, codes, seq)
-    used = np.flatnonzero(first < np.iinfo(np.int64).max)
-    return np.asarray(used[np.argsort(first[used], kind="stable")])
-
-
-def _total(measure: MeasureDef, book: SeriesBook, event: Ints) -> np.ndarray:
-    series = book.series(measure.id) if len(event) else 0
-    return np.full(len(event), series, dtype=np.int32)
+def _totals(
+    segments: Sequence[tuple[Part, MeasureDef]], segment: Ints, book: SeriesBook
+) -> NDArray[np.int32]:
+    """The series of each row by its segment; made only where there are rows."""
+    ids = np.zeros(len(segments), dtype=np.int32)
+    for number in np.flatnonzero(np.bincount(segment, minlength=len(segments))).tolist():
+        ids[number] = book.series(segments[number][1].id)
+    return ids[segment]
 
 
 def _add(steps: Steps, event: Ints, sign: Ints, series: np.ndarray, sink: Sink) -> None:

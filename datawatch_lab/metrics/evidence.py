@@ -7,26 +7,18 @@ noted beyond the sample too, since it decides the type of the column and not its
 
 from __future__ import annotations
 
-import re
-from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import msgspec
 import numpy as np
 import polars as pl
-import pyarrow.compute as pc
 
 from datawatch_lab.core.batches import RowFrame, TableBatch
 from datawatch_lab.core.columns import not_null
-from datawatch_lab.metrics.hashing import hash_column
-from datawatch_lab.metrics.images import label_texts
-from datawatch_lab.metrics.shapes import DECIMAL, INTEGER, shape_of
+from datawatch_lab.metrics.telling import Told, tell
 
-_WHOLE_FLOAT = re.compile(r"(-?[0-9]+)\.0")  # how it looks in a batch where it stands beside text
 _INSERT, _SNAPSHOT, _DELETE = b"crd"
-_WHOLE_BELOW = 1e15  # whole doubles from here on are not written as integers
-_SHAPED_LENGTH = 200  # characters of a value that its shape is read from
 
 
 class FieldEvidence(msgspec.Struct, kw_only=True, frozen=True):
@@ -103,36 +95,93 @@ class Evidence(msgspec.Struct, kw_only=True, frozen=True):
 
 
 def observe(evidence: Evidence | None, batch: TableBatch, limit: int) -> Evidence:
-    """Add a batch to the evidence; batches come in order of sequence number.
+    """`observe_all` of one table."""
+    (observed,) = observe_all([evidence], [batch], limit)
+    return observed
+
+
+def observe_all(
+    evidences: Sequence[Evidence | None], batches: Sequence[TableBatch], limit: int
+) -> list[Evidence]:
+    """Add to the evidence of each table a batch; batches come in order of sequence number.
 
     Args:
-        evidence: so far; None for a new table.
-        batch: the next batch of the table.
+        evidences: so far; None for a new table.
+        batches: the next batch of each table.
         limit: rows to sample per field (``Settings.role_sample``).
 
     Returns:
         The evidence with the batch in it; the very same object when it taught nothing.
     """
+    seen = [_look(*each, limit) for each in zip(evidences, batches, strict=True)]
+    told = iter(tell([sample.values for each in seen for sample in each.samples.values()]))
+    return [
+        _learnt(evidence, each, {name: next(told) for name in each.samples})
+        for evidence, each in zip(evidences, seen, strict=True)
+    ]
+
+
+@dataclass(frozen=True)
+class _Sample:
+    """The values of a field that its sample has room for.
+
+    Attributes:
+        rows: images that have the field.
+        values: those that are not null.
+        read: which values a snapshot read.
+        spared: repeats that a key may have so far.
+    """
+
+    rows: int
+    values: pl.Series
+    read: np.ndarray
+    spared: int
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """A batch looked at: fields with what is known of them, and samples yet to be judged."""
+
+    table: str
+    rows: int
+    fields: dict[str, FieldEvidence]
+    samples: dict[str, _Sample]
+
+
+def _look(evidence: Evidence | None, batch: TableBatch, limit: int) -> _Seen:
     before = evidence or Evidence(table=batch.table.table)
     known = {each.name: each for each in before.fields}
     sampled = _sampled_images(batch)
     fields: dict[str, FieldEvidence] = {}
+    samples: dict[str, _Sample] = {}
     for frame, is_after in ((batch.after, True), (batch.before, False)):
         for column in frame.columns.iter_columns():
             name = column.name
             field = fields.get(name) or known.get(name) or FieldEvidence(name=name)
             field = _with_kind(field, column, frame)
-            if is_after and field.rows < limit:
-                field = _observe(field, _present(frame, column, sampled), batch, limit)
-            elif field.rows < limit and name not in batch.after.columns.columns:
-                field = _observe(field, sampled[:0], batch, limit)
+            inserted_only = not is_after and name in batch.after.columns.columns
+            if field.rows < limit and not inserted_only:
+                images = _present(frame, column, sampled) if is_after else sampled[:0]
+                found = _sample(field, images, batch, limit)
+                if isinstance(found, _Sample):
+                    samples[name] = found
+                else:
+                    field = found
             fields[name] = field
     rows = min(limit, before.rows + len(sampled))
-    merged = {**known, **fields}
-    changed = rows != before.rows or any(merged[key] is not known.get(key) for key in merged)
-    if evidence is not None and not changed:
-        return evidence
-    return Evidence(table=before.table, rows=rows, fields=tuple(merged.values()))
+    return _Seen(before.table, rows, {**known, **fields}, samples)
+
+
+def _learnt(evidence: Evidence | None, seen: _Seen, told: Mapping[str, Told]) -> Evidence:
+    merged = {
+        name: _with_sample(field, seen.samples[name], told[name]) if name in told else field
+        for name, field in seen.fields.items()
+    }
+    if evidence is not None and seen.rows == evidence.rows:
+        known = {each.name: each for each in evidence.fields}
+        if all(merged[name] is known.get(name) for name in merged):
+            return evidence
+    return Evidence(table=seen.table, rows=seen.rows, fields=tuple(merged.values()))
 
 
 def _sampled_images(batch: TableBatch) -> np.ndarray:
@@ -168,10 +217,10 @@ def _present(frame: RowFrame, column: pl.Series, sampled: np.ndarray) -> np.ndar
     return sampled if absent is None else sampled[~absent.to_numpy()[sampled]]
 
 
-def _observe(
+def _sample(
     field: FieldEvidence, images: np.ndarray, batch: TableBatch, limit: int
-) -> FieldEvidence:
-    """The field with the values of the next images that its sample has room for."""
+) -> _Sample | FieldEvidence:
+    """The values of the next images that a sample has room for; the field when there are none."""
     room = limit - field.rows
     spared = field.spared + _deleted(field.name, batch, images[:room], full=len(images) >= room)
     images = images[:room]
@@ -181,28 +230,35 @@ def _observe(
     if len(images) < len(column):
         column = column[images]
     filled = not_null(column)
-    values = column if filled.all() else column.filter(pl.Series(filled))
-    told = _told_by_type(values) or _told_by_text(values)  # a sample: `limit` values, ever
+    read = batch.codes[batch.after.rows[images]] == _SNAPSHOT
+    if filled.all():
+        return _Sample(len(column), column, read, spared)
+    return _Sample(len(column), column.filter(pl.Series(filled)), read[filled], spared)
+
+
+def _with_sample(field: FieldEvidence, sample: _Sample, told: Told) -> FieldEvidence:
     known = np.frombuffer(field.hashes, dtype="<u8")
-    hashes = np.union1d(known, told.hashes)
-    read = batch.codes[batch.after.rows[images]][filled] == _SNAPSHOT
-    spared += int((read & _repeats(told.hashes, known)).sum()) if read.any() else 0
+    repeated = sample.read & _repeats(told.hashes, known) if sample.read.any() else sample.read
     numbers = told.numbers
     steps = numbers if field.last is None else np.append(field.last, numbers)
     low, high = (None, None) if not len(numbers) else (numbers.min(), numbers.max())
     return msgspec.structs.replace(
         field,
-        rows=field.rows + len(column),
-        nulls=field.nulls + column.null_count(),
-        shapes=dict(sorted((Counter(field.shapes) + Counter(told.shapes)).items())),
+        rows=field.rows + sample.rows,
+        nulls=field.nulls + sample.rows - len(sample.values),
+        shapes=_added(field.shapes, told.shapes),
         low=_extreme(min, field.low, low),
         high=_extreme(max, field.high, high),
         rising=field.rising + int((steps[1:] > steps[:-1]).sum()),
         last=float(steps[-1]) if len(steps) else None,
         longest=max(field.longest, told.longest),
-        hashes=hashes.astype("<u8").tobytes(),
-        spared=spared,
+        hashes=np.union1d(known, told.hashes).astype("<u8").tobytes(),
+        spared=sample.spared + int(repeated.sum()),
     )
+
+
+def _added(known: Mapping[str, int], told: Mapping[str, int]) -> dict[str, int]:
+    return {shape: known.get(shape, 0) + told.get(shape, 0) for shape in sorted({*known, *told})}
 
 
 def _extreme(
@@ -211,68 +267,6 @@ def _extreme(
     if known is None or found is None:
         return known if found is None else float(found)
     return float(pick(known, found))
-
-
-@dataclass(frozen=True)
-class _Told:
-    """What values that are not null tell of their field.
-
-    Attributes:
-        shapes: how many have which shape.
-        numbers: those that are numbers, in order.
-        longest: characters of the longest.
-        hashes: of each value.
-    """
-
-    shapes: dict[str, int]
-    numbers: np.ndarray
-    longest: int
-    hashes: np.ndarray
-
-
-def _told_by_type(values: pl.Series) -> _Told | None:
-    """The same as their texts would tell, for integers and usual doubles; None for others."""
-    if not len(values) or values.dtype not in (pl.Int64, pl.Float64):
-        return None
-    numbers = values.to_numpy()
-    if values.dtype == pl.Int64:
-        longest = max(len(str(int(end))) for end in (numbers.min(), numbers.max()))
-        shapes = {INTEGER: len(numbers)}
-    else:
-        if not (np.abs(numbers) < _WHOLE_BELOW).all():
-            return None
-        whole = int((numbers == np.floor(numbers)).sum())
-        longest = int(pc.max(pc.binary_length(label_texts(values).to_arrow())).as_py())
-        shapes = {INTEGER: whole, DECIMAL: len(numbers) - whole}
-    told = {shape: count for shape, count in shapes.items() if count}
-    return _Told(told, numbers.astype(np.float64), longest, hash_column(values))
-
-
-def _told_by_text(values: pl.Series) -> _Told:
-    texts = _texts(values)
-    counts = Counter(texts)
-    shapes = {text: shape_of(text[:_SHAPED_LENGTH]) for text in counts}
-    tally: dict[str, int] = {}
-    for text, count in counts.items():
-        tally[shapes[text]] = tally.get(shapes[text], 0) + count
-    numbers = [float(text) for text in texts if shapes[text] in (INTEGER, DECIMAL)]
-    longest = max(map(len, counts), default=0)
-    hashes = _hashes(values, texts) if texts else np.empty(0, dtype=np.uint64)
-    return _Told(tally, np.array(numbers, dtype=np.float64), longest, hashes)
-
-
-def _texts(values: pl.Series) -> list[str]:
-    """Values that are not null as label texts; whole floats as integers."""
-    texts: list[str] = label_texts(values).to_list()
-    return [
-        whole[1] if text.endswith(".0") and (whole := _WHOLE_FLOAT.fullmatch(text)) else text
-        for text in texts
-    ]
-
-
-def _hashes(values: pl.Series, texts: list[str]) -> np.ndarray:
-    """Hashes of values that are not null; a number has that of its text, at less cost."""
-    return hash_column(values if values.dtype == pl.Float64 else pl.Series(texts))
 
 
 def _repeats(hashes: np.ndarray, known: np.ndarray) -> np.ndarray:

@@ -54,6 +54,12 @@ class Numbers:
     words: Exacts
     exact: Bools
 
+    def take(self, keep: Bools) -> Numbers:
+        """Those where ``keep`` is true."""
+        if keep.all():
+            return self
+        return Numbers(self.values[keep], self.valid[keep], self.words[keep], self.exact[keep])
+
 
 def numbers_of(column: pl.Series) -> Numbers:
     """The column as numbers; decimal text counts as a number, booleans as 0 and 1."""

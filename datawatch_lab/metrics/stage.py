@@ -1,36 +1,38 @@
-"""The metric stage: new row changes of one table in, partial states of its measures out.
+"""The metric stage: new row changes of tables in, partial states of their measures out.
 
-`derive` is a pure function of (batch, measures, series known so far), so back-fill is the same call
-over log rows. What each kind of measure takes as its rows is said in `core.values.MeasureKind`.
-Measures of the current state rest on more than the batch; they are derived in `metrics.current`.
+`derive_all` is a pure function of (batches, measures, series known so far), so back-fill is the
+same call over log rows. What each kind of measure takes as its rows is said in
+`core.values.MeasureKind`. Measures of the current state rest on more than a batch; they are derived
+in `metrics.current`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
+import polars as pl
 
 from datawatch_lab.core.batches import MeasureAppends, TableBatch
+from datawatch_lab.core.columns import not_null
 from datawatch_lab.core.settings import Settings
 from datawatch_lab.core.values import MeasureDef, MeasureKind, Role, TableInfo
-from datawatch_lab.metrics.book import Labels, SeriesBook, label_name
+from datawatch_lab.metrics.book import SeriesBook
 from datawatch_lab.metrics.custom import derive_custom
 from datawatch_lab.metrics.hashing import hash_column
-from datawatch_lab.metrics.images import NOWHERE, Events, Ints, lay_out
-from datawatch_lab.metrics.numbers import Bools, integer_words
+from datawatch_lab.metrics.images import NOWHERE, Ints, lay_out
+from datawatch_lab.metrics.numbers import Bools, integer_words, moments_of, numbers_of
 from datawatch_lab.metrics.reduction import (
     Rows,
-    Runs,
     Sink,
     add_registers,
     reduce,
     reduce_constant,
-    reduce_runs,
+    runs_of,
 )
 from datawatch_lab.metrics.sketch import bins_of
-from datawatch_lab.metrics.splitting import Split, split_of
+from datawatch_lab.metrics.stacks import Lot, Part, Segment, Stack, lot_of
 
 CHANGES = ("c", "u", "d")
 
@@ -39,30 +41,38 @@ MOST_LABELS = 8
 
 
 @dataclass(frozen=True)
-class Job:
-    """One batch being derived.
+class Task:
+    """One batch, and what is wanted of it.
 
     Attributes:
-        fields: label fields that `changes` and `value` measures are split by.
-        totals: whether series that are not split are wanted.
-        backfill: whether the batch brings the past on purpose, which is no lag.
+        batch: applied row changes of one table.
+        measures: those to derive; measures of other tables are passed over.
+        split_by: fields to split `changes` and `value` measures by; by default the status and
+            boolean fields of ``batch.table``.
+        totals: false to derive only the split series, for back-filling a new label.
     """
 
-    events: Events
+    batch: TableBatch
+    measures: Sequence[MeasureDef]
+    split_by: Sequence[str] | None = None
+    totals: bool = True
+
+
+@dataclass(frozen=True)
+class Job:
+    """Batches being derived."""
+
+    stack: Stack
     book: SeriesBook
     settings: Settings
     sink: Sink
-    fields: tuple[str, ...]
-    totals: bool
-    backfill: bool
-    _splits: dict[tuple[str, int], tuple[Ints, Split]] = field(default_factory=dict)
 
-    def split(self, name: str, event: Ints) -> Split:
-        """Events split by a label field; worked out once for all measures of the same events."""
-        held = self._splits.get((name, id(event)))
-        if held is None:
-            held = self._splits[name, id(event)] = (event, split_of(self.events, name, event))
-        return held[1]
+    def of(self, kind: MeasureKind) -> Iterator[tuple[Part, MeasureDef]]:
+        """Measures of a kind, with the part that they are of."""
+        for part in self.stack.parts:
+            for measure in part.measures:
+                if measure.kind is kind:
+                    yield part, measure
 
 
 def derive(
@@ -74,29 +84,45 @@ def derive(
     split_by: Sequence[str] | None = None,
     totals: bool = True,
 ) -> MeasureAppends:
-    """What a batch adds to the measures of its table, at level 1s.
+    """`derive_all` of one batch; see `Task` for what is given."""
+    return derive_all([Task(batch, measures, split_by, totals)], book, settings)
+
+
+def derive_all(tasks: Sequence[Task], book: SeriesBook, settings: Settings) -> MeasureAppends:
+    """What batches add to the measures of their tables, at level 1s.
 
     Args:
-        batch: applied row changes of one table.
-        measures: those to derive; measures of other tables are passed over.
+        tasks: each of another table.
         book: known series; gets the new ones as pending.
         settings: ``allowed_lateness`` bounds what counts as lag.
-        split_by: fields to split `changes` and `value` measures by; by default the status and
-            boolean fields of ``batch.table``.
-        totals: false to derive only the split series, for back-filling a new label.
 
     Returns:
         Partial states, quantile bins and distinct registers; a (series, bucket) stands at most once
         in the partial states.
     """
-    fields = split_fields(batch.table) if split_by is None else tuple(split_by)
-    job = Job(lay_out(batch), book, settings, Sink(), fields, totals, batch.backfill)
-    for measure in measures:
-        if measure.table_id == batch.table.id and (totals or measure.kind in _SPLIT_KINDS):
-            derive_kind = _DERIVE.get(measure.kind)
-            if derive_kind is not None:
-                derive_kind(job, measure)
-    return job.sink.appends()
+    sink = Sink()
+    parts = list(_parts(tasks))
+    if parts:
+        job = Job(Stack(parts), book, settings, sink)
+        for derive_kind in _DERIVE:
+            derive_kind(job)
+    return sink.appends()
+
+
+def _parts(tasks: Sequence[Task]) -> Iterator[Part]:
+    number = start = 0
+    for task in tasks:
+        measures = [
+            each
+            for each in task.measures
+            if each.table_id == task.batch.table.id and (task.totals or each.kind in _SPLIT_KINDS)
+        ]
+        if not measures or not task.batch.events.height:
+            continue
+        by = split_fields(task.batch.table) if task.split_by is None else tuple(task.split_by)
+        events = lay_out(task.batch)
+        yield Part(number, start, events, measures, by, task.totals, task.batch.backfill)
+        number, start = number + 1, start + len(events.at)
 
 
 def split_fields(table: TableInfo) -> tuple[str, ...]:
@@ -105,117 +131,178 @@ def split_fields(table: TableInfo) -> tuple[str, ...]:
     return tuple(column.name for column in table.columns if column.role in roles)[:MOST_LABELS]
 
 
-def _changes(job: Job, measure: MeasureDef) -> None:
-    for op in CHANGES:
-        event = job.events.having(op)
-        if not len(event):
+def _changes(job: Job) -> None:
+    segments, events = [], []
+    for part, measure in job.of(MeasureKind.CHANGES):
+        for op in CHANGES:
+            event = part.events.having(op)
+            if len(event):
+                segments.append(Segment(part, measure, (("op", op),)))
+                events.append(event)
+    if not segments:
+        return
+    lot = lot_of(job.stack, segments, events)
+    _add_constant(job, lot.take(lot.totals), 1)
+    for rows, series in lot.splits(job.book):
+        reduce_constant(job.stack, runs_of(job.stack, lot.event[rows], series), 1, job.sink)
+
+
+def _value(job: Job) -> None:
+    for lot, column, present in _columns(job, MeasureKind.VALUE, ("c",)):
+        numbers = numbers_of(column)
+        keep = present & numbers.valid
+        if not keep.any():
             continue
-        fixed = (("op", op),)
-        if job.totals:
-            runs = _total_runs(job, measure, event, fixed)
-            reduce_constant(job.events, runs, 1, job.sink)
-        for name in job.fields:
-            split = job.split(name, event)
-            series = _series_of(job, measure, fixed, split)
-            if len(np.unique(series[split.used])) < len(split.used):  # several in one series
-                one = np.ones(len(event))
-                _reduce_by(job, split, series, Rows(_empty(), event, one, *_whole(one)))
-            else:
-                runs = replace(split.runs, series=series[split.runs.series])
-                reduce_constant(job.events, runs, 1, job.sink)
+        numbers, of = numbers.take(keep), lot.take(keep)
+        rows = Rows(
+            np.empty(0, np.int32),
+            of.event,
+            numbers.values,
+            numbers.words,
+            numbers.exact,
+            bins=bins_of(numbers.values).astype(np.int64),
+        )
+        _value_totals(job, of, rows, _filtered(column, keep))
+        for order, series in of.splits(job.book):
+            reduce(job.stack, rows.take(order, series), job.sink, sketch=True)
 
 
-def _value(job: Job, measure: MeasureDef) -> None:
-    frame = job.events.after
-    event, at = _where(job.events.having("c"), job.events.after_at)
-    numbers = frame.numbers(measure.field)
-    event, at = _kept(event, at, numbers.valid[at] & frame.present(measure.field)[at])
-    if not len(event):
+def _value_totals(job: Job, lot: Lot, rows: Rows, column: pl.Series) -> None:
+    wanted = lot.totals
+    if not wanted.any():
         return
-    values = numbers.values[at]
-    bins = bins_of(values).astype(np.int64)
-    rows = Rows(_empty(), event, values, numbers.words[at], numbers.exact[at], bins=bins)
-    if job.totals:
-        runs = _total_runs(job, measure, event, ())
-        reduce_runs(job.events, rows, runs, job.sink, sketch=True)
-        add_registers(runs, hash_column(frame.column(measure.field)[at]), job.sink)
-    for name in job.fields:
-        split = job.split(name, event)
-        series = _series_of(job, measure, (), split)
-        if len(np.unique(series[split.used])) < len(split.used):  # several in one series
-            _reduce_by(job, split, series, rows, sketch=True)
-        else:
-            sorted_rows = rows.take(split.order, rows.series)
-            runs = replace(split.runs, series=series[split.runs.series])
-            reduce_runs(job.events, sorted_rows, runs, job.sink, sketch=True)
-
-
-def _distinct(job: Job, measure: MeasureDef) -> None:
-    frame = job.events.after
-    event, at = _where(job.events.having("c"), job.events.after_at)
-    keep = frame.filled(measure.field)[at]
-    event, at = event[keep], at[keep]
-    rows = Rows(_total(job, measure, event), event, None)
-    runs = reduce(job.events, rows, job.sink)
+    if not wanted.all():
+        rows = rows.take(np.flatnonzero(wanted), rows.series)
+        lot, column = lot.take(wanted), _filtered(column, wanted)
+    total = Rows(
+        lot.total(job.book), rows.event, rows.values, rows.words, rows.exact, bins=rows.bins
+    )
+    runs = reduce(job.stack, total, job.sink, sketch=True)
     if runs is not None:
-        add_registers(runs, hash_column(frame.column(measure.field)[at]), job.sink)
+        add_registers(runs, hash_column(column), job.sink)
 
 
-def _newest(job: Job, measure: MeasureDef) -> None:
-    event, at = _where(job.events.having("c", "u", "r"), job.events.after_at)
-    frame = job.events.after
-    moments, valid = frame.moments(measure.field)
-    keep = valid[at] & frame.present(measure.field)[at]
-    event = event[keep]
-    reduce(job.events, Rows(_total(job, measure, event), event, moments[at[keep]]), job.sink)
+def _distinct(job: Job) -> None:
+    for lot, column, present in _columns(job, MeasureKind.DISTINCT, ("c",)):
+        keep = present & not_null(column)
+        of, values = lot.take(keep), _filtered(column, keep)
+        runs = reduce(job.stack, Rows(of.total(job.book), of.event, None), job.sink)
+        if runs is not None:
+            add_registers(runs, hash_column(values), job.sink)
 
 
-def _nulls(job: Job, measure: MeasureDef) -> None:
-    event, at = _where(job.events.having("c"), job.events.after_at)
-    frame = job.events.after
-    event, at = _kept(event, at, frame.present(measure.field)[at])
-    if not len(event):
+def _newest(job: Job) -> None:
+    for lot, column, present in _columns(job, MeasureKind.NEWEST, ("c", "u", "r")):
+        moments, valid = moments_of(column)
+        keep = present & valid
+        of = lot.take(keep)
+        reduce(job.stack, Rows(of.total(job.book), of.event, moments[keep]), job.sink)
+
+
+def _nulls(job: Job) -> None:
+    segments, events, nulls = [], [], []
+    for part, measure in job.of(MeasureKind.NULLS):
+        event, at = _where(part.events.having("c"), part.events.after_at)
+        frame = part.events.after
+        event, at = _kept(event, at, frame.present(measure.field)[at])
+        if len(event):
+            segments.append(Segment(part, measure))
+            events.append(event)
+            nulls.append(~frame.filled(measure.field)[at])
+    if not segments:
         return
-    runs = _total_runs(job, measure, event, ())
-    null = ~frame.filled(measure.field)[at]
-    if null.any():
+    lot, null = lot_of(job.stack, segments, events), np.concatenate(nulls)
+    some = np.zeros(len(segments), dtype=np.bool_)
+    some[lot.segment[null]] = True
+    mixed = some[lot.segment]
+    _add_constant(job, lot.take(~mixed), 0)
+    if mixed.any():
+        lot, null = lot.take(mixed), null[mixed]
+        words, exact = integer_words(null.astype(np.int64)), np.ones(len(null), dtype=np.bool_)
         values = null.astype(np.float64)
-        rows = Rows(_empty(), event, values, *_whole(values))
-        reduce_runs(job.events, rows, runs, job.sink)
-    else:
-        reduce_constant(job.events, runs, 0, job.sink)
+        reduce(job.stack, Rows(lot.total(job.book), lot.event, values, words, exact), job.sink)
 
 
-def _lag(job: Job, measure: MeasureDef) -> None:
+def _lag(job: Job) -> None:
     """History (older than the allowed lateness when received) says nothing about lag."""
-    if job.backfill:
-        return
-    event = job.events.having(*CHANGES)
+    segments, events = [], []
     limit = job.settings.allowed_lateness.total_seconds() * 1e6
-    event = event[job.events.lag[event] <= limit]
-    micros = job.events.lag[event]
-    words = micros * 1_000
-    exact = np.ones(len(event), dtype=np.bool_)
-    rows = Rows(_total(job, measure, event), event, micros / 1e6, words, exact)
-    reduce(job.events, rows, job.sink, sketch=True)
+    for part, measure in job.of(MeasureKind.LAG):
+        if part.backfill:
+            continue
+        event = part.events.having(*CHANGES)
+        event = event[part.events.lag[event] <= limit]
+        if len(event):
+            segments.append(Segment(part, measure))
+            events.append(event)
+    if segments:
+        lot = lot_of(job.stack, segments, events)
+        micros = job.stack.lag[lot.event]
+        exact = np.ones(len(micros), dtype=np.bool_)
+        rows = Rows(lot.total(job.book), lot.event, micros / 1e6, micros * 1_000, exact)
+        reduce(job.stack, rows, job.sink, sketch=True)
 
 
-def _custom(job: Job, measure: MeasureDef) -> None:
-    if measure.custom is not None:
-        derive_custom(job.events, measure.id, measure.custom, job.book, job.sink)
+def _custom(job: Job) -> None:
+    for part, measure in job.of(MeasureKind.CUSTOM):
+        if measure.custom is not None:
+            derive_custom(part.events, measure.id, measure.custom, job.book, job.sink)
 
 
 _SPLIT_KINDS = (MeasureKind.CHANGES, MeasureKind.VALUE)
 
-_DERIVE: Mapping[MeasureKind, Callable[[Job, MeasureDef], None]] = {
-    MeasureKind.CHANGES: _changes,
-    MeasureKind.VALUE: _value,
-    MeasureKind.DISTINCT: _distinct,
-    MeasureKind.NEWEST: _newest,
-    MeasureKind.NULLS: _nulls,
-    MeasureKind.LAG: _lag,
-    MeasureKind.CUSTOM: _custom,
-}
+_DERIVE: Sequence[Callable[[Job], None]] = (
+    _changes,
+    _value,
+    _distinct,
+    _newest,
+    _nulls,
+    _lag,
+    _custom,
+)
+
+
+def _columns(
+    job: Job, kind: MeasureKind, ops: tuple[str, ...]
+) -> Iterator[tuple[Lot, pl.Series, Bools]]:
+    """The fields of the measures of a kind, those of one type as one long column.
+
+    Yields:
+        Rows of the events with one of ``ops`` that have an image after, the column, and where the
+        image has the field.
+    """
+    by_type: dict[pl.DataType, tuple[list[Segment], list[Ints], list[pl.Series], list[Bools]]] = {}
+    for part, measure in job.of(kind):
+        event, at = _where(part.events.having(*ops), part.events.after_at)
+        if not len(event):
+            continue
+        frame = part.events.after
+        column = frame.column(measure.field)
+        if len(at) != len(column) or not _in_place(at):
+            column = column[pl.Series(at.astype(np.uint32))]
+        segments, events, columns, present = by_type.setdefault(column.dtype, ([], [], [], []))
+        segments.append(Segment(part, measure))
+        events.append(event)
+        columns.append(column.alias(""))
+        present.append(frame.present(measure.field)[at])
+    for segments, events, columns, present in by_type.values():
+        column = pl.concat(columns, rechunk=True) if len(columns) > 1 else columns[0]
+        yield lot_of(job.stack, segments, events), column, np.concatenate(present)
+
+
+def _in_place(at: Ints) -> bool:
+    return bool((at == np.arange(len(at))).all())
+
+
+def _filtered(column: pl.Series, keep: Bools) -> pl.Series:
+    return column if keep.all() else column.filter(pl.Series(keep))
+
+
+def _add_constant(job: Job, lot: Lot, value: int) -> None:
+    """Add rows that all have one value, not split."""
+    if len(lot.event):
+        runs = runs_of(job.stack, lot.event, lot.total(job.book))
+        reduce_constant(job.stack, runs, value, job.sink)
 
 
 def _where(event: Ints, places: Ints) -> tuple[Ints, Ints]:
@@ -225,54 +312,5 @@ def _where(event: Ints, places: Ints) -> tuple[Ints, Ints]:
 
 
 def _kept(event: Ints, at: Ints, keep: Bools) -> tuple[Ints, Ints]:
-    """Events where ``keep`` is true; the very same array for all, since splits go by it."""
+    """Events where ``keep`` is true."""
     return (event, at) if keep.all() else (event[keep], at[keep])
-
-
-def _empty() -> np.ndarray[tuple[int], np.dtype[np.int32]]:
-    return np.empty(0, dtype=np.int32)
-
-
-def _whole(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Exact words of small whole numbers."""
-    return integer_words(values.astype(np.int64)), np.ones(len(values), dtype=np.bool_)
-
-
-def _total(job: Job, measure: MeasureDef, rows: Ints, fixed: Labels = ()) -> np.ndarray:
-    """The series of the total for each row; made only when there are rows."""
-    series = job.book.series(measure.id, fixed) if len(rows) else 0
-    return np.full(len(rows), series, dtype=np.int32)
-
-
-def _total_runs(job: Job, measure: MeasureDef, event: Ints, fixed: Labels) -> Runs:
-    """The runs of events of the total; at least one event."""
-    series = np.int32(job.book.series(measure.id, fixed))
-    runs = job.split("", event).runs
-    return replace(runs, series=np.full(len(runs.starts), series, dtype=np.int32))
-
-
-def _reduce_by(
-    job: Job, split: Split, series: np.ndarray, rows: Rows, *, sketch: bool = False
-) -> None:
-    """Reduce rows under series that several label values may share; ``series`` is by code."""
-    ids, short = np.unique(series, return_inverse=True)
-    narrow = short.astype(np.int16 if len(ids) < 2**15 else np.int64)  # int16 sorts by radix
-    of_rows = split.codes
-    order = np.argsort(narrow[of_rows], kind="stable")
-    reduce(job.events, rows.take(order, series[of_rows][order]), job.sink, sketch=sketch)
-
-
-def _series_of(job: Job, measure: MeasureDef, fixed: Labels, split: Split) -> np.ndarray:
-    """Series id by code; new label values enter the book in order of sequence number."""
-    label, values, used = label_name(split.name), split.values, split.used
-    new = [
-        code
-        for code in used.tolist()
-        if job.book.known(measure.id, fixed, label, values[code]) is None
-    ]
-    if len(new) > 1:
-        used = split.in_order_of_seq(job.events)
-    ids = job.book.split(measure.id, fixed, label, [values[code] for code in used.tolist()])
-    table = np.zeros(len(values), dtype=np.int32)
-    table[used] = ids
-    return table

@@ -19,10 +19,13 @@ if TYPE_CHECKING:
 
 _HEADS = ("started", "metric", "what", "severity", "value", "expected", "over")
 _SHOWN = 20
+_MOST = 10_000
 
 
 class Anomalies:
     """Anomalies of a workspace as of when they were asked for, newest first.
+
+    With ``group="incident"`` each stands for its incident, of which it is the strongest.
 
     Attributes:
         raw: as the service gave them.
@@ -48,14 +51,21 @@ class Anomalies:
 
         return pd.json_normalize([msgspec.to_builtins(each) for each in self.raw], max_level=1)
 
+    def _count(self) -> str:
+        groups = [each.group for each in self.raw if each.group]
+        if not groups:
+            return f"{len(self.raw):,} anomalies"
+        every = sum(each.anomalies for each in groups)
+        return f"{len(groups):,} incidents of {every:,} anomalies"
+
     def __repr__(self) -> str:
         if not self.raw:
             return "no anomalies"
         return markup.plain_table(_HEADS, [_row(each) for each in self.raw[:_SHOWN]])
 
     def _repr_html_(self) -> str:
-        active = sum(each.active for each in self.raw)
-        head = markup.paragraph(f"{len(self.raw):,} anomalies", f"{active:,} going on")
+        active = sum(each.group.active if each.group else each.active for each in self.raw)
+        head = markup.paragraph(self._count(), f"{active:,} going on")
         rows = [_row(each) for each in self.raw[:_SHOWN]]
         if not rows:
             return markup.block(head)
@@ -77,6 +87,10 @@ class Anomaly:
     def why(self) -> AnomalyDetail:
         """What explains it: parts, metrics that moved too, schema changes, rows, points."""
         return self._workspace.anomaly(self.raw.id)
+
+    def incident(self) -> Anomalies:
+        """All anomalies of its incident, newest first."""
+        return Anomalies(self._workspace, incident=self.raw.incident, limit=_MOST)
 
     def acknowledge(self) -> Anomaly:
         """Note that you look after it."""
@@ -100,17 +114,22 @@ class Anomaly:
         ]
         if parts:
             lines.append(markup.paragraph(*parts))
+        if raw.group and raw.group.more:
+            lines.append(markup.paragraph(raw.group.more, markup.code(".incident()")))
         return markup.block(*lines)
 
 
 def _row(each: AnomalyAnswer) -> tuple[str, ...]:
+    group = each.group
+    active, over = (group.active, group.ended_at) if group else (each.active, each.ended_at)
     labels = ", ".join(f"{name}={value}" for name, value in each.labels.items())
+    name = f"{each.metric_name} ({labels})" if labels else each.metric_name
     return (
-        markup.clock(each.started_at),
-        f"{each.metric_name} ({labels})" if labels else each.metric_name,
+        markup.clock(group.started_at if group else each.started_at),
+        f"{name} {group.more}".rstrip() if group else name,
         each.type,
         each.severity,
         f"{each.value:,.4g}",
         f"{each.expected.min:,.4g} to {each.expected.max:,.4g}",
-        "going on" if each.active else markup.clock(each.ended_at),
+        "going on" if active else markup.clock(over),
     )

@@ -116,10 +116,12 @@ def question(
     aggregation: str | None = None,
     by: By | None = None,
     where: Where | None = None,
+    backend: str | None = None,
 ) -> dict[str, str | None]:
     """The parts of a question in the service's words."""
     begin, finish = time_range(last, start, end, lambda: history_end(workspace))
     return {
+        **({"backend": backend} if backend else {}),
         "start": begin,
         "end": finish,
         "aggregation": aggregation,

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from datawatch_lab.notebook.editing.detector import DetectorEditor
     from datawatch_lab.service.handle import Workspace
     from datawatch_lab.service.operations.anomaly_tuning import PreviewAnswer
+    from datawatch_lab.service.operations.detectors import DetectorAnswer
 
 _HEADS = ("sensitivity", "score from", "would have flagged", "a week", "false alarms a week")
 _POINTS = 2_000
@@ -48,13 +49,38 @@ class Detector:
             )
         )
 
-    def edit(self, sensitivity: str | float = "medium", *, days: float = 7.0) -> DetectorEditor:
-        """Move the sensitivity by hand, with what it would have flagged; see docs/notebook.md."""
+    def edit(self, sensitivity: str | float | None = None, *, days: float = 7.0) -> DetectorEditor:
+        """Move the sensitivity by hand, with what it would have flagged; see docs/notebook.md.
+
+        Args:
+            sensitivity: to begin with; the one that was saved, else medium, when None.
+            days: of history.
+        """
         from datawatch_lab.notebook.editing.detector import DetectorEditor
 
+        if sensitivity is None:
+            mine = self.saved
+            sensitivity = "medium" if mine is None else mine.sensitivity
         return DetectorEditor(
             self._workspace, self.metric, labels=self.labels, sensitivity=sensitivity, days=days
         )
+
+    def save(self, sensitivity: str | float) -> DetectorAnswer:
+        """Look at this series with that sensitivity from the next bucket on."""
+        return self._workspace.save_detector(
+            self.metric, sensitivity=sensitivity, labels=self.labels
+        )
+
+    def reset(self) -> DetectorAnswer | None:
+        """Look at it as before; gives what was chosen, None for nothing."""
+        mine = self.saved
+        return None if mine is None else self._workspace.reset_detector(mine.id)
+
+    @property
+    def saved(self) -> DetectorAnswer | None:
+        """What was chosen for this series; None for nothing."""
+        every = self._workspace.detectors().chosen
+        return next((e for e in every if (e.metric, e.labels) == (self.metric, self.labels)), None)
 
     def missed(self, start: str, end: str, days: float = 30.0) -> pd.DataFrame:
         """How soon each candidate detector would have seen an incident, and its false alarms."""
@@ -71,7 +97,13 @@ class Detector:
         return f"<Detector of {self.metric}{f' ({labels})' if labels else ''}>"
 
     def _repr_html_(self) -> str:
-        ways = (".edit()", '.preview("medium")', '.missed("-2h", "-1h")')
+        ways = (
+            ".edit()",
+            '.save("high")',
+            ".reset()",
+            '.preview("medium")',
+            '.missed("-2h", "-1h")',
+        )
         return markup.block(
             markup.paragraph(markup.name(repr(self)[1:-1])),
             markup.paragraph(*(markup.code(each) for each in ways)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Any, Self
 
@@ -19,6 +20,7 @@ from datawatch_lab.notebook.late import Corrections
 from datawatch_lab.notebook.metric import Metric
 from datawatch_lab.notebook.quality import Quality
 from datawatch_lab.notebook.schema import Schema
+from datawatch_lab.notebook.sla import Sla, sla_of
 from datawatch_lab.notebook.tables import Table
 from datawatch_lab.notebook.taking import Taking
 from datawatch_lab.notebook.trust import Status
@@ -135,18 +137,32 @@ class Lab(Taking, Accounts, Defining):
         """Alert rules and open alerts; see docs/alerts.md."""
         return Alerts(self.workspace)
 
-    def anomalies(self, start: str = "", **which: Any) -> Anomalies:
-        """What was found strange, newest first; see docs/anomalies.md.
+    def anomalies(self, start: str = "", *, each: bool = False, **which: Any) -> Anomalies:
+        """What was found strange, newest first: a row an incident; see docs/anomalies.md.
 
         Args:
             start: since; a time, or a duration back such as -1d. All when empty.
-            which: ``metric``, ``table``, ``severity``, ``type``, ``active``, ``limit``.
+            each: a row an anomaly, not the strongest of each incident only.
+            which: ``metric``, ``table``, ``severity``, ``type``, ``active``, ``incident``,
+                ``limit``.
         """
-        return Anomalies(self.workspace, start=start, **which)
+        group = "" if each or which.get("incident") else "incident"
+        return Anomalies(self.workspace, start=start, group=group, **which)
 
     def detector(self, metric: str, **labels: str) -> Detector:
         """How a metric, or the series of it with some labels, is looked at for anomalies."""
         return Detector(self.workspace, metric, labels)
+
+    def sla(self, objectives: Sequence[str | dict[str, Any]] | None = None, month: str = "") -> Sla:
+        """Objectives over a month, their error budgets, and what used them; see docs/sla.md.
+
+        Args:
+            objectives: texts such as ``"fast: p95(events_duration_ms) <= 300ms, 99%"`` or
+                ``"paid: payments_inserts_total except status=failed, 99.5%"``, or sections. None
+                for those of the configuration, else the usual ones.
+            month: such as ``2026-03``, ``this`` (the month of the newest data) or ``last``.
+        """
+        return sla_of(self.workspace, objectives, month)
 
     def subscribe(self, topic: str, callback: Callback) -> Subscription:
         """Call a function with each alert, anomaly, violation or schema change from now on.

@@ -10,10 +10,10 @@ from datawatch_lab.service.operations.schema import (
     DdlAnswer,
     SchemaChangeItem,
     SchemaDiffAnswer,
-    SchemaSnapshot,
     SchemaStep,
     SchemaTableAnswer,
 )
+from datawatch_lab.service.operations.schema_snapshots import SchemaSnapshot
 
 if TYPE_CHECKING:
     import pandas as pd

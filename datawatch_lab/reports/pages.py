@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
 import tempfile
 import warnings
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
-from datawatch_lab.core.errors import MissingPackageError
+from datawatch_lab.core import chromium
 
-_BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
-_PDF_SECONDS = 120
 _NO_NETWORK = (
     '<head><meta http-equiv="Content-Security-Policy" content="default-src \'none\'; '
     "script-src 'unsafe-inline' 'unsafe-eval'; style-src 'unsafe-inline'; "
@@ -27,8 +23,19 @@ body { max-width: 62rem; margin: 0 auto; padding: 1rem 1.5rem; }
 .jp-OutputPrompt, .jp-InputPrompt { display: none; }
 .jp-OutputArea-output { overflow-x: auto; }
 @page { size: A4; margin: 14mm; }
-@media print { body { max-width: none; padding: 0; } .jp-Cell { break-inside: avoid; } }
+@media print {
+body { max-width: none; padding: 0; }
+.jp-OutputArea-output { overflow: visible; }
+.jp-Notebook, main { margin: 0; min-height: 0; padding: 0; }
+.jp-Cell:last-child:not(:has(.jp-OutputArea-child, .jp-RenderedMarkdown)) { display: none; }
+.jp-MarkdownCell, h1, h2, h3 { break-after: avoid; break-inside: avoid; }
+tr, svg, .jp-OutputArea-child:not(:has(table)) { break-inside: avoid; }
+}
 </style></head>"""
+
+
+_AS_WIDE_AS_PAPER = "<style>body { padding: 0; width: 182mm; }</style></head>"
+"""Plots that fill their cell are drawn before the page is laid out for printing."""
 
 
 def as_html(notebook: Any, *, title: str, code: bool) -> str:
@@ -58,8 +65,24 @@ def as_html(notebook: Any, *, title: str, code: bool) -> str:
     page: str
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Your element with mimetype")  # an output that is empty
-        page, _ = exporter.from_notebook_node(notebook, resources={"metadata": {"name": title}})
+        page, _ = exporter.from_notebook_node(
+            _shown(notebook), resources={"metadata": {"name": title}}
+        )
     return page.replace("<head>", _NO_NETWORK, 1).replace("</head>", _STYLE, 1)
+
+
+def _shown(notebook: Any) -> Any:
+    """A copy without cells tagged ``remove``, and without what those tagged ``quiet`` printed.
+
+    What a quiet cell displays stays: scripts that plots need are of that kind.
+    """
+    copy = deepcopy(notebook)
+    tags = [set(cell.get("metadata", {}).get("tags", ())) for cell in copy.cells]
+    for cell, its in zip(copy.cells, tags, strict=True):
+        if "quiet" in its:
+            cell.outputs = [each for each in cell.outputs if each.output_type != "stream"]
+    copy.cells = [cell for cell, its in zip(copy.cells, tags, strict=True) if "remove" not in its]
+    return copy
 
 
 def as_pdf(page: str) -> bytes:
@@ -68,49 +91,7 @@ def as_pdf(page: str) -> bytes:
     Raises:
         MissingPackageError: there is no Chromium, or it could not print; the error says what helps.
     """
-    browser = find_browser()
-    if browser is None:
-        raise MissingPackageError(
-            "a PDF is printed by Chromium, and there is none here.",
-            hint="Install it (Debian, Ubuntu: apt-get install chromium), name it in "
-            "DATAWATCH_CHROMIUM, or write .html.",
-        )
     with tempfile.TemporaryDirectory(prefix="datawatch-report-") as folder:
-        source, out = Path(folder, "report.html"), Path(folder, "report.pdf")
-        source.write_text(page, "utf-8")
-        ran = subprocess.run(  # noqa: S603 — a browser of this machine
-            [*_command(browser, folder), f"--print-to-pdf={out}", source.as_uri()],
-            capture_output=True,
-            check=False,
-            timeout=_PDF_SECONDS,
-        )
-        if not out.is_file():
-            said = ran.stderr.decode(errors="replace").strip().splitlines()[-1:]
-            raise MissingPackageError(
-                f"{browser} could not print the report: {''.join(said) or 'it said nothing'}.",
-                hint="Write .html, and print it from a browser.",
-            )
-        return out.read_bytes()
-
-
-def _command(browser: str, folder: str) -> list[str]:
-    root = hasattr(os, "geteuid") and os.geteuid() == 0
-    return [
-        browser,
-        "--headless",
-        "--disable-gpu",
-        "--no-first-run",
-        "--disable-background-networking",
-        "--disable-component-update",
-        "--disable-sync",
-        "--no-pdf-header-footer",
-        "--disable-dev-shm-usage",
-        f"--user-data-dir={folder}/profile",
-        *(["--no-sandbox"] if root else []),  # Chromium has no sandbox for root
-    ]
-
-
-def find_browser() -> str | None:
-    """Path of a Chromium: DATAWATCH_CHROMIUM first, then the PATH; None for none."""
-    names = (os.environ.get("DATAWATCH_CHROMIUM", ""), *_BROWSERS)
-    return next((path for name in names if name and (path := shutil.which(name))), None)
+        source = Path(folder, "report.html")
+        source.write_text(page.replace("</head>", _AS_WIDE_AS_PAPER, 1), "utf-8")
+        return chromium.pdf_of(source, hint="Or write .html, and print it from a browser.")

@@ -225,6 +225,7 @@ class StatusAnswer(msgspec.Struct, frozen=True):
         watched: databases that are watched, with slot, state and lag.
         problem: why what comes cannot be stored, such as a full disk; '' when all is well.
         cache: answers that are kept.
+        timezone: IANA name; governs days, ``today`` and the axes of charts.
     """
 
     workspace: str
@@ -247,6 +248,7 @@ class StatusAnswer(msgspec.Struct, frozen=True):
     watched: list[WatchState] = []
     problem: str = ""
     cache: CacheAnswer | None = None
+    timezone: str = "UTC"
 
 
 class HealthAnswer(msgspec.Struct, frozen=True):

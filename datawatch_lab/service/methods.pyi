@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from pyarrow import Table
 
+from datawatch_lab.core.backends import BackendState
 from datawatch_lab.core.values import Role
 from datawatch_lab.core.watching import Finding, Unwatched, WatchState
 from datawatch_lab.engine.alerting.actions import Tried
@@ -15,25 +16,30 @@ from datawatch_lab.service.operation import Operation
 from datawatch_lab.service.operations.alerts import BacktestAnswer, RuleAnswer
 from datawatch_lab.service.operations.alerts_open import AlertAnswer, AlertSummary, TraceLine
 from datawatch_lab.service.operations.alerts_told import ChannelAnswer, SilenceAnswer
-from datawatch_lab.service.operations.anomalies import AnomalyAnswer, AnomalyDetail, FeedbackEffect, ServiceAnomaly
+from datawatch_lab.service.operations.anomalies import AnomalyAnswer, AnomalyDetail, FeedbackEffect
 from datawatch_lab.service.operations.anomaly_tuning import CandidateAnswer, PreviewAnswer
 from datawatch_lab.service.operations.custom import DropAnswer
 from datawatch_lab.service.operations.dashboards import DashboardAnswer, DashboardItem, WidgetAnswer
 from datawatch_lab.service.operations.dashboards_access import AccessAnswer, GrantAnswer, LinkAnswer
 from datawatch_lab.service.operations.dashboards_exchange import DocumentVerdict, ExportAnswer, KindAnswer, TemplateItem
 from datawatch_lab.service.operations.dashboards_versions import DifferenceAnswer, VersionAnswer
+from datawatch_lab.service.operations.detectors import DetectorAnswer, DetectorsAnswer
 from datawatch_lab.service.operations.forecasts import ForecastAnswer
 from datawatch_lab.service.operations.late import CorrectionsAnswer, RetentionAnswer, WatermarkItem
 from datawatch_lab.service.operations.metrics import ComparedAnswer, MetricDetail
-from datawatch_lab.service.operations.quality import Dropped, ReportAnswer, RuleBody, StatsAnswer, TableQuality, ValidateAnswer, ViolationsAnswer
-from datawatch_lab.service.operations.schema import DdlAnswer, SchemaChangeItem, SchemaChangesAnswer, SchemaDiffAnswer, SchemaSnapshot, SchemaTable, SchemaTableAnswer
+from datawatch_lab.service.operations.quality import Dropped, ReportAnswer, RuleBody, StatsAnswer, TableQuality, ViolationsAnswer
+from datawatch_lab.service.operations.quality_trials import ValidateAnswer
+from datawatch_lab.service.operations.reports import RunReportAnswer, ScheduledReport
+from datawatch_lab.service.operations.schema import DdlAnswer, SchemaChangeItem, SchemaChangesAnswer, SchemaDiffAnswer, SchemaTable, SchemaTableAnswer
+from datawatch_lab.service.operations.schema_snapshots import SchemaSnapshot
 from datawatch_lab.service.operations.shares import ShareAnswer
+from datawatch_lab.service.operations.sla import SlaAnswer
 from datawatch_lab.service.operations.sql import SqlAnswer
 from datawatch_lab.service.operations.telemetry import EventsListed, MeasurementsListed, PostedAnswer
 from datawatch_lab.service.operations.telemetry_analytics import MetricsData, TimeRange
 from datawatch_lab.service.operations.users import MeAnswer, TokenAnswer, UserAnswer
 from datawatch_lab.service.quality import RuleItem, ScoreAnswer, SuggestionItem, TriedItem, ViolationItem
-from datawatch_lab.service.telemetry.shapes import AggregationRow, Analytics, Behaviour, Dashboard, Service, ServiceDetail, Tasks
+from datawatch_lab.service.telemetry.shapes import AggregationRow, Analytics, Behaviour, Dashboard, Prediction, Service, ServiceAnomaly, ServiceDetail, Tasks
 from datawatch_lab.service.telemetry.vitals import Vitals
 
 class Operations:
@@ -242,6 +248,8 @@ class Operations:
         type: str = ...,
         active: bool = ...,
         withdrawn: bool = ...,
+        incident: str = ...,
+        group: str = ...,
         wait: str = ...,
         limit: int = ...,
     ) -> list[AnomalyAnswer]: ...
@@ -266,6 +274,7 @@ class Operations:
         before: int = ...,
         limit: int = ...,
     ) -> list[AuditEntry]: ...
+    def backends(self) -> list[BackendState]: ...
     def backtest_alert(
         self,
         id: str = ...,
@@ -447,6 +456,7 @@ class Operations:
         description: str = ...,
         backfill: bool = ...,
     ) -> MetricDetail: ...
+    def detectors(self) -> DetectorsAnswer: ...
     def diagnose(
         self,
         name: str = ...,
@@ -541,6 +551,12 @@ class Operations:
         expires: str | None = ...,
     ) -> TokenAnswer: ...
     def me(self) -> MeAnswer: ...
+    def measure_sla(
+        self,
+        objectives: list[str | dict[str, Any]],
+        *,
+        month: str = ...,
+    ) -> SlaAnswer: ...
     def missed_anomalies(
         self,
         metric: str,
@@ -584,6 +600,12 @@ class Operations:
         content_encoding: str = ...,
         wait: bool = ...,
     ) -> PostedAnswer: ...
+    def predictions(
+        self,
+        service_id: str | None = ...,
+        *,
+        limit: int = ...,
+    ) -> list[Prediction]: ...
     def preview_anomalies(
         self,
         metric: str,
@@ -638,6 +660,7 @@ class Operations:
         group_by: str | None = ...,
         filters: str | list[str] | None = ...,
         compare: str | None = ...,
+        backend: str | None = ...,
     ) -> ComparedAnswer: ...
     def query_metrics(
         self,
@@ -659,6 +682,7 @@ class Operations:
         group_by: str | None = ...,
         filters: str | list[str] | None = ...,
         compare: str | None = ...,
+        backend: str | None = ...,
     ) -> Table: ...
     def range_query(
         self,
@@ -670,6 +694,7 @@ class Operations:
         group_by: str | None = ...,
         filters: str | list[str] | None = ...,
         compare: str | None = ...,
+        backend: str | None = ...,
         step: str | None = ...,
         points: int | None = ...,
     ) -> ComparedAnswer: ...
@@ -683,6 +708,7 @@ class Operations:
         group_by: str | None = ...,
         filters: str | list[str] | None = ...,
         compare: str | None = ...,
+        backend: str | None = ...,
         step: str | None = ...,
         points: int | None = ...,
     ) -> Table: ...
@@ -696,11 +722,23 @@ class Operations:
     ) -> PostedAnswer: ...
     def remove_user(self, name: str) -> UserAnswer: ...
     def replay(self, ids: list[int] = ..., *, fixed: list[Fixed] = ...) -> ReplayAnswer: ...
+    def reports(self, runs: int = ...) -> list[ScheduledReport]: ...
+    def resend_to_backend(self, name: str = ..., *, start: str = ...) -> list[BackendState]: ...
+    def reset_detector(self, id: str) -> DetectorAnswer: ...
     def resolve_alert(self, id: str, *, user: str = ..., note: str = ...) -> AlertAnswer: ...
     def retention(self) -> RetentionAnswer: ...
     def revoke_share(self, id: str) -> ShareAnswer: ...
     def revoke_token(self, id: str) -> TokenAnswer: ...
     def rollback_dashboard(self, id: str, *, version: int | None = ...) -> DashboardAnswer: ...
+    def run_report(self, name: str) -> RunReportAnswer: ...
+    def save_detector(
+        self,
+        metric: str,
+        sensitivity: str | float,
+        *,
+        labels: dict[str, str] = ...,
+        algorithms: list[str] | None = ...,
+    ) -> DetectorAnswer: ...
     def schema_change(self, id: str) -> SchemaChangeItem: ...
     def schema_changes(
         self,
@@ -729,6 +767,7 @@ class Operations:
     def service_metrics(self, service: str) -> ServiceDetail: ...
     def share_dashboard(self, id: str, *, expires: str = ...) -> LinkAnswer: ...
     def silences(self) -> list[SilenceAnswer]: ...
+    def sla(self, month: str = ...) -> SlaAnswer: ...
     def snooze_alert(
         self,
         id: str,
@@ -994,6 +1033,8 @@ class AsyncOperations:
         type: str = ...,
         active: bool = ...,
         withdrawn: bool = ...,
+        incident: str = ...,
+        group: str = ...,
         wait: str = ...,
         limit: int = ...,
     ) -> list[AnomalyAnswer]: ...
@@ -1018,6 +1059,7 @@ class AsyncOperations:
         before: int = ...,
         limit: int = ...,
     ) -> list[AuditEntry]: ...
+    async def backends(self) -> list[BackendState]: ...
     async def backtest_alert(
         self,
         id: str = ...,
@@ -1199,6 +1241,7 @@ class AsyncOperations:
         description: str = ...,
         backfill: bool = ...,
     ) -> MetricDetail: ...
+    async def detectors(self) -> DetectorsAnswer: ...
     async def diagnose(
         self,
         name: str = ...,
@@ -1293,6 +1336,12 @@ class AsyncOperations:
         expires: str | None = ...,
     ) -> TokenAnswer: ...
     async def me(self) -> MeAnswer: ...
+    async def measure_sla(
+        self,
+        objectives: list[str | dict[str, Any]],
+        *,
+        month: str = ...,
+    ) -> SlaAnswer: ...
     async def missed_anomalies(
         self,
         metric: str,
@@ -1336,6 +1385,12 @@ class AsyncOperations:
         content_encoding: str = ...,
         wait: bool = ...,
     ) -> PostedAnswer: ...
+    async def predictions(
+        self,
+        service_id: str | None = ...,
+        *,
+        limit: int = ...,
+    ) -> list[Prediction]: ...
     async def preview_anomalies(
         self,
         metric: str,
@@ -1400,6 +1455,7 @@ class AsyncOperations:
         group_by: str | None = ...,
         filters: str | list[str] | None = ...,
         compare: str | None = ...,
+        backend: str | None = ...,
     ) -> ComparedAnswer: ...
     async def query_metrics(
         self,
@@ -1421,6 +1477,7 @@ class AsyncOperations:
         group_by: str | None = ...,
         filters: str | list[str] | None = ...,
         compare: str | None = ...,
+        backend: str | None = ...,
     ) -> Table: ...
     async def range_query(
         self,
@@ -1432,6 +1489,7 @@ class AsyncOperations:
         group_by: str | None = ...,
         filters: str | list[str] | None = ...,
         compare: str | None = ...,
+        backend: str | None = ...,
         step: str | None = ...,
         points: int | None = ...,
     ) -> ComparedAnswer: ...
@@ -1445,6 +1503,7 @@ class AsyncOperations:
         group_by: str | None = ...,
         filters: str | list[str] | None = ...,
         compare: str | None = ...,
+        backend: str | None = ...,
         step: str | None = ...,
         points: int | None = ...,
     ) -> Table: ...
@@ -1458,6 +1517,14 @@ class AsyncOperations:
     ) -> PostedAnswer: ...
     async def remove_user(self, name: str) -> UserAnswer: ...
     async def replay(self, ids: list[int] = ..., *, fixed: list[Fixed] = ...) -> ReplayAnswer: ...
+    async def reports(self, runs: int = ...) -> list[ScheduledReport]: ...
+    async def resend_to_backend(
+        self,
+        name: str = ...,
+        *,
+        start: str = ...,
+    ) -> list[BackendState]: ...
+    async def reset_detector(self, id: str) -> DetectorAnswer: ...
     async def resolve_alert(self, id: str, *, user: str = ..., note: str = ...) -> AlertAnswer: ...
     async def retention(self) -> RetentionAnswer: ...
     async def revoke_share(self, id: str) -> ShareAnswer: ...
@@ -1468,6 +1535,15 @@ class AsyncOperations:
         *,
         version: int | None = ...,
     ) -> DashboardAnswer: ...
+    async def run_report(self, name: str) -> RunReportAnswer: ...
+    async def save_detector(
+        self,
+        metric: str,
+        sensitivity: str | float,
+        *,
+        labels: dict[str, str] = ...,
+        algorithms: list[str] | None = ...,
+    ) -> DetectorAnswer: ...
     async def schema_change(self, id: str) -> SchemaChangeItem: ...
     async def schema_changes(
         self,
@@ -1496,6 +1572,7 @@ class AsyncOperations:
     async def service_metrics(self, service: str) -> ServiceDetail: ...
     async def share_dashboard(self, id: str, *, expires: str = ...) -> LinkAnswer: ...
     async def silences(self) -> list[SilenceAnswer]: ...
+    async def sla(self, month: str = ...) -> SlaAnswer: ...
     async def snooze_alert(
         self,
         id: str,

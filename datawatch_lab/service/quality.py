@@ -14,8 +14,9 @@ from datawatch_lab.core.quality import Rule, StoredRule
 from datawatch_lab.core.quality_results import Violation
 from datawatch_lab.core.values import TableInfo
 from datawatch_lab.engine import Engine
-from datawatch_lab.engine.quality.rules import Tried, configure
+from datawatch_lab.engine.quality.rules import configure
 from datawatch_lab.engine.quality.scores import Scores
+from datawatch_lab.engine.quality.trying import Tried
 from datawatch_lab.engine.quality.words import (
     RuleScore,
     Suggestion,

@@ -11,7 +11,7 @@ import duckdb
 import msgspec
 import pyarrow as pa
 
-from datawatch_lab.core.anomalies import Anomaly, Feedback
+from datawatch_lab.core.anomalies import Anomaly, DetectorSetting, Feedback
 from datawatch_lab.store.part import Part
 from datawatch_lab.store.sql import run_with
 
@@ -165,6 +165,25 @@ def read_anomaly(con: duckdb.DuckDBPyConnection, id_: str) -> Anomaly | None:
     return None if row is None else _marked(con, [msgspec.json.decode(row[0], type=Anomaly)])[0]
 
 
+class Outline(msgspec.Struct, frozen=True, kw_only=True):
+    """What of an anomaly says where and when it was; names as in `core.anomalies.Anomaly`."""
+
+    id: str
+    table: str
+    labels: dict[str, str]
+    step: int
+    started_at: datetime
+    ended_at: datetime | None
+    opened_at: datetime | None = None
+
+
+def read_outlines(con: duckdb.DuckDBPyConnection) -> list[Outline]:
+    """All anomalies in outline, in no order."""
+    rows = con.execute("SELECT document FROM meta.anomalies").fetchall()
+    decoder = msgspec.json.Decoder(Outline)
+    return [decoder.decode(text) for (text,) in rows]
+
+
 def read_checkpoint(con: duckdb.DuckDBPyConnection) -> Checkpoint | None:
     """The state of the detectors; None before the first."""
     row = con.execute("SELECT number, state FROM meta.anomaly_state").fetchone()
@@ -224,6 +243,21 @@ class AnomalyStore(Part):
         with self.writing() as con:
             save_anomalies(con, changed, checkpoint, mark)
 
+    def choose(self, id_: str, setting: DetectorSetting | None, state: Checkpoint) -> None:
+        """Keep the setting of a series, or none, with the state of the detectors that has it."""
+        with self.writing() as con:
+            con.execute("DELETE FROM meta.detectors WHERE id = ?", [id_])
+            if setting is not None:
+                con.execute("INSERT INTO meta.detectors VALUES (?, ?)", [id_, _text(setting)])
+            save_anomalies(con, (), state)
+
+    def chosen(self) -> list[DetectorSetting]:
+        """Settings of series, oldest first."""
+        with self.reading() as con:
+            rows = con.execute("SELECT document FROM meta.detectors").fetchall()
+        found = [msgspec.json.decode(text, type=DetectorSetting) for (text,) in rows]
+        return sorted(found, key=lambda each: (each.at, each.id))
+
     def marks(self) -> list[Mark]:
         """What was said of all anomalies, in order."""
         with self.reading() as con:
@@ -233,6 +267,11 @@ class AnomalyStore(Part):
         """Anomalies, newest first."""
         with self.reading() as con:
             return read_anomalies(con, wanted)
+
+    def outlines(self) -> list[Outline]:
+        """All anomalies in outline, in no order."""
+        with self.reading() as con:
+            return read_outlines(con)
 
     def one(self, id_: str) -> Anomaly | None:
         """An anomaly by id; None for none."""

@@ -71,9 +71,11 @@ from datawatch_lab.store.migrations import migrate
 from datawatch_lab.store.opening import check_path, connect
 from datawatch_lab.store.quality import QualityStore
 from datawatch_lab.store.readers import Readers
+from datawatch_lab.store.reports import ReportStore
 from datawatch_lab.store.schema_log import (
     SchemaStore,
 )
+from datawatch_lab.store.sending import SendingStore
 from datawatch_lab.store.sorting import Sorting, find_stretch
 from datawatch_lab.store.sql import fetch_row, give_slot
 from datawatch_lab.store.state_reading import read_states, span_of
@@ -179,9 +181,19 @@ class DuckStore:
         return DashboardStore(self._write, self._readers.cursor, self._readers.snapshot)
 
     @property
+    def reports(self) -> ReportStore:
+        """What a workspace keeps of reports that run by themselves."""
+        return ReportStore(self._write, self._readers.cursor, self._readers.snapshot)
+
+    @property
     def definitions(self) -> DefinitionStore:
         """What users defined."""
         return DefinitionStore(self._write, self._readers.cursor, self._readers.snapshot)
+
+    @property
+    def sending(self) -> SendingStore:
+        """How far metric back ends are."""
+        return SendingStore(self._write, self._readers.cursor, self._readers.snapshot)
 
     @property
     def watches(self) -> WatchStore:

@@ -17,8 +17,9 @@ import duckdb
 import numpy as np
 import polars as pl
 import pyarrow as pa
+from numpy.typing import NDArray
 
-from datawatch_lab.core.columns import picked
+from datawatch_lab.core.columns import kept, picked
 from datawatch_lab.core.storage import LIVE_HEADS, LiveChange
 from datawatch_lab.core.values import TableInfo
 from datawatch_lab.store.live_fold import (
@@ -29,6 +30,7 @@ from datawatch_lab.store.live_fold import (
     forget_gone,
     forget_versions,
 )
+from datawatch_lab.store.live_mirror import NOTHING, bounded, found_in, with_put
 from datawatch_lab.store.live_slots import Slot, fit_rows
 from datawatch_lab.store.live_state import LiveTable, LiveTables, delta_sql, load_live
 from datawatch_lab.store.live_views import live_sql
@@ -107,6 +109,7 @@ class LiveKeeper:
         for change in changes:
             changed.setdefault(change.table.id, change.table)
             tables[change.table.id] = put(con, tables.get(change.table.id), change)
+        tables = bounded(tables)
         append(con, "current.versions", _versions(changes))
         before = self._now.names
         renamed = [] if names is before else [i for i in names if names[i] != before.get(i)]
@@ -185,19 +188,39 @@ def put(con: duckdb.DuckDBPyConnection, stored: LiveTable | None, change: LiveCh
     laid, slots = fit_rows(change.put.rows, change.table.columns, stored.slots if stored else ())
     narrow = bool((heads["k_hi"] == 0).all()) and (stored is None or stored.narrow)
     if stored is None:
-        stored = LiveTable(change.table.id, generation, slots, narrow)
+        stored = LiveTable(change.table.id, generation, slots, narrow, mirror=NOTHING)
         _create(con, stored)
     else:
         stored = _adapt(con, stored, slots, narrow=narrow)
-    if stored.delta_rows and heads.height:
-        keys = picked(heads, ("k_hi", "k_lo")).to_arrow()
-        run_with(con, keys, f"DELETE FROM {stored.delta} a USING given b WHERE {stored.same_key}")
-    append(con, stored.delta, _physical(heads, laid))
-    return replace(stored, delta_rows=stored.delta_rows + heads.height)
+    there = None if stored.mirror is None else _replaced(stored, heads)
+    _forget_older(con, stored, heads, there)
+    rows = picked(heads, list(LIVE_HEADS)).hstack(laid.get_columns())
+    append(con, stored.delta, rows.to_arrow())
+    return with_put(replace(stored, delta_rows=stored.delta_rows + rows.height), there, rows)
 
 
-def _physical(heads: pl.DataFrame, laid: pl.DataFrame) -> pa.Table:
-    return picked(heads, list(LIVE_HEADS)).hstack(laid.get_columns()).to_arrow()
+def _replaced(stored: LiveTable, heads: pl.DataFrame) -> NDArray[np.bool_]:
+    """Which rows of the mirror have a newer version among some."""
+    mirror = NOTHING if stored.mirror is None else stored.mirror
+    return found_in(mirror, heads, narrow=stored.narrow)
+
+
+def _forget_older(
+    con: duckdb.DuckDBPyConnection,
+    stored: LiveTable,
+    heads: pl.DataFrame,
+    there: NDArray[np.bool_] | None,
+) -> None:
+    """Delete rows of the delta that have a newer version; only those, where they are known."""
+    keys = picked(heads, ("k_hi", "k_lo"))
+    if stored.mirror is not None and there is not None:
+        keys = kept(picked(stored.mirror, ("k_hi", "k_lo")), there) if there.any() else keys[:0]
+    if stored.delta_rows and keys.height:
+        run_with(
+            con,
+            keys.to_arrow(),
+            f"DELETE FROM {stored.delta} a USING given b WHERE {stored.same_key}",
+        )
 
 
 def _create(con: duckdb.DuckDBPyConnection, stored: LiveTable) -> None:

@@ -13,6 +13,7 @@ from datetime import datetime
 
 import duckdb
 
+from datawatch_lab.store.live_mirror import NOTHING
 from datawatch_lab.store.live_slots import Slot
 from datawatch_lab.store.live_state import HEADS, LiveTable, base_sql, graves_sql
 from datawatch_lab.store.sql import fetch_row
@@ -64,7 +65,9 @@ def fold(
     con.execute(f"DELETE FROM {stored.delta} WHERE rowid <= ?", [last])
     con.execute("DROP TABLE folded")
     rows = stored.base_rows + taken - int(gone)
-    return replace(stored, delta_rows=stored.delta_rows - taken, base_rows=rows), taken
+    left = stored.delta_rows - taken
+    mirror = None if left else NOTHING
+    return replace(stored, delta_rows=left, base_rows=rows, mirror=mirror), taken
 
 
 def _prepare(con: duckdb.DuckDBPyConnection, stored: LiveTable, *, gone: bool) -> LiveTable:

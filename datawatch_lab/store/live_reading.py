@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 
 import duckdb
 import polars as pl
 import pyarrow as pa
 
-from datawatch_lab.core.columns import picked
+from datawatch_lab.core.columns import kept, picked
 from datawatch_lab.core.storage import LIVE_HEADS, LOG_SCHEMA, LiveRows
+from datawatch_lab.store.live_mirror import NOTHING, found_in
 from datawatch_lab.store.live_slots import HUGEINT, Slot, join_slots
 from datawatch_lab.store.live_state import HEADS, LiveTable
 from datawatch_lab.store.live_views import current_rows
@@ -31,8 +33,11 @@ def read_rows(
     if stored is None:
         return _no_rows(fields)
     slots = [slot for slot in stored.slots if slot.field in fields]
-    for source in _sources(stored, slots):
-        found = _look_up(con, source, wanted, narrow=stored.narrow)
+    looks = [partial(_look_up, con, each, narrow=stored.narrow) for each in _sources(stored, slots)]
+    if stored.mirror is not None and stored.mirror.height:
+        looks.insert(0, partial(_remembered, stored, slots))
+    for look in looks:
+        found = look(wanted)
         if found.height:
             parts.append(found)
         if found.height == wanted.height:
@@ -47,7 +52,7 @@ def read_rows(
 
 def _sources(stored: LiveTable, slots: Sequence[Slot]) -> Iterator[str]:
     """What to select from where; a key that an earlier one has is not asked of a later one."""
-    if stored.delta_rows:
+    if stored.delta_rows and stored.mirror is None:
         columns = [*HEADS, "gone", *map(_fetched, slots)]
         yield f"{', '.join(columns)} FROM {stored.delta}"
     if stored.base_slots is not None:
@@ -67,6 +72,14 @@ def _look_up(
     if narrow and (wanted["k_hi"] == 0).all():
         return found
     return found.join(wanted, on=_KEYS, how="semi")
+
+
+def _remembered(stored: LiveTable, slots: Sequence[Slot], wanted: pl.DataFrame) -> pl.DataFrame:
+    """Rows of the delta by key, from its mirror."""
+    mirror = NOTHING if stored.mirror is None else stored.mirror
+    held = [slot.column for slot in slots if slot.column in mirror.columns]
+    there = found_in(mirror, wanted, narrow=stored.narrow)
+    return kept(picked(mirror, [*LIVE_HEADS, *held]), there)
 
 
 def _fetched(slot: Slot) -> str:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import duckdb
+import polars as pl
 
 from datawatch_lab.store.live_slots import Slot
 
@@ -30,6 +31,8 @@ class LiveTable:
         base_slots: columns of slots that the base has; None when there is no base.
         has_graves: whether there is a table of gone keys.
         delta_rows, base_rows: at most so many rows are there.
+        mirror: the rows of the delta by head and slot column, where they are known; columns that
+            are all null may be missing. See `live_mirror`.
     """
 
     id: int
@@ -40,6 +43,7 @@ class LiveTable:
     has_graves: bool = False
     delta_rows: int = 0
     base_rows: int = 0
+    mirror: pl.DataFrame | None = field(default=None, compare=False, repr=False)
 
     @property
     def has_base(self) -> bool:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from datawatch_lab.service.answers import LedgerAnswer, TableAnswer
+from datawatch_lab.service.answers import LedgerAnswer, StatusAnswer, TableAnswer
 from datawatch_lab.views import format as words
 from datawatch_lab.views import theme
 from datawatch_lab.views.drawing import KINDS, amount_unit, known_currency
@@ -292,9 +292,18 @@ def empty(snapshot: Snapshot) -> str:
             f'<div class="card hero"><h2>{head}</h2>{said}'
             "<p>This page goes on by itself as soon as it can.</p></div>"
         )
+    return _hero(head, said, snapshot.status)
+
+
+def first_steps(status: StatusAnswer) -> str:
+    """How to bring data into a workspace that has none."""
+    return _hero("This workspace has no data yet", "", status)
+
+
+def _hero(head: str, said: str, status: StatusAnswer | None) -> str:
     steps = "".join(
         f'<li><h3>{text}</h3><pre tabindex="0"><code>{escape(command)}</code></pre></li>'
-        for text, command in _ways(snapshot)
+        for text, command in _ways(status)
     )
     return (
         f'<div class="card hero"><h2>{head}</h2>{said}<p>Connect some data; this page fills by '
@@ -302,9 +311,8 @@ def empty(snapshot: Snapshot) -> str:
     )
 
 
-def _ways(snapshot: Snapshot) -> tuple[tuple[str, str], ...]:
+def _ways(status: StatusAnswer | None) -> tuple[tuple[str, str], ...]:
     """How to bring data in: what it does, and the command."""
-    status = snapshot.status
     address = status.address if status else None
     token = Path(status.workspace).name if status else "datawatch.duckdb"
     curl = (

@@ -18,10 +18,9 @@ from panel.io.server import get_server
 from datawatch_lab.core.config import Config
 from datawatch_lab.core.errors import DataWatchError
 from datawatch_lab.service.handle import Workspace
-from datawatch_lab.views.feed import Feed
-from datawatch_lab.views.overview import app
+from datawatch_lab.views import objects
 from datawatch_lab.views.pages.live import Live
-from datawatch_lab.views.pages.portal import PATH, GateOf, apps, pages_by_key
+from datawatch_lab.views.pages.portal import GateOf, apps, pages_by_key
 from datawatch_lab.views.refused import REFUSED_HTML
 
 log = logging.getLogger(__name__)
@@ -116,8 +115,7 @@ class Server:
     """Pages and REST at one address, in a thread of its own.
 
     Args:
-        feed: of the workspace whose pages are served.
-        live: makes the parts of the pages around the overview.
+        live: makes the parts of the pages.
         host, port: to bind to.
         extra_patterns: tornado URL patterns to serve beside the pages.
         user_of: who may see pages; None lets everybody.
@@ -129,7 +127,6 @@ class Server:
 
     def __init__(  # noqa: PLR0913 — parts of a server, by name
         self,
-        feed: Feed,
         live: Live,
         *,
         host: str,
@@ -141,8 +138,8 @@ class Server:
         beneath: Beneath | None = None,
         who_of: GateOf | None = None,
     ) -> None:
-        self.feed = feed
         self.live = live
+        self.objects: Mapping[str, Any] = {}
         self.who_of = who_of
         self.host = host
         self.port = port
@@ -183,7 +180,6 @@ class Server:
 
     def stop(self) -> None:
         """Take no more requests, close the sessions, end the thread; harmless when said twice."""
-        self.feed.close()
         server = self._server
         if server is None or not self._thread.is_alive():
             self.live.close()
@@ -216,6 +212,10 @@ class Server:
         self._server.io_loop.start()
         loop.close()
 
+    def apps(self) -> dict[str, Any]:
+        """What is served, by path."""
+        return {**apps(self.live, self.who_of), **self.objects}
+
     def _build(self) -> BokehServer:
         options: dict[str, Any] = {
             "port": self.port,
@@ -230,11 +230,7 @@ class Server:
         }
         if self.user_of is not None:
             options["auth_provider"] = _Auth(self.user_of, self.login)
-        pages: dict[str, Any] = {
-            PATH: app(self.feed, self.live, self.who_of),
-            **apps(self.live, self.who_of),
-        }
-        built = get_server(pages, **options)
+        built = get_server(self.apps(), **options)
         built._tornado.settings.update(self.beneath.settings)  # noqa: SLF001 — Bokeh passes none on
         return built
 
@@ -272,9 +268,7 @@ def build_server(  # noqa: PLR0913 — parts of a server, by name
     if any("*" in each for each in origins):
         raise ValueError(f"origins are {list(origins)}; a wildcard would let any page in.")
     known = origins or (f"{host}:{port}",)
-    feed = Feed(lambda: workspace)
-    return Server(
-        feed,
+    made = Server(
         Live(lambda: workspace, pages_by_key(), config=config),
         host=host,
         port=port,
@@ -285,3 +279,5 @@ def build_server(  # noqa: PLR0913 — parts of a server, by name
         beneath=beneath,
         who_of=who_of,
     )
+    made.objects = objects.apps(workspace)
+    return made

@@ -15,14 +15,18 @@ from typing import Any
 import msgspec
 
 from datawatch_lab.core.dashboards import Dashboard
+from datawatch_lab.core.errors import InputError
 from datawatch_lab.core.plans import check_feature
 from datawatch_lab.core.who import Who, acting
-from datawatch_lab.views import theme
+from datawatch_lab.views import objects, theme
 from datawatch_lab.views.board.channel import Viewer
 from datawatch_lab.views.board.feed import BoardFeed, Loader, look_of
 from datawatch_lab.views.builder.data import file_of
 from datawatch_lab.views.builder.draft import drawn, read_ask
 from datawatch_lab.views.format import escape
+from datawatch_lab.views.still import FORMS as STILL_FORMS
+from datawatch_lab.views.still import WIDTH as STILL_WIDTH
+from datawatch_lab.views.still import Still, still_of
 
 STATIC = "/static/board/"
 """Where the files of `assets` are served."""
@@ -33,7 +37,7 @@ _THEMES = ("light", "dark")
 
 @cache
 def assets() -> Mapping[str, bytes]:
-    """The built files of the board, by name."""
+    """The built files of the board, by name; beside most the same, packed, as ``NAME.br``."""
     folder = files("datawatch_lab.views") / "assets" / "board"
     return {each.name: each.read_bytes() for each in folder.iterdir() if each.is_file()}
 
@@ -47,9 +51,8 @@ def address_of(name: str) -> str:
 @cache
 def _charts() -> str:
     """The piece with the charts, which is loaded beside the page where a tile needs it."""
-    return max(
-        (each for each in assets() if each.startswith("charts-")), key=lambda n: len(assets()[n])
-    )
+    found = (each for each in assets() if each.startswith("charts-") and each.endswith(".js"))
+    return max(found, key=lambda name: len(assets()[name]))
 
 
 @cache
@@ -117,7 +120,11 @@ class WatchPages:
     def file(
         self, id_: str, who: Who, query: Mapping[str, Iterable[str]], form: str
     ) -> tuple[bytes, str, str]:
-        """What a dashboard shows as a file; see `views.builder.data`."""
+        """What a dashboard shows as a file; see `views.builder.data` and `views.still`."""
+        if form in STILL_FORMS:
+            return still_of(
+                self.feed, self._load(id_), look_of(who.role, query), _still(form, query)
+            )
         if form == "csv":
             check_feature(self.feed.workspace.me().plan, "csv_export")
         # As the page does: who has a link asks nothing but this board, by the role of the link.
@@ -137,6 +144,15 @@ class WatchPages:
     def close(self) -> None:
         """Compute nothing more."""
         self.feed.close()
+
+
+def _still(form: str, query: Mapping[str, Iterable[str]]) -> Still:
+    """How the picture looks that an address asks for."""
+    said = {name: next(iter(query.get(name, ())), "") for name in ("width", "theme")}
+    width = said["width"] or str(STILL_WIDTH)
+    if not width.isdecimal():
+        raise InputError(f"width is {width[:20]!r}; it must be a number of pixels.")
+    return Still(form, int(width), said["theme"] or _THEMES[0])
 
 
 def _html(
@@ -170,6 +186,7 @@ def _html(
         "@@script@@": pieces[0],
         # Whoever has a link to this board alone finds no way to others.
         "@@role@@": "" if who.resource else who.role,
+        "@@objects@@": escape(msgspec.json.encode(objects.addresses()).decode()),
         "@@home@@": "" if who.resource else _HOME,
         "@@snapshot@@": data,
     }
@@ -229,7 +246,8 @@ _BODY = """<header class="dww-head">
 </div></header>
 <div class="dwe-bar" id="bar"></div>
 <div class="dww-choices" id="choices"></div>
-<div class="dww-stage"><main id="board" data-world="@@world@@" data-role="@@role@@"><noscript>
+<div class="dww-stage"><main id="board" data-world="@@world@@" data-role="@@role@@"
+data-objects="@@objects@@"><noscript>
 <p class="dww-empty">This page draws its tiles with JavaScript, which is switched off.</p>
 </noscript></main></div>
 <script type="application/json" id="snapshot">@@snapshot@@</script>

@@ -9,7 +9,8 @@ import pytest
 
 from datawatch_lab.anomaly.arrivals import Arrivals, arrival_history
 from datawatch_lab.anomaly.history import TOLERANCE, score_history
-from datawatch_lab.anomaly.levels import Levels, level_history
+from datawatch_lab.anomaly.level_history import level_history
+from datawatch_lab.anomaly.levels import Levels
 from datawatch_lab.anomaly.metric_detector import MetricDetector
 
 START = datetime(2026, 1, 5, tzinfo=UTC).timestamp()

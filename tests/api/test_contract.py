@@ -83,6 +83,7 @@ def test_changes_are_not_for_viewers() -> None:
     own = {"change_password", "make_token", "revoke_token"}
     own |= {"sql", "query_metrics", "quality_check", "quality_backtest", "quality_validate"}
     own |= {"backtest_alert", "validate_dashboard", "preview_anomalies", "missed_anomalies"}
+    own |= {"measure_sla"}
     free = {e.name for e in OPERATIONS if e.method != "GET" and e.role == "viewer"}
     assert free == own
 

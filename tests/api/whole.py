@@ -125,6 +125,8 @@ def _judge(client: httpx.Client, found: Whole) -> None:
     found.ids["alert"] = _sent(client, f"{API}/alerts", alert)["id"]
     silence = {"matchers": {"severity": "info"}, "for": "1h"}
     found.ids["silence"] = _sent(client, f"{API}/alerts/silences", silence)["id"]
+    setting = {"metric": "orders_total", "sensitivity": "high"}
+    found.ids["detector"] = _sent(client, f"{API}/detectors", setting)["id"]
 
 
 def _sent(client: httpx.Client, path: str, body: object) -> Any:
@@ -170,6 +172,8 @@ CALLS: dict[str, Call] = {
     "change_password": Call({}, {}, {"old": PASSWORD, "new": PASSWORD + " again"}),
     "audit": Call({}, {"operation": "make_token"}),
     "forecast": Call({}, {"metric": "orders_amount_sum"}),
+    "resend_to_backend": Call({}, {}, {"from": "-1h"}),
+    "reset_detector": Call({}, {"id": "{detector}"}),
     "schema_change": Call({"id": "{change}"}, {}),
     "schema_table": Call({"table": "orders"}, {}),
     "schema_diff": Call({}, {"from": "2026-01-05T12:00:00Z"}),
@@ -218,6 +222,7 @@ _LAST = (
     "drop_widget",
     "drop_dashboard",
     "end_silence",
+    "reset_detector",
     "remove_user",
     "revoke_token",
     "revoke_share",
@@ -234,6 +239,7 @@ WITHOUT_CALL = {
     "diagnose": "needs a database; see tests/ingest",
     "diagnose_address": "needs a database; see tests/ingest",
     "submit_batch": "its body is Arrow of the tools themselves; see tests/service",
+    "run_report": "needs a configuration with a report; see tests/reports",
 }
 
 

@@ -16,9 +16,10 @@ from datawatch_lab.anomaly.arrivals import arrival_history
 from datawatch_lab.anomaly.combined import combine
 from datawatch_lab.anomaly.episodes import Episode, Rules, fold
 from datawatch_lab.anomaly.history import score_history
-from datawatch_lab.anomaly.levels import level_history
+from datawatch_lab.anomaly.level_history import level_history
 from datawatch_lab.anomaly.sensitivity import threshold
 from datawatch_lab.engine.detection.rules import gap_of, goes_on_at
+from datawatch_lab.ingest.sources.demo_plan import STATUSES
 from datawatch_lab.ingest.sources.demo_simulator import Simulator
 from datawatch_lab.ingest.sources.demo_truth import Incident, IncidentKind
 
@@ -72,7 +73,7 @@ def series(seed: int, days: int, incidents: list[Incident]) -> Iterator[tuple[st
     orders, payments = (
         plan.filter((pl.col("table") == each) & (pl.col("op") == 0)) for each in (0, 1)
     )
-    failed = payments.filter(pl.col("new") == 8)
+    failed = payments.filter(pl.col("new") == STATUSES.index("failed"))
     for name, rows in (("orders", orders), ("payments", payments), ("failed", failed)):
         count = np.bincount(rows["minute"].to_numpy(), minlength=days * 1_440)
         yield name, count.astype(np.float64), True

@@ -152,3 +152,45 @@ def test_the_queue_is_bounded_by_bytes(
     assert all(each.result(30).counts.applied == 1 for each in (first, second, third))
     writer.refuse_when_full()
     assert writer.backlog == 0
+
+
+def of_tables(count: int, number: int) -> Submission:
+    """One event for each of many tables."""
+    batch = decoded([event(number * count + n, table=f"t{n}") for n in range(count)])
+    return Submission(batch, NOW)
+
+
+@pytest.mark.parametrize(("tables", "sizes"), [(50, [50, 50, 50, 50]), (100, [100, 200, 100])])
+def test_a_commit_of_many_tables_takes_more(tables: int, sizes: list[int]) -> None:
+    """`batch_events` is for up to fifty tables; with twice as many it is twice as many events."""
+    go, begun, stored = threading.Event(), threading.Event(), []
+
+    def commit(given: Sequence[Submission]) -> Sequence[Receipt]:
+        begun.set()
+        go.wait(30)
+        stored.append(sum(each.batch.received for each in given))
+        return [receipt_of(each) for each in given]
+
+    limits = Settings(queue_events=1_000, batch_events=100 if tables > 50 else 50)
+    writer = Writer(commit, lambda _: None, limits, commit)
+    try:
+        first = writer.submit(of_tables(tables, 0))
+        assert begun.wait(30)
+        rest = [writer.submit(of_tables(tables, number)) for number in (1, 2, 3)]
+        go.set()
+        assert [each.result(30).counts.applied for each in (first, *rest)] == [tables] * 4
+    finally:
+        go.set()
+        writer.close()
+    assert stored == sizes
+
+
+def test_a_wide_commit_is_bounded_by_the_queue() -> None:
+    """However many tables there are, no commit takes more than may wait."""
+    limits = Settings(queue_events=150, batch_events=100)
+    writer = Writer(lambda _: [], lambda _: None, limits, lambda _: [])
+    try:
+        assert writer._limits(1_000) == (150, writers.WIDE_COMMIT_BYTES)
+        assert writer._limits(50) == (100, writers.COMMIT_BYTES)
+    finally:
+        writer.close()

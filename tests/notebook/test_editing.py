@@ -230,15 +230,19 @@ def test_a_detector_is_moved_without_reading_again(shop: Lab) -> None:
     assert editor.sensitivity == "high"
 
 
-def test_a_detector_compares_and_says_where_it_is_set(shop: Lab) -> None:
-    """Several settings at once; saving is refused with what to write, and the code runs."""
+def test_a_detector_compares_and_is_saved(shop: Lab) -> None:
+    """Several settings at once; what is saved is in force, and can be taken back; the code runs."""
     editor = shop.metric("orders_inserts_total").tune(0.4, days=1)
     assert list(editor.compare().index) == ["low", "medium", "high"]
     assert (editor.compare("low", 0.9)["threshold"].diff().dropna() < 0).all()
     assert "metric, low" in editor.missed("-3h", "-2h").index
     assert editor.tile().options == {"band": True}
-    with pytest.raises(InputError, match="configuration"):
-        editor.save()
+    assert editor.save().sensitivity == 0.4
+    detector = shop.detector("orders_inserts_total")
+    assert detector.saved is not None
+    assert detector.edit(days=1).sensitivity == 0.4
+    assert detector.reset() is not None
+    assert detector.reset() is None
     with pytest.raises(InputError, match="sensitivity"):
         editor.change(sensitivity="extreme")
     assert editor.sensitivity == 0.4

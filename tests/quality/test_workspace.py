@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -17,6 +17,7 @@ from datawatch_lab.core.errors import InputError, NotFoundError
 from datawatch_lab.core.quality import Rule
 from datawatch_lab.core.who import Who, acting
 from datawatch_lab.engine.quality import rules as rules_of
+from datawatch_lab.engine.quality import trying
 from datawatch_lab.engine.quality.scores import scores
 from datawatch_lab.engine.queries import QueryRequest, run
 from datawatch_lab.service.access.door import carry_out
@@ -243,11 +244,11 @@ def test_back_test_and_check_say_what_evaluation_says(bench: Workbench) -> None:
     quality = bench.engine.quality
     ids = bench.add(UNIQUE, STATUS)
     for rule, id_ in zip((UNIQUE, STATUS), ids, strict=True):
-        tried = rules_of.backtest(quality, rule)
+        tried = trying.backtest(quality, rule)
         assert (tried.count.rows, tried.count.failed) == bench.counted(id_)
-    half = rules_of.backtest(quality, STATUS, NOW - timedelta(hours=1), NOW)
+    half = trying.backtest(quality, STATUS, NOW - timedelta(hours=1), NOW)
     assert (half.count.rows, half.count.failed) == (6, 6)
-    now = rules_of.check_now(quality, [STATUS])[0]
+    now = trying.check_now(quality, [STATUS])[0]
     assert (now.count.rows, now.count.failed) == (12, 11)
 
 
@@ -259,10 +260,10 @@ def test_a_record_is_validated_without_being_stored(bench: Workbench) -> None:
     bench.engine.quality.evaluate()
     before = [bench.counted(each.id) for each in bench.engine.quality.rules]
     bad = {"id": 2, "code": "a", "status": "lost", "customer_id": 5}
-    broken = rules_of.validate(bench.engine.quality, "orders", bad)
+    broken = trying.validate(bench.engine.quality, "orders", bad)
     assert len(broken) == 3
     good = {"id": 2, "code": "b", "status": "open", "customer_id": 1}
-    assert rules_of.validate(bench.engine.quality, "orders", good) == []
+    assert trying.validate(bench.engine.quality, "orders", good) == []
     assert [bench.counted(each.id) for each in bench.engine.quality.rules] == before
 
 
@@ -323,3 +324,60 @@ def test_what_fails_is_said_in_words(bench: Workbench) -> None:
     found = carry_out(bench.engine, operations.quality_report, operations.ScoreAsk())
     assert found.recommendations[0].issue == "payments.status: 25.0 % invalid values (unknown)"
     assert found.score.tables[0].state == "bad"
+
+
+def test_a_clock_that_goes_back_and_forth_judges_no_window_twice(bench: Workbench) -> None:
+    """What was judged by a wrong clock is judged again in its place; after it things go on."""
+    age, volume = bench.add(
+        Rule("orders", "max_age", threshold="5m"), Rule("orders", "volume", min=1, window="5m")
+    )
+    bench.insert("orders", {"id": 1})
+    quality = bench.engine.quality
+    for jump in (0, 3, -3, 120, -120, 1, -1):
+        bench.clock.advance(timedelta(minutes=jump))
+        quality.tick()
+        quality.tick()
+    found = bench.counted(age)
+    assert found == (4, 1)  # the minutes 0, 3, 120 and 1: the third is two hours later
+    looked, failed = bench.counted(volume)
+    assert looked == failed == 22  # of the two hours that never were
+    for minute in (7, 12):
+        bench.clock.set(NOW + timedelta(minutes=minute + 4))
+        bench.insert("orders", {"id": minute}, minute=-minute)
+        quality.tick()
+        quality.tick()
+        failed -= 1  # the window has an order, and what was said of it before is taken back
+        assert bench.counted(volume) == (looked, failed)
+
+
+@pytest.mark.parametrize(
+    ("zone", "first", "hours"),
+    [
+        ("Europe/Berlin", datetime(2026, 3, 28, 23, tzinfo=UTC), 23),
+        ("Europe/Berlin", datetime(2026, 10, 24, 22, tzinfo=UTC), 25),
+        ("America/New_York", datetime(2026, 3, 8, 5, tzinfo=UTC), 23),
+        ("America/New_York", datetime(2026, 11, 1, 4, tzinfo=UTC), 25),
+    ],
+)
+def test_a_daily_rule_judges_each_day_of_the_zone_once(
+    tmp_path: Path, zone: str, first: datetime, hours: int
+) -> None:
+    """The day on which the clock changes has 23 or 25 hours, all of them its own and no other's."""
+    bench = Workbench(tmp_path / "z.duckdb", now=first - timedelta(hours=25), zone=zone)
+    (rule,) = bench.add(Rule("orders", "volume", min=hours, max=hours, window="1d"))
+    quality = bench.engine.quality
+    for number, length in enumerate((25, hours, 24)):
+        begin = bench.clock.now() - bench.now
+        rows = [begin / timedelta(minutes=1) + 60 * hour + 30 for hour in range(length)]
+        bench.clock.advance(timedelta(hours=length))
+        bench.take(*(bench.line("orders", "c", {"id": at}, -at) for at in rows))
+        quality.tick()
+        assert bench.counted(rule)[0] == number  # the day is not over before the delay of closing
+        bench.clock.advance(timedelta(minutes=1))
+        quality.tick()
+        quality.tick()
+        assert bench.counted(rule)[0] == number + 1
+        bench.clock.advance(timedelta(minutes=-1))
+    wrong = [first + timedelta(hours=hours), first - timedelta(days=1)]
+    assert [each.at for each in bench.violations(rule)] == wrong
+    bench.close()

@@ -12,6 +12,7 @@ from datawatch_lab.core.batches import Declared, DecodedBatch
 from datawatch_lab.core.clock import ManualClock
 from datawatch_lab.core.quality import Rule
 from datawatch_lab.core.quality_results import Violation
+from datawatch_lab.core.settings import Settings
 from datawatch_lab.engine import Engine
 from datawatch_lab.engine.quality import rules as rules_of
 from datawatch_lab.ingest.decode import decode
@@ -28,14 +29,20 @@ class Workbench:
         path: of the workspace.
         keyed: tables that declare it.
         now: where the clock stands.
+        zone: of the workspace.
     """
 
     def __init__(
-        self, path: Path, keyed: Sequence[str] = ("orders", "customers"), now: datetime = NOW
+        self,
+        path: Path,
+        keyed: Sequence[str] = ("orders", "customers"),
+        now: datetime = NOW,
+        zone: str = "UTC",
     ) -> None:
         self.path, self.keyed, self.now = path, keyed, now
         self.clock = ManualClock(now)
-        self.engine = Engine.open(path, clock=self.clock)
+        self.settings = Settings(timezone=zone)
+        self.engine = Engine.open(path, clock=self.clock, settings=self.settings)
         self._number = 0
 
     def line(self, table: str, op: str, row: dict[str, Any], minute: float = 0) -> bytes:
@@ -72,7 +79,7 @@ class Workbench:
     def restart(self) -> None:
         """Close and open again."""
         self.engine.close()
-        self.engine = Engine.open(self.path, clock=self.clock)
+        self.engine = Engine.open(self.path, clock=self.clock, settings=self.settings)
 
     def counted(self, rule: str) -> tuple[int, int]:
         """Rows looked at and failed, over all time, once everything is evaluated."""

@@ -19,8 +19,10 @@ from tests.services.postgres import Server
 pytestmark = [pytest.mark.services, pytest.mark.timeout(240)]
 
 SETUP = """
+CREATE TYPE mood AS ENUM ('calm', 'cross');
 CREATE TABLE orders (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, amount numeric(10, 2),
-    note text, status varchar(10) DEFAULT 'new');
+    note text, status varchar(10) DEFAULT 'new',
+    mood mood DEFAULT 'calm', moods mood[]);
 CREATE TABLE plain (a int);
 INSERT INTO orders (amount, note) SELECT i, 'n' FROM generate_series(1, 200) i;
 CREATE FUNCTION migrate() RETURNS void LANGUAGE plpgsql AS
@@ -36,6 +38,13 @@ STATEMENTS = (
     "SELECT migrate()",
     "ALTER TABLE plain ADD COLUMN b text; ALTER TABLE plain DROP COLUMN b",
     "DROP TABLE plain",
+    "CREATE INDEX by_amount ON orders (amount)",
+    "CREATE UNIQUE INDEX CONCURRENTLY one_remark ON orders (remark, id)",
+    "ALTER TYPE mood ADD VALUE 'glad' BEFORE 'cross'",
+    "ALTER TYPE mood RENAME VALUE 'cross' TO 'angry'",
+    "ALTER INDEX by_amount RENAME TO by_price",
+    "DROP INDEX by_price",
+    "DROP INDEX CONCURRENTLY one_remark",
 )
 
 TOLD = [
@@ -50,6 +59,13 @@ TOLD = [
     ("add_column", "plain", "b", "safe"),
     ("drop_column", "plain", "b", "breaking"),
     ("drop_table", "plain", "", "breaking"),
+    ("add_index", "orders", "by_amount", "safe"),
+    ("add_index", "orders", "one_remark", "risky"),
+    ("add_enum_value", "", "mood", "risky"),
+    ("rename_enum_value", "", "mood", "breaking"),
+    ("rename_index", "orders", "by_amount", "safe"),
+    ("drop_index", "orders", "by_price", "safe"),
+    ("drop_index", "orders", "one_remark", "risky"),
 ]
 
 

@@ -7,12 +7,14 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from datawatch_lab.core.values import Column, Role
 from datawatch_lab.store import DuckStore
+from datawatch_lab.store.live_state import LiveTable
 from tests.store.builders import NOON, make_commit
 from tests.store.live_builders import SHOP, by_key, fold_all, put_rows, read, view, with_columns
 
@@ -33,6 +35,18 @@ TABLE = with_columns(
     Column(name="late", type="integer"),
 )
 FIELDS = [column.name for column in TABLE.columns]
+
+
+def versions_in(mirror: pl.DataFrame) -> list[tuple[Any, ...]]:
+    """Keys of a mirror's rows with the version that holds."""
+    return sorted(mirror.select("k_hi", "k_lo", "seq", "gone").rows()) if mirror.width else []
+
+
+def stored_versions(store: DuckStore, table: LiveTable) -> list[tuple[Any, ...]]:
+    """The same of the delta in the file."""
+    with store._readers.cursor() as con:
+        sql = f"SELECT k_hi, k_lo, seq, gone FROM {table.delta}"
+        return sorted(con.execute(sql).fetchall())
 
 
 class LiveMachine(RuleBasedStateMachine):
@@ -95,6 +109,13 @@ class LiveMachine(RuleBasedStateMachine):
         """Also of keys that are gone or not known."""
         asked = [(hi, lo) for hi in (0, 1, -1) for lo in range(-3, 4)]
         assert _comparable(read(self.store, asked, FIELDS, TABLE)) == _comparable(self.model)
+
+    @invariant()
+    def mirrors_agree(self) -> None:
+        """What is remembered of the delta is what stands in the file."""
+        for stored in self.store._live.tables.values():
+            if stored.mirror is not None:
+                assert versions_in(stored.mirror) == stored_versions(self.store, stored)
 
     @invariant()
     def the_view_agrees(self) -> None:

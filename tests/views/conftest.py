@@ -12,6 +12,10 @@ from typing import Any
 import pytest
 
 from datawatch_lab.service.handle import Workspace, open_workspace
+from datawatch_lab.views.feed import Feed
+from datawatch_lab.views.overview import app
+from datawatch_lab.views.pages.live import Live
+from datawatch_lab.views.pages.portal import PATH, pages_by_key
 from datawatch_lab.views.server import Server, build_server
 
 
@@ -70,6 +74,31 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+class OverviewServer(Server):
+    """Serves the overview of ``panel_apps/overview.py`` where the portal has its home page."""
+
+    def __init__(self, workspace: Workspace, port: int) -> None:
+        host = "127.0.0.1"
+        self.feed = Feed(lambda: workspace)
+        super().__init__(
+            Live(lambda: workspace, pages_by_key()),
+            host=host,
+            port=port,
+            extra_patterns=[],
+            user_of=None,
+            origins=[f"{host}:{port}"],
+        )
+
+    def apps(self) -> dict[str, Any]:
+        """The overview alone."""
+        return {PATH: app(self.feed, self.live)}
+
+    def stop(self) -> None:
+        """Compute nothing more, then stop."""
+        self.feed.close()
+        super().stop()
+
+
 class Serve:
     """Serves a workspace's pages; gives the address of the server's root."""
 
@@ -79,7 +108,14 @@ class Serve:
     def __call__(self, workspace: Workspace, **how: Any) -> str:
         """Start a server."""
         port = free_port()
-        server = build_server(workspace, host="127.0.0.1", port=port, **how)
+        return self._begin(build_server(workspace, host="127.0.0.1", port=port, **how), port)
+
+    def overview(self, workspace: Workspace) -> str:
+        """Start a server of the overview."""
+        port = free_port()
+        return self._begin(OverviewServer(workspace, port), port)
+
+    def _begin(self, server: Server, port: int) -> str:
         server.start()
         self._running.append(server)
         return f"http://127.0.0.1:{port}"

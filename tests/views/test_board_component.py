@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import hypothesis.strategies as st
+import panel as pn
 import pytest
 from hypothesis import given
 
@@ -89,6 +90,26 @@ def test_what_is_missing_is_sent(board: Told) -> None:
     assert board.sent[-1]["type"] == "world"
     say(board, type="need", what="whole")
     assert board.sent[-1]["type"] == "board"
+    say(board, type="need", what="charts")
+    assert board.sent[-1]["what"] == "charts"
+    assert "echarts" in board.sent[-1]["code"]
+
+
+def test_what_is_not_asked_of_a_board_is_not_sent(board: Told) -> None:
+    """A browser cannot have files of the server by asking for another piece."""
+    before = len(board.sent)
+    say(board, type="need", what="../../config")
+    assert len(board.sent) == before
+
+
+def test_objects_stand_beside_the_board_unchanged(feed: BoardFeed) -> None:
+    """A tile names an object; the object itself keeps its size."""
+    given = pn.pane.Markdown("hello", width=120)
+    made = Told(feed, "shop", objects={"words": given, "number": 3})
+    assert made.names == ["words", "number"]
+    assert len(made.children_) == 2
+    assert (given.width, given.sizing_mode) == (120, None)
+    made.close()
 
 
 def test_an_edited_document_is_drawn(board: Told) -> None:

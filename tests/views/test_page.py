@@ -67,7 +67,7 @@ def _no_script_errors(page: Page) -> Iterator[None]:
 
 def test_the_page_shows_what_queries_answer(page: Page, serve: Serve, shop: Workspace) -> None:
     """Cards, bars by status, tables and the ledger equal the answers of the workspace."""
-    show(page, serve(shop), "?range=1h")
+    show(page, serve.overview(shop), "?range=1h")
     revenue = shop.query("orders_amount_sum", start="-1h", end="now").series[0].points[0][1]
     assert card(page, "amount") == words.plain(words.value(revenue, ""))
     assert card(page, "events") == "60"
@@ -81,7 +81,7 @@ def test_charts_hold_the_points_of_the_range_query(
     page: Page, serve: Serve, shop: Workspace
 ) -> None:
     """The bars of revenue are the points of the metric, none lost and none made up."""
-    show(page, serve(shop), "?range=1h")
+    show(page, serve.overview(shop), "?range=1h")
     answer = shop.range("orders_amount_sum", start="-1h", end="now", step="5m")
     wanted = [value or 0.0 for _, value in answer.series[0].points if value]
     shown = [value for value in chart_values(page, "amount") if value > 0]
@@ -90,7 +90,7 @@ def test_charts_hold_the_points_of_the_range_query(
 
 def test_new_events_move_the_page(page: Page, serve: Serve, shop: Workspace) -> None:
     """Without a reload the counts and the charts follow what is posted."""
-    show(page, serve(shop), "?range=1h")
+    show(page, serve.overview(shop), "?range=1h")
     assert card(page, "events") == "60"
     before = sum(value for value in chart_values(page, "amount") if value > 0)
     post(shop, orders(5, datetime.now(UTC), first_number=1_000))
@@ -110,7 +110,7 @@ def test_nothing_is_asked_of_other_servers(
     page: Page, serve: Serve, shop: Workspace, requests: list[str]
 ) -> None:
     """Scripts, styles, fonts and sockets all come from the server of the page."""
-    address = serve(shop)
+    address = serve.overview(shop)
     show(page, address)
     page.wait_for_timeout(500)
     hosts = {urlsplit(url).netloc for url in requests if not url.startswith(("data:", "blob:"))}
@@ -122,7 +122,7 @@ def test_a_silent_source_is_said_to_be_silent(page: Page, serve: Serve, tmp_path
     settings = Settings(stale_after=timedelta(seconds=1))
     with open_workspace(tmp_path / "quiet.duckdb", settings=settings) as workspace:
         post(workspace, orders(30, datetime.now(UTC) - timedelta(minutes=3)))
-        show(page, serve(workspace), "?range=15m")
+        show(page, serve.overview(workspace), "?range=15m")
         expect(page.locator("[data-slot=banner]")).to_contain_text("No data since", timeout=8_000)
         gap, end = page.evaluate(
             """() => {
@@ -139,7 +139,7 @@ def test_history_opens_on_its_own_range(page: Page, serve: Serve, workspace: Wor
     """Events of two years ago are shown where they are, and called history."""
     long_ago = datetime.now(UTC) - timedelta(days=730)
     post(workspace, orders(30, long_ago))
-    show(page, serve(workspace))
+    show(page, serve.overview(workspace))
     expect(page.locator("[data-slot=badge]")).to_contain_text("History up to")
     expect(page.locator("button[data-range=all]")).to_have_attribute("aria-pressed", "true")
     assert card(page, "events") == "30"
@@ -151,7 +151,7 @@ def test_an_empty_workspace_says_how_to_fill_it_and_fills(
     page: Page, serve: Serve, workspace: Workspace
 ) -> None:
     """The empty page shows commands; the first events turn it into the overview."""
-    show(page, serve(workspace))
+    show(page, serve.overview(workspace))
     expect(page.locator("[data-slot=empty]")).to_contain_text("datawatch demo")
     expect(page.locator(".grid")).to_be_hidden()
     post(workspace, orders(30, datetime.now(UTC)))
@@ -164,7 +164,7 @@ def test_a_phone_shows_one_column_without_sideways_scrolling(
 ) -> None:
     """At 390 pixels nothing sticks out; numbers stand in pairs, all else is as wide as the page."""
     page.set_viewport_size({"width": 390, "height": 844})
-    show(page, serve(shop))
+    show(page, serve.overview(shop))
     page.wait_for_timeout(300)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     lefts = {
@@ -182,7 +182,7 @@ def test_names_from_data_are_text_in_the_page(
     nasty = "<img src=x onerror=window.hit=1>"
     now = datetime.now(UTC)
     post(workspace, [event(nasty, now, n, amount=1, status=nasty) for n in range(20)])
-    show(page, serve(workspace))
+    show(page, serve.overview(workspace))
     expect(page.locator("[data-slot=tables]")).to_contain_text(nasty)
     assert page.evaluate("window.hit") is None
     assert page.locator("main img").count() == 0
@@ -190,7 +190,7 @@ def test_names_from_data_are_text_in_the_page(
 
 def test_sensitive_values_are_not_on_the_page(page: Page, serve: Serve, shop: Workspace) -> None:
     """No value of an e-mail column reaches the browser."""
-    show(page, serve(shop))
+    show(page, serve.overview(shop))
     assert "example.org" not in page.content()
 
 
@@ -198,7 +198,7 @@ def test_the_range_can_be_chosen_with_the_keyboard(
     page: Page, serve: Serve, shop: Workspace
 ) -> None:
     """Buttons take the focus; a choice moves the axes and stays in the address."""
-    show(page, serve(shop), "?range=1h")
+    show(page, serve.overview(shop), "?range=1h")
     page.locator("button[data-range='6h']").focus()
     page.keyboard.press("Enter")
     page.wait_for_function(
@@ -213,7 +213,7 @@ def test_the_range_can_be_chosen_with_the_keyboard(
 
 def test_the_theme_can_be_switched(page: Page, serve: Serve, shop: Workspace) -> None:
     """The toggle goes from the system's theme to light to dark, and a reload keeps it."""
-    show(page, serve(shop))
+    show(page, serve.overview(shop))
     for _ in range(2):
         page.locator("#dw-theme").click()
     ground = "getComputedStyle(document.body).backgroundColor"
@@ -225,6 +225,6 @@ def test_the_theme_can_be_switched(page: Page, serve: Serve, shop: Workspace) ->
 
 def test_a_lost_server_is_said_to_be_lost(page: Page, serve: Serve, shop: Workspace) -> None:
     """When the server goes away the page says so instead of standing still."""
-    show(page, serve(shop))
+    show(page, serve.overview(shop))
     serve.stop()
     expect(page.locator("#dw-offline")).to_be_visible(timeout=5_000)

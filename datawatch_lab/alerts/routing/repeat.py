@@ -16,10 +16,10 @@ def repeat_of(
         alert: that the channel was told of.
         channel: its name.
         last: when it was told last.
-        now: by the clock.
+        now: by the clock. One that was set back by more than the interval makes a repeat due.
         interval: of `Routing`; zero repeats nothing.
     """
-    if not interval or not alert.is_open or alert.status != "open" or now - last < interval:
+    if not interval or not alert.is_open or alert.status != "open" or abs(now - last) < interval:
         return None
     return Notice(
         id=id_of("notice", alert.id, "repeat", channel, last.isoformat()),

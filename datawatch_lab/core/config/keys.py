@@ -14,6 +14,7 @@ from datawatch_lab.core.config import readers as read
 from datawatch_lab.core.config.alerts import read_routing
 from datawatch_lab.core.config.channels import Channel, read_channels
 from datawatch_lab.core.config.readers import Reader
+from datawatch_lab.core.config.reports import read_objectives, read_reports
 from datawatch_lab.core.config.rules import (
     AlertRuleConfig,
     QualityRuleConfig,
@@ -33,6 +34,8 @@ from datawatch_lab.core.config.tables import read_tables
 from datawatch_lab.core.docstrings import attributes_of
 from datawatch_lab.core.durations import format_duration
 from datawatch_lab.core.errors import ConfigError, TimeError
+from datawatch_lab.core.objectives import Objective
+from datawatch_lab.core.reports import ReportSchedule
 from datawatch_lab.core.settings import Settings
 from datawatch_lab.core.sizes import format_size
 from datawatch_lab.core.watching import WatchSettings
@@ -69,6 +72,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
         sources: databases to watch.
         data_quality_rules: rules by table and dimension.
         alert_rules: a list of rules with name, metric and condition.
+        objectives: what should hold, and in which share of the time; see docs/sla.md.
+        reports: notebooks that the server runs by itself; see docs/reports.md.
     """
 
     enabled: bool = True
@@ -98,6 +103,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     sources: tuple[WatchSettings, ...] = ()
     data_quality_rules: tuple[QualityRuleConfig, ...] = ()
     alert_rules: tuple[AlertRuleConfig, ...] = ()
+    objectives: tuple[Objective, ...] = ()
+    reports: tuple[ReportSchedule, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -296,6 +303,8 @@ KEYS: tuple[Key, ...] = (
     Key("sources", read_sources, "sources", is_secret=True),
     Key("data_quality_rules", read_quality_rules, "data_quality_rules", is_secret=True),
     Key("alert_rules", read_alert_rules, "alert_rules", is_secret=True),
+    Key("objectives", read_objectives, "objectives"),
+    Key("reports", read_reports, "reports"),
 )
 """Every key of this release. Of keys that mean the same, the later one wins."""
 

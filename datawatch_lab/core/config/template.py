@@ -33,9 +33,11 @@ _EXAMPLES = {
     "threshold: 99.9%}]}",
     "alert_rules": "- {name: Order Spike, metric: orders_created_rate, "
     "condition: '> 200% of baseline', for: 5m}",
+    "objectives": "- 'paid: payments_inserts_total except status=failed, 99.5%'",
+    "reports": "- {notebook: week.ipynb, every: 'monday 08:00', mail: [ops@example.org]}",
 }
 _OTHERS = "  # Other names of keys above; where both are given, the one above wins."
-_LISTS = ("sources", "alert_rules")
+_LISTS = ("sources", "alert_rules", "objectives", "reports")
 
 
 def default_file() -> str:

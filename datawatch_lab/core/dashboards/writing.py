@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -43,12 +44,18 @@ def to_plain(value: Dashboard | Tile | TileQuery) -> dict[str, Any]:
     if isinstance(value, Tile):
         found = _said(value, _TILE_ORDER)
         return found | {name: getattr(value, name) for name in _PLACE if getattr(value, name) >= 0}
-    return _said(value, [each.name for each in msgspec.structs.fields(value)])
+    return _said(value, _fields(type(value)))
+
+
+@cache
+def _fields(kind: type[msgspec.Struct]) -> Mapping[str, Any]:
+    """The fields of a struct by name; to ask for them costs more than to write them."""
+    return {each.name: each for each in msgspec.structs.fields(kind)}
 
 
 def _said(value: msgspec.Struct, order: Any) -> dict[str, Any]:
     """The fields that are not at their default, in an order."""
-    defaults = {each.name: each for each in msgspec.structs.fields(value)}
+    defaults = _fields(type(value))
     found = {}
     for name in order:
         here, field = getattr(value, name), defaults[name]
@@ -65,7 +72,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Dashboard | Tile | TileQuery):
         return to_plain(value)
     if isinstance(value, msgspec.Struct):
-        return _said(value, [each.name for each in msgspec.structs.fields(value)])
+        return _said(value, _fields(type(value)))
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
     if isinstance(value, Mapping):

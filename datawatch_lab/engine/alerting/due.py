@@ -13,6 +13,9 @@ from datawatch_lab.engine.alerting.rules import Ready
 if TYPE_CHECKING:
     from datawatch_lab.engine.engine import Engine
 
+_GRACE = timedelta(minutes=1)
+"""How much longer than the delay of closing data is waited for, when the clock alone closes."""
+
 
 @dataclass(frozen=True)
 class Due:
@@ -63,19 +66,32 @@ def _due_at(
     if closed is None:
         return None
     newest = floor(closed, interval)
-    if cursor is None:
+    if cursor is None or newest < cursor > _believable(engine):
         return newest
     oldest = engine.clock.now() - engine.settings.allowed_lateness
     due = max(cursor + interval, floor(oldest, interval))  # what is older is history
     return due if due <= newest else None
 
 
+def _believable(engine: Engine) -> datetime:
+    """What is later than this is known from a clock that has been set back since."""
+    return engine.clock.now() + engine.settings.future_tolerance
+
+
 def _closed_until(engine: Engine, ready: Ready) -> datetime | None:
-    closing = engine.closing
     ids = {each.name: each.id for each in engine.tables()}
     if "" in ready.tables:
-        every = [closing.until(each) for each in ids.values()]
+        every = [_until(engine, each) for each in ids.values()]
         return max((each for each in every if each), default=None)
-    found = [closing.until(ids[name]) if name in ids else None for name in ready.tables]
+    found = [_until(engine, ids[name]) if name in ids else None for name in ready.tables]
     known = [each for each in found if each is not None]
     return min(known) if known and len(known) == len(found) else None
+
+
+def _until(engine: Engine, table: int) -> datetime | None:
+    """Up to when a table is closed: by the clock of now, where it was one that was set back."""
+    closing = engine.closing
+    until = closing.until(table)
+    if until is None or until != closing.by_clock.get(table) or until <= _believable(engine):
+        return until
+    return engine.clock.now() - engine.settings.close_delay - _GRACE

@@ -20,7 +20,7 @@ from datawatch_lab.alerts.conditions import (
 )
 from datawatch_lab.alerts.judging import Verdict, judge
 from datawatch_lab.alerts.language import parse_condition
-from datawatch_lab.alerts.machine import Event, Timing, step, timing_of
+from datawatch_lab.alerts.machine import Event, Timing, rewound, step, timing_of
 from datawatch_lab.alerts.reading import read_condition
 from datawatch_lab.core.alerting import AlertRule, Standing, StoredRule
 from datawatch_lab.core.errors import DataWatchError, InputError, not_found
@@ -98,7 +98,8 @@ def decide(
 ) -> tuple[Verdict, Standing, Event | None]:
     """Judge an instance and take its next step: the one way, live and in back-tests."""
     verdict = ready.judge(windows, labels, at)
-    after, event = step(before, verdict.holds, at, ready.timing, reason=verdict.reason)
+    known = rewound(before, at)
+    after, event = step(known, verdict.holds, at, ready.timing, reason=verdict.reason)
     return verdict, after, event
 
 

@@ -47,7 +47,7 @@ class Alerting(Book):
         state = engine.store.alerts.state()
         super().__init__(engine, state)
         self._due = threading.Event()
-        self._closed = False
+        self._ended = threading.Event()
         self._thread: threading.Thread | None = None
         self.problem = ""
         self.telling = Telling(self, state)
@@ -73,9 +73,9 @@ class Alerting(Book):
 
     def close(self) -> None:
         """Stop between two steps; what is due is done after the next opening."""
-        if self._closed:
+        if self._ended.is_set():
             return
-        self._closed = True
+        self._ended.set()
         self._unsubscribe()
         self._due.set()
         if self._thread is not None:
@@ -83,7 +83,7 @@ class Alerting(Book):
         self.telling.close()
 
     def _run(self) -> None:
-        while not self._closed:
+        while not self._ended.is_set():
             self._due.wait()
             self._due.clear()
             try:
@@ -91,19 +91,19 @@ class Alerting(Book):
                     self.evaluate_due()
                 self.problem = ""
             except Exception as error:
-                if self._closed:
+                if self._ended.is_set():
                     return
                 self.problem = str(error)
                 log.exception("alert rules could not be evaluated; they are tried again")
                 self._due.set()
-            threading.Event().wait(_REST_SECONDS)  # what closes together is evaluated together
+            self._ended.wait(_REST_SECONDS)  # what closes together is evaluated together
 
     # ------------------------------------------------------------------ evaluating
 
     def evaluate_due(self) -> int:
         """Decide all that is closed and not decided yet; gives the steps that it took."""
         steps = 0
-        while not self._closed:
+        while not self._ended.is_set():
             with self._work:
                 interval = self.settings.evaluation_interval
                 due = next_due(self.engine, self._all_ready(), self._cursors, interval)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from datawatch_lab.anomaly.arrivals import arrival_history
 from datawatch_lab.anomaly.combined import Combined, combine
 from datawatch_lab.anomaly.episodes import Episode, Rules, fold
-from datawatch_lab.anomaly.levels import level_history
+from datawatch_lab.anomaly.level_history import level_history
 from datawatch_lab.anomaly.sensitivity import NAMED, Sensitivity, false_alarms_per_week, threshold
 from datawatch_lab.core.anomalies import Anomaly
 from datawatch_lab.core.errors import InputError

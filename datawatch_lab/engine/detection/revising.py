@@ -75,7 +75,9 @@ def _keep(detectors: Detectors, going: Going, slot: Slot) -> None:
         past=old.past,
         ended=old.ended_at is not None,
     )
-    going.anomaly = msgspec.structs.replace(made, id=old.id, revised=True)
+    going.anomaly = msgspec.structs.replace(
+        made, id=old.id, revised=True, opened_at=old.opened_at or old.started_at
+    )
     if going.place in detectors.going and detectors.going[going.place].anomaly.id == old.id:
         detectors.going[going.place] = going
     else:

@@ -6,30 +6,21 @@ make the same anomalies, however they are cut into runs.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
-import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
 from datawatch_lab.anomaly.arrivals import Arrivals
-from datawatch_lab.anomaly.bank import Bank, Scores
-from datawatch_lab.anomaly.combined import Combined, combine
-from datawatch_lab.anomaly.episodes import Bucket, Episode, Rules, advance
+from datawatch_lab.anomaly.bank import Bank
+from datawatch_lab.anomaly.episodes import Rules
 from datawatch_lab.anomaly.evidence import WEIGHTS
 from datawatch_lab.anomaly.kinds import weights_of
-from datawatch_lab.anomaly.levels import HELD, Levels
-from datawatch_lab.core.anomalies import Anomaly, AnomalySettings
-from datawatch_lab.core.values import TableInfo
-from datawatch_lab.engine.detection.parts import error_rate_of, parts_of
-from datawatch_lab.engine.detection.rules import (
-    HELD_MOST,
-    Thresholds,
-    gap_of,
-    goes_on_at,
-)
+from datawatch_lab.anomaly.levels import Levels
+from datawatch_lab.core.anomalies import Anomaly, AnomalySettings, DetectorSetting
+from datawatch_lab.engine.detection.rules import Thresholds, gap_of, goes_on_at
 from datawatch_lab.engine.detection.slots import Key, Slot, Slots
 from datawatch_lab.engine.detection.state import (
     FORM,
@@ -39,26 +30,18 @@ from datawatch_lab.engine.detection.state import (
     arrays_in,
     arrays_out,
 )
+from datawatch_lab.engine.detection.stepping import Run
 from datawatch_lab.engine.detection.training import Training, enrolments
 from datawatch_lab.engine.detection.values import values
-from datawatch_lab.engine.detection.words import anomaly_of
+from datawatch_lab.engine.detection.work import Closed, Learning, Moments
 from datawatch_lab.metrics.spans import EPOCH, floor_to
 
 if TYPE_CHECKING:
     from datawatch_lab.engine.engine import Engine
 
-Floats = NDArray[np.float64]
-
-Moments = Callable[[int], datetime]
-"""End of a bucket, epoch seconds → when it closed, by the clock."""
-
 _MINUTE, _HOUR = timedelta(minutes=1), timedelta(hours=1)
 _CELLS = 4_000_000
 _KEPT = timedelta(days=2)
-
-
-class Stopped(Exception):  # noqa: N818 — no error: the workspace is being closed
-    """Detection is to end now."""
 
 
 class Detectors:
@@ -71,10 +54,12 @@ class Detectors:
 
     Attributes:
         watched: series by place in the bank.
+        chosen: settings of series that somebody chose.
         changed: anomalies that are new or changed since they were last taken, by id.
         going: open episodes by place.
         recent: episodes that are over, by id of their anomaly.
         corrected: until when late changes were looked at.
+        learning: how far the training of new series is; None while there is none.
         open: by place, whether an episode is.
         held: by place, strange buckets in a row.
     """
@@ -91,11 +76,13 @@ class Detectors:
         self.arrivals = Arrivals()
         self.watched: list[Watched] = []
         self.places: dict[Key, int] = {}
+        self.chosen: dict[Key, DetectorSetting] = {}
         self.changed: dict[str, Anomaly] = {}
         self.going: dict[int, Going] = {}
         self.recent: dict[str, Going] = {}
         self.corrected = EPOCH
         self.check = check
+        self.learning: Learning | None = None
         self.open = np.zeros(0, dtype=bool)
         self.held = np.zeros(0, dtype=np.int64)
 
@@ -142,83 +129,101 @@ class Detectors:
 
     # ------------------------------------------------------------------ closes
 
-    def close(self, table: TableInfo, start: datetime, end: datetime, at: Moments) -> None:
-        """Minutes of a table closed: score and learn them, watch what can be watched by now.
+    def close(self, closed: Sequence[Closed]) -> None:
+        """Minutes of tables closed: score and learn them, watch what can be watched by now.
 
-        Args:
-            table: whose.
-            start: of the first minute.
-            end: of the last one.
-            at: when each minute closed, by the clock.
+        Series of all tables are stepped together, minute by minute, as one bucket of many series
+        costs hardly more than one of few.
         """
-        slots = self.slots.of(table)
-        fresh = [each for each in slots if each.key not in self.places]
-        due = enrolments(self.engine, fresh, start, end, self.settings.baseline_window)
-        here = start
-        for moment in [*sorted({each for each in due.values() if each <= end}), end]:
-            self._step_all([s for s in slots if s.key in self.places], here, moment, at)
-            self._enrol([s for s in fresh if due.get(s.key) == moment], moment, at)
-            here = max(here, moment)
-        self._forget(end)
+        slots = {each.table.id: self.slots.of(each.table) for each in closed}
+        at = {each.table.id: each.at for each in closed}
+        due: dict[Key, datetime] = {}
+        for each in closed:
+            fresh = [slot for slot in slots[each.table.id] if slot.key not in self.places]
+            window = self.settings.baseline_window
+            due |= enrolments(self.engine, fresh, each.start, each.end, window)
+        edges = sorted({m for each in closed for m in (each.start, each.end)} | {*due.values()})
+        for here, until in pairwise(edges):
+            over = [each for each in closed if each.start <= here and until <= each.end]
+            mine = [slot for each in over for slot in slots[each.table.id]]
+            self._step_all([each for each in mine if each.key in self.places], here, until, at)
+            self._enrol([each for each in mine if due.get(each.key) == until], until, at)
+        self._forget(max((each.end for each in closed), default=EPOCH))
 
-    def _step_all(self, slots: Sequence[Slot], start: datetime, end: datetime, at: Moments) -> None:
+    def _step_all(
+        self, slots: Sequence[Slot], start: datetime, end: datetime, at: Mapping[int, Moments]
+    ) -> None:
         """Score and learn the buckets that end in (start, end]."""
         for width in (_MINUTE, _HOUR):
             step = int(width.total_seconds())
             mine = [each for each in slots if self.watched[self.places[each.key]].step == step]
             first, last = floor_to(start, width), floor_to(end, width)
             if mine and first < last:
-                self._step(mine, first, last, width, at)
+                self._step(mine, (first, last), width, at)
 
     def _step(
         self,
         slots: Sequence[Slot],
-        start: datetime,
-        end: datetime,
+        span: tuple[datetime, datetime],
         width: timedelta,
-        at: Moments,
-        *,
-        past: bool = False,
-        known: Floats | None = None,
+        at: Mapping[int, Moments],
+        training: Training | None = None,
     ) -> None:
         """Score and learn some buckets of some slots, in slices that fit into memory."""
-        places = np.array([self.places[each.key] for each in slots], dtype=np.int64)
-        run = _Run(self, slots, places, int(width.total_seconds()), at, past=past)
+        slots = sorted(slots, key=lambda each: self.places[each.key])
+        run = Run(self, slots, int(width.total_seconds()), at, past=training is not None)
         slice_ = max(_CELLS // max(sum(len(s.members) for s in slots), 1), 1) * width
-        here = start
+        begins = training.begins(slots) if training else None
+        here, end = span
         while here < end:
             until = min(here + slice_, end)
-            if known is None:
-                matrix = values(self.engine, slots, here, until, width)
-            else:
-                matrix = known[:, (here - start) // width : (until - start) // width]
-            run.go(matrix, int((here - EPOCH).total_seconds()))
+            matrix = values(self.engine, slots, here, until, width)
+            start = int((here - EPOCH).total_seconds())
+            if begins is not None:
+                starts = start + run.step * np.arange(matrix.shape[1])
+                matrix[starts[None, :] < begins[:, None]] = np.nan
+            run.go(matrix, start)
             here = until
 
     # ------------------------------------------------------------------ beginning
 
-    def _enrol(self, slots: Sequence[Slot], moment: datetime, at: Moments) -> None:
+    def _enrol(self, slots: Sequence[Slot], moment: datetime, at: Mapping[int, Moments]) -> None:
         """Watch some series from a moment on, trained on what was before."""
         if not slots:
             return
         training = Training(self.engine, slots, moment, self.settings.baseline_window)
-        for width, mine in training.by_width().items():
-            step = int(width.total_seconds())
-            for each in mine:
-                start = training.first.get(each.key, moment)
-                self.places[each.key] = len(self.watched)
-                self.watched.append(
-                    Watched(
-                        metric=each.metric,
-                        labels=each.labels,
-                        step=step,
-                        first=int((start - EPOCH).total_seconds()),
-                    )
-                )
-            self._grow()
-            start, matrix = training.history(mine, width)
-            self._step(mine, start, floor_to(moment, width), width, at, past=True, known=matrix)
+        by_width = training.by_width()
+        spans = {
+            width: (training.start(mine, width), floor_to(moment, width))
+            for width, mine in by_width.items()
+        }
+        rows = sum(len(by_width[w]) * ((end - start) // w) for w, (start, end) in spans.items())
+        self.learning = Learning(series=len(slots), rows=rows)
+        for width, mine in by_width.items():
+            self._place(mine, int(width.total_seconds()), training, moment)
+            self._step(mine, spans[width], width, at, training)
             self.check()
+        self.learning = None
+
+    def _place(
+        self, slots: Sequence[Slot], step: int, training: Training, moment: datetime
+    ) -> None:
+        """Give series places in the bank, one after another."""
+        for each in slots:
+            start = training.first.get(each.key, moment)
+            self.places[each.key] = len(self.watched)
+            self.watched.append(
+                Watched(
+                    metric=each.metric,
+                    labels=each.labels,
+                    step=step,
+                    first=int((start - EPOCH).total_seconds()),
+                )
+            )
+        before = len(self.bank)
+        self._grow()
+        for place in range(before, len(self.watched)):
+            self._weigh(place)
 
     def _grow(self) -> None:
         count = len(self.watched)
@@ -238,144 +243,42 @@ class Detectors:
 
     # ------------------------------------------------------------------ rules
 
+    def choose(self, chosen: Iterable[DetectorSetting]) -> None:
+        """Look at series like this from now on, and at all others as the workspace says."""
+        self.chosen = {each.key: each for each in chosen}
+        for place in range(len(self.watched)):
+            self._weigh(place)
+
+    def setting(self, key: Key) -> DetectorSetting | None:
+        """Of a series: its own, else that of its metric; None for that of the workspace."""
+        return self.chosen.get(key) or self.chosen.get((key[0], ()))
+
+    def algorithms(self, key: Key) -> tuple[str, ...]:
+        """Those that have a say on a series."""
+        mine = self.setting(key)
+        return (
+            self.settings.algorithms
+            if mine is None
+            else mine.algorithms or self.settings.algorithms
+        )
+
+    def _weigh(self, place: int) -> None:
+        each = self.watched[place]
+        wanted = weights_of(self.algorithms((each.metric, each.labels)), WEIGHTS)
+        if self.bank.weights_at(place) != wanted:
+            self.bank.weigh(place, wanted)
+
     def rules(self, place: int) -> Rules:
-        """Of a series."""
+        """Of a series; one that somebody chose is heard like a whole metric."""
         mine = self.watched[place]
-        opens = self.thresholds.opens(whole=not mine.labels) + mine.offset
+        key = (mine.metric, mine.labels)
+        setting = self.setting(key)
+        thresholds = self.thresholds if setting is None else Thresholds(setting.sensitivity)
+        whole = not mine.labels or key in self.chosen
+        opens = thresholds.opens(whole=whole) + mine.offset
         return Rules(
             opens=opens,
             goes_on=goes_on_at(opens),
             least=mine.floor,
             gap=gap_of(mine.step),
         )
-
-
-class _Run:
-    """Steps some slots bucket by bucket."""
-
-    def __init__(
-        self,
-        owner: Detectors,
-        slots: Sequence[Slot],
-        places: NDArray[np.int64],
-        step: int,
-        at: Moments,
-        *,
-        past: bool,
-    ) -> None:
-        self.owner, self.slots, self.places, self.step = owner, slots, places, step
-        self.at, self.past = at, past
-        rules = [owner.rules(int(each)) for each in places]
-        self.rules = rules
-        self.opens = np.array([each.opens for each in rules])
-        self.goes_on = np.array([each.goes_on for each in rules])
-        self.counted = np.array([each.counted for each in slots], dtype=bool)
-        self.least = np.array([each.least for each in slots])
-        self.by_level = step == 60 and "seasonal" in owner.settings.algorithms
-        self.most = HELD_MOST[step]
-
-    def go(self, matrix: Floats, start: int) -> None:
-        """Step buckets, shape (slots, buckets), the first of which begins at ``start``."""
-        owner = self.owner
-        for column in range(matrix.shape[1]):
-            if column % 32 == 0:
-                owner.check()
-            x, bucket = matrix[:, column], start + column * self.step
-            self._bucket_of_all(x, bucket)
-
-    def _bucket_of_all(self, x: Floats, start: int) -> None:
-        """Score one bucket of all slots, learn it, and let episodes follow."""
-        owner, places = self.owner, self.places
-        open_, held = owner.open[places], owner.held[places]
-        times = np.full(len(x), float(start))
-        shift = owner.levels.step(places, x, times, self.counted) if self.by_level else None
-        strange = np.where(open_, self.goes_on, self.opens)
-        hold = strange.copy()
-        if shift is not None:
-            hold[np.abs(shift.z) >= HELD] = 0.0  # NaN is not
-        hold[held >= self.most] = np.inf
-        scores = owner.bank.step(places, x, times, hold)
-        alone = (scores.score, scores.expected, scores.sigma)
-        found = combine(x, alone, shift, self.counted, self.least)
-        found = self._with_silence(x, found)
-        owner.held[places] = np.where(found.score >= strange, held + 1, 0)
-        for row in np.flatnonzero((found.score >= self.opens) | open_).tolist():
-            self._fold(row, start, x, scores, found)
-
-    def _with_silence(self, x: Floats, found: Combined) -> Combined:
-        """Zeros where some were expected count as well."""
-        silence = self.owner.arrivals.step(self.places, x, found.expected)
-        silence = np.where(self.counted, silence, 0.0)
-        return found._replace(score=np.maximum(found.score, silence))
-
-    def _fold(self, row: int, start: int, x: Floats, scores: Scores, found: Combined) -> None:
-        owner, place = self.owner, int(self.places[row])
-        going = owner.going.get(place)
-        before = going.episode if going else None
-        bucket = _bucket(row, start, x, scores, found)
-        now, over = advance(before, bucket, self.rules[row])
-        if over is not None and going is not None:
-            self._end(place, over, going)
-        elif now is not None:
-            if going is not None and before is not None and now.count == before.count:
-                anomaly = going.anomaly
-            else:
-                anomaly = self._anomaly(row, now, going, x, found.expected)
-                owner.changed[anomaly.id] = anomaly
-            owner.open[place] = True
-            owner.going[place] = Going(place=place, episode=now, anomaly=anomaly)
-
-    def _anomaly(
-        self, row: int, episode: Episode, going: Going | None, x: Floats, expected: Floats
-    ) -> Anomaly:
-        slot = self.slots[row]
-        same_peak = going is not None and going.episode.peak == episode.peak
-        contributors = (
-            going.anomaly.contributors
-            if same_peak and going
-            else parts_of(self.slots, row, x, expected)
-        )
-        made = anomaly_of(
-            slot,
-            episode,
-            self.step,
-            found=going.anomaly.detected_at if going else self.at(episode.last + self.step),
-            error_rate=error_rate_of(self.slots, row, x),
-            contributors=contributors,
-            past=self.past,
-        )
-        return _same_id(made, going)
-
-    def _end(self, place: int, episode: Episode, going: Going) -> None:
-        owner = self.owner
-        ended = msgspec.structs.replace(
-            going.anomaly,
-            ended_at=EPOCH + timedelta(seconds=episode.last + self.step),
-            past=self.past or going.anomaly.past,
-        )
-        del owner.going[place]
-        owner.open[place] = False
-        owner.recent[ended.id] = Going(place=place, episode=episode, anomaly=ended)
-        owner.changed[ended.id] = ended
-
-
-def _same_id(made: Anomaly, going: Going | None) -> Anomaly:
-    """An episode keeps its id, whatever late data does to its first bucket."""
-    if going is None:
-        return made
-    return msgspec.structs.replace(
-        made, id=going.anomaly.id, revised=going.anomaly.revised, past=going.anomaly.past
-    )
-
-
-def _bucket(row: int, start: int, x: Floats, scores: Scores, found: Combined) -> Bucket:
-    return Bucket(
-        start=start,
-        value=float(x[row]),
-        expected=float(found.expected[row]),
-        sigma=float(found.sigma[row]),
-        score=float(found.score[row]),
-        shift=float(found.shift[row]),
-        off=float(np.nan_to_num(scores.off[row])),
-        parts=tuple(np.nan_to_num(scores.parts[row]).tolist()),
-    )

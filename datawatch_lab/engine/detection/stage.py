@@ -13,23 +13,24 @@ import threading
 import time
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import polars as pl
 
 from datawatch_lab.anomaly.episodes import Episode
-from datawatch_lab.core.anomalies import SEVERITIES, Anomaly, AnomalySettings
+from datawatch_lab.core.anomalies import Anomaly, AnomalySettings
 from datawatch_lab.core.errors import InputError, not_found
 from datawatch_lab.core.plans import check_feature, plan_named
 from datawatch_lab.core.values import MetricDef
 from datawatch_lab.engine.beside import listening
 from datawatch_lab.engine.detection.feedback import feed_back
+from datawatch_lab.engine.detection.listing import Asking
 from datawatch_lab.engine.detection.revising import revise_episodes
-from datawatch_lab.engine.detection.run import Detectors, Moments, Stopped
+from datawatch_lab.engine.detection.run import Detectors
 from datawatch_lab.engine.detection.slots import Key
 from datawatch_lab.engine.detection.state import packed, unpacked
+from datawatch_lab.engine.detection.work import Closed, Learning, Moments, Stopped
 from datawatch_lab.engine.own_metrics.anomalies import METRIC
 from datawatch_lab.store.anomalies import AnomalyFilter, Checkpoint, Mark
 
@@ -40,6 +41,11 @@ log = logging.getLogger(__name__)
 
 CHECKPOINT_SECONDS = 30.0
 _REST_SECONDS = 0.5
+_FIRST_REST_SECONDS = 15.0
+"""Before anything is watched, with a day of history: the tables of a workspace close one after
+another, and to learn their histories together costs little more than to learn one."""
+
+_HISTORY = timedelta(days=1)
 _SLICE = 2_000
 """Closes that are gone through between two places where the state can be stored."""
 
@@ -49,51 +55,7 @@ _PATIENCE_SECONDS = 5.0
 Listener = Callable[[Sequence[Anomaly]], None]
 
 
-@dataclass(frozen=True)
-class Listing:
-    """Which anomalies are wanted.
-
-    Attributes:
-        since, until: those that were there at some time in [since, until).
-        metric, table, type: '' for any.
-        labels: that they have.
-        severity: at least; '' for any.
-        active: only those that go on.
-        withdrawn: also those that late data showed to be none.
-    """
-
-    since: datetime | None = None
-    until: datetime | None = None
-    metric: str = ""
-    table: str = ""
-    labels: tuple[tuple[str, str], ...] = ()
-    severity: str = ""
-    type: str = ""
-    active: bool = False
-    withdrawn: bool = False
-    limit: int = 100
-
-    @property
-    def is_narrow(self) -> bool:
-        """Whether more must be read than is wanted."""
-        return bool(self.table or self.labels or self.severity or self.type or not self.withdrawn)
-
-    def fits(self, anomaly: Anomaly) -> bool:
-        """Whether one is among them, as far as the store does not say."""
-        return (
-            self.table in ("", anomaly.table)
-            and self.type in ("", anomaly.type)
-            and (self.withdrawn or not anomaly.withdrawn)
-            and all(anomaly.labels.get(name) == value for name, value in self.labels)
-            and SEVERITIES.index(anomaly.severity) >= _rank(self.severity)
-        )
-
-
-def _rank(severity: str) -> int:
-    return [str(each) for each in SEVERITIES].index(severity) if severity else 0
-
-
-class Detection:
+class Detection(Asking):
     """Anomalies of a workspace; made by ``engine.beside(Detection)``. Any thread may call it.
 
     Args:
@@ -105,7 +67,7 @@ class Detection:
     """
 
     def __init__(self, engine: Engine) -> None:
-        self.engine = engine
+        super().__init__(engine)
         self.settings = AnomalySettings()
         self.problem = ""
         self.listeners: list[Listener] = []
@@ -115,11 +77,13 @@ class Detection:
         self._dirty = False
         self._work = threading.RLock()
         self._due = threading.Event()
+        self._hurry = threading.Event()
         self._idle = threading.Condition()
         self._marks: list[Mark] = []
         self._named: tuple[object, Mapping[str, MetricDef]] = (None, {})
         self._detectors: Detectors | None = None
         self._thread: threading.Thread | None = None
+        self._wakes = True
         self._forget = engine.on_close(lambda *_: self._wake())
         if engine.tables():
             self._wake()
@@ -157,7 +121,7 @@ class Detection:
         self._wake()
 
     def _wake(self) -> None:
-        if self._thread is None and self.enabled and not self._closed:
+        if self._thread is None and self._wakes and self.enabled and not self._closed:
             self._thread = threading.Thread(
                 target=self._run, name="datawatch-anomalies", daemon=True
             )
@@ -170,6 +134,7 @@ class Detection:
             return
         self._ended.set()
         self._forget()
+        self._hurry.set()
         self._due.set()
         if self._thread is not None and threading.current_thread() is not self._thread:
             self._thread.join()
@@ -181,7 +146,7 @@ class Detection:
         while not self._closed:
             self._due.wait()
             self._due.clear()
-            self._ended.wait(_REST_SECONDS)  # what closes together is looked at together
+            self._rest()
             try:
                 if not self._closed:
                     self.catch_up()
@@ -198,12 +163,40 @@ class Detection:
                 self._due.set()
                 self._ended.wait(_PATIENCE_SECONDS)
 
+    def _rest(self) -> None:
+        """Wait a little: what closes together is looked at together, and first of all learnt."""
+        patience = _FIRST_REST_SECONDS if self._has_much_to_learn() else _REST_SECONDS
+        until = time.monotonic() + patience
+        while not (self._closed or self._hurry.is_set()) and time.monotonic() < until:
+            self._hurry.wait(_REST_SECONDS)
+        self._hurry.clear()
+
+    def _has_much_to_learn(self) -> bool:
+        """Whether nothing is watched yet of a workspace with a history."""
+        if self._detectors is not None and self._detectors.watched:
+            return False
+        first, last = self.engine.span()
+        return first is not None and last is not None and last - first > _HISTORY
+
+    @property
+    def learning(self) -> Learning | None:
+        """How far the training of new series is; None while there is none. Waits for nothing."""
+        known = self._detectors
+        return None if known is None else known.learning
+
+    @property
+    def watched(self) -> int:
+        """How many series are watched. Waits for nothing."""
+        known = self._detectors
+        return 0 if known is None else len(known.watched)
+
     def settle(self, seconds: float = _PATIENCE_SECONDS) -> bool:
         """Wait until all that is closed now was looked at; gives whether it was, in that time."""
         if not self.enabled:
             return True
         wanted = self._last_close()
         until = time.monotonic() + seconds
+        self._hurry.set()
         self._wake()
         with self._idle:
             while self._number < wanted and not self._closed:
@@ -259,7 +252,7 @@ class Detection:
             self._marks.remove(mark)
 
     def _through(self, detectors: Detectors, closes: pl.DataFrame) -> None:
-        """Score and learn what some closes closed, a table at a time."""
+        """Score and learn what some closes closed, all tables together."""
         tables = {each.id: each for each in self.engine.tables()}
         merged = (
             closes.group_by("table_id", maintain_order=True)
@@ -271,10 +264,14 @@ class Detection:
             )
             .filter(pl.col("closed_from") < pl.col("closed_until"))
         )
-        for table_id, start, end, ends, moments in merged.iter_rows():
-            if table_id in tables:
-                self._wait_for_room()
-                detectors.close(tables[table_id], start, end, _moments(ends, moments))
+        closed = [
+            Closed(tables[table_id], start, end, _moments(ends, moments))
+            for table_id, start, end, ends, moments in merged.iter_rows()
+            if table_id in tables
+        ]
+        if closed:
+            self._wait_for_room()
+            detectors.close(closed)
 
     def _wait_for_room(self) -> None:
         """Let much that comes in go first, for a while."""
@@ -282,6 +279,16 @@ class Detection:
             if self._closed or self.engine.backlog < _BUSY_EVENTS:
                 return
             self._ended.wait(0.1)
+
+    def by_hand(self) -> None:
+        """Look at nothing unless `catch_up` is called; for measurements."""
+        self._forget()
+        self._wakes = False
+
+    def checkpoint(self) -> None:
+        """Store the state of the detectors now."""
+        with self._work:
+            self._checkpoint(self._ready())
 
     def _check(self) -> None:
         if self._closed:
@@ -304,6 +311,7 @@ class Detection:
             except InputError as error:
                 log.warning("detectors begin anew from history: %s", error)
                 made = Detectors(self.engine, self.settings, self._check)
+        made.choose(self.engine.store.anomalies.chosen())
         marks = self.engine.store.anomalies.marks()
         self._marks = [
             each for each in marks if each.kind == "feedback" and each.number > self._number
@@ -317,7 +325,13 @@ class Detection:
             self._checkpoint(detectors, changed)
         elif changed:
             self.engine.store.anomalies.save(changed)
+        if changed:
+            self.incidents.changed()
         self.tell([each for each in changed if not each.past])
+
+    def state_now(self) -> Checkpoint:
+        """The state of the detectors, to be stored; asked for while `with_detectors` holds."""
+        return Checkpoint(self._number, packed(self._ready().saved()))
 
     def _checkpoint(self, detectors: Detectors, changed: Sequence[Anomaly] = ()) -> None:
         state = Checkpoint(self._number, packed(detectors.saved()))
@@ -327,9 +341,7 @@ class Detection:
     def mark(self, mark: Mark, *, state: bool = False) -> None:
         """Keep what somebody said, with the state that follows from it where it changed."""
         with self._work:
-            saved = None
-            if state:
-                saved = Checkpoint(self._number, packed(self._ready().saved()))
+            saved = self.state_now() if state else None
             self.engine.store.anomalies.save((), saved, mark)
 
     # ------------------------------------------------------------------ who listens
@@ -353,31 +365,6 @@ class Detection:
                 log.exception("a listener to anomalies failed")
 
     # ------------------------------------------------------------------ asking
-
-    def stored(self, wanted: AnomalyFilter) -> Sequence[Anomaly]:
-        """Anomalies, newest first."""
-        return self.engine.store.anomalies.found(wanted)
-
-    def between(self, start: datetime, end: datetime) -> Sequence[Anomaly]:
-        """Anomalies that were there at some time in [start, end), newest first."""
-        return self.stored(AnomalyFilter(since=start, until=end, limit=10_000))
-
-    def active(self) -> Sequence[Anomaly]:
-        """Anomalies that go on."""
-        return self.stored(AnomalyFilter(active=True, limit=10_000))
-
-    def find(self, wanted: Listing) -> list[Anomaly]:
-        """The newest anomalies that fit."""
-        known = self.stored(
-            AnomalyFilter(
-                since=wanted.since,
-                until=wanted.until,
-                metric=wanted.metric,
-                active=wanted.active,
-                limit=100_000 if wanted.is_narrow else wanted.limit,
-            )
-        )
-        return [each for each in known if wanted.fits(each)][: wanted.limit]
 
     def get(self, id_: str) -> Anomaly:
         """An anomaly by id; a `NotFoundError` otherwise."""

@@ -31,7 +31,8 @@ HOURS_BACK = 4
 _TEN, _MINUTE = timedelta(minutes=10), timedelta(minutes=1)
 _HOUR, _DAY = timedelta(hours=1), timedelta(days=1)
 _LEAST = timedelta(hours=6)
-_CELLS = 3_000_000
+MOST_ROWS = 12_000_000
+"""Buckets of all series that are gone through together; with more series each has fewer."""
 
 
 def enrolments(
@@ -115,20 +116,18 @@ class Training:
             found.setdefault(width, []).append(each)
         return found
 
-    def history(self, slots: Sequence[Slot], width: timedelta) -> tuple[datetime, Floats]:
-        """Start of the history and values before the moment; NaN before a series began."""
+    def start(self, slots: Sequence[Slot], width: timedelta) -> datetime:
+        """Where the history of series that are trained together begins."""
         end = floor_to(self._moment, width)
         back = self._window
         if width == _MINUTE:
-            room = _CELLS // max(sum(len(each.members) for each in slots), 1) * _MINUTE
-            back = min(back, max(room, _LEAST))
+            back = min(back, max(MOST_ROWS // max(len(slots), 1) * _MINUTE, _LEAST))
         else:
             back = HOURS_BACK * back
         known = min((self.first.get(s.key, end - ENOUGH) for s in slots), default=end - ENOUGH)
-        start = floor_to(max(end - back, min(known, end - width)), width)
-        matrix = values(self._engine, slots, start, end, width)
-        for row, slot in enumerate(slots):
-            begins = self.first.get(slot.key)
-            if begins is not None and begins > start:
-                matrix[row, : (begins - start) // width] = np.nan
-        return start, matrix
+        return floor_to(max(end - back, min(known, end - width)), width)
+
+    def begins(self, slots: Sequence[Slot]) -> Floats:
+        """Epoch seconds from which on each is known; what was before is no value."""
+        found = (self.first.get(each.key) for each in slots)
+        return np.array([-np.inf if each is None else each.timestamp() for each in found])

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+import msgspec
+
 from datawatch_lab.anomaly.episodes import Bucket, Episode
 from datawatch_lab.anomaly.kinds import algorithms_of, kind_of
 from datawatch_lab.core.anomalies import Anomaly, Contributor, Expected, anomaly_id, severity_of
@@ -89,6 +91,17 @@ def anomaly_of(
         unit=slot.unit,
         contributors=tuple(contributors),
         past=past,
+    )
+
+
+def grown(slot: Slot, known: Anomaly, episode: Episode) -> Anomaly:
+    """An anomaly whose episode goes on, with the same strangest bucket."""
+    return msgspec.structs.replace(
+        known,
+        type=kind_of(episode, counted=slot.counted, spread=slot.spread),
+        score=unit_score(episode.top),
+        buckets=episode.count,
+        algorithms=algorithms_of(episode),
     )
 
 

@@ -135,8 +135,10 @@ class LiveTables:
 
     def _older_rows(self, table: TableInfo, fields: Sequence[str]) -> Iterator[TableBatch]:
         """Rows that have not changed since before the log begins, as snapshot rows."""
+        if not table.key:
+            return
         first = self.store.first_seq()
-        if first <= 1 or not table.key:
+        if first <= 1:
             return
         for rows in self.store.live_scan(table, [*{*fields, *table.key}], chunk=_CHUNK):
             old = rows.heads["seq"] < first

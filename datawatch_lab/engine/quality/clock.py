@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 from datawatch_lab.core.durations import format_duration, parse_duration
 from datawatch_lab.core.errors import DataWatchError
-from datawatch_lab.core.quality import StoredRule
+from datawatch_lab.core.quality import Rule, StoredRule
 from datawatch_lab.core.values import Aggregation, MeasureKind, TableInfo
 from datawatch_lab.engine.queries import QueryRequest
 from datawatch_lab.engine.queries import run as run_query
+from datawatch_lab.metrics.calendar import CalendarStep, edges_over, same_clock
 from datawatch_lab.quality.volume import judge_volume
 from datawatch_lab.quality.windows import Judged
 
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
 
 _MINUTE = timedelta(minutes=1)
 _DAY = timedelta(days=1)
+_MICRO = timedelta(microseconds=1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MOST_WINDOWS = 48
 _MOST_DAYS = 28
@@ -68,19 +72,35 @@ class Clocked:
                 self.done[stored.id] = start
                 yield start, self.age(stored, table, now)
             return
-        width = rule.span("5m" if rule.rule == "sql" else "1h")
-        last = _floor(now - self.engine.settings.close_delay, width)
-        first = self.done.get(stored.id, _floor(stored.created, width) + width)
-        first = max(first, last - _MOST_WINDOWS * width)
+        until = now - self.engine.settings.close_delay
         if rule.rule == "sql":
-            if last > self.done.get(stored.id, _EPOCH):
+            width = rule.span("5m")
+            last, done = _floor(until, width), self.done.get(stored.id, _EPOCH)
+            if last > done or done > now + width:  # by a clock that was set back since
                 self.done[stored.id] = last
                 yield last, self.sql(stored)
             return
-        while first < last:
-            yield first, self.volume(stored, table, first)
-            first += width
-        self.done[stored.id] = max(last, first)
+        for start, end in self._windows(stored, now, until):
+            self.done[stored.id] = end
+            yield start, self.volume(stored, table, start, end)
+
+    def _windows(
+        self, stored: StoredRule, now: datetime, until: datetime
+    ) -> list[tuple[datetime, datetime]]:
+        """Windows that are over and not judged, the newest 48; one of 1d is a day of the zone."""
+        width, zone = stored.rule.span(), ZoneInfo(self.engine.settings.timezone)
+        created = stored.created + _MICRO
+        since = self.done.get(stored.id, created)
+        if since > now + width:  # by a clock that was set back since
+            since = max(until - 2 * width, created)
+        since = max(since, until - (_MOST_WINDOWS + 1) * width)
+        if width == _DAY:
+            edges = edges_over(CalendarStep(1, "day"), since, until, zone)
+        else:
+            count = max(0, (until - _floor(since, width)) // width)
+            edges = tuple(_floor(since, width) + each * width for each in range(count + 1))
+        whole = [each for each in pairwise(edges) if since <= each[0] and each[1] <= until]
+        return whole[-_MOST_WINDOWS:]
 
     def age(self, stored: StoredRule, table: TableInfo, now: datetime) -> Judged:
         """Whether the newest event of a table, or the newest time in a field, is recent enough."""
@@ -98,20 +118,26 @@ class Clocked:
         )
         return Judged(old <= stored.rule.age, old.total_seconds(), words)
 
-    def volume(self, stored: StoredRule, table: TableInfo, start: datetime) -> Judged:
+    def volume(
+        self, stored: StoredRule, table: TableInfo, start: datetime, end: datetime
+    ) -> Judged:
         """Whether a window has as many inserted rows as it should."""
-        rule, width = stored.rule, stored.rule.span()
+        rule = stored.rule
         metric = _metric(self.engine, table, MeasureKind.CHANGES, "", op="c")
-        rows = _value(self.engine, metric, start, start + width) or 0.0
-        usual = []
-        if rule.baseline:
-            days = min(parse_duration(rule.baseline) // _DAY, _MOST_DAYS)
-            for day in range(1, days + 1):
-                begin = start - day * _DAY
-                found = _value(self.engine, metric, begin, begin + width)
-                if found is not None:
-                    usual.append(found)
-        return judge_volume(rule, rows, usual)
+        rows = _value(self.engine, metric, start, end) or 0.0
+        usual = [_value(self.engine, metric, *each) for each in self._before(rule, (start, end))]
+        return judge_volume(rule, rows, [each for each in usual if each is not None])
+
+    def _before(
+        self, rule: Rule, window: tuple[datetime, datetime]
+    ) -> Iterator[tuple[datetime, datetime]]:
+        """Windows of the same time of the clock on the days before, as far as the baseline goes."""
+        zone = ZoneInfo(self.engine.settings.timezone)
+        days = min(parse_duration(rule.baseline) // _DAY, _MOST_DAYS) if rule.baseline else 0
+        for day in range(1, days + 1):
+            found = same_clock(window, day, zone)
+            if found is not None:
+                yield found
 
     def sql(self, stored: StoredRule) -> Judged:
         """Whether a query finds no row."""

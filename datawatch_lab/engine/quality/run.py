@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,11 +21,13 @@ from datawatch_lab.core.quality_results import Outcome
 from datawatch_lab.core.values import TableInfo
 from datawatch_lab.engine.live.keys import keys_of
 from datawatch_lab.engine.quality.look import Looking, Remembered
+from datawatch_lab.engine.quality.steps import frame_of, verdicts_of
+from datawatch_lab.engine.quality.tables import cast, joined, table_of, violation_rows
 from datawatch_lab.metrics.sketch import bin_values, bins_of
 from datawatch_lab.quality.checks import check_rows
 from datawatch_lab.quality.images import Bools, Images, images_of
 from datawatch_lab.quality.monotonic import monotonic
-from datawatch_lab.quality.unique import PAIR, ROW, STEP_SCHEMA, judge
+from datawatch_lab.quality.unique import PAIR, ROW, judge
 from datawatch_lab.quality.verdict import Verdict
 from datawatch_lab.quality.windows import Sketch, States, states_of
 
@@ -40,7 +41,6 @@ SETTLE = timedelta(hours=1)
 """How long a parent may come after its child by the clock, so that the violation is taken back."""
 
 _TRUNCATE = ord("t")
-_INT64 = pa.int64()
 
 
 @dataclass
@@ -135,7 +135,7 @@ class Evaluation:
         ]
         bad = np.flatnonzero(verdict.failed)[:KEPT_ROWS]
         if len(bad):
-            self._violations += _violations(table, stored, images, bad)
+            self._violations += violation_rows(table, stored, images, bad)
 
     def _monotonic(self, stored: StoredRule, images: Images) -> Verdict:
         name = (stored.id, "highest")
@@ -167,13 +167,13 @@ class Evaluation:
         if cleared < 0:
             found = judge(steps, held, by_insert=by_insert)
             self._keep(stored.id, found.rows, found.now, emptied=False)
-            return _of_steps(steps, found.broken, sides)
+            return verdicts_of(steps, found.broken, sides)
         old, new = steps.filter(pl.col("seq") < cleared), steps.filter(pl.col("seq") > cleared)
         first = judge(old, held, by_insert=by_insert)
         last = judge(new, held.clear(), by_insert=by_insert)
         self._keep(stored.id, last.rows, last.now, emptied=True)
         broken = np.concatenate([first.broken, last.broken])
-        return _of_steps(pl.concat([old, new]), broken, sides)
+        return verdicts_of(pl.concat([old, new]), broken, sides)
 
     def _keep(self, rule: str, rows: pl.DataFrame, now: pl.DataFrame, *, emptied: bool) -> None:
         if self.remembered is not None:
@@ -204,7 +204,7 @@ class Evaluation:
         for name in columns:
             told &= images.present(name)
         born = ord("r") if not table.key else ord("c")
-        after = _frame(
+        after = frame_of(
             seq=images.seq,
             place=np.arange(len(images)),
             batch=number,
@@ -235,7 +235,7 @@ class Evaluation:
         old = keys_of(batch.before, row_key, self.looking.store.hash_texts)
         at = batch.before.rows
         none = np.zeros(len(at), dtype=np.int64)
-        frame = _frame(
+        frame = frame_of(
             seq=seq[at],
             place=np.full(len(at), -1),
             batch=number,
@@ -314,7 +314,7 @@ class Evaluation:
         """`core.quality.VIOLATION_SCHEMA`."""
         found = self.now.replace(tzinfo=None)
         rows = [(*row[:5], found, *row[5:]) for row in self._violations]
-        return _table(core.VIOLATION_SCHEMA, rows)
+        return table_of(core.VIOLATION_SCHEMA, rows)
 
     def outcome(self, cursor: int | None = None) -> Outcome:
         """All that changes, but for windows and orphans of before."""
@@ -324,9 +324,9 @@ class Evaluation:
             states=cast(moments, core.STATE_SCHEMA),
             bins=cast(bins, core.BIN_COUNT_SCHEMA),
             violations=self.violations(),
-            released=_joined(self._released),
-            held=_joined(self._held),
-            orphans=_table(core.ORPHAN_SCHEMA, self._orphans),
+            released=joined(self._released),
+            held=joined(self._held),
+            orphans=table_of(core.ORPHAN_SCHEMA, self._orphans),
             cells=dict(self._changed),
             cursor=cursor,
             emptied=tuple(self._emptied),
@@ -361,106 +361,3 @@ def _let_through(text: str, images: Images, condition: Any) -> Bools:
         return np.ones(len(images), dtype=np.bool_)
     true: Bools = condition(text, images)[1]
     return true
-
-
-def _frame(
-    *,
-    seq: np.ndarray,
-    place: np.ndarray,
-    batch: int,
-    value: tuple[np.ndarray, np.ndarray, np.ndarray],
-    row: tuple[np.ndarray, np.ndarray],
-    born: np.ndarray,
-) -> pl.DataFrame:
-    """Steps; values that are not known are null."""
-    high, low, known = value
-    mask = pl.Series(~np.asarray(known, dtype=bool))
-    made = pl.DataFrame(
-        {
-            "seq": seq,
-            "place": place.astype(np.int64),
-            "v_hi": pl.Series(high).set(mask, None),
-            "v_lo": pl.Series(low).set(mask, None),
-            "k_hi": row[0],
-            "k_lo": row[1],
-            "born": np.asarray(born, dtype=bool),
-        },
-        schema=STEP_SCHEMA,
-    )
-    return made.with_columns(batch=pl.lit(batch, pl.Int64))
-
-
-def _of_steps(steps: pl.DataFrame, broken: np.ndarray, sides: Sequence[Images]) -> list[Verdict]:
-    """Verdicts of images from those of steps."""
-    looked = [np.zeros(len(images), dtype=np.bool_) for images in sides]
-    failed = [mask.copy() for mask in looked]
-    mine = steps.with_columns(broken=pl.Series(broken)).filter(
-        (pl.col("place") >= 0) & pl.col("v_lo").is_not_null()
-    )
-    for (number,), part in mine.group_by("batch"):
-        places = part["place"].to_numpy()
-        looked[int(str(number))][places] = True
-        failed[int(str(number))][places] = part["broken"].to_numpy()
-    return [Verdict(a, b) for a, b in zip(looked, failed, strict=True)]
-
-
-def _violations(
-    table: TableInfo, stored: StoredRule, images: Images, bad: np.ndarray
-) -> list[tuple[Any, ...]]:
-    """Rows of `core.quality.VIOLATION_SCHEMA` without the time of finding."""
-    rule = stored.rule
-    rows = images.frame.columns[bad.tolist()].to_dicts()
-    missing = {name: mask[bad.tolist()].to_list() for name, mask in images.frame.absent.items()}
-    made = []
-    for number, (place, row) in enumerate(zip(bad.tolist(), rows, strict=True)):
-        for name, gone in missing.items():
-            if gone[number]:
-                row.pop(name, None)
-        seq = int(images.seq[place])
-        value = ", ".join("null" if row.get(n) is None else str(row[n]) for n in rule.columns)
-        made.append(
-            (
-                violation_id(stored.id, seq),
-                stored.id,
-                table.id,
-                seq,
-                int(images.at[place]),
-                as_json({name: row.get(name) for name in table.key}),
-                as_json(row),
-                value,
-                f"{', '.join(rule.columns) or rule.expression}: {rule.kind.words}",
-            )
-        )
-    return made
-
-
-def as_json(value: Mapping[str, Any]) -> str:
-    """JSON text of a row."""
-    return json.dumps(value, default=str, ensure_ascii=False)
-
-
-def cast(frame: pl.DataFrame, schema: pa.Schema) -> pa.Table:
-    """A frame as a table; times are epoch µs."""
-    if not frame.height:
-        return schema.empty_table()
-    return frame.select(schema.names).to_arrow().cast(schema)
-
-
-def _joined(parts: Sequence[pl.DataFrame]) -> pa.Table:
-    """Pairs as Arrow; without values where there are none."""
-    full = [part for part in parts if part.height]
-    if not full:
-        return core.HELD_SCHEMA.empty_table()
-    whole = pl.concat(full).to_arrow()
-    return whole.cast(pa.schema([core.HELD_SCHEMA.field(name) for name in whole.column_names]))
-
-
-def _table(schema: pa.Schema, rows: Sequence[tuple[Any, ...]]) -> pa.Table:
-    """Rows as a table; whole numbers in columns of time are epoch µs."""
-    columns = list(zip(*rows, strict=True)) if rows else [()] * len(schema)
-    arrays = []
-    for each, values in zip(schema, columns, strict=True):
-        is_epoch = pa.types.is_timestamp(each.type) and values and isinstance(values[0], int)
-        array = pa.array(list(values), _INT64 if is_epoch else each.type)
-        arrays.append(array.cast(each.type))
-    return pa.table(arrays, schema=schema)

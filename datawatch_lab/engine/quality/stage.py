@@ -12,7 +12,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -28,7 +28,9 @@ from datawatch_lab.core.values import MetricDef, TableInfo
 from datawatch_lab.engine.own_metrics.quality import metrics_of_quality
 from datawatch_lab.engine.quality.clock import Clocked
 from datawatch_lab.engine.quality.look import Looking
-from datawatch_lab.engine.quality.run import Evaluation, cast
+from datawatch_lab.engine.quality.parts import Found, Part
+from datawatch_lab.engine.quality.run import Evaluation
+from datawatch_lab.engine.quality.tables import cast
 from datawatch_lab.engine.quality.windows import Windows, said
 
 if TYPE_CHECKING:
@@ -42,29 +44,6 @@ _LOG_STEP = 50_000
 _PAUSE_SECONDS = 0.25  # between evaluations, so that what comes meanwhile goes together
 _TICK_SECONDS = 1.0
 _COMPACT_EVERY = timedelta(minutes=5)
-
-
-@dataclass(frozen=True)
-class Part:
-    """What a commit brought: events after one sequence number and up to another."""
-
-    after: int
-    upto: int
-    batches: Sequence[TableBatch]
-
-    @property
-    def events(self) -> int:
-        """Events of its batches."""
-        return sum(each.events.height for each in self.batches)
-
-
-@dataclass(frozen=True)
-class Found:
-    """New violations of one evaluation, for who listens: rule, table, number and first words."""
-
-    rule: StoredRule
-    count: int
-    at: datetime
 
 
 Named = tuple[Mapping[str, MetricDef] | None, frozenset[str], Mapping[str, MetricDef]]

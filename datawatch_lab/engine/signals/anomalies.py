@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from datawatch_lab.core.anomalies import SEVERITIES, Anomaly
+from datawatch_lab.core.anomalies import SEVERITIES, Anomaly, Incident
 from datawatch_lab.core.errors import InputError
 from datawatch_lab.core.values import Aggregation
 from datawatch_lab.engine.alerting.grid import Ask, Grid, Labels, Row
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from datawatch_lab.engine.detection import Detection
     from datawatch_lab.engine.engine import Engine
 
-_LABELS = ("metric", "severity", "table", "type")
+_LABELS = ("incident", "metric", "severity", "table", "type")
+"""With `by incident` a rule opens one alert an incident, however many metrics move in it."""
 _SHOWN = 3
 
 
@@ -46,10 +47,13 @@ def _episodes(
     engine: Engine, ask: Ask, start: datetime, end: datetime
 ) -> Iterator[tuple[Anomaly, Mapping[str, Sequence[str]]]]:
     """Episodes that count, with their labels: neither withdrawn nor of a detector's training."""
-    for each in _detection(engine).between(start, end):
+    detection = _detection(engine)
+    incidents = detection.incidents.names()
+    for each in detection.between(start, end):
         if each.withdrawn or each.past:
             continue
         has = {
+            "incident": (incidents.get(each.id, ""),),
             "metric": (each.metric_name,),
             "table": (each.table,),
             "type": (each.type,),
@@ -90,10 +94,17 @@ def _folded(
 def _words(engine: Engine, ask: Ask, labels: Labels, start: datetime, end: datetime) -> str:
     narrowed = Ask(ask.metric, "", (*ask.filters, *labels), ask.group_by)
     found = [each for each, _ in _episodes(engine, narrowed, start, end)]
-    found.sort(key=lambda each: -abs(each.deviation))
-    more = len(found) - _SHOWN
-    said = [each.description for each in found[:_SHOWN]]
+    incidents = _detection(engine).incidents.grouped(found)
+    incidents.sort(key=lambda each: -abs(each.lead.deviation))
+    more = len(incidents) - _SHOWN
+    said = [_sentence(each) for each in incidents[:_SHOWN]]
     return " ".join([*said, *([f"And {more} more."] if more > 0 else [])])
+
+
+def _sentence(incident: Incident) -> str:
+    more = incident.more
+    said = incident.lead.description
+    return f"{said} {more[0].upper()}{more[1:]}." if more else said
 
 
 SIGNALS = (

@@ -26,15 +26,15 @@ from datawatch_lab.ingest.sources.demo_truth import SchemaChange
 TABLES = ("orders", "payments", "customers", "products")
 OPERATIONS = ("INSERT", "UPDATE", "DELETE", "DDL")
 STATUSES = (
-    *("pending", "paid", "shipped", "delivered", "cancelled", "refunded", "archived?"),
-    *("captured", "failed", "chargeback?"),
+    *("pending", "paid", "shipped", "cancelled", "archived?"),
+    *("captured", "failed", "refunded", "chargeback?"),
 )
 PRODUCTS = 48
 HORIZON = 5 * DAY
 """An event arrives at most this long after the block in which its order began has started."""
 
-_PENDING, _PAID, _SHIPPED, _DELIVERED, _CANCELLED, _REFUNDED, _ODD = range(7)
-_CAPTURED, _FAILED, _ODD_PAYMENT = range(7, 10)
+_PENDING, _PAID, _SHIPPED, _CANCELLED, _ODD = range(5)
+_CAPTURED, _FAILED, _REFUNDED, _ODD_PAYMENT = range(5, 9)
 _INSERT, _UPDATE, _DELETE, _DDL = range(4)
 _FAULTS = 7
 _PAYMENTS_SHARE = 0.17  # of all events are new payments; only those come late
@@ -203,8 +203,8 @@ class Planner:
             _events(orders.filter(leaves), 0, _DELETE, "cancelled_at", "created", first),
             _events(orders.filter(early), 0, _UPDATE, "cancelled_at", "paid_at", _PAID, _CANCELLED),
             _moved(orders, "shipped_at", "paid_at", _PAID, _SHIPPED),
-            _moved(orders, "delivered_at", "shipped_at", _SHIPPED, _DELIVERED),
-            _moved(orders, "refunded_at", "delivered_at", _DELIVERED, _REFUNDED),
+            _moved(orders, "delivered_at", "shipped_at", _SHIPPED, _SHIPPED),
+            _moved(orders, "refunded_at", "delivered_at", _SHIPPED, _CANCELLED),
         ]
 
     def _payment_events(self, orders: pl.DataFrame, rng: np.random.Generator) -> list[pl.DataFrame]:

@@ -38,6 +38,7 @@ _FAULTS = {
     7: ((b'"before":', b'"old":'), (b'"after":', b'"new":')),
 }
 _PLAIN = str.maketrans("éëüí", "eeui")
+_USERS = [name.lower().translate(_PLAIN) for name in _FIRST]
 
 
 class Renderer:
@@ -151,7 +152,9 @@ class Renderer:
             _text("order"),
             pl.lit(',"customer_id":'),
             customer,
-            pl.lit(',"product_id":'),
+            pl.lit(',"email":"'),
+            pl.when(pl.col("flaw") == 2).then(pl.lit("")).otherwise(self._address(rows)),
+            pl.lit('","product_id":'),
             (pl.col("product") + 1).cast(pl.String),
             pl.lit(',"quantity":'),
             _text("quantity"),
@@ -167,15 +170,14 @@ class Renderer:
             "created_text",
             pl.lit('","status":"'),
         )
-        shipped = pl.concat_str(pl.lit('"'), _stamp("shipped_at"), pl.lit('"'))
         end = pl.concat_str(self._added("coupon_code", coupon), pl.lit("}"))
 
         def image(status: str, text: str, at: str) -> pl.Expr:
-            sent = (pl.col("shipped_at") > 0) & (pl.col(at) >= pl.col("shipped_at"))
-            when = pl.when(sent).then(shipped).otherwise(pl.lit("null"))
             updated = pl.lit('","updated_at":"')
             named = _named(rows[status], STATUSES)
-            return pl.concat_str(fixed, named, updated, text, pl.lit('","shipped_at":'), when, end)
+            sent = pl.concat_str(pl.lit('","shipped_at":'), _reached("shipped_at", at))
+            came = pl.concat_str(pl.lit(',"delivered_at":'), _reached("delivered_at", at))
+            return pl.concat_str(fixed, named, updated, text, sent, came, end)
 
         return image("old", "then_text", "previous"), image("new", "at_text", "at")
 
@@ -216,15 +218,11 @@ class Renderer:
 
     def _customers(self, rows: pl.DataFrame) -> tuple[pl.Expr, pl.Expr]:
         ids = rows["customer"].to_numpy()
-        first = pl.Series((uniform(self.seed, 71, ids) * len(_FIRST)).astype(np.int64))
+        first = self._first(rows)
         last = pl.Series((uniform(self.seed, 72, ids) * len(_LAST)).astype(np.int64))
         segment = pl.Series((uniform(self.seed, 73, ids) * len(_SEGMENTS)).astype(np.int64))
         opted = pl.Series(uniform(self.seed, 74, ids) < 0.4)
         opted_text = pl.when(opted).then(pl.lit("true")).otherwise(pl.lit("false"))
-        user = [name.lower().translate(_PLAIN) for name in _FIRST]
-        email = pl.concat_str(
-            _named(first, user), pl.lit("."), _text("customer"), pl.lit("@example.com")
-        )
         fixed = pl.concat_str(
             pl.lit('{"id":'),
             _text("customer"),
@@ -233,7 +231,7 @@ class Renderer:
             pl.lit(" "),
             _named(last, _LAST),
             pl.lit('","email":"'),
-            pl.when(pl.col("flaw") == 5).then(_named(first, user)).otherwise(email),
+            pl.when(pl.col("flaw") == 5).then(_named(first, _USERS)).otherwise(self._address(rows)),
             pl.lit('","country":"'),
             _named(self._country(rows), _COUNTRIES),
             pl.lit('","segment":"'),
@@ -246,6 +244,16 @@ class Renderer:
         confirmed = pl.when(pl.col("op") == 1).then(pl.lit("true")).otherwise(pl.lit("false"))
         before = pl.concat_str(fixed, "then_text", pl.lit('","verified":false'), end)
         return before, pl.concat_str(fixed, "at_text", pl.lit('","verified":'), confirmed, end)
+
+    def _first(self, rows: pl.DataFrame) -> pl.Series:
+        """Which first name each customer has."""
+        draw = uniform(self.seed, 71, rows["customer"].to_numpy())
+        return pl.Series((draw * len(_FIRST)).astype(np.int64))
+
+    def _address(self, rows: pl.DataFrame) -> pl.Expr:
+        """The e-mail address of each customer."""
+        name = _named(self._first(rows), _USERS)
+        return pl.concat_str(name, pl.lit("."), _text("customer"), pl.lit("@example.com"))
 
     def _products(self, rows: pl.DataFrame) -> tuple[pl.Expr, pl.Expr]:
         product, hour = rows["product"].to_numpy(), rows["hour"].to_numpy()
@@ -310,6 +318,13 @@ def _stamp(column: str) -> pl.Expr:
     """µs since the epoch as ISO 8601 in UTC; a missing time gives nothing that is used."""
     text = pl.col(column).cast(pl.Datetime("us")).dt.strftime("%Y-%m-%dT%H:%M:%S%.6fZ")
     return text.fill_null("")
+
+
+def _reached(column: str, at: str) -> pl.Expr:
+    """The time of a step as JSON text; null for a row that has not come to it at ``at``."""
+    step = pl.concat_str(pl.lit('"'), _stamp(column), pl.lit('"'))
+    done = (pl.col(column) > 0) & (pl.col(at) >= pl.col(column))
+    return pl.when(done).then(step).otherwise(pl.lit("null"))
 
 
 def _text(column: str) -> pl.Expr:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from datawatch_lab.core.dashboards import Tile, TileQuery
-from datawatch_lab.core.errors import InputError
 from datawatch_lab.notebook import markup
 from datawatch_lab.notebook.editing.course import Course, Dot, Mark, milliseconds, named
 from datawatch_lab.notebook.editing.editor import Editor, show_in
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from datawatch_lab.service.handle import Workspace
     from datawatch_lab.service.operations.anomalies import AnomalyAnswer
     from datawatch_lab.service.operations.anomaly_tuning import PreviewAnswer, PreviewSetting
+    from datawatch_lab.service.operations.detectors import DetectorAnswer
 
 DAYS = (1.0, 3.0, 7.0, 30.0)
 _NAMES = ("low", "medium", "high")
@@ -36,8 +36,8 @@ class DetectorEditor(Editor):
     """The detector of a series, and what it would have flagged.
 
     The history is scored once; each sensitivity is a threshold on these scores, so moving it is
-    cheap. Nothing is kept here: which sensitivity a workspace uses is said in its configuration,
-    as ``anomaly.sensitivity``.
+    cheap. `save` makes it the one by which the series is flagged from then on; series that nobody
+    chose one for go by the configuration, ``anomaly.sensitivity``.
 
     Args:
         workspace: that has the metric.
@@ -51,7 +51,6 @@ class DetectorEditor(Editor):
     """
 
     lane = "flags"
-    saves = False
 
     def __init__(
         self,
@@ -205,15 +204,10 @@ class DetectorEditor(Editor):
             f"days={self.days:g}{labels})"
         )
 
-    def save(self) -> None:
-        """Refused: the sensitivity of a workspace is part of its configuration.
-
-        Raises:
-            InputError: always; says what to write there.
-        """
-        raise InputError(
-            "the sensitivity of a workspace is said in its configuration.",
-            hint=f"Write there: anomaly: {{sensitivity: {self.sensitivity}}}",
+    def save(self) -> DetectorAnswer:
+        """Look at this series with this sensitivity from the next bucket on."""
+        return self.workspace.save_detector(
+            self.metric, sensitivity=self.sensitivity, labels=self.labels
         )
 
     def tile(self) -> Tile:

@@ -7,7 +7,7 @@ from typing import Literal
 
 import msgspec
 
-from datawatch_lab.core.anomalies import SEVERITIES, TYPES, Anomaly, Verdict
+from datawatch_lab.core.anomalies import SEVERITIES, TYPES, Anomaly, Incident, Verdict
 from datawatch_lab.core.durations import parse_duration, parse_time
 from datawatch_lab.core.errors import InputError, NotFoundError
 from datawatch_lab.core.who import current_who
@@ -18,6 +18,8 @@ from datawatch_lab.engine.detection.explain import Explanation, explain
 from datawatch_lab.service.access.masking import MASK, hidden_labels, masked_labels
 from datawatch_lab.service.freshness import iso
 from datawatch_lab.service.operation import API, operation
+from datawatch_lab.service.telemetry.outlook import service_anomalies
+from datawatch_lab.service.telemetry.shapes import ServiceAnomaly
 
 _MOST = 10_000
 _ANOMALIES = f"{API}/anomalies"
@@ -58,6 +60,30 @@ class FeedbackAnswer(msgspec.Struct, frozen=True, kw_only=True):
     note: str
 
 
+class IncidentAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """Anomalies that belong together: one event, seen in many series.
+
+    Attributes:
+        anomalies: how many they are, of those that were asked for.
+        metrics: that moved; that of the strongest first.
+        tables: of these metrics.
+        started_at: start of the first.
+        ended_at: end of the last; None while one goes on.
+        active: whether one goes on.
+        acknowledged: somebody looks after each of them.
+        more: what there is beside the strongest, in words; '' for nothing.
+    """
+
+    anomalies: int
+    metrics: list[str]
+    tables: list[str]
+    started_at: str
+    ended_at: str | None
+    active: bool
+    acknowledged: bool
+    more: str
+
+
 class AnomalyAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """One episode: consecutive buckets of one series that were strange.
 
@@ -86,6 +112,8 @@ class AnomalyAnswer(msgspec.Struct, frozen=True, kw_only=True):
         acknowledged_by: '' while nobody has.
         acknowledged_at: when.
         feedback: what somebody said of it.
+        incident: id of the incident that it belongs to.
+        group: of the incident that it leads, where incidents were asked for.
     """
 
     id: str
@@ -115,9 +143,11 @@ class AnomalyAnswer(msgspec.Struct, frozen=True, kw_only=True):
     acknowledged_by: str
     acknowledged_at: str | None
     feedback: FeedbackAnswer | None
+    incident: str = ""
+    group: IncidentAnswer | None = None
 
 
-def answer_of(found: Anomaly, labels: dict[str, str]) -> AnomalyAnswer:
+def answer_of(found: Anomaly, labels: dict[str, str], incident: str = "") -> AnomalyAnswer:
     """An anomaly as it is answered, with labels as they may be shown."""
     said = found.feedback
     return AnomalyAnswer(
@@ -152,19 +182,43 @@ def answer_of(found: Anomaly, labels: dict[str, str]) -> AnomalyAnswer:
         )
         if said
         else None,
+        incident=incident,
     )
 
 
 def _shown(engine: Engine, found: Iterable[Anomaly]) -> list[AnomalyAnswer]:
     """Anomalies as they may be shown to who asks."""
     hidden: dict[str, frozenset[str]] = {}
+    incidents = detection_of(engine).incidents.names()
     answers = []
     for each in found:
         name = each.metric_name
         if name not in hidden:
             hidden[name] = _hidden(engine, name)
-        answers.append(_masked(each, hidden[name]))
+        answers.append(_masked(each, hidden[name], incidents.get(each.id, "")))
     return answers
+
+
+def _incidents(engine: Engine, found: list[Incident]) -> list[AnomalyAnswer]:
+    """Incidents, each as the anomaly that leads it."""
+    leads = _shown(engine, [each.lead for each in found])
+    return [
+        msgspec.structs.replace(lead, group=_group(each))
+        for lead, each in zip(leads, found, strict=True)
+    ]
+
+
+def _group(each: Incident) -> IncidentAnswer:
+    return IncidentAnswer(
+        anomalies=each.anomalies,
+        metrics=list(each.metrics),
+        tables=list(each.tables),
+        started_at=iso(each.started_at) or "",
+        ended_at=iso(each.ended_at),
+        active=each.active,
+        acknowledged=each.acknowledged,
+        more=each.more,
+    )
 
 
 def _hidden(engine: Engine, metric: str) -> frozenset[str]:
@@ -175,9 +229,9 @@ def _hidden(engine: Engine, metric: str) -> frozenset[str]:
         return frozenset() if current_who().sees_sensitive else frozenset(("*",))
 
 
-def _masked(found: Anomaly, hidden: frozenset[str]) -> AnomalyAnswer:
+def _masked(found: Anomaly, hidden: frozenset[str], incident: str) -> AnomalyAnswer:
     if not hidden:
-        return answer_of(found, found.labels)
+        return answer_of(found, found.labels, incident)
     names = hidden if "*" not in hidden else frozenset(found.labels)
     parts = tuple(
         msgspec.structs.replace(each, value=MASK)
@@ -191,7 +245,7 @@ def _masked(found: Anomaly, hidden: frozenset[str]) -> AnomalyAnswer:
         if value:
             text = text.replace(f"{name}={value}", f"{name}={MASK}")
     masked = msgspec.structs.replace(found, contributors=parts, description=text)
-    return answer_of(masked, masked_labels(found.labels, names))
+    return answer_of(masked, masked_labels(found.labels, names), incident)
 
 
 class AnomaliesAsk(msgspec.Struct, frozen=True, kw_only=True):
@@ -208,6 +262,9 @@ class AnomaliesAsk(msgspec.Struct, frozen=True, kw_only=True):
         type: spike, drop, trend, seasonal, missing or outlier.
         active: only those that go on.
         withdrawn: also those that late data showed to be none.
+        incident: of this incident only.
+        group: ``incident`` for one row an incident: its strongest anomaly, with ``group`` saying
+            what belongs to it; '' for a row an anomaly.
         wait: first look at all that is closed by now, for so long at most.
         limit: the newest.
     """
@@ -221,18 +278,23 @@ class AnomaliesAsk(msgspec.Struct, frozen=True, kw_only=True):
     type: str = ""
     active: bool = False
     withdrawn: bool = False
+    incident: str = ""
+    group: str = ""
     wait: str = "0s"
     limit: int = 100
 
 
 @operation("GET", _ANOMALIES)
 def anomalies(engine: Engine, ask: AnomaliesAsk) -> list[AnomalyAnswer]:
-    """Anomalies, newest first."""
-    return _shown(engine, found(engine, ask))
+    """Anomalies, newest first; with ``group=incident`` a row an incident."""
+    wanted, detection = listing_of(engine, ask), detection_of(engine)
+    if ask.group:
+        return _incidents(engine, detection.find_incidents(wanted))
+    return _shown(engine, detection.find(wanted))
 
 
-def found(engine: Engine, ask: AnomaliesAsk) -> list[Anomaly]:
-    """The anomalies that are asked for.
+def listing_of(engine: Engine, ask: AnomaliesAsk) -> Listing:
+    """Which anomalies are asked for; waits first, as long as is asked.
 
     Raises:
         InputError: a word is none of those that there are.
@@ -242,19 +304,18 @@ def found(engine: Engine, ask: AnomaliesAsk) -> list[Anomaly]:
     if (patience := parse_duration(ask.wait).total_seconds()) > 0:
         detection.settle(patience)
     now, zone = engine.clock.now(), engine.settings.timezone
-    return detection.find(
-        Listing(
-            since=parse_time(ask.start, now, zone) if ask.start else None,
-            until=parse_time(ask.end, now, zone) if ask.end else None,
-            metric=ask.metric,
-            table=ask.table,
-            labels=(("service", ask.service),) if ask.service else (),
-            severity=ask.severity,
-            type=ask.type,
-            active=ask.active,
-            withdrawn=ask.withdrawn,
-            limit=ask.limit,
-        )
+    return Listing(
+        since=parse_time(ask.start, now, zone) if ask.start else None,
+        until=parse_time(ask.end, now, zone) if ask.end else None,
+        metric=ask.metric,
+        table=ask.table,
+        labels=(("service", ask.service),) if ask.service else (),
+        severity=ask.severity,
+        type=ask.type,
+        active=ask.active,
+        withdrawn=ask.withdrawn,
+        incident=ask.incident,
+        limit=ask.limit,
     )
 
 
@@ -264,6 +325,7 @@ def _check(ask: AnomaliesAsk) -> None:
     for name, given, known in (
         ("severity", ask.severity, SEVERITIES),
         ("type", ask.type, TYPES),
+        ("group", ask.group, ("incident",)),
     ):
         if given and given not in known:
             raise InputError(f"{name} is {given!r}; it is one of {', '.join(known)}.")
@@ -433,35 +495,8 @@ class ServiceAnomaliesAsk(msgspec.Struct, frozen=True, kw_only=True):
     limit: int = 100
 
 
-class ServiceAnomaly(msgspec.Struct, frozen=True, kw_only=True):
-    """An anomaly as clients of analytics expect it."""
-
-    id: str
-    timestamp: str
-    service_id: str
-    metric_name: str
-    current_value: float
-    expected_value: float
-    deviation: float
-    severity: str
-    description: str
-
-
 @operation("GET", "/api/v1/analytics/anomalies")
 def analytics_anomalies(engine: Engine, ask: ServiceAnomaliesAsk) -> list[ServiceAnomaly]:
     """Anomalies of services, newest first."""
-    wanted = AnomaliesAsk(service=ask.service_id, limit=ask.limit)
-    return [
-        ServiceAnomaly(
-            id=each.id,
-            timestamp=each.started_at,
-            service_id=each.labels.get("service", ""),
-            metric_name=each.metric_name,
-            current_value=each.value,
-            expected_value=(each.expected.min + each.expected.max) / 2.0,
-            deviation=each.deviation,
-            severity=each.severity,
-            description=each.description,
-        )
-        for each in anomalies.function(engine, wanted)
-    ]
+    masked = not current_who().sees_sensitive
+    return service_anomalies(engine, ask.service_id, ask.limit, masked=masked)

@@ -156,6 +156,8 @@ class QueryAsk(msgspec.Struct, frozen=True, kw_only=True, rename={"start": "from
         filters: ``label=value``; several with commas (a comma in a value is written ``\,``), or
             one each in a list.
         compare: previous_period, same_hour_yesterday or same_hour_last_week.
+        backend: prometheus, influxdb, timescale or clickhouse, to be answered by that one instead
+            of the workspace.
     """
 
     name: str
@@ -165,6 +167,7 @@ class QueryAsk(msgspec.Struct, frozen=True, kw_only=True, rename={"start": "from
     group_by: str | None = None
     filters: str | list[str] | None = None
     compare: str | None = None
+    backend: str | None = None
 
 
 class RangeAsk(QueryAsk, frozen=True, kw_only=True, rename={"start": "from", "end": "to"}):
@@ -259,6 +262,7 @@ def _answer(engine: Engine, ask: QueryAsk, step: str | None, *, stepped: bool) -
             stepped=stepped,
             compare=ask.compare,
             points=getattr(ask, "points", None),
+            backend=ask.backend or "",
         ),
     )
     return ComparedAnswer(

@@ -1,9 +1,8 @@
-"""Data quality: scores, rules, violations, trials of rules, suggestions, validation, the report."""
+"""Data quality: scores, rules, violations, the report."""
 
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
 
 import msgspec
 
@@ -20,16 +19,12 @@ from datawatch_lab.service.quality import (
     Recommendation,
     RuleItem,
     ScoreAnswer,
-    SuggestionItem,
     TableItem,
-    TriedItem,
     ViolationItem,
     recommendations,
     rule_item,
     score_answer,
-    suggestion_item,
     table_item,
-    tried_item,
     violation_items,
 )
 
@@ -353,113 +348,3 @@ def drop_quality_rule(engine: Engine, ask: RuleAsk) -> Dropped:
     """Drop a rule, with what it counted and found."""
     gone = rules_of.remove(engine.quality, ask.id)
     return Dropped(gone.id, gone.rule.title)
-
-
-# ------------------------------------------------------------------------------- trials
-
-
-class CheckAsk(msgspec.Struct, frozen=True, kw_only=True):
-    """What to check now.
-
-    Attributes:
-        table: only rules of this table.
-        rule: only the rule with this id or title.
-        masked: sensitive values are shown as ``•••``; false needs the role editor.
-    """
-
-    table: str | None = None
-    rule: str | None = None
-    masked: bool = True
-
-
-@operation("POST", f"{_QUALITY}/check", audited=False)
-def quality_check(engine: Engine, ask: CheckAsk) -> list[TriedItem]:
-    """Check every row that is there now against the rules; nothing is stored."""
-    if ask.table is not None:
-        engine.table(ask.table)
-    kept = engine.quality.rules
-    if ask.rule is not None:
-        kept = [rules_of.named(engine.quality, ask.rule)]
-    rules = [
-        each.rule
-        for each in kept
-        if ask.table in (None, each.rule.table)
-        and each.rule.enabled
-        and each.rule.kind.family not in ("clock", "query")
-    ]
-    names = {each.name for each in engine.tables()}
-    found = rules_of.check_now(engine.quality, [each for each in rules if each.table in names])
-    return [tried_item(engine, each, hidden=ask.masked) for each in found]
-
-
-class BacktestAsk(msgspec.Struct, frozen=True, kw_only=True, rename={"from_": "from"}):
-    """A rule, and the range of event time to try it on.
-
-    Attributes:
-        rule: as `RuleBody` has it.
-        from_, to: absolute or relative; all that the log holds without them.
-        masked: sensitive values are shown as ``•••``; false needs the role editor.
-    """
-
-    rule: RuleBody
-    from_: str | None = None
-    to: str | None = None
-    masked: bool = True
-
-
-@operation("POST", f"{_QUALITY}/backtest", audited=False)
-def quality_backtest(engine: Engine, ask: BacktestAsk) -> TriedItem:
-    """What a rule would have said of the past, before it is kept; nothing is stored."""
-    now, zone = engine.clock.now(), engine.settings.timezone
-    start = parse_time(ask.from_, now, zone) if ask.from_ else None
-    end = parse_time(ask.to, now, zone) if ask.to else None
-    found = rules_of.backtest(engine.quality, ask.rule.value, start, end)
-    return tried_item(engine, found, hidden=ask.masked)
-
-
-class SuggestAsk(msgspec.Struct, frozen=True, kw_only=True):
-    """For which table; all without one."""
-
-    table: str | None = None
-
-
-@operation("GET", f"{_QUALITY}/suggestions")
-def quality_suggestions(engine: Engine, ask: SuggestAsk) -> list[SuggestionItem]:
-    """Rules that the data suggests, each with a reason and its pass rate."""
-    if not engine.quality.suggests:
-        return []
-    return [suggestion_item(each) for each in rules_of.suggest(engine.quality, ask.table)]
-
-
-class ValidateAsk(msgspec.Struct, frozen=True, kw_only=True):
-    """A record that is to be judged as if it were inserted now."""
-
-    table: str
-    record: dict[str, Any]
-
-
-class Failure(msgspec.Struct, frozen=True):
-    """A rule that a record breaks."""
-
-    rule_id: str
-    rule: str
-    severity: str
-    value: str
-    description: str
-
-
-class ValidateAnswer(msgspec.Struct, frozen=True):
-    """Whether a record keeps to every rule, and which ones it breaks."""
-
-    valid: bool
-    violations: list[Failure]
-
-
-@operation("POST", f"{_QUALITY}/validate", audited=False)
-def quality_validate(engine: Engine, ask: ValidateAsk) -> ValidateAnswer:
-    """Whether a record would keep to the rules of a table; nothing is stored."""
-    broken = [
-        Failure(each["rule"], each["title"], each["severity"], each["value"], each["words"])
-        for each in rules_of.validate(engine.quality, ask.table, ask.record)
-    ]
-    return ValidateAnswer(not broken, broken)

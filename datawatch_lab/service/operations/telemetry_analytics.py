@@ -20,7 +20,14 @@ from datawatch_lab.service.operations.telemetry import (
     checked_limit,
     take,
 )
-from datawatch_lab.service.telemetry.shapes import AggregationRow, Analytics, Behaviour, Tasks
+from datawatch_lab.service.telemetry.outlook import Predictions, service_anomalies
+from datawatch_lab.service.telemetry.shapes import (
+    AggregationRow,
+    Analytics,
+    Behaviour,
+    Prediction,
+    Tasks,
+)
 from datawatch_lab.service.telemetry.snapshots import Telemetry, analytics_snapshot
 
 ANALYTICS = "/api/v1/analytics"
@@ -103,14 +110,26 @@ def analytics_dashboard(engine: Engine, ask: AnalyticsAsk) -> Analytics:
             found,
             service_metrics={name: metrics[name]} if name in metrics else {},
             aggregations=engine.beside(Telemetry).aggregations(name, limit),
+            anomalies=service_anomalies(engine, name, limit, masked=True),
+            predictions=[each for each in found.predictions if each.service_id == name],
             top_errors=[each for each in found.top_errors if each.service_id == name],
         )
     return msgspec.structs.replace(
         found,
         aggregations=found.aggregations[:limit],
+        anomalies=found.anomalies[:limit],
+        predictions=found.predictions[:limit],
         top_errors=found.top_errors[:limit],
         top_users=found.top_users[:limit],
     )
+
+
+@operation("GET", f"{ANALYTICS}/predictions")
+def predictions(engine: Engine, ask: AnalyticsAsk) -> list[Prediction]:
+    """What figures of services will be in 15 minutes, at most a minute old; by figure."""
+    limit, name = checked_limit(ask.limit), ask.service_id
+    found = engine.beside(Predictions).get(wait=True)
+    return [each for each in found if name in (None, each.service_id)][:limit]
 
 
 @operation("GET", f"{ANALYTICS}/behavior")

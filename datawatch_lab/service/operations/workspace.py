@@ -80,6 +80,7 @@ def status(engine: Engine, ask: Nothing) -> StatusAnswer:
         watched,
         engine.problem,
         CacheAnswer(**asdict(engine.answers.counts)),
+        engine.settings.timezone,
     )
 
 

@@ -168,14 +168,60 @@ class Health(msgspec.Struct, frozen=True):
     disk_usage: float | None
 
 
+class ServiceAnomaly(msgspec.Struct, frozen=True, kw_only=True):
+    """An anomaly as clients of analytics expect it.
+
+    Attributes:
+        timestamp: start of its first bucket.
+        service_id: '' when it is of no service.
+        current_value: in its strangest bucket.
+        expected_value: the middle of what was expected there.
+        deviation: in standard deviations, signed.
+        severity: low, medium, high or critical.
+    """
+
+    id: str
+    timestamp: str
+    service_id: str
+    metric_name: str
+    current_value: float
+    expected_value: float
+    deviation: float
+    severity: str
+    description: str
+
+
+class Prediction(msgspec.Struct, frozen=True, kw_only=True):
+    """What a figure of a service will be.
+
+    Attributes:
+        id: the same for the same figure, service and moment.
+        timestamp: end of the history that it was made from.
+        prediction_type: cpu_usage, memory_usage, request_rate, error_rate or latency.
+        predicted_value: at the end of the horizon, in the unit of the figure.
+        confidence: in [0, 1].
+        time_horizon: a duration such as 15m.
+        recommendation: what it means, in words.
+    """
+
+    id: str
+    timestamp: str
+    prediction_type: str
+    service_id: str
+    predicted_value: float
+    confidence: float
+    time_horizon: str
+    recommendation: str
+
+
 class Analytics(msgspec.Struct, frozen=True):
     """What ``GET /api/v1/analytics/dashboard`` answers."""
 
     timestamp: str
     service_metrics: dict[str, dict[str, Any]]
     aggregations: list[AggregationRow]
-    anomalies: list[dict[str, Any]]
-    predictions: list[dict[str, Any]]
+    anomalies: list[ServiceAnomaly]
+    predictions: list[Prediction]
     top_errors: list[TopError]
     top_users: list[TopUser]
     system_health: Health

@@ -20,6 +20,7 @@ from datawatch_lab.service.telemetry.behaviour import behaviour
 from datawatch_lab.service.telemetry.calls import MEASURED
 from datawatch_lab.service.telemetry.cells import quantiles, totals
 from datawatch_lab.service.telemetry.connections import Connections
+from datawatch_lab.service.telemetry.outlook import Predictions, service_anomalies
 from datawatch_lab.service.telemetry.refresh import Refreshed
 from datawatch_lab.service.telemetry.tasks import tasks
 from datawatch_lab.service.telemetry.window import Window
@@ -31,7 +32,7 @@ ACTIVE = timedelta(minutes=5)
 """A user is active for so long after an action."""
 
 AGGREGATIONS = 100
-"""Minutes and services that the dashboard of analytics lists."""
+"""Minutes and services, and anomalies, that the dashboard of analytics lists."""
 
 _MINUTE = timedelta(minutes=1)
 _EVENT: dict[str, Any] = {"type": None, "service": None, "user_id": None, "data": {}, "tags": {}}
@@ -85,8 +86,9 @@ class Telemetry:
             )
 
     def make_analytics(self) -> shapes.Analytics:
-        """The dashboard of analytics as of now."""
+        """The dashboard of analytics as of now; sensitive values are masked, for all see it."""
         now = self._now()
+        anomalies = service_anomalies(self._engine, "", AGGREGATIONS, masked=True)
         with self.window.lock:
             self.window.update(now)
             found = status.services(self.window, self._engine.settings, now)
@@ -94,8 +96,8 @@ class Telemetry:
                 timestamp=iso(now) or "",
                 service_metrics=self._service_metrics(),
                 aggregations=self._aggregations(now, None, AGGREGATIONS),
-                anomalies=[],
-                predictions=[],
+                anomalies=anomalies,
+                predictions=self._engine.beside(Predictions).get(),
                 top_errors=self._top_errors(now),
                 top_users=self._top_users(now),
                 system_health=self._health(found, now),

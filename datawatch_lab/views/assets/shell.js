@@ -140,7 +140,7 @@
     const url = new URL(href, location.href);
     const next = pageOf(url);
     closeDrawer();
-    if (!generic || url.origin !== location.origin || !known(next) || next === "home") {
+    if (!generic || url.origin !== location.origin || !known(next) || next === "home" || page === "home") {
       location.assign(url);
       return;
     }
@@ -176,7 +176,7 @@
   addEventListener("popstate", () => {
     const url = new URL(location.href);
     const next = pageOf(url);
-    if (!generic || next === "home") {
+    if (!generic || next === "home" || page === "home") {
       location.reload();
       return;
     }

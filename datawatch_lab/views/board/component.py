@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
@@ -13,6 +13,8 @@ from typing import Any
 import panel as pn
 import param
 from panel.custom import JSComponent
+from panel.io.resources import component_resource_path
+from panel.viewable import Children
 
 from datawatch_lab.core.dashboards import COLUMNS, THEMES, Dashboard, replace
 from datawatch_lab.core.errors import InputError
@@ -20,10 +22,13 @@ from datawatch_lab.views import theme
 from datawatch_lab.views.board.channel import Viewer
 from datawatch_lab.views.board.feed import BoardFeed
 from datawatch_lab.views.board.view import Look
+from datawatch_lab.views.objects import shown
 
 log = logging.getLogger(__name__)
 
-ASSETS = Path(str(files("datawatch_lab.views"))) / "assets" / "board"
+BUILT = Path(str(files("datawatch_lab.views"))) / "board" / "built"
+_WORLD = Path(str(files("datawatch_lab.views"))) / "assets" / "board" / "world.json"
+_PIECES = ("charts", "edit")
 
 _TOKENS = {"light": dict(theme.LIGHT), "dark": dict(theme.DARK), "font": theme.FONT}
 
@@ -41,11 +46,18 @@ class Board(JSComponent):
         dashboard: an id or name of one that is stored, or a document that is not.
         look: role, range, filters and variables.
         edit: tiles are moved and resized by hand.
+        objects: Panel or HoloViews objects by name, or what Panel can show; tiles of the kind
+            ``custom`` name them. They are live where they are.
     """
 
-    _esm = ASSETS / "board.js"
+    _bundle = BUILT / "board.js"
+    _js = tuple(BUILT / f"{each}.js" for each in _PIECES)
+    """What Panel serves beside it, for boards that need it."""
 
     edit = param.Boolean(default=False, doc="Tiles are moved and resized by hand.")
+    children_: Any = Children(default=[], doc="What tiles of the kind custom show.")
+    names = param.List(default=[], doc="Of those, in the same order.")
+    pieces = param.Dict(default={}, doc="Where pieces that few boards need are served, by name.")
     tokens = param.Dict(default=_TOKENS, doc="The look, by theme.")
     theme: Any = param.Selector(
         default="system", objects=list(THEMES), doc="Light, dark, or as is."
@@ -58,6 +70,7 @@ class Board(JSComponent):
         *,
         look: Look | None = None,
         edit: bool = False,
+        objects: Mapping[str, Any] | None = None,
         **params: Any,
     ) -> None:
         self._feed = feed
@@ -68,6 +81,9 @@ class Board(JSComponent):
         self._is_ready = False
         document = feed.load(dashboard) if isinstance(dashboard, str) else dashboard
         params.setdefault("sizing_mode", "stretch_width")
+        params["children_"] = [shown(each) for each in (objects or {}).values()]
+        params["names"] = list(objects or {})
+        params.setdefault("pieces", _served(self._document))
         super().__init__(edit=edit, **params)  # type: ignore[no-untyped-call]
         self._board = document
         self._viewer = self._open()
@@ -158,8 +174,11 @@ class Board(JSComponent):
 
     def _need(self, what: str) -> None:
         if what == "world":
-            world = json.loads((ASSETS / "world.json").read_text("utf-8"))
+            world = json.loads(_WORLD.read_text("utf-8"))
             self._send_msg({"type": "world", "world": world})
+        elif what in _PIECES:
+            code = (BUILT / f"{what}.js").read_text("utf-8")
+            self._send_msg({"type": "code", "what": what, "code": code})
         elif what == "whole":
             self._viewer.since = None
             self._send()
@@ -194,6 +213,17 @@ def moved(dashboard: Dashboard, places: Any) -> Dashboard:
         replace(tile, **wanted[tile.id]) if tile.id in wanted else tile for tile in dashboard.tiles
     )
     return dashboard.with_tiles(tiles)
+
+
+def _served(document: Any) -> dict[str, str]:
+    """Addresses of the pieces where Panel serves the document; none in a notebook."""
+    context = getattr(document, "session_context", None)
+    if not (context and context.server_context):
+        return {}
+    root = "" if pn.state.rel_path else "./"
+    return {
+        each: root + component_resource_path(Board, "_js", BUILT / f"{each}.js") for each in _PIECES
+    }
 
 
 def _toggled(

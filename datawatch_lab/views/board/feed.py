@@ -33,7 +33,7 @@ _RETRY_SECONDS = 3.0
 _CATALOGUE_SECONDS = 5.0
 _HAPPENED_SECONDS = 3.0
 _FIRST_SECONDS = 0.4
-_SLICE_SECONDS = 0.5
+_SLICE_SECONDS = 0.15
 _EARLY = 0.1  # of a second
 
 Loader = Callable[[str], Dashboard]

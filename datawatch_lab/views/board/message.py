@@ -102,6 +102,7 @@ class BoardHead(msgspec.Struct, frozen=True, kw_only=True):
     """A board without its values.
 
     Attributes:
+        timezone: IANA name; in which times are told.
         row: height of a row of the grid, pixels.
         range: what is looked at: a key of ``ranges``, a duration, or FROM/TO.
         filters: (label, value) pairs that clicks have set.
@@ -111,6 +112,7 @@ class BoardHead(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     description: str
     theme: str
+    timezone: str
     row: int
     columns: int
     refresh: str
@@ -161,6 +163,7 @@ def head_of(dashboard: Dashboard, look: Look, view: View, titles: Mapping[str, s
         name=dashboard.name,
         description=dashboard.description,
         theme=dashboard.theme,
+        timezone=view.status.timezone,
         row=ROW_PIXELS,
         columns=COLUMNS,
         refresh=dashboard.refresh,

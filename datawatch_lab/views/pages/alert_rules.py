@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from datawatch_lab.core.errors import DataWatchError
@@ -41,6 +41,12 @@ _NUMBER = re.compile(
     r"^\s*(?:[<>]=?|==?|!=)\s*([+-]?[\d_.]+)\s*(%|ms|s|m|h|d)?\s*(?:over\s+\w+\s*)?$"
 )
 _SCALE = {"": 1.0, "%": 0.01, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0}
+_NO_DATA = (
+    ("no_data", "say so, tell nobody"),
+    ("alert", "alert"),
+    ("ok", "take it as fine"),
+    ("keep", "keep the state"),
+)
 _EXAMPLES = (
     "> 200% of baseline",
     "< 50% of same_hour_last_week",
@@ -146,122 +152,93 @@ def _flat(rule: Mapping[str, Any]) -> dict[str, Any]:
 
 def _fields(look: Look, rule: Mapping[str, Any], id_: str) -> list[Html]:
     flat = _flat(rule)
-    metrics = tag(
-        "datalist",
-        *(tag("option", value=each.name) for each in look.workspace.metrics()),
-        id="dw-metrics",
-    )
-    examples = tag(
-        "datalist", *(tag("option", value=each) for each in _EXAMPLES), id="dw-conditions"
-    )
-    channels = look.workspace.alert_channels()
-    chosen = set(rule.get("channels") or [])
-    boxes = [
-        tag(
-            "label",
-            tag(
-                "input",
-                type="checkbox",
-                name="channels[]",
-                value=each.name,
-                checked=each.name in chosen,
-            ),
-            " ",
-            each.name,
-            class_="row",
-        )
-        for each in channels
-    ]
-    none = tag("span", "None is configured; alerts are shown here.", class_="hint")
     return [
         tag("input", type="hidden", name="id", value=id_),
-        metrics,
-        examples,
-        field(
-            "Name",
-            text_input(
-                "name", flat.get("name", ""), required=True, maxlength="200", autofocus=True
-            ),
-        ),
-        field(
-            "Metric",
-            text_input(
-                "metric",
-                flat.get("metric", ""),
-                list="dw-metrics",
-                placeholder="orders_created_rate",
-                spellcheck="false",
-            ),
-        ),
-        field(
-            "Condition",
-            text_input(
-                "condition",
-                flat.get("condition", ""),
-                list="dw-conditions",
-                required=True,
-                placeholder="> 200% of baseline",
-                spellcheck="false",
-            ),
-            hint="A number, a share of a baseline, a change, a band, no data; and, or, not.",
-        ),
-        field(
-            "For",
-            text_input("for", flat.get("for", "5m"), size="6"),
-            hint="how long it must hold, such as 5m",
-        ),
-        field(
-            "Severity",
-            select("severity", ("info", "warning", "critical"), flat.get("severity", "warning")),
-        ),
-        field(
-            "When nothing is known",
-            select(
-                "no_data",
-                [
-                    ("no_data", "say so, tell nobody"),
-                    ("alert", "alert"),
-                    ("ok", "take it as fine"),
-                    ("keep", "keep the state"),
-                ],
-                flat.get("no_data", "no_data"),
-            ),
-        ),
-        field(
-            "Only where",
-            text_input("filters", flat["filters"], placeholder="status=paid"),
-            hint="labels, with commas",
-        ),
-        field(
-            "For each",
-            text_input("group_by", flat["group_by"], placeholder="status"),
-            hint="a state of its own for each value of these labels",
-        ),
+        _offered("dw-metrics", (each.name for each in look.workspace.metrics())),
+        _offered("dw-conditions", _EXAMPLES),
+        *_what(flat),
+        *_when(flat),
+        *_where(flat),
         field("Description", text_input("description", flat.get("description", "")), class_="full"),
-        tag(
-            "fieldset",
-            tag("legend", "Channels", class_="hint"),
-            *(boxes or [none]),
-            class_="row full plainset",
-        ),
-        tag(
-            "div",
-            tag("button", "Keep this rule", class_="btn main"),
-            tag(
-                "label",
-                tag(
-                    "input",
-                    type="checkbox",
-                    name="is_enabled",
-                    value="1",
-                    checked=rule.get("is_enabled", True),
-                ),
-                " switched on",
-                class_="row",
-            ),
-            class_="row full",
-        ),
+        _channels(look, set(rule.get("channels") or [])),
+        _keeping(is_enabled=rule.get("is_enabled", True)),
     ]
+
+
+def _offered(id_: str, options: Iterable[str]) -> Html:
+    return tag("datalist", *(tag("option", value=each) for each in options), id=id_)
+
+
+def _what(flat: Mapping[str, Any]) -> list[Html]:
+    """What the rule is called, what it is about, and its condition."""
+    name = text_input("name", flat.get("name", ""), required=True, maxlength="200", autofocus=True)
+    metric = text_input(
+        "metric",
+        flat.get("metric", ""),
+        list="dw-metrics",
+        placeholder="orders_created_rate",
+        spellcheck="false",
+    )
+    condition = text_input(
+        "condition",
+        flat.get("condition", ""),
+        list="dw-conditions",
+        required=True,
+        placeholder="> 200% of baseline",
+        spellcheck="false",
+    )
+    hint = "A number, a share of a baseline, a change, a band, no data; and, or, not."
+    return [field("Name", name), field("Metric", metric), field("Condition", condition, hint=hint)]
+
+
+def _when(flat: Mapping[str, Any]) -> list[Html]:
+    """How long it must hold, how grave it is, and what silence means."""
+    lasting = text_input("for", flat.get("for", "5m"), size="6")
+    grave = select("severity", ("info", "warning", "critical"), flat.get("severity", "warning"))
+    silence = select("no_data", _NO_DATA, flat.get("no_data", "no_data"))
+    return [
+        field("For", lasting, hint="how long it must hold, such as 5m"),
+        field("Severity", grave),
+        field("When nothing is known", silence),
+    ]
+
+
+def _where(flat: Mapping[str, Any]) -> list[Html]:
+    """Which labels it is about, and which it is split by."""
+    only = text_input("filters", flat["filters"], placeholder="status=paid")
+    each = text_input("group_by", flat["group_by"], placeholder="status")
+    return [
+        field("Only where", only, hint="labels, with commas"),
+        field("For each", each, hint="a state of its own for each value of these labels"),
+    ]
+
+
+def _channels(look: Look, chosen: set[str]) -> Html:
+    boxes = [
+        _box(each.name, name="channels[]", value=each.name, checked=each.name in chosen)
+        for each in look.workspace.alert_channels()
+    ]
+    none = tag("span", "None is configured; alerts are shown here.", class_="hint")
+    return tag(
+        "fieldset",
+        tag("legend", "Channels", class_="hint"),
+        *(boxes or [none]),
+        class_="row full plainset",
+    )
+
+
+def _keeping(*, is_enabled: bool) -> Html:
+    return tag(
+        "div",
+        tag("button", "Keep this rule", class_="btn main"),
+        _box("switched on", name="is_enabled", value="1", checked=is_enabled),
+        class_="row full",
+    )
+
+
+def _box(label: str, **of: Any) -> Html:
+    """A box to tick, with what it means."""
+    return tag("label", tag("input", type="checkbox", **of), f" {label}", class_="row")
 
 
 def _rule(fields: Fields) -> dict[str, Any]:

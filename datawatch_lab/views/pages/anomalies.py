@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import msgspec
+
 from datawatch_lab.core.errors import DataWatchError, InputError
 from datawatch_lab.service.handle import Workspace
 from datawatch_lab.views import format as words
@@ -77,12 +79,29 @@ def _episodes(look: Look) -> Mapping[str, str]:
         table=place.get("table"),
         metric=place.get("metric"),
         active=place.get("state") == "active",
+        group="" if place.get("rows") == "each" else "incident",
         limit=_MOST,
     )
-    made: dict[str, str] = {"filters": _filters(look)}
+    made: dict[str, str] = {"filters": _filters(look), "learning": _learning(look)}
     if place.get("id"):
         made["chosen"] = _detail(look, place.get("id"))
     return made | {"list": _list(look, found)}
+
+
+def _learning(look: Look) -> Html:
+    """How far detectors have learnt; nothing when they have."""
+    standing = asked(look.workspace, "detectors")
+    if standing.problem:
+        return card("Detectors", tag("p", standing.problem, class_="reading bad"))
+    if standing.learning is None:
+        return Html("")
+    done = standing.learning.share
+    said = (
+        f"Learning what is usual in {standing.learning.series} series: {words.percent(done)} of "
+        "their history is done. What was strange in it is listed as it is found."
+    )
+    bar = tag("progress", value=f"{done:.3f}", max="1", aria_label="learning")
+    return card("Learning", tag("p", said, class_="reading", role="status"), bar)
 
 
 def _filters(look: Look) -> Html:
@@ -101,6 +120,9 @@ def _filters(look: Look) -> Html:
         field(
             "Table",
             select("table", [("", "every table"), *((n, n) for n in names)], place.get("table")),
+        ),
+        field(
+            "Rows", select("rows", [("", "incidents"), ("each", "anomalies")], place.get("rows"))
         ),
         field(
             "Metric",
@@ -122,16 +144,21 @@ def _list(look: Look, found: Sequence[Any]) -> Html:
         )
         return card("Anomalies", nothing)
     note = f"newest {_MOST}" if len(found) == _MOST else "newest first"
+    groups = [each.group for each in found if each.group is not None]
+    every = sum(each.anomalies for each in groups)
+    title = f"{len(found)} incidents" if groups else f"{len(found)} anomalies"
     return card(
-        f"{len(found)} anomalies",
+        title,
+        *([tag("p", f"{every} anomalies belong to them.", class_="reading")] if groups else []),
         tag("ul", *(item(look, each) for each in found), class_="feed"),
         note=note,
     )
 
 
 def item(look: Look, found: Any, *, acts: bool = True) -> Html:
-    """One anomaly in a list."""
-    standing = badge("going on", "bad") if found.active else ""
+    """One anomaly in a list, or the incident that it leads."""
+    group = found.group
+    standing = badge("going on", "bad") if (group or found).active else ""
     if found.revised:
         standing = join([standing, badge("revised", "calm")], " ")
     if found.acknowledged_by:
@@ -150,16 +177,36 @@ def item(look: Look, found: Any, *, acts: bool = True) -> Html:
     )
     inner: list[Html] = [
         tag("span", title, class_="what"),
-        when(found.started_at, look.now),
+        when((group or found).started_at, look.now),
         tag(
             "p",
             tag("span", _ICONS.get(found.type, "◆"), aria_hidden="true"),
             f" {found.description}",
         ),
     ]
+    if group is not None and group.anomalies > 1:
+        inner.append(_members(look, found, unfolds=acts))
     if acts and look.may("editor") and not found.acknowledged_by:
         inner.append(tag("div", button("Acknowledge", "acknowledge", id=found.id), class_="beside"))
     return tag("li", *inner)
+
+
+def _members(look: Look, found: Any, *, unfolds: bool) -> Html:
+    """What belongs to an incident beside its strongest anomaly: how much, or one by one."""
+    group, place = found.group, look.place
+    words_ = f"{group.more}, {group.anomalies} anomalies in {', '.join(group.tables)}"
+    if not unfolds:
+        return tag("p", words_, class_="reading")
+    if place.get("incident") != found.incident:
+        shown = link(words_, place.link(incident=found.incident))
+        return tag("p", shown, class_="reading")
+    every = asked(look.workspace, "anomalies", incident=found.incident, limit=_MOST)
+    others = [msgspec.structs.replace(each, group=None) for each in every if each.id != found.id]
+    return tag(
+        "div",
+        tag("p", link(f"Fold: {words_}", place.link(incident=None)), class_="reading"),
+        tag("ul", *(item(look, each) for each in others), class_="feed"),
+    )
 
 
 # ---------------------------------------------------------------------- one anomaly
@@ -323,7 +370,7 @@ def _feedback(look: Look, fields: Fields) -> Done:
 def recent(look: Look, most: int) -> Html:
     """The newest, for other pages; words where there are none or none can be had."""
     try:
-        found = asked(look.workspace, "anomalies", start="-7d", limit=most)
+        found = asked(look.workspace, "anomalies", start="-7d", group="incident", limit=most)
     except DataWatchError as error:
         return empty("No anomalies here", error.message)
     if not found:

@@ -1,4 +1,4 @@
-"""Home: four numbers at a glance above the charts, and below them what happened lately."""
+"""Home: four numbers at a glance, the default dashboard, and what happened lately."""
 
 from __future__ import annotations
 
@@ -6,9 +6,23 @@ from collections.abc import Callable, Mapping
 
 from datawatch_lab.core.errors import DataWatchError
 from datawatch_lab.views import format as words
+from datawatch_lab.views.board.stored import HOME, default_of
+from datawatch_lab.views.fragments import first_steps
 from datawatch_lab.views.pages import anomalies, icons
-from datawatch_lab.views.pages.page import Look, Page
-from datawatch_lab.views.pages.parts import Html, badge, card, empty, join, link, share, tag, when
+from datawatch_lab.views.pages.dashboards import board_link
+from datawatch_lab.views.pages.page import Done, Fields, Look, Page
+from datawatch_lab.views.pages.parts import (
+    Html,
+    badge,
+    button,
+    card,
+    empty,
+    join,
+    link,
+    share,
+    tag,
+    when,
+)
 from datawatch_lab.views.pages.plot import spark
 from datawatch_lab.views.pages.schema import impact
 
@@ -16,11 +30,14 @@ _MOST = 5
 
 
 def view(look: Look) -> Mapping[str, str]:
-    """Cards at a glance, boards, and news."""
+    """Cards at a glance, the default dashboard, and news; for an empty workspace how to fill it."""
+    status = look.workspace.status()
+    if status.status == "empty":
+        return {"empty": first_steps(status)}
     cards = [_card(look, page, label, ask) for page, label, ask in _CARDS]
     return {
         "glance": tag("div", *cards, class_="glance"),
-        "boards": _boards(look),
+        "board": _board(look),
         "news": tag("div", _anomalies(look), _schema(look), class_="even"),
     }
 
@@ -104,26 +121,53 @@ _CARDS: tuple[tuple[str, str, Callable[[Look], Shown]], ...] = (
 # ---------------------------------------------------------------------- news
 
 
-def _boards(look: Look) -> Html:
-    """The dashboards, one click away."""
+def _board(look: Look) -> Html:
+    """The default dashboard in its frame, and the others one click away."""
     try:
         found = look.workspace.list_dashboards()
-    except DataWatchError:  # a server without dashboards has no links to them
+    except DataWatchError:  # a server without dashboards has none to show
         return Html("")
-    if not found:
-        return Html("")
-    path = "./" if look.place.page == "home" else "../"
-    links = [
-        tag("a", each.name, href=path + each.path.lstrip("/"), class_="btn", target="_top")
-        for each in found[:_MOST]
+    shown = default_of(found)
+    if shown is None:
+        name, path = "Overview", f"/d/{HOME}"
+        tools = [button("Keep as a dashboard", "keep", kind="main")] if look.may("editor") else []
+    else:
+        name, path = shown.name, shown.path
+        href = board_link(look, path)
+        tools = [tag("a", "Open", href=href, class_="btn", target="_top")]
+        if look.may("editor"):
+            tools.append(tag("a", "Edit", href=f"{href}?edit", class_="btn", target="_top"))
+    others = [
+        tag("a", each.name, href=board_link(look, each.path), class_="btn quiet", target="_top")
+        for each in found
+        if shown is None or each.id != shown.id
     ]
-    return tag(
+    head = tag(
         "div",
-        tag("span", "Dashboards", class_="note"),
-        *links,
-        link("All", look.place.link("dashboards"), class_="btn quiet"),
-        class_="row",
+        tag("h2", name, class_="grow"),
+        *others[:_MOST],
+        link("All dashboards", look.place.link("dashboards"), class_="btn quiet"),
+        *tools,
+        class_="row board-head",
     )
+    frame = tag(
+        "iframe",
+        "",
+        src=f"{board_link(look, path)}?embed=1",
+        # Another dashboard is another frame; this one is left alone while it stays the same.
+        id=f"dw-board-{shown.id if shown else HOME}",
+        title=f"Dashboard {name}",
+        class_="board",
+        data_fit=True,
+    )
+    return join([head, frame])
+
+
+def _keep(look: Look, fields: Fields) -> Done:
+    """Store the overview that is shown, so that it can be changed."""
+    del fields
+    made = look.workspace.add_dashboard(template="overview")
+    return Done(said=f"{made.name} is a dashboard now; it can be edited.", changed=True)
 
 
 def _anomalies(look: Look) -> Html:
@@ -160,4 +204,4 @@ def _schema(look: Look) -> Html:
     return card("Schema changes", tag("ul", *rows, class_="feed"), note="last 30 days", tools=more)
 
 
-PAGE = Page("home", "Home", "h", icons.HOME, view, every=3.0)
+PAGE = Page("home", "Home", "h", icons.HOME, view, {"keep": _keep}, every=3.0)

@@ -65,8 +65,11 @@ def who_of(gate: GateOf | None) -> WhoOf:
 
 
 def apps(live: Live, gate: GateOf | None) -> Mapping[str, Callable[[], pn.template.Template]]:
-    """An app for each page but the first, by its path."""
-    return {f"{PATH}/{page.key}": _app(live, page.key, gate) for page in PAGES if page.key != HOME}
+    """An app for each page, by its path; the first stands at the root of the portal."""
+    return {
+        PATH if page.key == HOME else f"{PATH}/{page.key}": _app(live, page.key, gate)
+        for page in PAGES
+    }
 
 
 def _app(live: Live, page: str, gate: GateOf | None) -> Callable[[], pn.template.Template]:

@@ -32,6 +32,26 @@ from datawatch_lab.views.pages.parts import (
 from datawatch_lab.views.pages.plot import Line, Plot, draw, ms
 
 _MOST_SHOWN = 8
+_KINDS = (
+    "not_null",
+    "not_empty",
+    "positive",
+    "non_negative",
+    "in_range",
+    "in_set",
+    "not_in_set",
+    "regex",
+    "email_format",
+    "uuid_format",
+    "url_format",
+    "unique",
+    "max_age",
+    "event_freshness",
+    "volume",
+    "referential_integrity",
+    "monotonic",
+    "expression",
+)
 TONES = {
     "ok": "good",
     "good": "good",
@@ -182,56 +202,18 @@ def row_text(row: Mapping[str, object]) -> str:
 
 
 def _add_form(look: Look, tables: list[str], chosen: str) -> Html:
-    kinds = (
-        "not_null",
-        "not_empty",
-        "positive",
-        "non_negative",
-        "in_range",
-        "in_set",
-        "not_in_set",
-        "regex",
-        "email_format",
-        "uuid_format",
-        "url_format",
-        "unique",
-        "max_age",
-        "event_freshness",
-        "volume",
-        "referential_integrity",
-        "monotonic",
-        "expression",
-    )
-    columns = sorted(
-        {
-            column.name
-            for each in look.workspace.tables()
-            if not chosen or each.name == chosen
-            for column in each.columns
-        }
-    )
+    columns = {
+        column.name
+        for each in look.workspace.tables()
+        if not chosen or each.name == chosen
+        for column in each.columns
+    }
     form = tag(
         "form",
-        tag("datalist", *(tag("option", value=name) for name in columns), id="dw-columns"),
+        tag("datalist", *(tag("option", value=n) for n in sorted(columns)), id="dw-columns"),
         field("Table", select("table", tables, chosen)),
-        field("Rule", select("rule", kinds)),
-        field(
-            "Column",
-            text_input("field", list="dw-columns", spellcheck="false"),
-            hint="not for max_age, volume, expression",
-        ),
-        field("Threshold", text_input("threshold", placeholder="99.9% or 5m")),
-        field(
-            "Values", text_input("values", placeholder="pending, paid"), hint="in_set, not_in_set"
-        ),
-        field("From", text_input("min")),
-        field("To", text_input("max"), hint="in_range, volume"),
-        field("Pattern", text_input("pattern", spellcheck="false"), hint="regex"),
-        field("References", text_input("references", placeholder="customers.id")),
-        field(
-            "Expression",
-            text_input("expression", placeholder="shipped_at >= created_at", spellcheck="false"),
-        ),
+        field("Rule", select("rule", _KINDS)),
+        *_arguments(),
         field("Severity", select("severity", ("info", "warning", "critical"), "warning")),
         field("Description", text_input("description")),
         tag(
@@ -245,6 +227,25 @@ def _add_form(look: Look, tables: list[str], chosen: str) -> Html:
         data_act="rule.add",
     )
     return card("Add a rule", form, tag("div", data_local_slot="new-rule", id="dw-new-tried"))
+
+
+def _arguments() -> list[Html]:
+    """What kinds of rules are told beside their table; which of it, the hints say."""
+    column = text_input("field", list="dw-columns", spellcheck="false")
+    comparison = text_input(
+        "expression", placeholder="shipped_at >= created_at", spellcheck="false"
+    )
+    values = text_input("values", placeholder="pending, paid")
+    return [
+        field("Column", column, hint="not for max_age, volume, expression"),
+        field("Threshold", text_input("threshold", placeholder="99.9% or 5m")),
+        field("Values", values, hint="in_set, not_in_set"),
+        field("From", text_input("min")),
+        field("To", text_input("max"), hint="in_range, volume"),
+        field("Pattern", text_input("pattern", spellcheck="false"), hint="regex"),
+        field("References", text_input("references", placeholder="customers.id")),
+        field("Expression", comparison),
+    ]
 
 
 def _said(fields: Fields) -> dict[str, object]:

@@ -13,10 +13,12 @@ from datawatch_lab.views.pages.page import Action, Done, Fields, Look, Page, tex
 from datawatch_lab.views.pages.parts import (
     Html,
     badge,
+    button,
     card,
     empty,
     field,
     join,
+    labels,
     link,
     select,
     severity,
@@ -48,6 +50,7 @@ def view(look: Look) -> Mapping[str, str]:
         "controls": _controls(look, names, metric),
         "tuned": tag("div", _tuned(look, fields), data_local_slot="preview", id="dw-preview"),
         "missed": _missed(look, metric),
+        "chosen": _chosen(look),
     }
 
 
@@ -99,7 +102,46 @@ def _controls(look: Look, names: list[str], metric: str) -> Html:
         data_go=True,
         data_live="tune",
     )
-    return card("Tune a detector", form, note="tried on history; nothing is changed")
+    keep = ""
+    if look.may("editor"):
+        keep = tag(
+            "form",
+            tag("input", type="hidden", name="metric", value=metric),
+            field(
+                "Use from now on",
+                text_input("s", f"{chosen:g}", spellcheck="false"),
+                hint="low, medium, high, 0 to 1, or standard deviations",
+            ),
+            tag("button", "Save", class_="btn main"),
+            class_="filters",
+            id="dw-keep",
+            data_act="keep",
+        )
+    note = "tried on history; nothing is changed until it is saved"
+    return card("Tune a detector", form, keep, note=note)
+
+
+def _chosen(look: Look) -> Html:
+    """What was saved for single series."""
+    every = look.workspace.detectors()
+    note = f"{words.count(every.watched)} series are watched, others at {every.sensitivity}"
+    if not every.chosen:
+        nothing = empty("No series has a sensitivity of its own")
+        return card("Chosen for single series", nothing, note=note)
+    rows = [
+        (
+            link(each.metric, look.place.link(metric=each.metric)),
+            labels(each.labels),
+            str(each.sensitivity),
+            words.number(each.false_alarms_per_week),
+            each.by,
+            button("Undo", "undo", id=each.id) if look.may("editor") else "",
+        )
+        for each in every.chosen
+    ]
+    heads = ("Metric", "Labels", "Sensitivity", "False alarms a week", "By", "")
+    shown = table(heads, rows, numbers=(3,), hide=(4,), label="chosen sensitivities")
+    return card("Chosen for single series", shown, note=note)
 
 
 def _asked(look: Look, fields: Fields) -> Any:
@@ -213,7 +255,26 @@ def _tune(look: Look, fields: Fields) -> Done:
     return Done(slots={"preview": _tuned(look, fields)})
 
 
-ACTIONS: Mapping[str, Action] = {"tune": _tune}
+def _keep(look: Look, fields: Fields) -> Done:
+    given = text(fields, "s").strip()
+    try:
+        wanted: str | float = float(given)
+    except ValueError:
+        wanted = given
+    made = look.workspace.save_detector(text(fields, "metric"), sensitivity=wanted)
+    said = (
+        f"{made.metric} is flagged at {made.sensitivity} from now on: about "
+        f"{words.number(made.false_alarms_per_week)} false alarms a week where nothing is wrong."
+    )
+    return Done(said=said, changed=True)
+
+
+def _undo(look: Look, fields: Fields) -> Done:
+    gone = look.workspace.reset_detector(text(fields, "id"))
+    return Done(said=f"{gone.metric} is looked at as before.", changed=True)
+
+
+ACTIONS: Mapping[str, Action] = {"tune": _tune, "keep": _keep, "undo": _undo}
 
 PAGE = Page("detector_tuning", "Tune a detector", "", icons.ANOMALIES, view, ACTIONS, every=10.0)
 """The same for an app that stands alone."""

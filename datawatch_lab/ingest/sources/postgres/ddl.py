@@ -4,12 +4,17 @@ They write a message (``pg_logical_emit_message``) in the transaction of the com
 has it in its place: outside of the guarded block, since a message of a subtransaction can come
 behind the row that follows it. A new table is published in the transaction that makes it, so no
 row is missed. A failure inside is a warning to whoever ran the command, never an error.
+
+A command on an index or a type is told with the tables that have it; of a type that no table has
+nothing is told. When an index is dropped nothing says any more whose it was, so before that is done
+a setting of the session takes note of which table has which.
 """
 
 TRIGGERS = {
     "ddl": "ON ddl_command_end WHEN TAG IN ('CREATE TABLE', 'CREATE TABLE AS', 'SELECT INTO', "
-    "'ALTER TABLE')",
-    "drop": "ON sql_drop WHEN TAG IN ('DROP TABLE', 'DROP SCHEMA', 'DROP OWNED')",
+    "'ALTER TABLE', 'CREATE INDEX', 'ALTER INDEX', 'ALTER TYPE')",
+    "drop": "ON sql_drop WHEN TAG IN ('DROP TABLE', 'DROP SCHEMA', 'DROP OWNED', 'DROP INDEX')",
+    "owner": "ON ddl_command_start WHEN TAG IN ('DROP INDEX')",
 }
 """When each runs."""
 
@@ -27,7 +32,14 @@ BEGIN
                    CASE c.relreplident WHEN 'd' THEN i.indisprimary
                    WHEN 'i' THEN i.indisreplident ELSE false END) AS identified
         FROM pg_event_trigger_ddl_commands() d
-        JOIN pg_class c ON d.classid = 'pg_class'::regclass AND c.oid = d.objid
+        CROSS JOIN LATERAL (
+            SELECT d.objid AS oid WHERE d.classid = 'pg_class'::regclass
+            UNION SELECT i.indrelid FROM pg_index i
+            WHERE d.classid = 'pg_class'::regclass AND i.indexrelid = d.objid
+            UNION SELECT a.attrelid FROM pg_type y JOIN pg_attribute a ON a.atttypid = y.oid
+            WHERE d.classid = 'pg_type'::regclass AND NOT a.attisdropped
+              AND d.objid IN (y.oid, y.typelem, y.typbasetype)) touched
+        JOIN pg_class c ON c.oid = touched.oid
         JOIN pg_namespace n ON n.oid = c.relnamespace
         WHERE c.relkind IN ('r', 'p') AND c.relpersistence = 'p' AND NOT c.relispartition
           AND NOT d.in_extension AND n.nspname NOT LIKE 'pg\\_%'
@@ -76,6 +88,16 @@ BEGIN
     WHERE object_type = 'table' AND NOT is_temporary
       AND schema_name || '.' || object_name ~ {include}
       AND schema_name || '.' || object_name !~ {exclude};
+    IF tg_tag = 'DROP INDEX' THEN
+        SELECT coalesce(jsonb_agg(DISTINCT owner || '{{"columns": null}}'), '[]')
+        INTO told
+        FROM pg_event_trigger_dropped_objects() d
+        CROSS JOIN LATERAL (
+            SELECT nullif(current_setting('datawatch.owners', true), '')::jsonb
+                   -> d.objid::text AS owner) o
+        WHERE d.object_type = 'index' AND owner IS NOT NULL;
+        PERFORM set_config('datawatch.owners', '', false);
+    END IF;
     EXCEPTION WHEN OTHERS THEN
         RAISE WARNING 'DataWatch Lab could not take note of %: %', tg_tag, SQLERRM;
     END;
@@ -86,5 +108,22 @@ BEGIN
 END
 """
 
-FUNCTIONS = {"ddl": _DDL, "drop": _DROP}
+_OWNER = """
+BEGIN
+    PERFORM set_config('datawatch.owners', (
+        SELECT coalesce(jsonb_object_agg(i.indexrelid, jsonb_build_object(
+            'schema', n.nspname, 'table', c.relname)), '{{}}')::text
+        FROM pg_index i
+        JOIN pg_class c ON c.oid = i.indrelid
+        JOIN pg_namespace n ON n.oid = c.relnamespace
+        WHERE c.relkind IN ('r', 'p') AND c.relpersistence = 'p' AND NOT c.relispartition
+          AND n.nspname NOT LIKE 'pg\\_%'
+          AND n.nspname || '.' || c.relname ~ {include}
+          AND n.nspname || '.' || c.relname !~ {exclude}), false);
+EXCEPTION WHEN OTHERS THEN
+    RAISE WARNING 'DataWatch Lab could not take note of %: %', tg_tag, SQLERRM;
+END
+"""
+
+FUNCTIONS = {"ddl": _DDL, "drop": _DROP, "owner": _OWNER}
 """Bodies of the trigger functions; ``{…}`` are filled with literals."""

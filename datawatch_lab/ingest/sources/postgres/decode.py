@@ -343,7 +343,7 @@ class Decoder:
             name = each.schema, each.table
             if self.wanted.table(name):
                 known = self._columns(name)
-                if each.columns != known:  # else its description has come before
+                if each.columns not in (known, None):  # else its description has come before
                     self.memory.told.add(name)
                     self._check_stale(name, known, each.columns, told.command)
                 members = {"ddl_type": told.tag, "ddl_command": told.command, "inferred": False}
@@ -391,7 +391,7 @@ class Decoder:
 class _ToldTable(msgspec.Struct):
     schema: str
     table: str
-    columns: list[dict[str, str]] = []
+    columns: list[dict[str, str]] | None = []  # None: they are as they were
 
 
 class _Told(msgspec.Struct):

@@ -21,6 +21,13 @@ const EXPIRES: [string, string][] = [
   ["30d", "for a month"],
 ];
 
+class NoChromium extends Error {}
+
+const isDark = (): boolean => {
+  const said = document.documentElement.dataset.theme;
+  return said ? said === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
+};
+
 /** The buttons in the header; for who came by a shared link there are none. */
 export function acts(place: HTMLElement, id: string, role: string, edit: () => void, query: () => URLSearchParams): void {
   if (!role) return;
@@ -52,25 +59,59 @@ function exporting(id: string, query: () => URLSearchParams): HTMLElement {
   const files = FILES.map(([format, label]) => item(label, () => void take(format, label), `file-${format}`));
   const forms = FORMS.map(([format, label]) => item(label, () => void form(format, label), `form-${format}`));
 
-  const drawn = [item("Picture (PNG)", () => void picture(), "png"), item("Print or PDF", () => print(), "pdf")];
+  const drawn = [
+    item("Picture (PNG)", () => void picture(), "png"),
+    item("PDF", () => void paper(), "pdf"),
+    item("Print", () => print(), "print"),
+  ];
 
+  // The server draws the whole board, however wide this window is; where it cannot, this browser does.
   async function picture(): Promise<void> {
     await attempt("Picture", async () => {
-      const { pictureOf } = await import("./picture.ts");
-      save("board.png", await pictureOf(document.querySelector("#board .dwb-board") as HTMLElement));
+      try {
+        await drawnThere("png", "Picture");
+      } catch (error) {
+        if (!(error instanceof NoChromium)) throw error;
+        said.textContent = "Picture: drawing it here …";
+        const { pictureOf } = await import("./picture.ts");
+        save("board.png", await pictureOf(document.querySelector("#board .dwb-board") as HTMLElement));
+      }
     });
+  }
+
+  async function paper(): Promise<void> {
+    await attempt("PDF", () => drawnThere("pdf", "PDF"));
+  }
+
+  async function drawnThere(format: string, label: string): Promise<void> {
+    const asked = new URLSearchParams(query());
+    asked.set("format", format);
+    asked.set("theme", isDark() ? "dark" : "light");
+    await fetched(asked, label, `${label}: the server draws it …`);
   }
 
   async function take(format: string, label: string): Promise<void> {
     const asked = new URLSearchParams(query());
     asked.set("format", format);
-    said.textContent = `${label}: asking …`;
-    await attempt(label, async () => {
+    await attempt(label, () => fetched(asked, label, `${label}: asking …`));
+  }
+
+  async function fetched(asked: URLSearchParams, label: string, waiting: string): Promise<void> {
+    const began = Date.now();
+    const tick = setInterval(() => (said.textContent = `${waiting} ${Math.round((Date.now() - began) / 1_000)} s`), 1_000);
+    said.textContent = waiting;
+    try {
       const answer = await fetch(`/d/${encodeURIComponent(id)}/file?${asked}`);
-      if (!answer.ok) throw new Error(await faultOf(answer));
-      const name = /filename="([^"]+)"/.exec(answer.headers.get("Content-Disposition") ?? "")?.[1] ?? `board.${format}`;
+      clearInterval(tick);
+      if (!answer.ok) {
+        const isMissing = (await answer.clone().text()).includes('"missing_package"');
+        throw new (isMissing ? NoChromium : Error)(await faultOf(answer));
+      }
+      const name = /filename="([^"]+)"/.exec(answer.headers.get("Content-Disposition") ?? "")?.[1] ?? `board.${asked.get("format")}`;
       save(name, await whole(answer, (bytes) => (said.textContent = `${label}: ${Math.ceil(bytes / 1_000)} kB …`)));
-    });
+    } finally {
+      clearInterval(tick);
+    }
   }
 
   async function form(format: string, label: string): Promise<void> {

@@ -2,6 +2,7 @@
 
 import { h } from "./dom.ts";
 import type { Context } from "./face.ts";
+import { useZone } from "./format.ts";
 import type { BoardHead, BoardMessage, Message, Outgoing, Place, Status, TickMessage, TileHead } from "./message.ts";
 import { coloursOf, type Colours } from "./theme.ts";
 import { TileView, type Charts } from "./tile.ts";
@@ -24,6 +25,9 @@ export interface BoardOptions {
   /** Told of the board itself, its range, filters and state, for what stands around the tiles. */
   headed?(board: BoardHead): void;
   told?(status: Status, at: number): void;
+  object?(name: string, title: string): HTMLElement | null;
+  /** Nothing moves: for a picture. */
+  isStill?: boolean;
 }
 
 export class Board {
@@ -108,6 +112,7 @@ export class Board {
   private open(message: BoardMessage): void {
     const sameShape = JSON.stringify(this.head?.tiles) === JSON.stringify(message.board.tiles);
     this.head = message.board;
+    useZone(message.board.timezone);
     this.seq = message.seq;
     this.span = message.span;
     if (!sameShape) this.lay(message.board.tiles);
@@ -178,12 +183,13 @@ export class Board {
     return {
       head,
       tip: this.tip,
-      isStill: matchMedia("(prefers-reduced-motion: reduce)").matches,
+      isStill: this.options.isStill || matchMedia("(prefers-reduced-motion: reduce)").matches,
       colours: () => (this.colours ??= coloursOf(this.element)),
       send: (message) => {
         if (message.type === "select") this.select(message.tile);
         this.options.send(message);
       },
+      object: (name) => this.options.object?.(name, head.title) ?? null,
       world: () => {
         if (!this.shapes && !this.askedWorld) {
           this.askedWorld = true;

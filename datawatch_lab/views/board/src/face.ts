@@ -12,6 +12,8 @@ export interface Context {
   /** Country shapes, when they are there; asks for them otherwise. */
   world(): unknown;
   isStill: boolean;
+  /** An object of Python by its name; null where this page was given none. */
+  object(name: string): HTMLElement | null;
 }
 
 /** Draws one tile's data inside its body. */

@@ -206,9 +206,48 @@ function exact(value: number, fmt: Fmt, unit: string, places: number): string {
 const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 const two = (value: number): string => String(value).padStart(2, "0");
 
-/** A time for a tooltip: seconds for short spans, the date for long ones; UTC as everywhere. */
+// Pieces that are loaded later have modules of their own; what they share stands here.
+const ZONE = Symbol.for("datawatch.zone");
+const shared = globalThis as unknown as Record<symbol, { name: string; clock: Intl.DateTimeFormat; ahead: Map<number, number> } | undefined>;
+const QUARTER = 900_000;
+
+/** Tell times as clocks of a zone show them; UTC for one that this browser does not know. */
+export function useZone(name: string): void {
+  if (shared[ZONE]?.name === name) return;
+  try {
+    const clock = new Intl.DateTimeFormat("en-GB", { timeZone: name, timeZoneName: "longOffset" });
+    shared[ZONE] = name === "UTC" ? undefined : { name, clock, ahead: new Map() };
+  } catch {
+    shared[ZONE] = undefined;
+  }
+}
+
+/** Milliseconds that the clocks of the zone are ahead of UTC at a time. */
+export function ahead(at: number): number {
+  const zone = shared[ZONE];
+  if (!zone || !Number.isFinite(at)) return 0;
+  const quarter = Math.floor(at / QUARTER); // no zone changes its clocks within one
+  let found = zone.ahead.get(quarter);
+  if (found === undefined) {
+    const said = zone.clock.formatToParts(at).find((each) => each.type === "timeZoneName")?.value ?? "";
+    const parts = /([+-])(\d+):?(\d+)?/.exec(said);
+    found = parts ? (parts[1] === "-" ? -1 : 1) * (Number(parts[2]) * 60 + Number(parts[3] ?? 0)) * 60_000 : 0;
+    zone.ahead.set(quarter, found);
+  }
+  return found;
+}
+
+/** The zone as it stands beside a time: UTC, or how far ahead of it. */
+export function zoneMark(at: number): string {
+  const minutes = ahead(at) / 60_000;
+  if (!shared[ZONE] || minutes === 0) return "UTC";
+  const size = Math.abs(minutes);
+  return `UTC${minutes < 0 ? MINUS : "+"}${Math.floor(size / 60)}${size % 60 ? `:${two(size % 60)}` : ""}`;
+}
+
+/** A time for a tooltip: seconds for short spans, the date for long ones; in the zone. */
 export function moment(at: number, span: number): string {
-  const when = new Date(at);
+  const when = new Date(at + ahead(at));
   const clock = `${two(when.getUTCHours())}:${two(when.getUTCMinutes())}`;
   if (span <= 7_200_000) return `${clock}:${two(when.getUTCSeconds())}`;
   const day = `${when.getUTCDate()} ${MONTHS[when.getUTCMonth()]}`;
@@ -230,17 +269,32 @@ export function ago(at: number, now: number): string {
   return `${Math.floor(seconds)}${NBSP}s ago`;
 }
 
-/** Labels of a time axis: clock times, the date where the day changes. */
+/** Labels of a time axis: clock times, the date where the day changes; in the zone. */
 export function tickTexts(times: number[], step: number): string[] {
   let day = -1;
-  return times.map((at, place) => {
+  return times.map((utc, place) => {
+    const at = utc + ahead(utc);
     const when = new Date(at);
     const date = `${when.getUTCDate()} ${MONTHS[when.getUTCMonth()]}`;
     if (step >= 86_400_000) return date;
-    const turned = when.getUTCDate() !== day && (place > 0 || (at % 86_400_000 === 0));
+    const turned = when.getUTCDate() !== day && (place > 0 || at % 86_400_000 === 0);
     day = when.getUTCDate();
     if (turned && at % 86_400_000 < step) return date;
     const clock = `${two(when.getUTCHours())}:${two(when.getUTCMinutes())}`;
     return step < 60_000 ? `${clock}:${two(when.getUTCSeconds())}` : clock;
   });
+}
+
+const LENGTHS: Record<string, number> = { us: 1e-6, ms: 1e-3, s: 1, min: 60, h: 3_600, d: 86_400 };
+const CLOCK = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 10_800, 21_600, 43_200, 86_400, 172_800, 604_800];
+
+/** The distance of ticks that reads well on an axis of durations, in its unit; null for others. */
+export function durationStep(least: number, fmt: Fmt): number | null {
+  const unit = LENGTHS[fmt.u ?? ""] ?? (fmt.f === "duration" ? 1 : 0);
+  if (!unit || !(least > 0)) return null;
+  const seconds = least * unit;
+  const long = seconds > 1 ? CLOCK.find((each) => each >= seconds) : undefined;
+  if (long) return long / unit;
+  const power = 10 ** Math.floor(Math.log10(seconds));
+  return ([1, 2, 5, 10].find((each) => each * power >= seconds * 0.999_999) ?? 10) * power / unit;
 }

@@ -54,6 +54,8 @@ export interface BoardHead {
   name: string;
   description: string;
   theme: "system" | "light" | "dark";
+  /** IANA name; in which times are told. */
+  timezone: string;
   row: number;
   columns: number;
   refresh: string;

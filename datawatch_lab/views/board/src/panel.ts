@@ -8,8 +8,6 @@ import { Board } from "./board.ts";
 import { Refused, type Backend } from "./builder/backend.ts";
 import { Builder } from "./builder/builder.ts";
 import { h } from "./dom.ts";
-import { GridEditor } from "./edit.ts";
-import { CHARTS } from "./faces/charts.ts";
 import type { Message, Outgoing } from "./message.ts";
 
 interface Model {
@@ -18,6 +16,11 @@ interface Model {
   theme: string;
   /** Id of the dashboard that is changed by hand; '' or nothing for a board that is looked at. */
   builds?: string;
+  /** Where pieces that few boards need are served, by name; empty where there is no server. */
+  pieces: Record<string, string>;
+  /** Names of the objects that stand in tiles. */
+  names: string[];
+  get_child(name: string): HTMLElement[];
   on(name: string, call: (event?: any) => void): void;
   send_msg(message: unknown): void;
 }
@@ -43,6 +46,40 @@ class Asking implements Backend {
     this.waiting.delete(message.number);
     if (message.message) held?.[1](new Refused(message.message, message.status ?? 500));
     else held?.[0](message.value);
+  }
+}
+
+/** What few boards need (ECharts, edit mode): loaded when one does, from the server or the kernel. */
+class Pieces {
+  private readonly loading = new Map<string, Promise<any>>();
+  private readonly waiting = new Map<string, (code: string) => void>();
+
+  constructor(private readonly model: Model) {}
+
+  get(name: string): Promise<any> {
+    let found = this.loading.get(name);
+    if (!found) this.loading.set(name, (found = this.load(name)));
+    return found;
+  }
+
+  came(message: { what: string; code: string }): void {
+    this.waiting.get(message.what)?.(message.code);
+    this.waiting.delete(message.what);
+  }
+
+  private async load(name: string): Promise<any> {
+    const served = this.model.pieces[name];
+    if (served) return import(new URL(served, document.baseURI).href);
+    const code = await new Promise<string>((done) => {
+      this.waiting.set(name, done);
+      this.model.send_msg({ type: "need", what: name });
+    });
+    const address = URL.createObjectURL(new Blob([code], { type: "text/javascript" }));
+    try {
+      return await import(address);
+    } finally {
+      URL.revokeObjectURL(address);
+    }
   }
 }
 
@@ -77,14 +114,20 @@ export function render({ model }: { model: Model }): HTMLElement {
     root.tabIndex = -1;
     root.append(bar, stage);
   }
+  const objects = model.get_child("children_") ?? [];
+  // Panel renders what stands in the document as this returns; tiles take it from here.
+  root.append(h("div", { class: "dwb-held" }, ...objects));
   const asking = new Asking(model);
+  const pieces = new Pieces(model);
+  const charts = async (): Promise<any> => (await pieces.get("charts")).CHARTS;
   let builder: Builder | null = null;
   const board: Board = new Board(model.builds ? (stage.firstElementChild as HTMLElement) : root, {
     send: (message: Outgoing) => {
       if (!builder?.outgoing(message)) model.send_msg(message);
     },
-    charts: async () => CHARTS,
-    editor: async () => GridEditor,
+    charts,
+    object: (name) => objects[model.names.indexOf(name)] ?? null,
+    editor: async () => (await pieces.get("edit")).GridEditor,
   });
   const again = (): void => {
     dress(root, model);
@@ -99,7 +142,7 @@ export function render({ model }: { model: Model }): HTMLElement {
       board,
       backend: asking,
       id: model.builds,
-      charts: async () => CHARTS,
+      charts,
       world: "",
       bar,
       stage,
@@ -123,6 +166,7 @@ export function render({ model }: { model: Model }): HTMLElement {
   model.on("msg:custom", (event: any) => {
     const message = event?.data ?? event;
     if (message.type === "answer") asking.answer(message);
+    else if (message.type === "code") pieces.came(message);
     else received(message as Message);
   });
   model.on("remove", () => {

@@ -5,6 +5,7 @@ import type { Context, Face, FaceMaker } from "./face.ts";
 import { listFace, tableFace, textFace, topFace } from "./faces/listed.ts";
 import { lineFace } from "./faces/line.ts";
 import { numberFace, statsFace } from "./faces/number.ts";
+import { objectFace } from "./faces/object.ts";
 import type { Part, TileHead } from "./message.ts";
 
 const PLAIN: Record<string, FaceMaker> = {
@@ -15,6 +16,7 @@ const PLAIN: Record<string, FaceMaker> = {
   top: topFace,
   list: listFace,
   text: textFace,
+  object: objectFace,
 };
 
 const SIGNS: Record<string, string> = { empty: "empty", error: "warning", denied: "lock", stale: "clock" };

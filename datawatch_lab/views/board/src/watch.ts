@@ -4,6 +4,7 @@ import { acts } from "./acts.ts";
 import { Board } from "./board.ts";
 import type { Builder } from "./builder/builder.ts";
 import { fill, h } from "./dom.ts";
+import { framed as inFrame } from "./faces/object.ts";
 import { moment } from "./format.ts";
 import type { BoardHead, BoardMessage, Outgoing, Status } from "./message.ts";
 import { Feed } from "./socket.ts";
@@ -31,7 +32,9 @@ let builder: Builder | null = null;
 const role = byId("board").dataset.role ?? "";
 document.body.classList.toggle("dww-guest", !role);
 const EDITOR = async (): Promise<any> => (await import("./edit.ts")).GridEditor;
-const board = new Board(byId("board"), { send: outgoing, charts: CHARTS, headed, told, editor: EDITOR });
+const objects = JSON.parse(byId("board").dataset.objects || "{}") as Record<string, string>;
+const object = (name: string, title: string): HTMLElement | null => (objects[name] ? inFrame(objects[name], title) : null);
+const board = new Board(byId("board"), { send: outgoing, charts: CHARTS, headed, told, editor: EDITOR, object });
 const feed = new Feed(addressOf(), {
   message: (message) => (builder ? builder.incoming(message) : board.receive(message)),
   seq: () => board.seq,
@@ -41,6 +44,8 @@ const feed = new Feed(addressOf(), {
     pill();
   },
 });
+const frame = framed();
+if (frame) fit(frame);
 board.receive(snapshot);
 performance.mark("dwb-drawn");
 feed.open();
@@ -84,7 +89,37 @@ function explore(asked: string): void {
   else if (/^\d/.test(span)) to.set("from", `-${span}`);
   const filter = query.getAll("filter")[0];
   if (filter) to.set("where", filter);
-  location.assign(`/datawatch/explorer?${to}`);
+  (frame ? window.parent : window).location.assign(`/datawatch/explorer?${to}`);
+}
+
+/** The frame of a page of ours that this board stands in as one of its parts; null elsewhere. */
+function framed(): HTMLElement | null {
+  try {
+    const found = window.frameElement as HTMLElement | null;
+    return found?.hasAttribute("data-fit") ? found : null;
+  } catch {
+    return null; // of another origin
+  }
+}
+
+/** As high as its tiles are, and light or dark as the page around. */
+function fit(around: HTMLElement): void {
+  const outer = around.ownerDocument.documentElement;
+  const own = document.documentElement;
+  const dress = (): void => {
+    const theme = outer.dataset.theme;
+    if (theme) own.dataset.theme = theme;
+    else delete own.dataset.theme;
+  };
+  dress();
+  new MutationObserver(dress).observe(outer, { attributes: true, attributeFilter: ["data-theme"] });
+  // The page around is brought up to date element by element; what is set here is to stay.
+  around.dataset.localSet = "1";
+  document.body.classList.add("dww-part");
+  const main = byId("board");
+  new ResizeObserver(() => {
+    around.style.height = `${Math.ceil(main.getBoundingClientRect().bottom + scrollY)}px`;
+  }).observe(main);
 }
 
 /** Change the board by hand; what that needs is loaded now. */

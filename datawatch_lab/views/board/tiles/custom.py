@@ -1,4 +1,4 @@
-"""Custom: an object that Python code gives to the board under a name; Panel shows it."""
+"""Custom: a Panel or HoloViews object that Python code gives under a name; Panel shows it."""
 
 from __future__ import annotations
 
@@ -18,10 +18,12 @@ def read(view: View, tile: Tile) -> str:
 
 
 def draw(tile: Tile, data: str) -> Part | None:
-    """Where the object is: a page without Python cannot show it."""
+    """Where the object stands; the page puts it there, or says that it was not given."""
     del tile
-    say = f"{data} is made by Python; open this board in a notebook or a Panel app to see it."
-    return Part(state="empty", say=say if data else "Name the object that this tile shows.")
+    if not data:
+        return Part(state="empty", say="Name the object that this tile shows.")
+    say = f"{data} is made by Python, and was not given to this page."
+    return Part(label=data, face="object", data={"name": data, "say": say})
 
 
 def to_hv(tile: Tile, data: str) -> Any:

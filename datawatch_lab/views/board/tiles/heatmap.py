@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import numpy as np
+import polars as pl
 
 from datawatch_lab.core.dashboards import Tile, options_of, replace
 from datawatch_lab.views.board import hv_parts
@@ -52,15 +53,26 @@ def read(view: View, tile: Tile) -> Heated:
         # A week is what weekdays need; days of hours need several.
         hourly = replace(hourly, window="7d")
     points = points_of(view, hourly)
-    return _weekdays(points) if of == "hour by weekday" else _by_day(points)
+    make = _weekdays if of == "hour by weekday" else _by_day
+    return make(points, view.status.timezone)
 
 
-def _weekdays(points: Points) -> Heated:
+def wall_clock(times: np.ndarray, zone: str) -> np.ndarray:
+    """Milliseconds since 1970, UTC, as the clocks of a zone show them.
+
+    Where clocks are set back an hour comes twice.
+    """
+    stamps = pl.Series(times.astype(np.int64)).cast(pl.Datetime("ms", "UTC"))
+    shown = stamps.dt.convert_time_zone(zone).dt.replace_time_zone(None)
+    return shown.dt.epoch("ms").to_numpy()
+
+
+def _weekdays(points: Points, zone: str) -> Heated:
     """Means by weekday and hour."""
     if not points.lines:
         return Heated((), (), ())
     values = hv_parts.floats(points.lines[0].values[: points.open])
-    starts = points.start + np.arange(values.size) * points.step
+    starts = wall_clock(points.start + np.arange(values.size) * points.step, zone)
     hour = (starts // _HOUR_MS) % 24
     day = (starts // _DAY_MS + _EPOCH_WEEKDAY) % 7
     known = np.isfinite(values)
@@ -71,12 +83,12 @@ def _weekdays(points: Points) -> Heated:
     return Heated(_HOURS, _DAYS, _rows(mean.reshape(7, 24)), points.unit, "hour by weekday")
 
 
-def _by_day(points: Points) -> Heated:
+def _by_day(points: Points, zone: str) -> Heated:
     """Each day with its hours; the newest day first."""
     if not points.lines or points.step != _HOUR_MS:
         return Heated((), (), ())
     values = hv_parts.floats(points.lines[0].values)
-    starts = points.start + np.arange(values.size) * points.step
+    starts = wall_clock(points.start + np.arange(values.size) * points.step, zone)
     day, hour = starts // _DAY_MS, (starts // _HOUR_MS) % 24
     first, last = int(day[0]), int(day[-1])
     grid = np.full((last - first + 1, 24), np.nan)

@@ -40,6 +40,8 @@ export function chartFace<Data>(drawing: Drawing<Data>): (body: HTMLElement, con
         textStyle: { fontFamily: colours.font },
       };
       chart.setOption({ ...base, ...drawing.option(held, colours, box, context) }, { notMerge: fresh });
+      // A picture may be taken before the next frame.
+      if (context.isStill) chart.getZr().flush();
     };
     const start = (): ReturnType<typeof echarts.init> => {
       const made = echarts.init(body, null, { renderer: "canvas", width: box[0], height: box[1] });

@@ -3,7 +3,7 @@
 import { feature } from "topojson-client";
 import { echarts } from "../echarts.ts";
 import type { FaceMaker } from "../face.ts";
-import { moment, shown, tickTexts, type Fmt } from "../format.ts";
+import { durationStep, moment, shown, tickTexts, zoneMark, type Fmt } from "../format.ts";
 import { faded, mixed, seriesColour, type Colours } from "../theme.ts";
 import { chartFace, type Drawing, type Option } from "./chart.ts";
 
@@ -27,6 +27,14 @@ interface BarData {
   open: number | null;
 }
 
+function highest(data: BarData): number {
+  const tops = data.series[0]?.values.map((_, at) => {
+    const all = data.series.map((each) => each.values[at] ?? 0);
+    return data.stack ? all.reduce((sum, each) => sum + each, 0) : Math.max(...all);
+  });
+  return Math.max(data.high ?? 0, ...(tops ?? []));
+}
+
 const bar: Drawing<BarData> = {
   option(data, colours, box) {
     const names = data.times ? tickTexts(data.times, data.step) : data.names;
@@ -43,11 +51,15 @@ const bar: Drawing<BarData> = {
         ...(data.times || room < 34 ? {} : { width: data.across ? Math.min(120, box[0] * 0.3) : room, overflow: "truncate" }),
       },
     };
+    const ticks = Math.max(2, Math.floor(data.across ? box[0] / 90 : box[1] / 48));
+    const top = highest(data);
+    const interval = (!data.log && durationStep(top / ticks, data.fmt)) || undefined;
     const value: Option = {
       type: data.log ? "log" : "value",
+      interval,
       min: data.low ?? undefined,
-      max: data.high ?? undefined,
-      splitNumber: Math.max(2, Math.floor((data.across ? box[0] / 90 : box[1] / 48))),
+      max: data.high ?? (interval && Math.ceil(top / interval) * interval),
+      splitNumber: ticks,
       axisLabel: { ...axisLabel(colours), formatter: (each: number) => shown(each, { ...data.fmt, d: null }, true) },
       splitLine: { lineStyle: { color: colours.line } },
     };
@@ -77,7 +89,7 @@ const bar: Drawing<BarData> = {
     };
   },
   tip(data, item) {
-    const title = data.times ? `${moment(data.times[item.dataIndex], data.step * data.times.length)} UTC` : data.names[item.dataIndex];
+    const title = data.times ? `${moment(data.times[item.dataIndex], data.step * data.times.length)} ${zoneMark(data.times[item.dataIndex])}` : data.names[item.dataIndex];
     const lines = data.series.map((each, at) => ({
       name: data.series.length > 1 ? each.name : "",
       value: shown(each.values[item.dataIndex], data.fmt),

@@ -3,7 +3,7 @@
 import uPlot from "uplot";
 import { h } from "../dom.ts";
 import type { Context, Face, TipLine } from "../face.ts";
-import { moment, shown, tickTexts, type Fmt } from "../format.ts";
+import { ahead, durationStep, moment, shown, tickTexts, zoneMark, type Fmt } from "../format.ts";
 import { faded, seriesColour, type Colours } from "../theme.ts";
 
 type Values = (number | null)[];
@@ -259,6 +259,7 @@ function axesOf(data: LineData, colours: Colours, font: string): uPlot.Axis[] {
       gap: 6,
       size: (plot, values) => axisWidth(plot, values),
       values: (_, splits) => splits.map((each) => axisText(each, data.fmt)),
+      ...(data.log ? {} : { splits: valueSplits(data.fmt) }),
     },
   ];
 }
@@ -270,8 +271,24 @@ function timeSplits(min: number, max: number, width: number, _: number): number[
   const least = ((max - min) / Math.max(1, width)) * 76;
   const step = STEPS.find((each) => each >= least) ?? Math.ceil(least / 2592000) * 2592000;
   const found: number[] = [];
-  for (let at = Math.ceil(min / step) * step; at <= max; at += step) found.push(at);
+  // Round by the clocks of the zone, also behind a day on which they change.
+  const off = ahead(min * 1000) / 1000;
+  for (let wall = Math.ceil((min + off) / step) * step; wall - off <= max + 7200; wall += step) {
+    const at = wall - ahead((wall - off) * 1000) / 1000;
+    if (at >= min && at <= max) found.push(at);
+  }
   return found;
+}
+
+/** Values that stand at the axis: an hour has 60 minutes, whatever is round in tens. */
+function valueSplits(fmt: Fmt): uPlot.Axis.Splits {
+  return (plot, _, min, max, increment) => {
+    const least = ((max - min) * 36) / Math.max(1, plot.bbox.height / devicePixelRatio);
+    const step = durationStep(least, fmt) ?? increment;
+    const found: number[] = [];
+    for (let place = Math.ceil(min / step - 1e-9); place * step <= max * (1 + 1e-12); place++) found.push(place * step);
+    return found;
+  };
 }
 
 function axisText(value: number | null, fmt: Fmt): string {
@@ -425,7 +442,7 @@ function tipOf(data: LineData, at: number): [TipLine[], string] {
     if (near || inside) lines.push({ name: mark.text, value: "" });
   }
   const isOpen = data.open !== null && at >= data.open;
-  return [lines, `${moment(time, length(data) * data.step)} UTC${isOpen ? " (not over yet)" : ""}`];
+  return [lines, `${moment(time, length(data) * data.step)} ${zoneMark(time)}${isOpen ? " (not over yet)" : ""}`];
 }
 
 

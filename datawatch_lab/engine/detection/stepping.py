@@ -1,0 +1,188 @@
+"""Some watched series stepped bucket by bucket, all at once; episodes follow."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from math import isnan
+from typing import TYPE_CHECKING
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from datawatch_lab.anomaly.bank import Scores
+from datawatch_lab.anomaly.combined import Combined, combine
+from datawatch_lab.anomaly.episodes import Bucket, Episode, advance
+from datawatch_lab.anomaly.levels import HELD, Shift
+from datawatch_lab.core.anomalies import Anomaly
+from datawatch_lab.engine.detection.parts import error_rate_of, parts_of
+from datawatch_lab.engine.detection.rules import HELD_MOST
+from datawatch_lab.engine.detection.slots import Slot
+from datawatch_lab.engine.detection.state import Going
+from datawatch_lab.engine.detection.words import anomaly_of, grown
+from datawatch_lab.engine.detection.work import Moments
+from datawatch_lab.metrics.spans import EPOCH
+
+if TYPE_CHECKING:
+    from datawatch_lab.engine.detection.run import Detectors
+
+Floats = NDArray[np.float64]
+
+
+class Run:
+    """Steps some slots bucket by bucket; slots are in the order of their places in the bank."""
+
+    def __init__(
+        self,
+        owner: Detectors,
+        slots: Sequence[Slot],
+        step: int,
+        at: Mapping[int, Moments],
+        *,
+        past: bool,
+    ) -> None:
+        self.owner, self.slots, self.step = owner, slots, step
+        self.at, self.past = at, past
+        self.places = np.array([owner.places[each.key] for each in slots], dtype=np.int64)
+        first, last = self.places[0], self.places[-1]
+        follow = last - first == len(slots) - 1
+        self.which = slice(int(first), int(last) + 1) if follow else self.places
+        rules = [owner.rules(int(each)) for each in self.places]
+        self.rules = rules
+        self.opens = np.array([each.opens for each in rules])
+        self.goes_on = np.array([each.goes_on for each in rules])
+        self.counted = np.array([each.counted for each in slots], dtype=bool)
+        self.least = np.array([each.least for each in slots])
+        by_level = [step == 60 and "seasonal" in owner.algorithms(each.key) for each in slots]
+        self.levelled = np.array(by_level, dtype=bool)
+        self.most = HELD_MOST[step]
+        self.of_table: dict[int, list[int]] = {}
+        for row, each in enumerate(slots):
+            self.of_table.setdefault(each.table_id, []).append(row)
+
+    def go(self, matrix: Floats, start: int) -> None:
+        """Step buckets, shape (slots, buckets), the first of which begins at ``start``."""
+        owner, count = self.owner, len(self.slots)
+        columns = np.ascontiguousarray(matrix.T)
+        for column, x in enumerate(columns):
+            if column % 32 == 0:
+                owner.check()
+            self._bucket_of_all(x, start + column * self.step)
+            if owner.learning is not None:
+                owner.learning.done += count
+
+    def _bucket_of_all(self, x: Floats, start: int) -> None:
+        """Score one bucket of all slots, learn it, and let episodes follow."""
+        owner, which = self.owner, self.which
+        open_, held = owner.open[which], owner.held[which]
+        times = np.full(len(x), float(start))
+        shift = self._shift(x, start)
+        strange = np.where(open_, self.goes_on, self.opens)
+        hold = strange.copy()
+        if shift is not None:
+            hold[np.abs(shift.z) >= HELD] = 0.0  # NaN is not
+        hold[held >= self.most] = np.inf
+        scores = owner.bank.step(self.places, x, times, hold)
+        alone = (scores.score, scores.expected, scores.sigma)
+        found = self._with_silence(x, self._combined(x, alone, shift))
+        owner.held[which] = np.where(found.score >= strange, held + 1, 0)
+        for row in np.flatnonzero((found.score >= self.opens) | open_).tolist():
+            self._fold(row, start, x, scores, found)
+
+    def _shift(self, x: Floats, start: int) -> Shift | None:
+        """Shifts of level; unknown for series that hourly baselines have no say on."""
+        if not self.levelled.any():
+            return None
+        found = self.owner.levels.step_all(self.which, x, start, self.counted)
+        if self.levelled.all():
+            return found
+        return found._replace(z=np.where(self.levelled, found.z, np.nan))
+
+    def _combined(
+        self, x: Floats, alone: tuple[Floats, Floats, Floats], shift: Shift | None
+    ) -> Combined:
+        found = combine(x, alone, shift, self.counted, self.least)
+        if shift is None or self.levelled.all():
+            return found
+        plain = combine(x, alone, None, self.counted, self.least)
+        return Combined(*(np.where(self.levelled, a, b) for a, b in zip(found, plain, strict=True)))
+
+    def _with_silence(self, x: Floats, found: Combined) -> Combined:
+        """Zeros where some were expected count as well."""
+        silence = self.owner.arrivals.step(self.which, x, found.expected)
+        silence = np.where(self.counted, silence, 0.0)
+        return found._replace(score=np.maximum(found.score, silence))
+
+    def _fold(self, row: int, start: int, x: Floats, scores: Scores, found: Combined) -> None:
+        owner, place = self.owner, int(self.places[row])
+        going = owner.going.get(place)
+        before = going.episode if going else None
+        bucket = _bucket(row, start, x, scores, found)
+        now, over = advance(before, bucket, self.rules[row])
+        if over is not None and going is not None:
+            self._end(place, over, going)
+        elif now is not None:
+            if going is not None and before is not None and now.count == before.count:
+                anomaly = going.anomaly
+            else:
+                anomaly = self._anomaly(row, now, going, x, found.expected)
+                owner.changed[anomaly.id] = anomaly
+            owner.open[place] = True
+            owner.going[place] = Going(place=place, episode=now, anomaly=anomaly)
+
+    def _anomaly(
+        self, row: int, episode: Episode, going: Going | None, x: Floats, expected: Floats
+    ) -> Anomaly:
+        slot = self.slots[row]
+        if going is not None and going.episode.peak == episode.peak:
+            return grown(slot, going.anomaly, episode)
+        rows = self.of_table[slot.table_id]
+        beside, place = [self.slots[each] for each in rows], rows.index(row)
+        made = anomaly_of(
+            slot,
+            episode,
+            self.step,
+            found=going.anomaly.detected_at
+            if going
+            else self.at[slot.table_id](episode.last + self.step),
+            error_rate=error_rate_of(beside, place, x[rows]),
+            contributors=parts_of(beside, place, x[rows], expected[rows]),
+            past=self.past,
+        )
+        return _same_id(made, going)
+
+    def _end(self, place: int, episode: Episode, going: Going) -> None:
+        owner = self.owner
+        ended = msgspec.structs.replace(
+            going.anomaly,
+            ended_at=EPOCH + timedelta(seconds=episode.last + self.step),
+            past=self.past or going.anomaly.past,
+        )
+        del owner.going[place]
+        owner.open[place] = False
+        owner.recent[ended.id] = Going(place=place, episode=episode, anomaly=ended)
+        owner.changed[ended.id] = ended
+
+
+def _same_id(made: Anomaly, going: Going | None) -> Anomaly:
+    """An episode keeps its id, whatever late data does to its first bucket."""
+    if going is None:
+        return made
+    known = going.anomaly
+    return msgspec.structs.replace(
+        made, id=known.id, revised=known.revised, past=known.past, opened_at=known.opened_at
+    )
+
+
+def _bucket(row: int, start: int, x: Floats, scores: Scores, found: Combined) -> Bucket:
+    return Bucket(
+        start=start,
+        value=float(x[row]),
+        expected=float(found.expected[row]),
+        sigma=float(found.sigma[row]),
+        score=float(found.score[row]),
+        shift=float(found.shift[row]),
+        off=0.0 if isnan(off := float(scores.off[row])) else off,
+        parts=tuple(0.0 if isnan(each) else each for each in scores.parts[row].tolist()),
+    )

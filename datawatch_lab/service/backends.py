@@ -1,0 +1,58 @@
+"""Metric back ends as the configuration names them, handed to the engine of a workspace."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from datawatch_lab.core.watching import Finding
+
+if TYPE_CHECKING:
+    from datawatch_lab.core.config.keys import Config
+    from datawatch_lab.core.config.sections import BackendsSection
+    from datawatch_lab.engine import Engine
+
+
+def apply_backends(engine: Engine, config: Config) -> None:
+    """Write to the back ends of the section ``storage`` from now on.
+
+    Raises:
+        ConfigError: what is said of one cannot be used.
+    """
+    from datawatch_lab.engine.backends import configured
+
+    engine.backends.use(list(configured(_section(config))))
+
+
+def check_backends(config: Config) -> list[Finding]:
+    """Whether each back end of the configuration answers, with what to do where one does not.
+
+    Raises:
+        ConfigError: what is said of one cannot be used.
+    """
+    from datawatch_lab.engine.backends import configured
+
+    findings = []
+    for backend in configured(_section(config)):
+        health = backend.health()
+        said = f"{backend.address} answers, version {health.version}"
+        findings.append(
+            Finding(
+                check=backend.name,
+                ok=health.ok,
+                detail=said if health.ok else health.problem,
+                blocking=True,
+            )
+        )
+        backend.close()
+    return findings
+
+
+def _section(config: Config) -> BackendsSection:
+    """The section, with remote write on where ``metrics.storage`` names Prometheus."""
+    section = config.backends
+    if config.metrics.storage == "prometheus" and section.prometheus_url:
+        remote = section.prometheus_remote_write or True
+        return msgspec.structs.replace(section, prometheus_remote_write=remote)
+    return section

@@ -1,0 +1,1 @@
+"""Service-level reports: objectives over a month, error budgets, what used them up."""
