@@ -1,4 +1,4 @@
-"""Row changes of a PostgreSQL slot, durable in a workspace, beside the driver that only counts them."""
+"""Changes of a PostgreSQL slot, durable in a workspace, beside the driver that only counts them."""
 
 from __future__ import annotations
 

@@ -105,7 +105,7 @@ class _Baseline:
             sides = [self._profile(self.hour + step) for step in (-1, 1)]
             before, after = (0.0 if isnan(each) else each - here for each in sides)
             expected = here + part * np.where(early, before, after) + self.now
-        sigma = spread_of(np.array(self._spread()), expected, self.counted)
+        sigma = spread_of(np.array([self._spread()]), expected, self.counted)
         came = ~np.isnan(x)
         if isnan(here):
             off = np.zeros(int(came.sum()))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from math import floor, log10
 from typing import TYPE_CHECKING, Any
 
 from datawatch_lab.core.durations import parse_duration
@@ -30,6 +31,7 @@ _HEADS = ("objective", "measured", "error budget used", "burn rate", "at month's
 _INCIDENT_HEADS = ("since", "what", "severity", "lasted", "budget used meanwhile")
 _WIDE, _HIGH = 120, 30
 _SPELLS = 3
+_MOST_DECIMALS = 5
 
 
 class Sla:
@@ -139,8 +141,8 @@ class Sla:
         rows = [
             (
                 each.name,
-                words.percent(each.target),
-                words.percent(each.measured),
+                _good(each.target),
+                _good(each.measured),
                 _used(each),
                 _rates(each),
                 each.state,
@@ -195,8 +197,8 @@ def _row(each: ObjectiveAnswer) -> tuple[object, ...]:
         '<div style="min-width:11rem">'
         f"<b>{markup.text(each.name)}</b><br>{markup.soft(_breakable(each.reading))}</div>"
     )
-    target = markup.soft(f"target {words.percent(each.target)}")
-    measured = markup.Safe(f"<b>{words.percent(each.measured)}</b><br>{target}")
+    target = markup.soft(f"target {_good(each.target)}")
+    measured = markup.Safe(f"<b>{_good(each.measured)}</b><br>{target}")
     parts = (markup.text(_used(each)), markup.soft(_budget(each)), _budget_line(each))
     share = markup.Safe("<br>".join(filter(None, parts)))
     rates = markup.Safe("<br>".join(_rate(name, rate) for name, rate in each.rates.items()))
@@ -208,6 +210,21 @@ def _row(each: ObjectiveAnswer) -> tuple[object, ...]:
         rates,
         markup.Safe(f"{markup.text(ending)}<br>{_state(each.state)}"),
     )
+
+
+def _good(share: float | None) -> str:
+    """A share that is near one, never rounded up to it: what is missing has two digits.
+
+    >>> [words.plain(_good(each)) for each in (0.9995, 0.99999, 0.95273, 1.0)]
+    ['99.95 %', '99.999 %', '95.2 %', '100 %']
+    """
+    if share is None or share >= 1:
+        return words.percent(share)
+    missing = 100 * (1 - share)
+    decimals = 1 if missing >= 1 else min(1 - floor(log10(missing)), _MOST_DECIMALS)
+    scale: int = 10**decimals
+    shown = floor(round(100 * share * scale, 3)) / scale
+    return f"{shown:.{decimals}f}".rstrip("0").rstrip(".") + f"{words.NBSP}%"
 
 
 def _breakable(text: str) -> markup.Safe:

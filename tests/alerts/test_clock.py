@@ -159,7 +159,14 @@ def _upkeep(bench: Bench) -> None:
     bench.engine._writer.run(lambda: bench.engine._upkeep.run(True))
 
 
-@pytest.mark.parametrize("jump", [timedelta(minutes=20), timedelta(hours=2), timedelta(days=3)])
+@pytest.mark.parametrize(
+    "jump",
+    [
+        timedelta(minutes=20),
+        pytest.param(timedelta(hours=2), marks=pytest.mark.soak),
+        timedelta(days=3),
+    ],
+)
 def test_a_clock_that_ran_ahead_and_was_set_back_loses_no_alert(
     bench: Bench, jump: timedelta
 ) -> None:

@@ -48,6 +48,19 @@ def test_a_wrong_password_is_said_without_it(influx_server: Server) -> None:
     wrong.close()
 
 
+def test_a_password_within_the_address_signs_in_and_is_logged_nowhere(
+    influx_server: Server, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is taken out of the address, which HTTP clients log with every request."""
+    caplog.set_level("DEBUG")
+    made = Influx(influx_server.url.replace("//", f"//ada:{PASSWORD}@"))
+    made.prepare()
+    assert made.health().ok
+    assert "127.0.0.1" in caplog.text
+    assert PASSWORD not in caplog.text + made.address + repr(made)
+    made.close()
+
+
 def test_with_a_token_it_writes_as_influxdb_2_takes_it() -> None:
     """The path, the parameters, the header and the lines are those of the API of 2.x."""
     seen: list[httpx.Request] = []

@@ -139,11 +139,11 @@ _CHILD = """
 import sys
 from pathlib import Path
 from tests.backends.test_on_servers import open_child
-open_child(Path(sys.argv[1]), sys.argv[2])
+open_child(Path(sys.argv[1]), *sys.argv[2:])
 """
 
 
-def open_child(path: Path, url: str) -> None:
+def open_child(path: Path, url: str, database: str) -> None:
     """Open a workspace and send, until somebody kills it."""
     engine = opened(path)
 
@@ -152,19 +152,23 @@ def open_child(path: Path, url: str) -> None:
             super().write(points)
             print("written", flush=True)
 
-    engine.backends.use([Telling(url, "kills", username="ada", password=influxdb.PASSWORD)])
+    engine.backends.use([Telling(url, database, username="ada", password=influxdb.PASSWORD)])
     sys.stdin.read()
 
 
-def test_killed_while_it_catches_up(tmp_path: Path, influx_server: influxdb.Server) -> None:
+@pytest.mark.parametrize("kills", [1, pytest.param(10, marks=pytest.mark.soak)])
+def test_killed_while_it_catches_up(
+    tmp_path: Path, influx_server: influxdb.Server, kills: int
+) -> None:
     """After kill -9 within writes nothing is missing at the end, and nothing is there twice."""
     path = tmp_path / "w.duckdb"
     engine = opened(path)
     feed(engine, events(1, NOW - timedelta(hours=30), 1_500, each=1))
     engine.close()
-    for _ in range(2):
+    database = f"kills{kills}"
+    for _ in range(kills):
         with subprocess.Popen(
-            [sys.executable, "-c", _CHILD, str(path), influx_server.url],
+            [sys.executable, "-c", _CHILD, str(path), influx_server.url, database],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             cwd=Path(__file__).parents[2],
@@ -173,7 +177,7 @@ def test_killed_while_it_catches_up(tmp_path: Path, influx_server: influxdb.Serv
             assert child.stdout.readline() == b"written\n"
             child.kill()
     engine = opened(path)
-    backend = _influx(influx_server, "kills")
+    backend = _influx(influx_server, database)
     engine.backends.use([backend])
     await_current(engine)
     assert same(engine, backend, NOW - timedelta(hours=30)) > 50

@@ -17,6 +17,7 @@ HEAVY = {
 }
 VERBS = {
     *("demo", "watch", "doctor", "serve", "ingest", "status", "tables", "metrics", "metric"),
+    *("detectors", "export-board", "backends"),
     *("query", "sql", "ledger", "quarantine", "services", "forecast", "quality", "schema"),
     *("alerts", "anomalies", "dashboards", "report", "users", "audit", "config", "evaluate", "lab"),
 }

@@ -252,18 +252,30 @@ def test_grafana_takes_any_dashboard(board: Dashboard) -> None:
 @pytest.mark.parametrize(
     ("given", "expression"),
     [
-        (query("orders_total"), "sum (sum_over_time(datawatch_orders_total[1m]))"),
+        (
+            query("orders_total"),
+            'sum (sum_over_time(datawatch_orders_total{datawatch_by=""}[1m]))',
+        ),
         (
             query("orders_total", by=("status",), filters={"a b": 'x"y\\'}),
-            'sum by (status) (sum_over_time(datawatch_orders_total{a_b="x\\"y\\\\"}[1m]))',
+            (
+                "sum by (status) (sum_over_time(datawatch_orders_total"
+                '{datawatch_by="a b,status", a_b="x\\"y\\\\"}[1m]))'
+            ),
         ),
         (
             query("orders_amount_sum", aggregation="p95", filters={"s": ("a.b", "c")}),
-            'avg (avg_over_time(datawatch_orders_amount_p95{s=~"a\\\\.b|c"}[1m]))',
+            (
+                "avg (avg_over_time(datawatch_orders_amount_p95"
+                '{datawatch_by="s", s=~"a\\\\.b|c"}[1m]))'
+            ),
         ),
         (
             query("orders_rows", filters={"s": "$region"}),
-            'sum (last_over_time(datawatch_orders_rows{s=~"${region:regex}"}[1m]))',
+            (
+                "sum (last_over_time(datawatch_orders_rows"
+                '{datawatch_by="s", s=~"${region:regex}"}[1m]))'
+            ),
         ),
         (query("orders_amount_sum", filters={"s": "$$x"}), None),
     ],

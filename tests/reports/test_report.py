@@ -104,3 +104,38 @@ def test_the_command_line(tmp_path: Path) -> None:
     assert "7\n" in out.read_text("utf-8").replace("\\n", "\n")
     wrong = CliRunner().invoke(main, ["report", str(path), "--param", "days"])
     assert wrong.exit_code == 2
+
+
+def test_tagged_cells_are_left_out(tmp_path: Path) -> None:
+    """A cell tagged remove is not in the page; what a quiet one prints is not, what it shows is."""
+    path = notebook(
+        tmp_path,
+        "print('secret'); 'gone'",
+        "from IPython.display import HTML\nprint('address'); HTML('<b>kept</b>')",
+    )
+    node = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
+    node.cells[2].metadata["tags"], node.cells[3].metadata["tags"] = ["remove"], ["quiet"]
+    nbformat.write(node, path)  # type: ignore[no-untyped-call]
+    page = run_report(path, tmp_path / "w.html").read_text("utf-8").partition("<body")[2]
+    assert "<b>kept</b>" in page
+    assert not [word for word in ("secret", "gone", "address") if word in page]
+
+
+def test_a_quoted_value_is_a_text(tmp_path: Path) -> None:
+    """On the command line "7" in quotes is the text, 7 the number."""
+    path = notebook(tmp_path, "type(days).__name__ + 'ly'")
+    for given, said in (('days="7"', "strly"), ("days=7", "intly")):
+        out = tmp_path / "w.html"
+        ran = CliRunner().invoke(main, ["report", str(path), "--param", given, "--out", str(out)])
+        assert ran.exit_code == 0, ran.output
+        assert said in out.read_text("utf-8")
+
+
+def test_mail_without_a_channel_is_refused_before_anything_runs(tmp_path: Path) -> None:
+    """It names what is missing, and no report is written."""
+    path, out = notebook(tmp_path, "1"), tmp_path / "w.html"
+    for to, said in (("ada@example.org", "alerts.channels.email"), ("ada", "no address")):
+        ran = CliRunner().invoke(main, ["report", str(path), "--out", str(out), "--mail", to])
+        assert ran.exit_code == 2  # wrong usage
+        assert said in ran.output
+    assert not out.exists()

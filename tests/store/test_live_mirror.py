@@ -62,7 +62,7 @@ def test_answers_are_the_same_without_a_mirror(
     monkeypatch.setattr(live_mirror, "MIRROR_ROWS", 3)
     store = DuckStore.open(tmp_path / "shop.duckdb", read_threads=1)
     try:
-        model = {}
+        model: dict[Key, dict[str, object]] = {}
         for turn, rows in enumerate(([1, 2], [2, 3], [3, 4, 5], [1, 6])):
             fresh = {(0, n): {"id": n, "amount": f"{turn}.50"} for n in rows}
             put(store, fresh, seq=turn * 10 + 1)

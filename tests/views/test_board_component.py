@@ -104,7 +104,7 @@ def test_what_is_not_asked_of_a_board_is_not_sent(board: Told) -> None:
 
 def test_objects_stand_beside_the_board_unchanged(feed: BoardFeed) -> None:
     """A tile names an object; the object itself keeps its size."""
-    given = pn.pane.Markdown("hello", width=120)
+    given = pn.pane.Markdown("hello", width=120)  # type: ignore[no-untyped-call]  # of Panel
     made = Told(feed, "shop", objects={"words": given, "number": 3})
     assert made.names == ["words", "number"]
     assert len(made.children_) == 2

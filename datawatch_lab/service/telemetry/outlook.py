@@ -42,7 +42,7 @@ _MOST_READ = 10_000
 _EVERY = 60.0  # seconds between two makings, for the steps are minutes
 _COST = 10.0  # times what making took: at most a tenth of one core while somebody looks
 _INTEREST = 300.0  # seconds after the last question in which forecasts are made
-_PATIENCE = 10.0  # seconds that a question waits for the first ones
+_PATIENCE = 3.0  # seconds that a question waits for the first ones
 
 
 def service_anomalies(
@@ -112,7 +112,7 @@ class Predictions:
         """The newest that are made; none while no service told enough.
 
         Args:
-            wait: for the first ones, ten seconds at most.
+            wait: for the first ones, three seconds at most.
         """
         self._asked = time.monotonic()
         self._keep_making()

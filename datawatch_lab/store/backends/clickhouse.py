@@ -202,6 +202,8 @@ class ClickHouse:
             BackendError: the server refuses or does not answer.
         """
         keys = {int(key, 16): key for key in asked.series}
+        if not keys:
+            return pl.DataFrame(schema=MERGED)
         frame = self._ask(sql.read(self._database, asked, list(keys)))
         if not frame.height:
             return pl.DataFrame(schema=MERGED)

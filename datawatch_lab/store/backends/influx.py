@@ -18,7 +18,6 @@ import httpx
 import msgspec
 import polars as pl
 
-from datawatch_lab.core.addresses import without_password
 from datawatch_lab.core.backends import (
     MERGED,
     Asked,
@@ -29,6 +28,7 @@ from datawatch_lab.core.backends import (
 )
 from datawatch_lab.core.config.sections import BackendsSection
 from datawatch_lab.core.errors import ConfigError
+from datawatch_lab.store.backends.signing import signed
 
 _STATES = "datawatch_states"
 _FIELDS = {
@@ -83,12 +83,13 @@ class Influx:
         org: str = "",
         timeout: float = 10.0,
     ) -> None:
-        self._url = url.rstrip("/")
+        plain, named = signed(url)
+        self._url = plain.rstrip("/")
         self._database = database
         self._is_second = bool(token)
         self._org = org
         headers = {"Authorization": f"Token {token}"} if token else {}
-        auth = (username, password) if username and not token else None
+        auth = (username, password) if username and not token else named
         self._client = httpx.Client(timeout=timeout, headers=headers, auth=auth)
 
     def __repr__(self) -> str:
@@ -97,7 +98,7 @@ class Influx:
     @property
     def address(self) -> str:
         """Without a password."""
-        return without_password(self._url)
+        return self._url
 
     @property
     def capabilities(self) -> Capabilities:

@@ -26,7 +26,6 @@ import httpx
 import msgspec
 import polars as pl
 
-from datawatch_lab.core.addresses import without_password
 from datawatch_lab.core.backends import (
     MERGED,
     MINUTE,
@@ -41,6 +40,7 @@ from datawatch_lab.core.dashboards import prometheus_name
 from datawatch_lab.core.durations import parse_duration
 from datawatch_lab.core.errors import ConfigError, MissingPackageError
 from datawatch_lab.core.names import prometheus_label
+from datawatch_lab.store.backends.signing import signed
 
 _PARTS = ("n", "sum", "min", "max", "last", "last_at")
 _OVER = {"n": "sum", "sum": "sum", "min": "min", "max": "max", "last": "last", "last_at": "last"}
@@ -87,9 +87,10 @@ class Prometheus:
                 "remote write needs cramjam.", hint="pip install 'datawatch-lab[prometheus]'"
             ) from None
         self._pack = cramjam.snappy.compress_raw
-        self._url = url.rstrip("/")
-        self._write_url = write_url or f"{self._url}/api/v1/write"
-        self._client = httpx.Client(timeout=timeout)
+        plain, auth = signed(url)
+        self._url = plain.rstrip("/")
+        self._write_url, other = signed(write_url or f"{self._url}/api/v1/write")
+        self._client = httpx.Client(timeout=timeout, auth=auth or other)
         self._window: timedelta | None = None
 
     def __repr__(self) -> str:
@@ -98,7 +99,7 @@ class Prometheus:
     @property
     def address(self) -> str:
         """Without a password."""
-        return without_password(self._url)
+        return self._url
 
     @property
     def capabilities(self) -> Capabilities:
