@@ -6,9 +6,11 @@ import asyncio
 import gzip
 import logging
 import secrets
+import threading
 from collections.abc import Callable, Iterable, Mapping
-from functools import cached_property
-from typing import Any, Protocol
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property, partial
+from typing import Any, Protocol, TypeVar
 from urllib.parse import quote
 
 from tornado.ioloop import IOLoop
@@ -18,10 +20,12 @@ from datawatch_lab.api.envelope import HttpError
 from datawatch_lab.api.handlers import ApiHandler, Shared, code_text
 from datawatch_lab.api.login import LOGIN
 from datawatch_lab.api.sockets.room import Room
-from datawatch_lab.core.errors import AccessError, DataWatchError, InputError
+from datawatch_lab.core.errors import AccessError, BusyError, DataWatchError, InputError
 from datawatch_lab.core.who import Who
 
 log = logging.getLogger(__name__)
+
+Made = TypeVar("Made")
 
 PAGE = "/d/{id}"
 SOCKET = "/ws/boards/{id}"
@@ -38,6 +42,7 @@ _POLICY = 1008
 _ASKED = ("range", "filter", "var")
 _LOOKS = ("width", "theme")
 """Of a picture."""
+_PICTURES = ("png", "pdf")
 _NOT_OF_PANEL = r"(?!(?:ws|autoload\.js|metadata)$)"
 """Panel serves these beneath the list of dashboards."""
 
@@ -97,6 +102,39 @@ class Boards(Protocol):
     def close(self) -> None:
         """Compute nothing more."""
         ...
+
+
+class Pictures:
+    """Draws pictures in threads of its own, so that nobody who reads waits for a browser.
+
+    Args:
+        threads: that draw at the same time.
+        waiting: requests that may wait for one.
+    """
+
+    def __init__(self, threads: int = 2, waiting: int = 4) -> None:
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="datawatch-pictures")
+        self._room = threading.BoundedSemaphore(threads + waiting)
+
+    async def draw(self, drawing: Callable[[], Made]) -> Made:
+        """Call what draws; gives what it gives.
+
+        Raises:
+            BusyError: too many wait already.
+        """
+        if not self._room.acquire(blocking=False):
+            raise BusyError(
+                "other dashboards are being drawn.",
+                hint="Try again in a moment.",
+                details={"retry_after": 5.0},
+            )
+        drawn = self._threads.submit(drawing)
+        drawn.add_done_callback(lambda _: self._room.release())
+        return await asyncio.wrap_future(drawn)
+
+
+_pictures = Pictures()
+"""Of this process: each browser takes a core and 200 MB."""
 
 
 class StaticFiles:
@@ -287,9 +325,11 @@ class ValuesHandler(ApiHandler):
         fields = (*_ASKED, *_LOOKS)
         query = {field: self.get_query_arguments(field, strip=False) for field in fields}
         form = self.get_query_argument("format", "csv")
-        body, file, media = await IOLoop.current().run_in_executor(
-            self.shared.readers, self.boards.file, id_, self.who, query, form
-        )
+        make = partial(self.boards.file, id_, self.who, query, form)
+        if form in _PICTURES:
+            body, file, media = await _pictures.draw(make)
+        else:
+            body, file, media = await IOLoop.current().run_in_executor(self.shared.readers, make)
         self.set_header("Content-Type", media)
         self.set_header("Content-Disposition", f'attachment; filename="{file}"')
         self.set_header("Cache-Control", "no-store")

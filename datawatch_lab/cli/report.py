@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -75,7 +76,7 @@ def report(  # noqa: PLR0913, PLR0917 — one per option
 ) -> None:
     """Run NOTEBOOK without anybody watching, and write what it shows.
 
-    Values of parameters are read as YAML: 7, true, 2026-01-31, "text". The notebook is not changed;
+    Values of parameters are read as JSON or YAML: 7, true, 2026-01-31, "text". The notebook is not changed;
     a cell that fails ends it with the cell's code and error, and nothing is written.
 
     Reports of the configuration (`reports:`) are run by `datawatch serve`; see --list and --run.
@@ -100,14 +101,13 @@ def report(  # noqa: PLR0913, PLR0917 — one per option
     bar = _Bar()
     with bar.shown():
         run_report(notebook, target, parameters, code=code, progress=bar.at)
-    if config is not None:
-        _mail(config, target, to, parameters)
+    mailed = "" if config is None else _mail(config, target, to, parameters)
     if as_json:
         print_json({"notebook": str(notebook), "out": str(target), "parameters": parameters})
     else:
         click.echo(f"{target} · {target.stat().st_size / 1_000:,.0f} kB")
-        if to:
-            click.echo(f"mailed to {', '.join(to)}")
+        if mailed:
+            click.echo(mailed)
 
 
 def _config(file: Path | None, to: tuple[str, ...]) -> Config | None:
@@ -130,11 +130,11 @@ def _config(file: Path | None, to: tuple[str, ...]) -> Config | None:
     return config
 
 
-def _mail(config: Config, page: Path, to: tuple[str, ...], parameters: dict[str, Any]) -> None:
+def _mail(config: Config, page: Path, to: tuple[str, ...], parameters: dict[str, Any]) -> str:
     from datawatch_lab.service.reporting import mail_report
 
     rows = {f"· {name}": str(value) for name, value in parameters.items() if name != "workspace"}
-    mail_report(config, f"Report {page.stem}", page, to, rows)
+    return mail_report(config, f"Report {page.stem}", page, to, rows)
 
 
 def _scheduled(workspace: Path | None, now: str | None, *, as_json: bool) -> None:
@@ -199,6 +199,8 @@ def _parameter(text: str) -> tuple[str, Any]:
     name, equals, value = text.partition("=")
     if not name.strip() or not equals:
         raise ConfigError(f"--param {text}: it must be NAME=VALUE, such as --param days=7.")
+    with suppress(ValueError):  # as the server writes them; YAML 1.1 reads 1e20 as a text
+        return name.strip(), json.loads(value)
     try:
         read: Any = yaml.safe_load(value)
     except yaml.YAMLError:

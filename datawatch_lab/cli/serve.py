@@ -94,6 +94,7 @@ def _serve(config: Config, *, opens: bool) -> None:
                 click.launch(place.link)
             interruption.wait()
             say("Stopping …")
+            _end_reports(workspace)
     say(f"Stopped; everything taken in is stored in {path}.")
     click.get_current_context().exit(interruption.server_status)
 
@@ -128,6 +129,15 @@ def _start_reports(workspace: Workspace) -> None:
 
     if isinstance(workspace.caller, LocalCaller):
         start_reports(workspace.caller.engine)
+
+
+def _end_reports(workspace: Workspace) -> None:
+    """Cut off the report that runs, before the server that its notebook asks is gone."""
+    from datawatch_lab.service.callers import LocalCaller
+    from datawatch_lab.service.reporting import end_reports
+
+    if isinstance(workspace.caller, LocalCaller):
+        end_reports(workspace.caller.engine)
 
 
 def refuse_served(workspace: Workspace, path: Path) -> None:

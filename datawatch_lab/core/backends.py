@@ -163,11 +163,14 @@ class Health:
         ok: it can be written to and asked.
         version: of the server as it tells it; '' when it does not.
         problem: what is wrong, one sentence that says what to do; '' when nothing is.
+        fresh: nothing is wrong but that our tables or our database, which `Backend.prepare` makes,
+            are not there yet.
     """
 
     ok: bool
     version: str = ""
     problem: str = ""
+    fresh: bool = False
 
 
 class Backend(Protocol):
@@ -187,6 +190,11 @@ class Backend(Protocol):
     @property
     def address(self) -> str:
         """Where it is, without secrets."""
+        ...
+
+    @property
+    def target(self) -> str:
+        """What it writes into, without secrets: another one knows nothing of what was sent."""
         ...
 
     @property

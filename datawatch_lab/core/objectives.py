@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any, Literal, get_args
 
 import msgspec
@@ -132,11 +133,10 @@ def _share(where: str, given: object) -> float:
     """A target as a fraction, from ``99.9%``, ``99.9`` or ``0.999``."""
     try:
         text = str(given).strip()
-        number = float(text.removesuffix("%"))
-    except ValueError:
-        number = float("nan")
-        text = ""
-    share = number / 100 if text.endswith("%") or number > 1 else number
+        number = Decimal(text.removesuffix("%").strip())
+        share = float(number / 100 if text.endswith("%") or number > 1 else number)
+    except (ValueError, ArithmeticError):
+        share = float("nan")
     if not 0 < share < 1:
         raise InputError(
             f"{where}: its target must be more than 0 % and less than 100 %, such as 99.9%.",

@@ -22,7 +22,7 @@ from datawatch_lab.core.clock import Clock
 from datawatch_lab.core.settings import Settings
 from datawatch_lab.core.values import LedgerCounts
 from datawatch_lab.engine.classify import APPLIED
-from datawatch_lab.engine.journal import Journal
+from datawatch_lab.engine.journal import LIMIT_BYTES, Journal
 from datawatch_lab.engine.planner import Submission
 from datawatch_lab.engine.receipts import Receipt
 from datawatch_lab.engine.registry import TableRegistry
@@ -87,6 +87,8 @@ class Acceptance:
             WorkspaceError: the journal cannot be written to; nothing was taken in.
         """
         if batch.bad.num_rows or batch.offset or not 0 < batch.events.num_rows <= MOST_EVENTS:
+            return None
+        if self._journal.size > LIMIT_BYTES:  # until the store has all of it and it is emptied
             return None
         now = self._clock.now()
         events = batch.events.select(_NAMES).to_pylist()

@@ -141,12 +141,12 @@ class Committer:
         version = self._store(commit, derived)
         self.registry = plan.registry
         self.watermarks = plan.watermarks
-        self.last_seq = last_seq
         for each in commit.offsets:
             self.offsets[each.source] = each.position
             self.ended.pop(each.source, None)  # it has begun again
         self.weight += 1 + _weight(commit)
         self.touched.note(version, commit)  # only now is all of it to be seen
+        self.last_seq = last_seq  # after it: who sees the number sees what its events changed
         self._hand_over(last_seq - plan.commit.log.num_rows, last_seq, plan.table_batches)
         self._tell(version)
         self._keep_closes(closes)

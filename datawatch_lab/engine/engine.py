@@ -144,6 +144,10 @@ class Engine:
         """Queue a decoded batch; the future ends when it is durable and in its metrics."""
         return self._writer.submit(Submission(batch, self.clock.now()), wait=wait, timeout=timeout)
 
+    def has_much_room(self) -> bool:
+        """Whether less than half of the room is taken, so that a source may be further ahead."""
+        return self._writer.has_much_room()
+
     def refuse_when_full(self) -> None:
         """Raise a `BusyError` when there is no room, before work is done in vain."""
         self._writer.refuse_when_full()

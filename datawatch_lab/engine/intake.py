@@ -50,7 +50,9 @@ def run(
             fresh = batch.fresh or (number == 0 and resume is None)
             pending.append(engine.submit(replace(batch, fresh=fresh)))
             acknowledgement.follow(pending[-1], batch.offset)
-            ahead = _IN_FLIGHT if len(batch.rows) <= USUAL_TABLES else _IN_FLIGHT_WIDE
+            ahead = _IN_FLIGHT
+            if len(batch.rows) > USUAL_TABLES and engine.has_much_room():
+                ahead = _IN_FLIGHT_WIDE
             while pending and (pending[0].done() or len(pending) > ahead):
                 settle()
     finally:

@@ -96,10 +96,17 @@ class Journal:
             self._changed.notify()
         return item.done
 
-    def forget(self, stored: int) -> bool:
-        """Empty the file if the store has every record in it, up to number ``stored``."""
+    def forget(self, stored: int, least: int = 0) -> bool:
+        """Empty the file if the store has every record in it, up to number ``stored``.
+
+        Args:
+            stored: number of the last record that the store has.
+            least: bytes; a smaller file is left as it is.
+        """
+        if self._size < least:
+            return False
         with self._changed:
-            if self._waiting or stored < self._next - 1 or not self._size:
+            if self._closing or self._waiting or stored < self._next - 1 or not self._size:
                 return False
             os.ftruncate(self._file, 0)
             self._size = 0
@@ -129,8 +136,8 @@ class Journal:
                 first = self._next
                 try:
                     self._write([each.payload for each in taken], first)
-                except OSError as error:
-                    failed: OSError | None = error
+                except Exception as error:  # noqa: BLE001 — told to who waits, or they wait for ever
+                    failed: Exception | None = error
                 else:
                     failed = None
                     self._next += len(taken)
@@ -146,13 +153,13 @@ class Journal:
             while written < len(data):
                 written += os.write(self._file, data[written:])
             os.fdatasync(self._file)
-        except OSError:
+        except BaseException:
             os.ftruncate(self._file, self._size)
             raise
         self._size += len(data)
 
 
-def _tell(taken: list[_Waiting], first: int, failed: OSError | None, path: Path) -> None:
+def _tell(taken: list[_Waiting], first: int, failed: Exception | None, path: Path) -> None:
     for number, each in enumerate(taken, first):
         if failed is not None:
             each.done.set_exception(
@@ -170,8 +177,9 @@ def _tell(taken: list[_Waiting], first: int, failed: OSError | None, path: Path)
             each.done.set_result(number)
 
 
-def _refusal(path: Path, fault: OSError) -> str:
-    return f"{path} could not take an event: {fault.strerror}."
+def _refusal(path: Path, fault: Exception) -> str:
+    why = fault.strerror if isinstance(fault, OSError) else str(fault) or type(fault).__name__
+    return f"{path} could not take an event: {why}."
 
 
 def _packed(number: int, payload: bytes) -> bytes:

@@ -55,11 +55,18 @@ def _fitting(
     types: tuple[Types, Types], last: TableBatch, following: TableBatch
 ) -> tuple[Types, Types] | None:
     """Types of a group with one batch more; None when that does not look like the others."""
-    if last.backfill != following.backfill:
+    if last.backfill != following.backfill or not _follows(last, following):
         return None
     after = _common(types[0], last.after, following.after)
     before = _common(types[1], last.before, following.before)
     return None if after is None or before is None else (after, before)
+
+
+def _follows(last: TableBatch, following: TableBatch) -> bool:
+    """Whether all of a batch came before the next; one request may name a table in two ways."""
+    if not last.events.height or not following.events.height:
+        return True
+    return bool(last.events["seq"][-1] < following.events["seq"][0])
 
 
 def _types(frame: RowFrame) -> Types:

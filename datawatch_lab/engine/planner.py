@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from itertools import groupby
+from operator import itemgetter
 
 import msgspec
 import numpy as np
@@ -426,7 +428,7 @@ def _table_batches(
     events: pl.DataFrame, submissions: Sequence[Submission], registry: TableRegistry
 ) -> list[TableBatch]:
     """Applied row changes by table, with their images; see `merging` for when one has several."""
-    made: list[TableBatch] = []
+    made: list[tuple[str, TableBatch]] = []
     changed = with_order(
         events.filter((pl.col("outcome") == APPLIED) & pl.col("op").is_in(_ROW_OPS))
     )
@@ -439,16 +441,17 @@ def _table_batches(
         batch = submissions[number].batch
         images = batch.rows.get((schema, name))
         positions = part["position_in_batch"].to_numpy().astype(np.int64)
-        made.append(
-            TableBatch(
-                table=registry[table_id],
-                events=picked(part, (*_CHANGE, "ordered")),
-                after=pick(images.after, positions) if images else RowFrame.empty(),
-                before=pick(images.before, positions) if images else RowFrame.empty(),
-                backfill=batch.backfill,
-            )
+        one = TableBatch(
+            table=registry[table_id],
+            events=picked(part, (*_CHANGE, "ordered")),
+            after=pick(images.after, positions) if images else RowFrame.empty(),
+            before=pick(images.before, positions) if images else RowFrame.empty(),
+            backfill=batch.backfill,
         )
-    return merged(made)
+        made.append((batch.source, one))
+    # Sources have watermarks of their own, so what is late, and so first values, is told by source.
+    runs = groupby(made, itemgetter(0))
+    return [one for _, run in runs for one in merged(each for _, each in run)]
 
 
 def pick(frame: RowFrame, positions: np.ndarray) -> RowFrame:

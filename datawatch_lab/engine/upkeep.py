@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from datawatch_lab.core.batches import nothing
 from datawatch_lab.engine.committing import Committer
+from datawatch_lab.engine.journal import LIMIT_BYTES
 from datawatch_lab.engine.planner import Submission
 from datawatch_lab.engine.retention import Retention
 
@@ -24,7 +25,8 @@ class Upkeep:
 
     Attributes:
         retention: drops what is older than it is kept.
-        stored: called when idle with the number of the last stored record of the journal.
+        stored: called with the number of the last stored record of the journal, and the bytes from
+            which on it is to be emptied.
     """
 
     def __init__(self, committer: Committer) -> None:
@@ -36,7 +38,7 @@ class Upkeep:
             lambda: {each.id: each.name for each in committer.registry},
         )
         self.retention.dropped = committer.touched.forget
-        self.stored: Callable[[int], object] = lambda _: None
+        self.stored: Callable[[int, int], object] = lambda _number, _bytes: None
 
     def run(self, idle: bool) -> None:  # noqa: FBT001 — the writer says which
         """Close buckets, compact, fold live tables, drop what is old; more when idle."""
@@ -46,7 +48,7 @@ class Upkeep:
         committer.close_by_clock()
         if idle:
             self.store_endings()
-            self.stored(committer.journaled)
+        self.stored(committer.journaled, 0 if idle else LIMIT_BYTES)
         if self._is_due(now, idle=idle):
             committer.weight = 0
             self._compacted_at = now

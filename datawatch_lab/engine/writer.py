@@ -151,6 +151,11 @@ class Writer:
         """Whether there is room for a few events more."""
         return self._events < self._settings.queue_events and self._bytes < QUEUE_BYTES
 
+    def has_much_room(self) -> bool:
+        """Whether less than half of the room is taken, so that a source may be further ahead."""
+        half = self._settings.queue_events // 2
+        return self._events < half and self._bytes < WIDE_COMMIT_BYTES // 2
+
     def run(self, job: Callable[[], Result]) -> Result:
         """Run a function between two commits, in the writer's thread, and give what it returns."""
         item = _Waiting(None, job)
@@ -227,7 +232,7 @@ class Writer:
         usual = self._settings.batch_events
         if tables <= USUAL_TABLES:
             return usual, COMMIT_BYTES
-        wide = min(usual * tables // USUAL_TABLES, self._settings.queue_events)
+        wide = min(usual * tables // USUAL_TABLES, self._settings.queue_events // 2)
         return max(usual, wide), WIDE_COMMIT_BYTES
 
     def _without_left(self, taken: list[_Waiting]) -> list[_Waiting]:
@@ -256,7 +261,7 @@ class Writer:
         except BaseException as error:  # noqa: BLE001 — handed to whoever waits
             if len(taken) > 1:
                 for each in taken:
-                    self._finish_batches([each])
+                    self._finish_batches(self._without_left([each]))
                 return
             if submissions[0].journal:
                 self._finish_journaled(submissions[0], taken[0].done, error)

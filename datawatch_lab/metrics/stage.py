@@ -249,6 +249,7 @@ def _custom(job: Job) -> None:
             derive_custom(part.events, measure.id, measure.custom, job.book, job.sink)
 
 
+_TOGETHER = 200_000  # rows of fields that are reduced at once; more take memory and save no time
 _SPLIT_KINDS = (MeasureKind.CHANGES, MeasureKind.VALUE)
 
 _DERIVE: Sequence[Callable[[Job], None]] = (
@@ -285,9 +286,21 @@ def _columns(
         events.append(event)
         columns.append(column.alias(""))
         present.append(frame.present(measure.field)[at])
-    for segments, events, columns, present in by_type.values():
-        column = pl.concat(columns, rechunk=True) if len(columns) > 1 else columns[0]
-        yield lot_of(job.stack, segments, events), column, np.concatenate(present)
+        if sum(map(len, columns)) > _TOGETHER:
+            yield _together(job, *by_type.pop(column.dtype))
+    for parts in by_type.values():
+        yield _together(job, *parts)
+
+
+def _together(
+    job: Job,
+    segments: list[Segment],
+    events: list[Ints],
+    columns: list[pl.Series],
+    present: list[Bools],
+) -> tuple[Lot, pl.Series, Bools]:
+    column = pl.concat(columns, rechunk=True) if len(columns) > 1 else columns[0]
+    return lot_of(job.stack, segments, events), column, np.concatenate(present)
 
 
 def _in_place(at: Ints) -> bool:

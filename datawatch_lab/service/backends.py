@@ -42,7 +42,7 @@ def check_backends(config: Config) -> list[Finding]:
                 check=backend.name,
                 ok=health.ok,
                 detail=said if health.ok else health.problem,
-                blocking=True,
+                blocking=not health.fresh,
             )
         )
         backend.close()

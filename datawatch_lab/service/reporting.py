@@ -37,10 +37,17 @@ def start_reports(engine: Engine) -> None:
     engine.beside(Reporting).start()
 
 
+def end_reports(engine: Engine) -> None:
+    """Run no more reports, while what runs can still reach the workspace: it is cut off."""
+    from datawatch_lab.engine.reporting import Reporting
+
+    engine.beside(Reporting).close()
+
+
 def mail_report(
     config: Config, title: str, page: Path, to: Sequence[str], rows: Mapping[str, str]
-) -> None:
-    """Mail a report through the channel of the kind email.
+) -> str:
+    """Mail a report through the channel of the kind email; gives what became of it, in words.
 
     Args:
         config: whose channels there are.
@@ -53,7 +60,7 @@ def mail_report(
         InputError: there is no such channel.
         MailError: the server did not take it.
     """
-    from datawatch_lab.engine.reporting.mail import Letter, channel_of, mail
+    from datawatch_lab.engine.reporting.mail import Letter, channel_of, mail, told
 
     channel = channel_of(channels_of(config.channels))
     now = datetime.now(UTC)
@@ -61,3 +68,4 @@ def mail_report(
     outcome = mail(letter, channel, to)
     if not outcome.ok:
         raise MailError(f"{page.name} is written, but was not mailed: {outcome.detail}.")
+    return told(to, outcome)

@@ -258,6 +258,20 @@ def read_alerts(
     )
 
 
+def read_alerts_within(
+    con: duckdb.DuckDBPyConnection, start: datetime, until: datetime, limit: int
+) -> list[Alert]:
+    """The newest alerts that were there at some time in [start, until), newest first."""
+    return _all(
+        con,
+        "SELECT document FROM meta.alerts WHERE fired < $2 AND (is_open OR fired >= $1 OR "
+        "(document->>'resolved')::TIMESTAMPTZ > timezone('UTC', $1::TIMESTAMP)) "
+        "ORDER BY fired DESC, id LIMIT $3",
+        Alert,
+        [_naive(start), _naive(until), limit],
+    )
+
+
 def read_trace(con: duckdb.DuckDBPyConnection, alert: str, rule: str) -> Trace:
     """Everything that is known of why an alert (or a rule) was told to anybody, or not."""
     steps = _all(
@@ -314,6 +328,11 @@ class AlertStore(Part):
         """Alerts that fired since a moment, newest first; see `store.alerting`."""
         with self.reading() as con:
             return read_alerts(con, since, rule, limit)
+
+    def within(self, start: datetime, until: datetime, limit: int) -> list[Alert]:
+        """The newest alerts that were there at some time in [start, until), newest first."""
+        with self.reading() as con:
+            return read_alerts_within(con, start, until, limit)
 
     def trace(self, alert: str, rule: str) -> Trace:
         """What is known of why an alert was told, or not; see `store.alerting`."""

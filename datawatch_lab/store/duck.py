@@ -285,13 +285,14 @@ class DuckStore:
         Raises:
             WorkspaceError: it could not be stored (disk full, damaged file); nothing changed.
         """
-        with self._write() as con:
-            planned = self._views.plan(commit.tables)
-            write_commit(con, commit, self._version + 1, self._next_quarantine)
-            apply_plan(con, planned)
-            live = self._live.write(con, commit.live, commit.tables, planned.names)
-        self._views.done(planned)
-        self._live.done(live)
+        with self._writing:  # nobody else writes before what is known of the file is as the file is
+            with self._write() as con:
+                planned = self._views.plan(commit.tables)
+                write_commit(con, commit, self._version + 1, self._next_quarantine)
+                apply_plan(con, planned)
+                live = self._live.write(con, commit.live, commit.tables, planned.names)
+            self._views.done(planned)
+            self._live.done(live)
         self._next_quarantine += commit.quarantine.num_rows
         for rows in (commit.log, commit.quarantine):
             self._seen.add(rows.column("identity_lo").drop_null().to_numpy())
@@ -526,9 +527,10 @@ class DuckStore:
                 are forgotten; None keeps them for ever.
             least: fold tables with so many new rows; from where it pays when None.
         """
-        with self._write() as con:
-            plan, folded = self._live.compact(con, horizon, least)
-        self._live.done(plan)
+        with self._writing:  # as in `commit`
+            with self._write() as con:
+                plan, folded = self._live.compact(con, horizon, least)
+            self._live.done(plan)
         return folded
 
     def checkpoint(self) -> None:

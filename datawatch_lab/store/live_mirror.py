@@ -15,7 +15,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from datawatch_lab.core.columns import kept, nulls, picked, side_by_side
+from datawatch_lab.core.columns import kept, nulls, picked, side_by_side, texts_of
 from datawatch_lab.store.live_state import LiveTable
 
 MIRROR_ROWS = 5_000
@@ -69,8 +69,15 @@ def with_put(stored: LiveTable, there: NDArray[np.bool_] | None, put: pl.DataFra
     rest = kept(mirror, ~there)
     if rest.height + put.height > MIRROR_ROWS:
         return replace(stored, mirror=None)
-    fresh = side_by_side([each.cast(_NAIVE) if each.name == "at" else each for each in put])
+    fresh = side_by_side([_own(each) for each in put])
     return replace(stored, mirror=_stacked(rest, fresh) if rest.height else fresh)
+
+
+def _own(column: pl.Series) -> pl.Series:
+    """A column as it is mirrored; texts are copied, or they would hold the whole batch."""
+    if column.dtype == pl.String:
+        return pl.Series(column.name, texts_of(column))
+    return column.cast(_NAIVE) if column.name == "at" else column
 
 
 def _stacked(upper: pl.DataFrame, lower: pl.DataFrame) -> pl.DataFrame:

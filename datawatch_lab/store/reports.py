@@ -24,7 +24,7 @@ SELECT due FROM meta.report_runs WHERE report = $1 ORDER BY due DESC LIMIT $2))
 
 @dataclass(frozen=True)
 class KnownReport:
-    """A report and since when the workspace knows it."""
+    """A report and since when its times count: it is known, or the last one that it ran at."""
 
     schedule: ReportSchedule
     since: datetime
@@ -59,6 +59,11 @@ def save_run(con: duckdb.DuckDBPyConnection, run: ReportRun) -> None:
         "INSERT INTO meta.report_runs VALUES (?, ?, ?, ?)",
         [run.report, _naive(run.due), _naive(run.started), _text(run)],
     )
+    if not run.asked:  # its time is over, also when its run has been trimmed
+        con.execute(
+            "UPDATE meta.reports SET since = greatest(since, ?) WHERE name = ?",
+            [_naive(run.due), run.report],
+        )
     con.execute(_TRIM, [run.report, MOST])
 
 

@@ -29,22 +29,33 @@ class SendingStore(Part):
         }
         return Sent(known, seq, points, refused)
 
-    def put(self, name: str, sent: Sent) -> None:
-        """Keep how far a back end is."""
+    def put(self, name: str, sent: Sent, *, only: int | None = None) -> None:
+        """Keep how far a back end is.
+
+        Args:
+            name: of the back end.
+            sent: how far it is.
+            only: id of the one table that has changed; None for all.
+        """
+        tables = sent.tables if only is None else {only: sent.tables[only]}
+        naive = [each.until.astimezone(UTC).replace(tzinfo=None) for each in tables.values()]
+        measures = [each.measure for each in tables.values()]
         with self.writing() as con:
             con.execute("DELETE FROM meta.backends WHERE name = ?", [name])
-            con.execute("DELETE FROM meta.backend_tables WHERE name = ?", [name])
+            con.execute(
+                "DELETE FROM meta.backend_tables WHERE name = ? "
+                "AND table_id = coalesce(?, table_id)",
+                [name, only],
+            )
             con.execute(
                 "INSERT INTO meta.backends VALUES (?, ?, ?, ?)",
                 [name, sent.seq, sent.points, sent.refused],
             )
-            if sent.tables:
-                con.executemany(
-                    "INSERT INTO meta.backend_tables VALUES (?, ?, ?, ?)",
-                    [
-                        [name, id_, each.until.astimezone(UTC).replace(tzinfo=None), each.measure]
-                        for id_, each in sent.tables.items()
-                    ],
+            if tables:
+                con.execute(
+                    "INSERT INTO meta.backend_tables SELECT ?, unnest(?::INTEGER[]), "
+                    "unnest(?::TIMESTAMP[]), unnest(?::INTEGER[])",
+                    [name, list(tables), naive, measures],
                 )
 
     def changed_from(self, after_seq: int) -> Mapping[int, datetime]:

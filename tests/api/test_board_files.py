@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
+import threading
 
 import pytest
 
-from datawatch_lab.api.boards import StaticFiles
+from datawatch_lab.api.boards import Pictures, StaticFiles
 from datawatch_lab.api.envelope import HttpError
+from datawatch_lab.core.errors import BusyError
 from datawatch_lab.views.watch import assets
 
 FILES = {"a.js": b"x" * 2_000, "a.js.br": b"packed", "b.txt": b"small"}
@@ -35,6 +38,27 @@ def test_a_file_comes_as_small_as_the_browser_takes_it(accepted: str, encoding: 
 def test_what_was_not_packed_comes_as_it_is() -> None:
     """A small file is not worth it."""
     assert StaticFiles(FILES).get("b.txt", "br, gzip") == (b"small", "")
+
+
+def test_pictures_wait_for_each_other_and_are_not_many() -> None:
+    """One is drawn and one waits; the third is refused at once, and taken when there is room."""
+
+    async def ask() -> tuple[list[str], str]:
+        pictures, go = Pictures(threads=1, waiting=1), threading.Event()
+
+        def draw() -> str:
+            go.wait(20)
+            return "drawn"
+
+        asked = [asyncio.ensure_future(pictures.draw(draw)) for _ in range(2)]
+        await asyncio.sleep(0)
+        with pytest.raises(BusyError):
+            await pictures.draw(draw)
+        go.set()
+        drawn = list(await asyncio.gather(*asked))
+        return drawn, await pictures.draw(draw)
+
+    assert asyncio.run(ask()) == (["drawn", "drawn"], "drawn")
 
 
 @pytest.mark.parametrize("name", ["a.js.br", "c.js", "../a.js"])

@@ -30,7 +30,7 @@ class DuckBackend:
     """
 
     name = "duckdb"
-    address = "memory"
+    address = target = "memory"
 
     def __init__(self, *, capabilities: Capabilities | None = None) -> None:
         self._capabilities = capabilities or Capabilities()

@@ -71,7 +71,7 @@ def await_current(engine: Engine, seconds: float = 60) -> None:
 
 
 def _has_all(engine: Engine, state: BackendState) -> bool:
-    sent = engine.store.sending.sent(f"{state.name}@{state.address}")
+    sent = engine.backends.sent(state.name)
     known = {id_: each.until for id_, each in sent.tables.items()}
     return (
         state.state == "current"

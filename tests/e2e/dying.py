@@ -65,7 +65,7 @@ SETTINGS = Settings(batch_events=300, queue_events=900, seconds_kept=KEPT)
 """Small commits, so that there are many; what retention drops is not asked for afterwards."""
 
 _PIECE = 60_000  # bytes of the file that make a batch
-_STUCK = 150.0  # seconds, after which it ends and says where its threads stand
+_STUCK = 540.0  # seconds, after which it ends and says where its threads stand
 _IDLE = 1.2  # seconds; the writer tidies up more when nothing came for one
 
 

@@ -20,7 +20,7 @@ from tests.e2e.dying import LONGEST_PASSING, SECTIONS
 from tests.oracle import plant
 
 ROOT = Path(__file__).resolve().parents[2]
-PATIENCE = 180.0
+PATIENCE = 600.0
 POSTS = 60
 EVENTS = 3_000
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -13,13 +14,15 @@ import pytest
 
 from datawatch_lab.core.anomalies import Anomaly, AnomalySettings
 from datawatch_lab.core.clock import ManualClock
-from datawatch_lab.core.errors import NotFoundError, PlanError
+from datawatch_lab.core.errors import BusyError, NotFoundError, PlanError
 from datawatch_lab.core.settings import Settings
 from datawatch_lab.engine import Engine
 from datawatch_lab.engine.detection import Detection, Listing, detection_of
 from datawatch_lab.engine.detection.actions import acknowledge, say
 from datawatch_lab.engine.detection.explain import explain
 from datawatch_lab.engine.detection.preview import history_of
+from datawatch_lab.engine.detection.run import Detectors
+from datawatch_lab.engine.detection.work import Closed, Stopped
 from datawatch_lab.ingest.decode import decode
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
@@ -184,6 +187,60 @@ def test_it_is_the_same_however_closes_are_cut(shop: Shop, tmp_path: Path) -> No
         assert [each.id for each in shop.found()] == [each.id for each in other.found()] != []
     finally:
         other.engine.close()
+
+
+def test_what_stops_in_the_middle_is_gone_through_again(
+    shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Detectors that were ended half a step further than their number are not stored."""
+    amounts = counts(MINUTES, SPIKE)
+    other = Shop(tmp_path / "other.duckdb")
+    close = Detectors.close
+
+    def stopped(detectors: Detectors, closed: list[Closed]) -> None:
+        close(detectors, closed)
+        raise Stopped
+
+    try:
+        for each in (shop, other):
+            each.feed(amounts[:133])
+            each.detection.catch_up()
+            each.feed(amounts[133:], first=133)
+        with monkeypatch.context() as patch:
+            patch.setattr(Detectors, "close", stopped)
+            with pytest.raises(Stopped):
+                shop.detection.catch_up()
+        shop.restart()
+        assert shop.found() == other.found() != []
+    finally:
+        other.engine.close()
+
+
+def test_nobody_waits_long_while_series_are_learnt(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who wants to change a detector then is told to come again, and may a moment later."""
+    monkeypatch.setattr("datawatch_lab.engine.detection.stage._HELD_SECONDS", 0.01)
+    refused: list[BusyError] = []
+
+    def change() -> None:
+        try:
+            with shop.detection.with_detectors():
+                pass
+        except BusyError as error:
+            refused.append(error)
+
+    with shop.detection.with_detectors():
+        _in_a_thread(change)
+    assert "learnt" in refused[0].message
+    _in_a_thread(change)
+    assert len(refused) == 1
+
+
+def _in_a_thread(call: Callable[[], None]) -> None:
+    thread = threading.Thread(target=call)
+    thread.start()
+    thread.join()
 
 
 def test_late_data_withdraws_what_was_none(shop: Shop) -> None:

@@ -134,7 +134,8 @@ def test_a_metric_speaks_for_its_parts(shop: Shop) -> None:
     """A part goes by its own setting, else by that of its metric, else by the workspace's."""
     shop.feed(counts(MINUTES, {}))
     shop.found()
-    _, detectors = shop.detection.with_detectors()
+    with shop.detection.with_detectors() as held:
+        detectors = held
     part = ("orders_inserts_total", (("city", "ulm"),))
     place = detectors.places[part]
     usual = detectors.rules(place).opens
@@ -151,7 +152,8 @@ def test_chosen_algorithms_have_their_say(shop: Shop) -> None:
     shop.feed(counts(100, {}))
     shop.found()
     choose(shop.detection, setting(shop, "medium", algorithms=("statistical",)))
-    _, detectors = shop.detection.with_detectors()
+    with shop.detection.with_detectors() as held:
+        detectors = held
     place = detectors.places["orders_total", ()]
     assert detectors.bank.weights_at(place)[:3] == (0.0, 0.0, 0.0)
     assert detectors.bank.weights_at(place + 1)[:3] != (0.0, 0.0, 0.0)

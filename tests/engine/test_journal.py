@@ -114,3 +114,31 @@ def test_a_full_disk_refuses_the_record_and_keeps_the_file_whole(
     journal.append(b"c", _ignored).result(5)
     journal.close()
     assert [(r.number, r.payload) for r in read_journal(tmp_path / "j")] == [(1, b"a"), (2, b"c")]
+
+
+def test_a_large_file_is_emptied_between_posts(tmp_path: Path) -> None:
+    """Below the bound it stays; from there on it goes as soon as the store has all of it."""
+    journal = Journal(tmp_path / "j", 1)
+    for _ in range(2):
+        journal.append(b"x" * 100, _ignored).result(5)
+    assert not journal.forget(2, least=10_000)
+    assert not journal.forget(1, least=100)
+    assert journal.forget(2, least=100)
+    assert journal.size == 0
+    journal.close()
+    assert not journal.forget(2)
+
+
+def test_any_fault_is_told_to_who_waits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not only one of the disk; and the next is taken."""
+
+    def short(_: int, __: bytes) -> int:
+        raise MemoryError
+
+    journal = Journal(tmp_path / "j", 1)
+    with monkeypatch.context() as patched:
+        patched.setattr("datawatch_lab.engine.journal.os.write", short)
+        with pytest.raises(WorkspaceError, match="MemoryError"):
+            journal.append(b"a", _ignored).result(5)
+    assert journal.append(b"b", _ignored).result(5) == 1
+    journal.close()

@@ -126,3 +126,10 @@ def test_a_change_of_type_stays_apart() -> None:
         (1, [({"a": "y"}, None)]),
     ]
     assert [each.events.height for each in merged(made(plan))] == [2, 2]
+
+
+def test_batches_out_of_order_stay_apart() -> None:
+    """One request may name a table in two ways; each batch ascends by sequence number."""
+    later, earlier = batch_of(1, [({"a": 1}, None)], 5), batch_of(1, [({"a": 2}, None)], 2)
+    assert [each.events["seq"].to_list() for each in merged([later, earlier])] == [[5], [2]]
+    assert [each.events["seq"].to_list() for each in merged([earlier, later])] == [[2, 5]]

@@ -186,11 +186,38 @@ def test_a_commit_of_many_tables_takes_more(tables: int, sizes: list[int]) -> No
 
 
 def test_a_wide_commit_is_bounded_by_the_queue() -> None:
-    """However many tables there are, no commit takes more than may wait."""
-    limits = Settings(queue_events=150, batch_events=100)
+    """However many tables there are, a commit leaves half of the room to what comes meanwhile."""
+    limits = Settings(queue_events=300, batch_events=100)
     writer = Writer(lambda _: [], lambda _: None, limits, lambda _: [])
     try:
         assert writer._limits(1_000) == (150, writers.WIDE_COMMIT_BYTES)
         assert writer._limits(50) == (100, writers.COMMIT_BYTES)
     finally:
         writer.close()
+
+
+def test_what_is_left_to_the_journal_leaves_all_after_it_there() -> None:
+    """Once an answered event waits for the next opening, no later one is stored before it."""
+    stored: list[list[int]] = []
+    began = threading.Event()
+
+    def commit(given: Sequence[Submission]) -> Sequence[Receipt]:
+        began.set()
+        numbers = [each.journal for each in given]
+        if 1 in numbers:
+            raise OSError(28, "No space left on device")
+        stored.append(numbers)
+        return [receipt_of(each) for each in given]
+
+    writer = Writer(commit, lambda _: None, Settings(), commit)
+    blocked = threading.Event()
+    job = threading.Thread(target=writer.run, args=(lambda: blocked.wait(10),))
+    job.start()
+    waiting = [writer.put(replace(submission([n]), journal=n)) for n in (1, 2)]
+    blocked.set()
+    job.join()
+    began.wait(10)
+    writer.close()
+    assert stored == []
+    assert waiting[0].exception(10) is not None
+    assert isinstance(waiting[1].exception(10), WorkspaceError)

@@ -11,16 +11,26 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
+from datawatch_lab.cli.report import _parameter
 from datawatch_lab.core.alerting import ChannelSettings
 from datawatch_lab.core.clock import ManualClock
 from datawatch_lab.core.config.reports import read_reports
+from datawatch_lab.core.errors import BusyError
 from datawatch_lab.core.reports import ReportRun, ReportSchedule
 from datawatch_lab.core.settings import Settings
 from datawatch_lab.core.who import Who, acting
 from datawatch_lab.engine import Engine
 from datawatch_lab.engine.reporting import Reporting
-from datawatch_lab.engine.reporting.running import RunError, drop_old, run_in_process
+from datawatch_lab.engine.reporting.running import (
+    RunError,
+    _word,
+    drop_old,
+    run_in_process,
+    target_of,
+)
 from datawatch_lab.service.operations import named
 from tests.alerts.receivers import mail_receiver
 
@@ -46,6 +56,7 @@ class Bench:
         self.reporting = self.engine.beside(Reporting)
         self.reporting.run = self._run
         self.reporting.retries = ()
+        self.reporting.patience = 0.0
 
     def restart(self) -> None:
         """End, and start again."""
@@ -245,6 +256,101 @@ def test_a_report_runs_when_it_is_asked_for(bench: Bench) -> None:
     assert standing.schedule.times.after(SUNDAY, "Europe/Berlin") == datetime(
         2026, 3, 2, 7, tzinfo=UTC
     )
+
+
+def test_many_that_are_asked_for_do_not_make_a_time_come_again(bench: Bench) -> None:
+    """The run of its time is trimmed after a hundred others; its time stays over."""
+    bench.reporting.configure([bench.schedule()])
+    bench.clock.advance(timedelta(days=1))
+    (run,) = bench.reporting.catch_up()
+    for minute in range(101):
+        asked = run.due + timedelta(minutes=minute + 1)
+        bench.engine.store.reports.put(msgspec.structs.replace(run, due=asked, asked="ada"))
+    assert all(each.asked for each in bench.runs())
+    assert bench.reporting.catch_up() == []
+    bench.reporting.configure([bench.schedule()])
+    assert bench.reporting.catch_up() == []
+
+
+def test_a_report_that_ends_with_the_server_is_made_once_more(bench: Bench) -> None:
+    """What ends both may reach the report first: it is cut off, not failed, and nobody is told."""
+    bench.reporting.configure([bench.schedule(mail=["ada@example.org"])])
+    bench.clock.advance(timedelta(days=1))
+    bench.fault = "Terminated"
+    bench.reporting.patience = 20.0
+    ending = threading.Timer(0.05, bench.reporting.close)
+    ending.start()
+    assert [run.state for run in bench.reporting.catch_up()] == ["cut off"]
+    ending.join()
+    bench.fault = ""
+    bench.restart()
+    assert [(run.state, run.attempt) for run in bench.reporting.catch_up()] == [("done", 2)]
+
+
+def test_any_other_fault_ends_the_run_too(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that cannot go is passed over; a fault that nobody foresaw is a run that failed."""
+    bench.reporting.configure([bench.schedule(keep=1)])
+    folder = Path(bench.schedule().out)
+    (folder / "week-2026-01-01T0800.html").mkdir(parents=True)  # no file: it cannot be unlinked
+    bench.clock.advance(WEEK)
+    assert [run.state for run in bench.reporting.catch_up()] == ["done"]
+    monkeypatch.setattr("datawatch_lab.engine.reporting.stage.drop_old", lambda _: 1 / 0)
+    bench.clock.advance(WEEK)
+    (run,) = bench.reporting.catch_up()
+    assert (run.state, run.detail) == ("failed", "ZeroDivisionError: division by zero")
+    assert bench.reporting.catch_up() == []
+
+
+def test_more_than_may_wait_are_refused(bench: Bench) -> None:
+    """The twenty that were accepted all run; the next one is told to come again."""
+    bench.reporting.configure([bench.schedule()])
+    going, until = threading.Event(), threading.Event()
+
+    def run(*_: object) -> None:
+        going.set()
+        until.wait(20)
+
+    bench.reporting.run = run
+    bench.reporting.start()
+    bench.reporting.ask("week", "ada")
+    assert going.wait(20)
+    for _ in range(20):
+        bench.reporting.ask("week", "ada")
+    with pytest.raises(BusyError, match="20 reports wait"):
+        bench.reporting.ask("week", "ada")
+    until.set()
+    bench.reporting.close()
+
+
+def test_the_hour_that_comes_twice_has_two_files(bench: Bench) -> None:
+    """The second has the offset in its name, and is the newer one."""
+    schedule = bench.schedule(every="hourly", keep=1)
+    first = datetime(2026, 10, 25, 0, tzinfo=UTC)
+    names = []
+    for hour in range(2):
+        due = first + timedelta(hours=hour)
+        run = ReportRun(report="week", due=due, state="done", started=due)
+        out = target_of(schedule, run, "Europe/Berlin")
+        out.parent.mkdir(exist_ok=True)
+        out.touch()
+        names.append(out.name)
+    assert names == ["week-2026-10-25T0200.html", "week-2026-10-25T0200+0100.html"]
+    assert [each.name for each in drop_old(schedule)] == names[:1]
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+        lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+        max_leaves=5,
+    )
+)
+@settings(max_examples=50)
+@example(1e20)
+@example(1e-7)
+def test_parameters_reach_the_notebook_as_they_were(value: object) -> None:
+    """The command line reads back what the server writes into it."""
+    assert _parameter(f"x={_word(value)}") == ("x", value)
 
 
 def test_a_process_that_fails_or_hangs_is_a_fault_that_says_so(tmp_path: Path) -> None:

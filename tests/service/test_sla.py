@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -14,6 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from datawatch_lab.core.alerting import Alert
 from datawatch_lab.core.clock import ManualClock
 from datawatch_lab.core.errors import AccessError, DataWatchError, InputError
 from datawatch_lab.core.objectives import Objective, read_objective
@@ -24,6 +26,7 @@ from datawatch_lab.engine.objectives import Measured, Objectives
 from datawatch_lab.service.operations import named
 from datawatch_lab.service.sla.figures import figures
 from datawatch_lab.service.sla.month import month_of, plain
+from datawatch_lab.store.alerting import AlertChange
 
 NOW = datetime(2026, 3, 9, 12, tzinfo=UTC)
 FIRST = datetime(2026, 2, 27, 0, 30, tzinfo=UTC)
@@ -231,7 +234,57 @@ def test_figures_of_any_steps_agree_with_each_other(
     if got.days:
         assert got.days[-1][2] == pytest.approx(1 - got.used)
     assert (got.state == "no data") == (got.total == 0)
-    assert (got.state == "missed") == (got.used > 1)
+    assert (got.state == "missed") == (got.used > 1 + 1e-9)
+
+
+def test_an_objective_that_is_just_met_is_not_missed() -> None:
+    """One bad of a thousand is within 99.9 %, however the fractions are rounded."""
+    month = month_of("2026-03", NOW, "UTC")
+    times = np.array([plain(each) for each in month.days]).astype("datetime64[us]")
+    for target, count, wrong in (
+        ("99.9%", 1_000, 1),
+        ("99.3", 1_000, 7),
+        ("0.999", 7_000, 7),
+        ("99.99%", 30_000, 3),
+    ):
+        objective = read_objective(f"a: x > 0, {target}")
+        total, bad = np.zeros(31), np.zeros(31)
+        total[0], bad[0] = count, wrong
+        found = Measured(times, total, bad, timedelta(days=1), frozenset(), frozenset())
+        assert figures(found, objective.target, month, month.end).state == "kept"
+    assert read_objective("a: x > 0, 99.9%").target == 0.999
+
+
+def test_incidents_are_those_of_the_month(tmp_path: Path) -> None:
+    """An alert that goes on from the month before is one; the plan community has no anomalies."""
+    clock = ManualClock(NOW)
+    plan = Settings(plan="community", allowed_lateness=30 * STEP * 288)
+    made = Engine.open(tmp_path / "w.duckdb", clock=clock, settings=plan)
+    march = datetime(2026, 3, 1, tzinfo=UTC)
+    days = {"old": (-9, -1), "into": (-2, 1), "within": (1, 2), "after": (40, 41)}
+    alerts = [
+        Alert(
+            id=name,
+            rule_id="r",
+            rule=name,
+            severity="critical",
+            labels=(),
+            started=march + timedelta(days=first),
+            fired=march + timedelta(days=first),
+            resolved=march + timedelta(days=last),
+            status="resolved",
+            reading="x > 1",
+        )
+        for name, (first, last) in days.items()
+    ]
+    try:
+        post = named("track_events")
+        post.function(made, post.ask(body=msgspec.json.encode(ROWS[-100:]), wait=True))
+        made.store.alerts.put(AlertChange(alerts=alerts))
+        found = report(made, "up: events_inserts_total except type=error, 98%", month="2026-03")
+    finally:
+        made.close()
+    assert {each["what"] for each in found["incidents"]} == {"into", "within"}
 
 
 def test_burn_rates_are_of_their_windows() -> None:

@@ -26,6 +26,7 @@ from datawatch_lab.core.backends import (
     SentTable,
 )
 from datawatch_lab.core.values import TableInfo
+from datawatch_lab.engine.backends.own import OwnDue, first_minute
 from datawatch_lab.engine.backends.points import TablePoints, own_values
 from datawatch_lab.metrics.spans import floor_to
 
@@ -54,7 +55,7 @@ class Sender:
     def __init__(self, engine: Engine, backend: Backend) -> None:
         self.backend = backend
         self._engine = engine
-        self._key = f"{backend.name}@{backend.address}"
+        self._key = f"{backend.name}@{backend.target}"
         self._sent = engine.store.sending.sent(self._key)
         self._closed = dict(_closes(engine))
         self._seen_version: int | None = None
@@ -65,9 +66,17 @@ class Sender:
         self._wake = threading.Event()
         self._ended = threading.Event()
         self._forget: datetime | None = None
+        self._asking = threading.Lock()
+        self._own_due: OwnDue | None = None
+        self._own_again: datetime | None = None  # own minutes from here on changed since
         self._thread = threading.Thread(
             target=self._run, name=f"datawatch-{backend.name}", daemon=True
         )
+
+    @property
+    def sent(self) -> Sent:
+        """How far it is."""
+        return self._sent
 
     def start(self) -> None:
         """Begin."""
@@ -80,7 +89,8 @@ class Sender:
 
     def resend(self, start: datetime) -> None:
         """Send all minutes from a moment on once more."""
-        self._forget = start
+        with self._asking:
+            self._forget = start if self._forget is None else min(start, self._forget)
         self._wake.set()
 
     def close(self) -> None:
@@ -121,10 +131,11 @@ class Sender:
         while not self._ended.is_set():
             self._wake.clear()
             try:
+                self._note_changes()  # while it is away too: only so many commits are remembered
                 self._begin()
                 self._catch_up()
                 pause = _FIRST_PAUSE
-                self._wake.wait(_POLL)
+                self._wake.wait(_POLL if self._own_due is None else _FIRST_PAUSE)
             except BackendError as error:
                 self._failed(error)
                 self._ended.wait(pause)
@@ -156,14 +167,13 @@ class Sender:
 
     def _catch_up(self) -> None:
         """Send all that is due, oldest minutes of each table first."""
-        self._note_changes()
         for table in self._engine.tables():
             until = self._closed.get(table.id)
             if until is not None:
                 self._send_table(table, until)
         if self._closed and not self._ended.is_set():
-            self._send_own(max(self._closed.values()))
-        if not self._ended.is_set() and not self._wake.is_set():
+            self._send_own()
+        if not self._ended.is_set() and not self._wake.is_set() and self._own_due is None:
             self._state = "current"
 
     def _send_table(self, table: TableInfo, until: datetime) -> None:
@@ -186,12 +196,24 @@ class Sender:
             if high < until:  # history leaves half of a core to what comes in
                 self._ended.wait(time.thread_time() - begun)
 
-    def _send_own(self, until: datetime) -> None:
+    def _send_own(self) -> None:
+        """Send scores and the like of what is closed, once those who make them have seen it."""
+        if self._own_due is None:
+            until = max(tuple(self._closed.values()))
+            self._own_due = OwnDue(until, self._engine.last_seq, time.monotonic())
+            self._own_again = None
+        due = self._own_due
+        if not due.is_seen(self._engine):
+            return
         known = self._sent.tables.get(_WORKSPACE)
-        start = known.until if known is not None else until - timedelta(hours=1)
-        for low, high in _slices(start, until, _MOST_MINUTES * MINUTE):
+        start = known.until if known is not None else first_minute(self._engine, due.until)
+        for low, high in _slices(start, due.until, _MOST_MINUTES * MINUTE):
+            if self._ended.is_set():
+                return
             self._write(own_values(self._engine, low, high))
-            self._keep(_WORKSPACE, SentTable(high))
+            # what changed since it was due may not be seen yet, and is sent again
+            self._keep(_WORKSPACE, SentTable(min(high, self._own_again or high)))
+        self._own_due = None
 
     def _write(self, points: Points) -> None:
         """Give points to the back end; what it refuses for good is counted and passed over."""
@@ -213,7 +235,7 @@ class Sender:
 
     def _keep(self, table_id: int, done: SentTable) -> None:
         self._sent = replace(self._sent, tables={**self._sent.tables, table_id: done})
-        self._engine.store.sending.put(self._key, self._sent)
+        self._engine.store.sending.put(self._key, self._sent, only=table_id)
 
     # ------------------------------------------------------------------ late events
 
@@ -221,7 +243,11 @@ class Sender:
         """Move cursors back to where something has changed since the last time."""
         seq, version = self._engine.last_seq, self._engine.touched.version
         again = self._changed()
-        forget, self._forget = self._forget, None
+        if again:
+            again[_WORKSPACE] = floor_to(min(again.values()), MINUTE)
+            self._own_again = min(again[_WORKSPACE], self._own_again or again[_WORKSPACE])
+        with self._asking:
+            forget, self._forget = self._forget, None
         tables = dict(self._sent.tables)
         for id_, each in self._sent.tables.items():
             first = min((at for at in (again.get(id_), forget) if at is not None), default=None)
@@ -234,9 +260,9 @@ class Sender:
 
     def _changed(self) -> dict[int, datetime]:
         """The oldest moment that has changed of each table; tables that have not are left out."""
-        if self._sent.seq == self._engine.last_seq and self._seen_version is not None:
-            return {}
         since = self._seen_version
+        if since is not None and since == self._engine.touched.version:
+            return {}
         found: dict[int, datetime] = {}
         unknown = since is None  # the workspace was just opened
         if since is not None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from datawatch_lab.core.backends import Backend, BackendState
+from datawatch_lab.core.backends import Backend, BackendState, Sent
 from datawatch_lab.core.errors import not_found
 from datawatch_lab.core.storage import MeasureStates
 from datawatch_lab.engine.backends.asking import read_backend
@@ -40,6 +40,14 @@ class Backends:
     def states(self) -> list[BackendState]:
         """How each back end stands, in order of name; asks nobody."""
         return [self._senders[name].state() for name in sorted(self._senders)]
+
+    def sent(self, name: str) -> Sent:
+        """How far a back end is, as the workspace keeps it.
+
+        Raises:
+            NotFoundError: there is none of that name.
+        """
+        return self._sender(name).sent
 
     def resend(self, name: str, start: datetime) -> list[BackendState]:
         """Send all minutes from a moment on once more, to one back end or (for '') to all.

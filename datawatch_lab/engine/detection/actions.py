@@ -57,8 +57,7 @@ def say(detection: Detection, id_: str, verdict: Verdict, user: str, note: str) 
     """
     anomaly = detection.get(id_)
     said = Feedback(verdict=verdict, by=user, at=detection.engine.clock.now(), note=note)
-    lock, detectors = detection.with_detectors()
-    with lock:
+    with detection.with_detectors() as detectors:
         place = detectors.places.get((anomaly.metric_name, tuple(sorted(anomaly.labels.items()))))
         before = detectors.rules(place or 0) if place is not None else Rules(0.0, 0.0)
         apply(detectors, anomaly, said)

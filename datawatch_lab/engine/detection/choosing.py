@@ -68,8 +68,7 @@ def _check(algorithms: Sequence[str] | None) -> None:
 
 def _keep(detection: Detection, id_: str, setting: DetectorSetting | None) -> None:
     """Change the detectors and store their state, so that a replay begins after the change."""
-    lock, detectors = detection.with_detectors()
-    with lock:
+    with detection.with_detectors() as detectors:
         others = [each for each in detectors.chosen.values() if each.id != id_]
         detectors.choose(others if setting is None else [*others, setting])
         state = detection.state_now()

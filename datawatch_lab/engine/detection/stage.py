@@ -13,6 +13,7 @@ import threading
 import time
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,7 @@ import polars as pl
 
 from datawatch_lab.anomaly.episodes import Episode
 from datawatch_lab.core.anomalies import Anomaly, AnomalySettings
-from datawatch_lab.core.errors import InputError, not_found
+from datawatch_lab.core.errors import BusyError, InputError, not_found
 from datawatch_lab.core.plans import check_feature, plan_named
 from datawatch_lab.core.values import MetricDef
 from datawatch_lab.engine.beside import listening
@@ -51,6 +52,8 @@ _SLICE = 2_000
 
 _BUSY_EVENTS = 100_000
 _PATIENCE_SECONDS = 5.0
+_HELD_SECONDS = 10.0
+"""That somebody who changes detectors waits while series are learnt."""
 
 Listener = Callable[[Sequence[Anomaly]], None]
 
@@ -158,8 +161,6 @@ class Detection(Asking):
                     return
                 self.problem = str(error)
                 log.exception("anomalies could not be looked for; it is tried again")
-                with self._work:
-                    self._detectors = None
                 self._due.set()
                 self._ended.wait(_PATIENCE_SECONDS)
 
@@ -217,18 +218,25 @@ class Detection(Asking):
         with self._work:
             if not self.enabled:
                 return
-            detectors = self._ready()
-            closes = self.engine.closed_since(0, self._number)
-            for part in self._slices(closes):
-                self._through(detectors, part)
-                self._number = int(part["number"].max())  # type: ignore[arg-type]  # never empty
-                self._dirty = True
-                self._keep(detectors)
-            revise_episodes(detectors)
-            self._keep(detectors)
+            try:
+                self._look()
+            except BaseException:
+                self._detectors = None  # half a step further than their number; made anew
+                raise
             self.problem = ""
         with self._idle:
             self._idle.notify_all()
+
+    def _look(self) -> None:
+        detectors = self._ready()
+        closes = self.engine.closed_since(0, self._number)
+        for part in self._slices(closes):
+            self._through(detectors, part)
+            self._number = int(part["number"].max())  # type: ignore[arg-type]  # never empty
+            self._dirty = True
+            self._keep(detectors)
+        revise_episodes(detectors)
+        self._keep(detectors)
 
     def _slices(self, closes: pl.DataFrame) -> Iterator[pl.DataFrame]:
         """Closes in order; cut where somebody said something, so that a replay does the same."""
@@ -331,7 +339,8 @@ class Detection(Asking):
 
     def state_now(self) -> Checkpoint:
         """The state of the detectors, to be stored; asked for while `with_detectors` holds."""
-        return Checkpoint(self._number, packed(self._ready().saved()))
+        detectors = self._ready()  # reads the number, too, when they were dropped
+        return Checkpoint(self._number, packed(detectors.saved()))
 
     def _checkpoint(self, detectors: Detectors, changed: Sequence[Anomaly] = ()) -> None:
         state = Checkpoint(self._number, packed(detectors.saved()))
@@ -340,7 +349,7 @@ class Detection(Asking):
 
     def mark(self, mark: Mark, *, state: bool = False) -> None:
         """Keep what somebody said, with the state that follows from it where it changed."""
-        with self._work:
+        with self.with_detectors():
             saved = self.state_now() if state else None
             self.engine.store.anomalies.save((), saved, mark)
 
@@ -374,10 +383,23 @@ class Detection(Asking):
             raise not_found("anomaly", id_, [each.id for each in newest])
         return found
 
-    def with_detectors(self) -> tuple[threading.RLock, Detectors]:
-        """The detectors, and what is held while they are looked at or changed."""
-        with self._work:
-            return self._work, self._ready()
+    @contextmanager
+    def with_detectors(self) -> Iterator[Detectors]:
+        """The detectors, held while a block looks at them or changes them.
+
+        Raises:
+            BusyError: they learn, and took too long.
+        """
+        if not self._work.acquire(timeout=_HELD_SECONDS):
+            raise BusyError(
+                "series are being learnt.",
+                hint="Try again in a moment.",
+                details={"retry_after": 10.0},
+            )
+        try:
+            yield self._ready()
+        finally:
+            self._work.release()
 
     def in_force(self, key: Key) -> float | None:
         """The threshold of a series; None when it is not watched. Waits for nothing."""

@@ -71,6 +71,16 @@ def mail(letter: Letter, channel: ChannelSettings, to: Sequence[str]) -> Outcome
     return send(compose(letter, channel, to))
 
 
+def told(to: Sequence[str], outcome: Outcome) -> str:
+    """Whom a letter that was taken went to, and what the server said beside that.
+
+    >>> told(["a@b", "c@d"], Outcome(True, "taken, but refused for c@d"))
+    'mailed to a@b, c@d; taken, but refused for c@d'
+    """
+    said = f"mailed to {', '.join(to)}"
+    return said if outcome.detail == "taken" else f"{said}; {outcome.detail}"
+
+
 def compose(letter: Letter, channel: ChannelSettings, to: Sequence[str]) -> Mail:
     """A mail with an id made of its key, so that one that is sent again is known as the same."""
     made = EmailMessage()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import re
 import signal
@@ -10,7 +11,6 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -19,6 +19,8 @@ from zoneinfo import ZoneInfo
 from datawatch_lab.core.durations import format_duration
 from datawatch_lab.core.errors import DataWatchError
 from datawatch_lab.core.reports import ReportRun, ReportSchedule
+
+log = logging.getLogger(__name__)
 
 _NICE = 10
 _POLL_SECONDS = 0.2
@@ -33,9 +35,13 @@ class RunError(DataWatchError):
 
 
 def target_of(schedule: ReportSchedule, run: ReportRun, zone: str) -> Path:
-    """The file of a run, named by the wall clock: ``week-2026-03-02T0800.html``."""
+    """The file of a run, named by the wall clock: ``week-2026-03-02T0800.html``.
+
+    An hour that comes twice in autumn has the offset the second time: ``T0230+0100``.
+    """
     wall = run.due.astimezone(ZoneInfo(zone))
     stamp = wall.strftime("%Y-%m-%dT%H%M%S" if run.asked else "%Y-%m-%dT%H%M")
+    stamp += wall.strftime("%z") if wall.fold else ""
     return Path(schedule.out).expanduser() / f"{schedule.name}-{stamp}.{schedule.form}"
 
 
@@ -115,22 +121,36 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 def drop_old(schedule: ReportSchedule) -> list[Path]:
-    """Take away files of a report beyond those that are kept; gives them, oldest first."""
+    """Take away files of a report beyond those that are kept; gives them, oldest first.
+
+    One that cannot be taken away stays, and is a line of the log.
+    """
     if not schedule.keep:
         return []
-    gone = sorted(_files(schedule), key=lambda each: each.name)[: -schedule.keep]
-    for each in gone:
-        each.unlink(missing_ok=True)
+    gone = []
+    for each in _files(schedule)[: -schedule.keep]:
+        try:
+            each.unlink(missing_ok=True)
+        except OSError as error:
+            log.warning("report %s: an old file stays: %s", schedule.name, error)
+        else:
+            gone.append(each)
     return gone
 
 
-def _files(schedule: ReportSchedule) -> Iterator[Path]:
-    """Files that runs of a report made; none that somebody else put there."""
-    stamp = r"\d{4}-\d{2}-\d{2}T\d{4}(?:\d{2})?"
+def _files(schedule: ReportSchedule) -> list[Path]:
+    """Files that runs of a report made, oldest first; none that somebody else put there."""
+    stamp = r"(\d{4}-\d{2}-\d{2}T\d{2})(\d{2}(?:\d{2})?)([+-]\d{4})?"
     made = re.compile(rf"{re.escape(schedule.name)}-{stamp}\.{schedule.form}")
     folder = Path(schedule.out).expanduser()
-    if folder.is_dir():
-        yield from (each for each in folder.iterdir() if made.fullmatch(each.name))
+    try:
+        names = [each.name for each in folder.iterdir()]
+    except OSError as error:
+        log.warning("report %s: old files stay: %s", schedule.name, error)
+        return []
+    found = [match for name in names if (match := made.fullmatch(name))]
+    found.sort(key=lambda match: (match[1], bool(match[3]), match[2]))  # an offset: the second time
+    return [folder / match[0] for match in found]
 
 
 def local(moment: datetime, zone: str) -> str:

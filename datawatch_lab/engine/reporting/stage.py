@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from datawatch_lab.core.alerting import ChannelSettings
-from datawatch_lab.core.errors import InputError, not_found
+from datawatch_lab.core.errors import BusyError, DataWatchError, InputError, not_found
 from datawatch_lab.core.reports import ReportRun, ReportSchedule
-from datawatch_lab.engine.reporting.mail import Letter, channel_of, mail
+from datawatch_lab.engine.reporting.mail import Letter, channel_of, mail, told
 from datawatch_lab.engine.reporting.running import (
     RunError,
     drop_old,
@@ -39,6 +39,7 @@ log = logging.getLogger(__name__)
 _TICK_SECONDS = 1.0
 _RETRY_SECONDS = (10.0, 60.0)
 _MOST_ASKED = 20
+_PATIENCE_SECONDS = 3.0
 _ATTEMPTS = 2
 
 Run = Callable[[ReportSchedule, Path, Path, threading.Event], None]
@@ -65,18 +66,22 @@ class Reporting:
     Attributes:
         run: makes a report; see `run_in_process`.
         retries: seconds between attempts to mail.
+        patience: seconds that a report that failed waits for the end of the server, which may be
+            why it failed.
     """
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._channels: Sequence[ChannelSettings] = ()
-        self._asked: deque[tuple[str, str]] = deque(maxlen=_MOST_ASKED)
+        self._asked: deque[tuple[str, str]] = deque()
+        self._asking = threading.Lock()
         self._ended = threading.Event()
         self._due = threading.Event()
         self._working = threading.Lock()
         self._thread: threading.Thread | None = None
         self.run: Run = run_in_process
         self.retries: Sequence[float] = _RETRY_SECONDS
+        self.patience = _PATIENCE_SECONDS
 
     @property
     def _zone(self) -> str:
@@ -129,6 +134,7 @@ class Reporting:
         Raises:
             NotFoundError: there is no such report.
             InputError: no server runs reports here.
+            BusyError: as many as may wait do.
         """
         known = [each.schedule.name for each in self._engine.store.reports.known()]
         if name not in known:
@@ -138,7 +144,14 @@ class Reporting:
                 "reports are run by the server of the workspace, and none is running.",
                 hint="Start one with `datawatch serve --config FILE`.",
             )
-        self._asked.append((name, by or "somebody"))
+        with self._asking:
+            if len(self._asked) >= _MOST_ASKED:
+                raise BusyError(
+                    f"{_MOST_ASKED} reports wait already.",
+                    hint="Try again when one of them is done; `datawatch report --list` says so.",
+                    details={"retry_after": 60.0},
+                )
+            self._asked.append((name, by or "somebody"))
         self._due.set()
 
     # ------------------------------------------------------------------ running
@@ -210,30 +223,40 @@ class Reporting:
         return not run.out and run.attempt < _ATTEMPTS
 
     def _make(self, schedule: ReportSchedule, run: ReportRun) -> ReportRun:
-        store, clock = self._engine.store.reports, self._engine.clock
+        """Make a report; whatever happens, its run ends, so that it is not made for ever."""
+        store = self._engine.store.reports
         store.put(run)
+        try:
+            run = self._made(schedule, run)
+        except Exception as error:
+            if self._engine.store.is_closed:
+                raise
+            log.exception("report %s failed", schedule.name)
+            detail = f"{type(error).__name__}: {error}"
+            ended = self._engine.clock.now()
+            run = msgspec.structs.replace(run, state="failed", ended=ended, detail=detail)
+        store.put(run)
+        return run
+
+    def _made(self, schedule: ReportSchedule, run: ReportRun) -> ReportRun:
         out = target_of(schedule, run, self._zone)
         try:
             self.run(schedule, out, self._engine.path, self._ended)
         except (RunError, OSError) as error:
-            if self._ended.is_set():
-                run = self._cut_off(run)
-            else:
-                run = self._failed(schedule, run, str(error))
-        else:
-            gone = drop_old(schedule)
-            if gone:
-                log.info("report %s: %d old files were dropped", schedule.name, len(gone))
-            if schedule.mail:
-                store.put(msgspec.structs.replace(run, state="mailing", out=str(out)))
-            detail = self._mailed(schedule, run, out)
-            ended = clock.now()
-            run = msgspec.structs.replace(
-                run, state="done", ended=ended, out=str(out), detail=detail
-            )
-            log.info("report %s: %s %s", schedule.name, out, detail)
-        store.put(run)
-        return run
+            # What ends the server may end the report first: both get a signal.
+            if self._ended.wait(self.patience):
+                return self._cut_off(run)
+            return self._failed(schedule, run, str(error))
+        gone = drop_old(schedule)
+        if gone:
+            log.info("report %s: %d old files were dropped", schedule.name, len(gone))
+        if schedule.mail:
+            mailing = msgspec.structs.replace(run, state="mailing", out=str(out))
+            self._engine.store.reports.put(mailing)
+        detail = self._mailed(schedule, run, out)
+        log.info("report %s: %s %s", schedule.name, out, detail)
+        ended = self._engine.clock.now()
+        return msgspec.structs.replace(run, state="done", ended=ended, out=str(out), detail=detail)
 
     def _failed(self, schedule: ReportSchedule, run: ReportRun, why: str) -> ReportRun:
         log.error("report %s failed: %s", schedule.name, why)
@@ -260,13 +283,16 @@ class Reporting:
                 if outcome.ok or not outcome.retryable or self._ended.wait(pause):
                     break
                 outcome = mail(letter, channel, schedule.mail)
-        except InputError as error:
+        except (DataWatchError, ValueError, OSError) as error:  # also a page that cannot be read
             log.error("report %s was not mailed: %s", schedule.name, error)  # noqa: TRY400 — told
             return f"not mailed: {error}"
         if not outcome.ok:
             log.error("report %s was not mailed: %s", schedule.name, outcome.detail)
             return f"not mailed: {outcome.detail}"
-        return f"mailed to {', '.join(schedule.mail)}"
+        said = told(schedule.mail, outcome)
+        if outcome.detail != "taken":
+            log.warning("report %s: %s", schedule.name, said)
+        return said
 
     def _letter(
         self, schedule: ReportSchedule, run: ReportRun, page: Path | None, failed: str

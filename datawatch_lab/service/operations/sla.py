@@ -12,12 +12,13 @@ import msgspec
 from datawatch_lab.core.durations import format_duration, parse_time
 from datawatch_lab.core.errors import InputError, NotFoundError
 from datawatch_lab.core.objectives import Objective, read_objective
+from datawatch_lab.core.plans import plan_named
 from datawatch_lab.engine import Engine
+from datawatch_lab.engine.alerting import Alerting
 from datawatch_lab.engine.objectives import Measured, Objectives, measure, metrics_of, newest
 from datawatch_lab.service.access.masking import check_filters, hidden_labels
 from datawatch_lab.service.freshness import iso
 from datawatch_lab.service.operation import API, operation
-from datawatch_lab.service.operations.alerts_open import HistoryAsk, alert_history
 from datawatch_lab.service.operations.anomalies import AnomaliesAsk, anomalies
 from datawatch_lab.service.sla.figures import LONGEST, Figures, figures, worst
 from datawatch_lab.service.sla.month import Month, month_of, plain
@@ -25,7 +26,8 @@ from datawatch_lab.service.sla.usual import usual_objectives
 
 MOST_OBJECTIVES = 50
 MOST_INCIDENTS = 20
-_READ = 1_000
+_READ = 10_000
+"""Alerts, and anomalies, that are looked at: the newest of a month."""
 
 
 class DayAnswer(msgspec.Struct, frozen=True):
@@ -105,7 +107,7 @@ class IncidentAnswer(msgspec.Struct, frozen=True, kw_only=True):
         kind: ``alert`` or ``anomaly``.
         ended: None while it goes on.
         what: the rule, or the metric with its labels.
-        costs: share of the budget that was used meanwhile, by objective of the same tables.
+        costs: share of the budget that was used meanwhile, in this month, by objective of the same tables.
     """
 
     kind: str
@@ -128,7 +130,7 @@ class SlaAnswer(msgspec.Struct, frozen=True, kw_only=True, rename={"start": "fro
         state: that of the worst objective.
         suggested: the objectives are the usual ones, for none were given or configured.
         incidents: what cost most first, then what is most severe; 20 at most.
-        left_out: incidents beyond those.
+        left_out: incidents beyond those, of the newest 10,000 alerts and 10,000 anomalies.
     """
 
     month: str
@@ -196,9 +198,10 @@ class _Judged:
     def cost(self, start: datetime, end: datetime) -> float:
         """Share of the budget that was used between two moments."""
         times = self.found.times
-        inside = (times > plain(start - self.found.step)) & (times < plain(end))
+        first = int(times.searchsorted(plain(start - self.found.step), side="right"))
+        last = int(times.searchsorted(plain(end), side="left"))
         budget = self.figures.budget
-        return float(self.found.bad[inside].sum()) / budget if budget else 0.0
+        return float(self.found.bad[first:last].sum()) / budget if budget else 0.0
 
 
 def _report(
@@ -245,24 +248,8 @@ def _incidents(
     engine: Engine, month: Month, until: datetime, judged: Sequence[_Judged]
 ) -> list[IncidentAnswer]:
     """Alerts and anomalies of the month: what cost most first, then what is most severe."""
-    start, end = iso(month.start) or "", iso(month.end) or ""
-    found = [
-        *_alerts(engine, start, end),
-        *(
-            IncidentAnswer(
-                kind="anomaly",
-                id=each.id,
-                at=each.started_at,
-                ended=each.ended_at,
-                severity=each.severity,
-                what=_with_labels(each.metric_name, each.labels),
-                metric=each.metric_name,
-                costs={},
-            )
-            for each in anomalies.function(engine, AnomaliesAsk(start=start, end=end, limit=_READ))
-        ),
-    ]
-    costed = [_costed(engine, each, until, judged) for each in found]
+    found = [*_alerts(engine, month), *_anomalies(engine, month)]
+    costed = [_costed(engine, each, month.start, until, judged) for each in found]
     order = ("critical", "high", "medium", "warning", "low", "info")
     return sorted(
         costed,
@@ -274,20 +261,42 @@ def _incidents(
     )
 
 
-def _alerts(engine: Engine, start: str, end: str) -> list[IncidentAnswer]:
+def _anomalies(engine: Engine, month: Month) -> list[IncidentAnswer]:
+    """Anomalies that were there in the month; none where the plan has none."""
+    if "anomalies" not in plan_named(engine.settings.plan).features:
+        return []
+    ask = AnomaliesAsk(start=iso(month.start) or "", end=iso(month.end) or "", limit=_READ)
+    return [
+        IncidentAnswer(
+            kind="anomaly",
+            id=each.id,
+            at=each.started_at,
+            ended=each.ended_at,
+            severity=each.severity,
+            what=_with_labels(each.metric_name, each.labels),
+            metric=each.metric_name,
+            costs={},
+        )
+        for each in anomalies.function(engine, ask)
+    ]
+
+
+def _alerts(engine: Engine, month: Month) -> list[IncidentAnswer]:
+    """Alerts that were there in the month, also those that fired before it."""
+    live = {each.id: each for each in engine.beside(Alerting).active()}
+    stored = engine.store.alerts.within(month.start, month.end, _READ)
     return [
         IncidentAnswer(
             kind="alert",
             id=each.id,
-            at=each.started or each.fired or "",
-            ended=each.resolved,
+            at=iso(each.started) or "",
+            ended=iso(each.resolved),
             severity=each.severity,
-            what=_with_labels(each.rule, each.labels),
+            what=_with_labels(each.rule, dict(each.labels)),
             metric=each.metric,
             costs={},
         )
-        for each in alert_history.function(engine, HistoryAsk(start=start, limit=_READ))
-        if (each.fired or "") < end
+        for each in (live.get(known.id, known) for known in stored)
     ]
 
 
@@ -297,10 +306,14 @@ def _with_labels(name: str, labels: dict[str, str]) -> str:
 
 
 def _costed(
-    engine: Engine, incident: IncidentAnswer, until: datetime, judged: Sequence[_Judged]
+    engine: Engine,
+    incident: IncidentAnswer,
+    start: datetime,
+    until: datetime,
+    judged: Sequence[_Judged],
 ) -> IncidentAnswer:
     table = _table(engine, incident.metric)
-    at, end = _moment(incident.at, until), _moment(incident.ended, until)
+    at, end = max(_moment(incident.at, until), start), _moment(incident.ended, until)
     costs = {
         each.objective.name: cost
         for each in judged

@@ -25,6 +25,8 @@ ALARMING = {"1h": 14.4, "6h": 6.0}
 
 LONGEST = max(WINDOWS.values())
 MOST_SPELLS = 5
+_ALL = 1 + 1e-9
+"""The whole budget, with room for what rounding adds: 1 of 1,000 is within 99.9 %."""
 _JOINED = 3  # steps between two bad ones that belong to one spell
 
 States = ("on track", "at risk", "missed", "kept", "no data")
@@ -126,12 +128,12 @@ def _state(
 ) -> str:
     if not count:
         return "no data"
-    if used > 1:
+    if used > _ALL:
         return "missed"
     if is_over:
         return "kept"
     alarming = any((rates[name] or 0.0) >= limit for name, limit in ALARMING.items())
-    return "at risk" if projected > 1 or alarming else "on track"
+    return "at risk" if projected > _ALL or alarming else "on track"
 
 
 def _days(

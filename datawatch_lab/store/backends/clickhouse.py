@@ -125,6 +125,11 @@ class ClickHouse:
         return f"ClickHouse({self.address!r}, database={self._database!r})"
 
     @property
+    def target(self) -> str:
+        """The address with the database that is written to."""
+        return f"{self.address}?database={self._database}"
+
+    @property
     def capabilities(self) -> Capabilities:
         """What it can do; notes tell what the server lacks, once it was spoken to."""
         old = bool(self._version) and not self._has_ttl
@@ -249,7 +254,7 @@ class ClickHouse:
                 f"{self._database} has no table {missing[0]} yet, or {self._user} may not see it; "
                 "it is made with the first write."
             )
-            return Health(ok=False, version=self._version, problem=problem)
+            return Health(ok=False, version=self._version, problem=problem, fresh=True)
         return Health(ok=True, version=self._version)
 
     def close(self) -> None:
@@ -257,8 +262,10 @@ class ClickHouse:
         self._client.close()
 
     def _look(self) -> None:
-        version = str(self._ask(sql.SERVER)["version"][0])
-        self._version = f"ClickHouse {version}"
+        found = self._ask(sql.SERVER)
+        if "version" not in found.columns or not found.height:
+            raise self._foreign()
+        self._version = f"ClickHouse {found['version'][0]}"
 
     def _tables(self) -> dict[str, str]:
         """Our tables that are there, with the statements that would make them."""
@@ -266,7 +273,17 @@ class ClickHouse:
         return dict(found.select("table", "made").iter_rows()) if found.height else {}
 
     def _ask(self, statement: str) -> pl.DataFrame:
-        return native.decode(self._run(statement))
+        answer = self._run(statement)
+        try:
+            return native.decode(answer)
+        except (ValueError, IndexError, pl.exceptions.PolarsError):
+            raise self._foreign() from None
+
+    def _foreign(self) -> BackendError:
+        return BackendError(
+            f"What answers at {self.address} is no ClickHouse.",
+            hint="Check that storage.clickhouse.url names its HTTP interface, and no proxy's page.",
+        )
 
     def _run(self, statement: str, data: bytes | None = None) -> bytes:
         """Run a statement; what it answers.

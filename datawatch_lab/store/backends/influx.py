@@ -101,6 +101,13 @@ class Influx:
         return self._url
 
     @property
+    def target(self) -> str:
+        """The address with the database, or organisation and bucket, that is written to."""
+        if self._is_second:
+            return f"{self._url}?org={self._org}&bucket={self._database}"
+        return f"{self._url}?db={self._database}"
+
+    @property
     def capabilities(self) -> Capabilities:
         """What it can do."""
         return Capabilities(
@@ -118,6 +125,17 @@ class Influx:
         (found,) = self._ask("SHOW DATABASES")
         return [row[0] for each in found.get("series", ()) for row in each.get("values", ())]
 
+    def _buckets(self) -> list[str]:
+        """Those of 2.x with the name of ours that the token may see."""
+        where = {"org": self._org, "name": self._database}
+        answer = self._request("GET", "/api/v2/buckets", params=where)
+        if answer.status_code == 404:
+            return []
+        if not answer.is_success:
+            raise self._failure(answer)
+        found = self._decoded(answer).get("buckets", [])
+        return [str(each["name"]) for each in found]
+
     # ------------------------------------------------------------------ writing
 
     def write(self, points: Points) -> None:
@@ -128,11 +146,21 @@ class Influx:
             where = {"org": self._org, "bucket": self._database, "precision": "ns"}
         else:
             where = {"db": self._database, "precision": "ns"}
+        failure: BackendError | None = None
+        rejected = 0
         for start in range(0, len(lines), _LINES):
-            body = "\n".join(lines[start : start + _LINES]).encode()
+            chunk = lines[start : start + _LINES]
+            body = "\n".join(chunk).encode()
             answer = self._request("POST", path, params=where, content=body)
-            if not answer.is_success:
-                raise self._failure(answer)
+            if answer.is_success:
+                continue
+            failure = self._failure(answer)
+            if failure.retry:
+                raise failure
+            rejected += len(chunk) if failure.rejected is None else failure.rejected
+        if failure is not None:
+            failure.rejected = rejected
+            raise failure
 
     # ------------------------------------------------------------------ reading
 
@@ -188,11 +216,20 @@ class Influx:
         try:
             answer = self._request("GET", "/ping")
             version = answer.headers.get("X-Influxdb-Version", "").removeprefix("v")
-            if not self._is_second and self._database not in self._databases():
+            there = self._buckets() if self._is_second else self._databases()
+            if self._database not in there:
+                kind = "bucket" if self._is_second else "database"
                 return Health(
                     ok=False,
                     version=version,
-                    problem=f"InfluxDB at {self.address} has no database {self._database!r}.",
+                    problem=f"InfluxDB at {self.address} has no {kind} {self._database!r}"
+                    + (
+                        f" in {self._org!r} that the token may see: make it, or give the token "
+                        "the right to read and write it."
+                        if self._is_second
+                        else " yet; it is made with the first write."
+                    ),
+                    fresh=not self._is_second,
                 )
         except BackendError as error:
             return Health(ok=False, problem=str(error))
@@ -208,11 +245,20 @@ class Influx:
         answer = self._request("POST", "/query", data=sent)
         if not answer.is_success:
             raise self._failure(answer)
-        results: list[dict[str, Any]] = msgspec.json.decode(answer.content).get("results", [])
+        results: list[dict[str, Any]] = self._decoded(answer).get("results", [])
         for each in results:
             if "error" in each:
                 raise BackendError(f"InfluxDB at {self.address}: {each['error']}.", retry=False)
         return results
+
+    def _decoded(self, answer: httpx.Response) -> dict[str, Any]:
+        try:
+            return msgspec.json.decode(answer.content, type=dict[str, Any])
+        except msgspec.DecodeError:  # a page that is not theirs, with a status of 200
+            raise BackendError(
+                f"What answers at {self.address} is no InfluxDB.",
+                hint="Check that storage.influxdb.url names the server, and no proxy's page.",
+            ) from None
 
     def _request(self, method: str, path: str, **more: Any) -> httpx.Response:
         try:
@@ -247,7 +293,7 @@ class Influx:
 
 def _said(answer: httpx.Response) -> str:
     try:
-        found = msgspec.json.decode(answer.content)
+        found = msgspec.json.decode(answer.content, type=dict[str, Any])
     except msgspec.DecodeError:
         return answer.text[:200]
     return str(found.get("error") or found.get("message") or "")[:200]

@@ -38,10 +38,10 @@ _AT_CONNECTING = (
     ("password authentication failed", "28"),
     ("no password supplied", "28"),
     ("no pg_hba.conf entry", "28"),
-    ("database", "3D000"),
-    ("too many clients", "53300"),
     ("starting up", "57"),
     ("shutting down", "57"),
+    ("database", "3D000"),
+    ("too many clients", "53300"),
 )
 """The same by words: an error while connecting carries no SQLSTATE."""
 

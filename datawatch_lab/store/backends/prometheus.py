@@ -16,7 +16,6 @@ https://prometheus.io/docs/prometheus/latest/querying/api/
 from __future__ import annotations
 
 import re
-import struct
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -40,11 +39,19 @@ from datawatch_lab.core.dashboards import prometheus_name
 from datawatch_lab.core.durations import parse_duration
 from datawatch_lab.core.errors import ConfigError, MissingPackageError
 from datawatch_lab.core.names import prometheus_label
+from datawatch_lab.store.backends.prometheus_wire import (
+    Series,
+    count,
+    encode,
+    halves,
+    moments_of,
+)
 from datawatch_lab.store.backends.signing import signed
 
 _PARTS = ("n", "sum", "min", "max", "last", "last_at")
 _OVER = {"n": "sum", "sum": "sum", "min": "min", "max": "max", "last": "last", "last_at": "last"}
 _AT = 59_000  # milliseconds into its minute that the first sample of a state stands at
+_RECEIVER = "/api/v1/write"
 _BUCKETS = 10_000  # of one range query; Prometheus allows 11,000
 _HALVINGS = 200  # requests that one write may take to find what is refused
 _CORRECTIONS = (
@@ -52,8 +59,8 @@ _CORRECTIONS = (
     "(datawatch_<metric>) stay as first sent."
 )
 _BUSY = frozenset({408, 425, 429, 502, 503, 504})
-Sample = tuple[int, float]
-Series = tuple[tuple[tuple[str, str], ...], list[Sample]]
+_TOO_OLD = ("too old sample", "out of bounds")
+_HALVED = frozenset({400, 413})  # something in it is refused, or there is too much in it
 
 
 def make(section: BackendsSection) -> Prometheus | None:
@@ -64,7 +71,7 @@ def make(section: BackendsSection) -> Prometheus | None:
     url = section.prometheus_url or (remote if isinstance(remote, str) else None)
     if url is None:
         raise ConfigError("storage.prometheus.remote_write needs storage.prometheus.url.")
-    root = url.removesuffix("/api/v1/write")
+    root = url.removesuffix(_RECEIVER)
     return Prometheus(root, remote if isinstance(remote, str) else None)
 
 
@@ -89,8 +96,10 @@ class Prometheus:
         self._pack = cramjam.snappy.compress_raw
         plain, auth = signed(url)
         self._url = plain.rstrip("/")
-        self._write_url, other = signed(write_url or f"{self._url}/api/v1/write")
-        self._client = httpx.Client(timeout=timeout, auth=auth or other)
+        self._write_url, other = signed(write_url or f"{self._url}{_RECEIVER}")
+        self._auth = auth
+        self._write_auth = other or (auth if write_url is None else None)
+        self._client = httpx.Client(timeout=timeout)
         self._window: timedelta | None = None
 
     def __repr__(self) -> str:
@@ -100,6 +109,11 @@ class Prometheus:
     def address(self) -> str:
         """Without a password."""
         return self._url
+
+    @property
+    def target(self) -> str:
+        """The receiver of remote write, without a password."""
+        return self._write_url.removesuffix(_RECEIVER)
 
     @property
     def capabilities(self) -> Capabilities:
@@ -195,35 +209,46 @@ class Prometheus:
         )
 
     def _send(self, series: Sequence[Series]) -> int:
-        """Write series; gives the samples that are refused for good."""
+        """Write series; gives the samples that are refused for good.
+
+        A refused request is sent again in halves. Without a window for late samples the early half
+        goes first, as Prometheus wants it; else the late one, and where one moment is too old, all
+        before it is too.
+        """
         waiting, refused, tries = [list(series)] if series else [], 0, 0
         while waiting:
             part = waiting.pop()
             tries += 1
-            if self._post(part):
+            answer = self._post(part)
+            if answer is None:
                 continue
-            halves = _halves(part)
-            if halves is None or tries > _HALVINGS:
-                refused += sum(len(samples) for _, samples in part)
+            if self._window and answer in _TOO_OLD and len(moments_of(part)) == 1:
+                return refused + sum(count(each) for each in (part, *waiting))
+            parts = halves(part)
+            if not parts or tries > _HALVINGS:
+                refused += count(part)
             else:
-                waiting.extend(halves)
+                waiting.extend(parts if self._window else reversed(parts))
         return refused
 
-    def _post(self, series: Sequence[Series]) -> bool:
-        """One request; False when something in it is refused for good."""
+    def _post(self, series: Sequence[Series]) -> str | None:
+        """One request; when something in it is refused for good, why in a word or two."""
         body = bytes(self._pack(encode(series)))
         headers = {
             "Content-Encoding": "snappy",
             "Content-Type": "application/x-protobuf",
             "X-Prometheus-Remote-Write-Version": "0.1.0",
         }
-        answer = self._request("POST", self._write_url, content=body, headers=headers)
+        answer = self._request(
+            "POST", self._write_url, content=body, headers=headers, auth=self._write_auth
+        )
         if answer.is_success:
-            return True
+            return None
         text = answer.text.strip()[:200]
         # a sample beyond the window comes as 500, though sending it again is no use
-        if answer.status_code == 400 or "too old sample" in text or "out of bounds" in text:
-            return False
+        old = next((each for each in _TOO_OLD if each in text), None)
+        if old is not None or answer.status_code in _HALVED:
+            return old or "refused"
         raise _failure(answer, text)
 
     # ------------------------------------------------------------------ reading
@@ -302,13 +327,15 @@ class Prometheus:
 
     def _call(self, method: str, path: str, sent: Mapping[str, str] | None = None) -> Any:
         """What the API answers with, its ``data``."""
-        answer = self._request(method, f"{self._url}{path}", data=sent)
+        answer = self._request(method, f"{self._url}{path}", data=sent, auth=self._auth)
         try:
-            found = msgspec.json.decode(answer.content)
+            found = msgspec.json.decode(answer.content, type=dict[str, Any])
         except msgspec.DecodeError:
             found = {}
-        if not answer.is_success or found.get("status") != "success":
-            raise _failure(answer, str(found.get("error", answer.text))[:200])
+        if not answer.is_success or found.get("status") != "success" or "data" not in found:
+            failure = _failure(answer, str(found.get("error", answer.text))[:200])
+            failure.retry = True  # a question that fails says nothing of the points
+            raise failure
         return found["data"]
 
     def _request(self, method: str, url: str, **more: Any) -> httpx.Response:
@@ -360,49 +387,3 @@ def _value_series(values: pl.DataFrame) -> Iterator[Series]:
         named["__name__"] = prometheus_name(str(metric))
         at = (pl.col("minute").dt.epoch("ms") + _AT).alias("ms")
         yield tuple(sorted(named.items())), rows.select(at, "value").rows()
-
-
-def _halves(series: Sequence[Series]) -> tuple[list[Series], list[Series]] | None:
-    """Half of the samples each; None for a single sample. Those of early times stand first."""
-    if len(series) > 1:
-        middle = len(series) // 2
-        return list(series[middle:]), list(series[:middle])
-    (labels, samples), *_ = series or [((), [])]
-    if len(samples) < 2:
-        return None
-    middle = len(samples) // 2
-    return [(labels, samples[middle:])], [(labels, samples[:middle])]
-
-
-def encode(series: Iterable[Series]) -> bytes:
-    """A WriteRequest of remote write 1.0 (protocol buffers), labels sorted by name.
-
-    >>> encode([((("a", "b"),), [(1, 0.5)])]).hex()
-    '0a150a060a0161120162120b09000000000000e03f1001'
-    """
-    return b"".join(_field(1, _one(labels, samples)) for labels, samples in series)
-
-
-def _one(labels: Iterable[tuple[str, str]], samples: Iterable[Sample]) -> bytes:
-    parts = [
-        _field(1, _field(1, name.encode()) + _field(2, value.encode())) for name, value in labels
-    ]
-    parts += [
-        _field(2, b"\x09" + struct.pack("<d", value) + b"\x10" + _varint(at))
-        for at, value in samples
-    ]
-    return b"".join(parts)
-
-
-def _field(number: int, content: bytes) -> bytes:
-    return bytes([number << 3 | 2]) + _varint(len(content)) + content
-
-
-def _varint(number: int) -> bytes:
-    number &= (1 << 64) - 1
-    made = bytearray()
-    while number > 127:
-        made.append(number & 127 | 128)
-        number >>= 7
-    made.append(number)
-    return bytes(made)

@@ -5,11 +5,13 @@ A PostgreSQL from 14 on without the extension does as well: plain tables, the sa
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import polars as pl
 
 from datawatch_lab.core.backends import (
@@ -20,13 +22,16 @@ from datawatch_lab.core.backends import (
     Capabilities,
     Health,
     Points,
+    labels_json,
     series_key,
 )
 from datawatch_lab.core.config.sections import BackendsSection
 from datawatch_lab.store.backends import timescale_sql as sql
 from datawatch_lab.store.backends.postgres_session import Rows, Session
 
+_log = logging.getLogger(__name__)
 _ROWS = 10_000
+_NUL_SHOWN = "\u2400"
 _OLDEST_SERVER = 140_000
 _NO_EXTENSION = (
     "The extension timescaledb is not installed in the database: plain tables, without roll-ups."
@@ -84,6 +89,11 @@ class Timescale:
         return self._session.address
 
     @property
+    def target(self) -> str:
+        """The address: it names the database too."""
+        return self.address
+
+    @property
     def capabilities(self) -> Capabilities:
         """What it can do; notes tell what the server lacks, once it was spoken to."""
         notes: tuple[str, ...] = ()
@@ -107,7 +117,17 @@ class Timescale:
                     run(each)
         if self._extension:
             self._prepare_extension()
+        self._prepare_sweeps()
         self._session.close()  # the next statement looks anew at what is there
+
+    def _prepare_sweeps(self) -> None:
+        """Index the minutes of plain tables, which are swept by us; it goes without, slowly."""
+        for table in sql.HYPERTABLES:
+            if table not in self._hypertables:
+                try:
+                    self._session.run(sql.BY_MINUTE.format(table=table))
+                except BackendError as error:
+                    _log.warning("minutes of datawatch.%s are not indexed: %s", table, error)
 
     def _prepare_extension(self) -> None:
         run = self._session.run
@@ -154,8 +174,8 @@ class Timescale:
         if fresh.height:
             texts = fresh.with_columns(
                 # PostgreSQL holds no NUL in text; the key still tells such series apart.
-                pl.col(about).str.replace_all("\0", "\u2400", literal=True),
-                pl.col("labels").str.replace_all(r"(^|[^\\])((?:\\\\)*)\\u0000", "${1}${2}␀"),
+                pl.col(about).str.replace_all("\0", _NUL_SHOWN, literal=True),
+                pl.Series("labels", [_without_nul(each) for each in fresh["labels"]], pl.String),
             )
             self._session.run(sql.WRITE_SERIES, [*_lists(texts, ("id", about, "labels"))])
             self._known.update(fresh["id"])
@@ -221,10 +241,15 @@ class Timescale:
         if self._kept is None or time.monotonic() < self._swept:
             return
         most = 0
-        for table in sql.HYPERTABLES:
-            if not (self._licensed and table in self._hypertables):
-                ((gone,),) = self._session.run(sql.DELETE_SLICE.format(table=table), [self._kept])
-                most = max(most, gone)
+        try:
+            for table in sql.HYPERTABLES:
+                if not (self._licensed and table in self._hypertables):
+                    slice_ = sql.DELETE_SLICE.format(table=table)
+                    ((gone,),) = self._session.run(slice_, [self._kept])
+                    most = max(most, gone)
+        except BackendError as error:  # what was written is stored all the same
+            _log.warning("old minutes are not deleted, it is tried again in an hour: %s", error)
+            most = 0
         if most < sql.DELETED_AT_ONCE:
             self._swept = time.monotonic() + 3_600
 
@@ -240,6 +265,7 @@ class Timescale:
                 version=self._version,
                 problem=f"{self.address} has no datawatch.{missing[0]} yet; it is made with the "
                 "first write.",
+                fresh=True,
             )
         return Health(ok=True, version=self._version)
 
@@ -273,6 +299,19 @@ _STATE_COLUMNS = ("id", "minute", "n", "sum", "min", "max", "last", "last_at")
 def _signed(key: str) -> int:
     """A series key as the 64-bit integer that the tables have."""
     return int.from_bytes(bytes.fromhex(key), "big", signed=True)
+
+
+def _without_nul(labels: str) -> str:
+    """Labels with NUL shown as a sign, in keys and values."""
+    if "\\u0000" not in labels:
+        return labels
+    known = msgspec.json.decode(labels, type=dict[str, str])
+    return labels_json(
+        {
+            key.replace("\0", _NUL_SHOWN): value.replace("\0", _NUL_SHOWN)
+            for key, value in known.items()
+        }
+    )
 
 
 def _stamped(frame: pl.DataFrame, about: str) -> pl.DataFrame:

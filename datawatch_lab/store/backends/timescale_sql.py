@@ -139,6 +139,12 @@ SELECT add_continuous_aggregate_policy(%s::regclass, start_offset => %s::interva
 NO_RETENTION = "SELECT remove_retention_policy(%s::regclass, if_exists => true)"
 RETENTION = "SELECT add_retention_policy(%s::regclass, %s::interval)"
 DELETED_AT_ONCE = 50_000
+BY_MINUTE = (
+    "CREATE INDEX IF NOT EXISTS {table}_minute ON datawatch.{table} "
+    "USING brin (minute) WITH (autosummarize = on)"
+)
+"""What finds old minutes of a plain table; small, since minutes come about in order."""
+
 DELETE_SLICE = f"""
 WITH gone AS (DELETE FROM datawatch.{{table}} WHERE ctid IN
   (SELECT ctid FROM datawatch.{{table}} WHERE minute < now() - %s::interval
