@@ -76,8 +76,9 @@ def report(  # noqa: PLR0913, PLR0917 — one per option
 ) -> None:
     """Run NOTEBOOK without anybody watching, and write what it shows.
 
-    Values of parameters are read as JSON or YAML: 7, true, 2026-01-31, "text". The notebook is not changed;
-    a cell that fails ends it with the cell's code and error, and nothing is written.
+    Values of parameters are read as JSON or YAML: 7, true, null, 2026-01-31, "text". The notebook
+    is not changed; a cell that fails ends it with the cell's code and error, and nothing is
+    written.
 
     Reports of the configuration (`reports:`) are run by `datawatch serve`; see --list and --run.
     """

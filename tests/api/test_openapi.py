@@ -84,6 +84,7 @@ def test_parameters_say_what_they_mean(described: dict[str, Any]) -> None:
         "filters",
         "compare",
         "points",
+        "backend",
     }
     assert set(by_name) == named
     assert by_name["name"]["in"] == "path"

@@ -107,7 +107,7 @@ def test_what_is_set_by_hand_outlives_kernel_and_page(notebook: str, page: Page)
     name = outputs.locator("input[type=text]").first
     name.fill("Very many orders")
     name.press("Enter")
-    saving = outputs.filter(has=page.get_by_role("button", name="Save"))
+    saving = outputs.filter(has=page.locator("input[type=text]"))
     saving.get_by_role("button", name="Save").click()
     expect(saving).to_contain_text("Saved Very many orders")
     page.keyboard.press("Control+s")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from datawatch_lab.core.errors import InputError
 
 def shown(monkeypatch: pytest.MonkeyPatch, cell: str) -> str:
     """What a shell prints of the error of a cell."""
+    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])  # a shell puts its own
     shell: Any = InteractiveShell()  # type: ignore[no-untyped-call]  # IPython has no types
     said: list[str] = []
     monkeypatch.setattr(shell, "_showtraceback", lambda _type, _value, lines: said.extend(lines))

@@ -103,9 +103,9 @@ _DYING = """
     from tests.schema.engines import feed, opened
     from tests.schema.test_log import story
     from datawatch_lab.engine.schema import log as schema_log
-    from datawatch_lab.store.duck import DuckStore
+    from datawatch_lab.store.schema_log import SchemaStore
 
-    save = DuckStore.save_schema
+    save = SchemaStore.save
     left = int(sys.argv[2])
 
     def dying(self, *what):
@@ -117,7 +117,7 @@ _DYING = """
         if left == 0:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    DuckStore.save_schema = dying
+    SchemaStore.save = dying
     schema_log.WINDOW = 60
     feed(opened(Path(sys.argv[1])), story(), 40)
 """

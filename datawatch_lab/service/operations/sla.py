@@ -107,7 +107,8 @@ class IncidentAnswer(msgspec.Struct, frozen=True, kw_only=True):
         kind: ``alert`` or ``anomaly``.
         ended: None while it goes on.
         what: the rule, or the metric with its labels.
-        costs: share of the budget that was used meanwhile, in this month, by objective of the same tables.
+        costs: share of the budget that was used meanwhile, in this month, by objective of the same
+            tables.
     """
 
     kind: str
