@@ -97,10 +97,12 @@ def test_own_metrics_are_sent_from_the_first_minute_once_they_are_known(
 ) -> None:
     """Nothing is sent before the rules have seen it; what changed meanwhile is sent again."""
     asked: list[tuple[object, object]] = []
-    monkeypatch.setattr(
-        "datawatch_lab.engine.backends.sending.own_values",
-        lambda _, low, high: asked.append((low, high)) or SimpleNamespace(height=0),
-    )
+
+    def values(_: object, low: object, high: object) -> SimpleNamespace:
+        asked.append((low, high))
+        return SimpleNamespace(height=0)
+
+    monkeypatch.setattr("datawatch_lab.engine.backends.sending.own_values", values)
     ready = False
     monkeypatch.setattr(OwnDue, "is_seen", lambda *_: ready)
     sender = Sender(engine, DuckBackend())

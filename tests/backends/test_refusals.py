@@ -13,7 +13,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from datawatch_lab.core.backends import STATES, VALUES, BackendError, Points, labels_json
+from datawatch_lab.core.backends import (
+    STATES,
+    VALUES,
+    BackendError,
+    Health,
+    Points,
+    labels_json,
+)
+from datawatch_lab.core.config.keys import Config
+from datawatch_lab.service.backends import check_backends
 from datawatch_lab.store.backends.clickhouse import ClickHouse
 from datawatch_lab.store.backends.influx import Influx
 from datawatch_lab.store.backends.postgres_session import Session
@@ -21,6 +30,7 @@ from datawatch_lab.store.backends.prometheus import Prometheus
 from datawatch_lab.store.backends.prometheus_wire import Series, count, halves, moments_of
 from datawatch_lab.store.backends.timescale import Timescale, _without_nul
 from tests.backends.backend_contract import base
+from tests.backends.duck_backend import DuckBackend
 
 Answer = Callable[[httpx.Request], httpx.Response]
 
@@ -241,3 +251,16 @@ def test_a_starting_postgresql_is_waited_for(doing: str) -> None:
     error = session._told(psycopg.OperationalError(f"the database system is {doing}"))
     assert "tried again" in error.hint
     assert "CREATE DATABASE" not in error.hint
+
+
+def test_doctor_passes_over_what_we_would_make(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fresh server is told and stops nobody; one that is away does."""
+    for fresh in (True, False):
+        backend = DuckBackend()
+        health = Health(ok=False, problem="no table yet.", fresh=fresh)
+        monkeypatch.setattr(backend, "health", lambda health=health: health)
+        monkeypatch.setattr(
+            "datawatch_lab.engine.backends.configured", lambda _, backend=backend: [backend]
+        )
+        (finding,) = check_backends(Config())
+        assert (finding.ok, finding.blocking) == (False, not fresh)

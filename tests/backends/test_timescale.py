@@ -69,6 +69,31 @@ def plain(postgres_server: Server) -> Iterator[Timescale]:
         made.close()
 
 
+def test_minutes_of_plain_tables_are_indexed(plain: Timescale) -> None:
+    """What is too old is found without reading all that is kept; making it anew is harmless."""
+    plain.prepare()
+    rows = plain._session.run("SELECT indexdef FROM pg_indexes WHERE schemaname = 'datawatch'")
+    indexed = [text for (text,) in rows if "USING brin (minute)" in text]
+    assert len(indexed) == 2
+
+
+def test_a_sweep_that_fails_is_no_failed_write(caplog: pytest.LogCaptureFixture) -> None:
+    """The points are stored, so it is logged, and tried again later."""
+    made = Timescale("postgresql://ada:pw@host/shop")
+    asked: list[str] = []
+
+    def fails(statement: str, _: object = None) -> list[tuple[object, ...]]:
+        asked.append(statement)
+        raise BackendError("canceling statement due to statement timeout")
+
+    made._session.run = fails  # type: ignore[assignment,method-assign]
+    made._kept = timedelta(days=1)
+    made._sweep()
+    made._sweep()
+    assert len(asked) == 1
+    assert "tried again" in caplog.text
+
+
 class TestTimescale(BackendContract):
     """TimescaleDB, with hypertables and continuous aggregates."""
 
