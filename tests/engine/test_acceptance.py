@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
+import sys
 import threading
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pyarrow as pa
@@ -157,8 +159,12 @@ def _answer_and_die(folder: Path, numbers: Sequence[int]) -> None:
     os._exit(9)
 
 
-def test_what_was_answered_for_survives_a_kill(tmp_path: Path) -> None:
+def test_what_was_answered_for_survives_a_kill(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A process that dies before the commit leaves its events to the next, each applied once."""
+    # a shell of IPython in another test may have put a main module of its own, which spawn asks
+    monkeypatch.setitem(sys.modules, "__main__", ModuleType("__main__"))
     opened_at(tmp_path).close()
     fork = multiprocessing.get_context("spawn")
     for numbers in ([3, 4, 5], [6]):

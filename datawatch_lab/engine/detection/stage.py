@@ -52,7 +52,7 @@ _SLICE = 2_000
 
 _BUSY_EVENTS = 100_000
 _PATIENCE_SECONDS = 5.0
-_HELD_SECONDS = 10.0
+_HELD_SECONDS = 30.0
 """That somebody who changes detectors waits while series are learnt."""
 
 Listener = Callable[[Sequence[Anomaly]], None]
@@ -149,8 +149,8 @@ class Detection(Asking):
         while not self._closed:
             self._due.wait()
             self._due.clear()
-            self._rest()
             try:
+                self._rest()
                 if not self._closed:
                     self.catch_up()
             except Stopped:
