@@ -75,8 +75,11 @@ def watched(postgres_server: Server, tmp_path_factory: pytest.TempPathFactory) -
     with pg_shop.shop(postgres_server, "watched") as url, open_workspace(path) as workspace:
         with pg_shop.Load(url, seed=1) as load:
             load.go_on(50)
-            with watching(workspace, url, slot="watched", copy_bytes=200_000, batch_rows=5_000):
-                load.go_on(TRANSACTIONS)
+            options = {"slot": "watched", "copy_bytes": 200_000, "batch_rows": 5_000}
+            with watching(workspace, url, **options) as source:
+                load.go_on(TRANSACTIONS // 2)
+                pg_shop.wait(lambda: source.reading, 120, "the source does not stream")
+                load.go_on(TRANSACTIONS // 2)
                 load.stop()
         yield Watched(url, workspace, load.transactions)
 
