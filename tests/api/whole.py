@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -28,6 +29,8 @@ from tests.service.access_helpers import PASSWORD, cheap
 
 START = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
 _COUNTER = {"kind": "counter", "title": "Orders", "metric": "orders_total"}
+BUSY = 429
+PATIENCE = 10  # Times that a busy engine is asked again.
 NAMES: dict[UserRole, str] = {"admin": "ada", "editor": "eda", "viewer": "vic"}
 
 
@@ -259,4 +262,9 @@ def send(client: httpx.Client, found: Whole, operation: Operation[Any, Any]) -> 
     query |= {"wait": "true"} if operation.binary else {}
     body = call.body if call.body is not None else EXAMPLES.get(operation.name)
     content = None if body is None else found.filled(json.dumps(body))
-    return client.request(operation.method, path, params=query, content=content)
+    for _ in range(PATIENCE):
+        answer = client.request(operation.method, path, params=query, content=content)
+        if answer.status_code != BUSY:
+            break
+        time.sleep(1.0)  # As the answer's own hint says; series may still be learnt.
+    return answer
