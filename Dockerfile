@@ -3,8 +3,9 @@ FROM python:3.12-slim AS build
 WORKDIR /src
 COPY pyproject.toml constraints.txt README.md LICENSE ./
 COPY datawatch_lab datawatch_lab
+COPY notebooks notebooks
 RUN python -m venv /opt/datawatch \
- && /opt/datawatch/bin/pip install --no-cache-dir -c constraints.txt .
+ && /opt/datawatch/bin/pip install --no-cache-dir -c constraints.txt '.[all]'
 
 FROM python:3.12-slim
 RUN useradd --create-home --uid 1000 datawatch \

@@ -23,11 +23,11 @@ dev: deps ## serve ./datawatch.duckdb on this machine
 test: deps ## run all tests and doctests; names what was skipped and why
 	@$(BIN)/python tools/chromium.py --install
 	@tools/services.sh
-	@$(BIN)/python -m pytest -n 3 --dist loadfile
+	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 soak: deps ## run the tests that take minutes: kills, long histories, any order, fuzzing
 	@tools/services.sh
-	@$(BIN)/python -m pytest --soak tests/e2e tests/engine tests/fuzz tests/ingest
+	@$(BIN)/python -m pytest --soak tests/alerts tests/e2e tests/engine tests/fuzz tests/ingest tests/jupyter tests/reports
 	@$(BIN)/python -m tests.fuzz all --seconds $(FUZZ_SECONDS)
 
 check: deps ## lint, formatting, types, import rule
@@ -57,7 +57,7 @@ bench-compare: deps ## two results side by side; A=<commit or file> B=<commit or
 constraints: ## pin the ranges of pyproject.toml anew in constraints.txt (needs uv)
 	@UV="$(UV)" tools/constraints.sh
 
-docker-up: ## build and start the server in Docker; PROFILES="postgres redis prometheus" adds parts
+docker-up: ## build and start the server in Docker; PROFILES="postgres redis" adds parts
 	@docker compose $(addprefix --profile ,$(PROFILES)) up --build --detach
 
 docker-logs: ## follow the log of the server in Docker

@@ -35,6 +35,7 @@ TARGETS: dict[str, Target] = {
     "bank": Target("value", 500_000, 2_000_000),
     "bank_memory": Target("value", 4, 1.5),
     "detection_load": Target("value", 25, 10),
+    "dashboard": Target("value", 10, 2),
     "sockets": Target("value", 500, 200),
     "board": Target("value", 500, 200),
     "board_drawn": Target("value", 1.0, 0.5),

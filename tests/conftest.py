@@ -8,8 +8,11 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, NoReturn
 
 import pytest
+from httpx._config import DEFAULT_TIMEOUT_CONFIG
 from hypothesis import settings
 
+from tests.exchanged import exchanged, pytest_terminal_summary
+from tests.waiting import PATIENCE, PATIENCE_MS
 from tools import chromium as chromium_tool
 
 if TYPE_CHECKING:
@@ -18,9 +21,29 @@ if TYPE_CHECKING:
     from tests.services import kafka, mariadb, redis
     from tests.services.postgres import Server
 
-settings.register_profile("datawatch", deadline=None)  # no test says anything about the clock
+__all__ = ["exchanged", "pytest_terminal_summary"]
+
+# No test says anything about the clock. Each run draws anew: many short ones see as much as a long.
+settings.register_profile("datawatch", deadline=None, max_examples=50)
 settings.load_profile("datawatch")
 
+# httpx gives up after five seconds where a test names no time of its own.
+for _part in ("connect", "read", "write", "pool"):
+    setattr(DEFAULT_TIMEOUT_CONFIG, _part, PATIENCE)
+
+
+_LONG = (
+    *("e2e/test_planted_file", "e2e/test_kill", "e2e/test_live_tables", "e2e/test_postgres"),
+    *("cli/test_serve", "notebook/test_notebooks", "engine/test_retention", "e2e/test_disk"),
+    *("cli/test_watch", "jupyter/test_in_a_notebook", "backends/test_on_servers"),
+    *("e2e/test_flood", "engine/test_any_order", "ingest/postgres/test_contract"),
+    *("alerts/test_demo", "e2e/test_soak", "e2e/test_kafka", "e2e/test_redis", "e2e/test_mysql"),
+    *("engine/test_update_heavy", "jupyter/test_kernels", "api/test_contract", "fuzz/test_engine"),
+    *("store/test_live_crash", "store/test_crash", "client/test_kills", "store/test_live_model"),
+    *("views/pages/test_browser", "engine/test_cache", "engine/test_drift", "store/test_measures"),
+)
+"""Files of more than about ten seconds, the longest first: what begins last should be short, or
+one worker is busy while the others have nothing left (`--dist loadfile --no-loadscope-reorder`)."""
 
 _SERVERS = {
     *("postgres_server", "mariadb_server", "redis_server", "kafka_server"),
@@ -35,7 +58,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Mark tests that ask for Chromium; skip soak tests unless they are asked for."""
+    """Begin with long files; mark what needs Chromium; skip soak tests unless asked for."""
+    places = {f"tests/{name}.py": place for place, name in enumerate(_LONG)}
+    items.sort(key=lambda item: places.get(item.nodeid.partition("::")[0], len(places)))
     skip = pytest.mark.skip(reason="takes minutes; run with --soak")
     for item in items:
         if "chromium" in getattr(item, "fixturenames", ()):
@@ -67,8 +92,13 @@ def missing(part: str, remedy: str) -> NoReturn:
 
 @pytest.fixture(scope="session")
 def _found_chromium() -> str | None:
-    """Path of a Chromium that starts, looked for once a session."""
-    return chromium_tool.find()
+    """Path of a Chromium that starts, looked for once a session; what it shows is waited for."""
+    found = chromium_tool.find()
+    if found:
+        from playwright.sync_api import expect
+
+        expect.set_options(timeout=PATIENCE_MS)
+    return found
 
 
 @pytest.fixture
@@ -87,7 +117,9 @@ def page(chromium: str) -> Iterator[Page]:
         browser = playwright.chromium.launch(
             executable_path=chromium, args=["--no-sandbox", "--disable-dev-shm-usage"]
         )
-        yield browser.new_page(viewport={"width": 1280, "height": 800})
+        opened = browser.new_page(viewport={"width": 1280, "height": 800})
+        opened.set_default_timeout(PATIENCE_MS)
+        yield opened
         browser.close()
 
 

@@ -88,10 +88,11 @@ def test_compose_file_has_optional_parts() -> None:
     """docker-compose.yml starts the server alone; databases come by profile."""
     services = yaml.safe_load((ROOT / "docker-compose.yml").read_text("utf-8"))["services"]
     assert "profiles" not in services["datawatch"]
-    assert {name: each["profiles"] for name, each in services.items() if name != "datawatch"} == {
-        "postgres": ["postgres"],
-        "redis": ["redis"],
-        "prometheus": ["prometheus"],
+    parts = {name: each["profiles"] for name, each in services.items() if name != "datawatch"}
+    assert parts == {name: [name] for name in parts}
+    assert set(parts) == {
+        *("postgres", "mariadb", "kafka", "redis"),
+        *("prometheus", "influxdb", "timescale", "clickhouse"),
     }
 
 

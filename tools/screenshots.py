@@ -1,4 +1,4 @@
-"""Takes pictures of every page into screenshots/: light, dark, phone; history, silent, empty.
+"""Takes pictures of all pages and boards into screenshots/: light, dark, phone; silent, empty.
 
 Each picture is of a real workspace, filled by the simulator, in a real Chromium. Look at them: no
 test can tell whether a page is good to read.
@@ -21,6 +21,7 @@ from typing import Any
 
 from playwright.sync_api import Browser, sync_playwright
 
+from datawatch_lab.core.names import slug
 from datawatch_lab.core.settings import Settings
 from datawatch_lab.service.handle import Workspace, open_workspace
 from datawatch_lab.service.intake import demo_source, ingest_source
@@ -28,7 +29,7 @@ from datawatch_lab.views.server import build_server
 
 ROOT = Path(__file__).resolve().parents[1]
 OUT = ROOT / "screenshots"
-DESKTOP, PHONE = (1280, 900), (390, 844)
+DESKTOP, TABLET, PHONE = (1280, 900), (800, 1100), (390, 844)
 _LIVE_SECONDS = 20.0
 _DECIDED_SECONDS = 75.0
 PLACES = {
@@ -99,14 +100,61 @@ def live_scene(browser: Browser, folder: Path) -> None:
                 picture(browser, address, "light")
                 picture(browser, address, "dark", scheme="dark")
                 picture(browser, address, "phone", size=PHONE)
+                picture(browser, address, "tablet", size=TABLET)
                 picture(browser, f"{address}?range=24h", "day")
                 for name, place in PLACES.items():
                     picture(browser, f"{address}/{place}", name)
                     picture(browser, f"{address}/{place}", f"{name}-dark", scheme="dark")
                     picture(browser, f"{address}/{place}", f"{name}-phone", size=PHONE)
+                board_pictures(browser, workspace)
         finally:
             source.stop()
             thread.join()
+
+
+def board_pictures(browser: Browser, workspace: Workspace) -> None:
+    """Each dashboard on its own page, light, dark, phone; the first one being edited."""
+    from datawatch_lab.cli.serving import served as all_of_it
+
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    path = Path(workspace.place)
+    with all_of_it(workspace, path, host="127.0.0.1", port=port, auth=False) as found:
+        for item in workspace.list_dashboards():
+            address = f"{found.address}{item.path}"
+            name = f"board-{slug(item.name)}"
+            board_picture(browser, address, name)
+            board_picture(browser, address, f"{name}-dark", scheme="dark")
+            board_picture(browser, address, f"{name}-phone", size=PHONE)
+            board_picture(browser, f"{address}?edit", f"{name}-edit", gallery=True)
+
+
+def board_picture(
+    browser: Browser,
+    address: str,
+    name: str,
+    *,
+    scheme: Any = "light",
+    size: tuple[int, int] = DESKTOP,
+    gallery: bool = False,
+) -> None:
+    """One board once all its tiles are drawn; with the builder's gallery beside it where asked."""
+    page = browser.new_page(
+        viewport={"width": size[0], "height": size[1]}, color_scheme=scheme, device_scale_factor=1.5
+    )
+    page.goto(address)
+    waits = "#board .dwb-tile[data-state=loading]"
+    page.wait_for_selector("#board .dwb-tile", timeout=60_000)
+    page.wait_for_selector(waits, state="detached", timeout=120_000)
+    if gallery:
+        page.click("[data-act=add]")
+        shots = ".dwe-kind:nth-last-child(2) .dwb-tile:not([data-state=loading])"
+        page.wait_for_selector(shots, state="attached", timeout=120_000)
+    page.wait_for_timeout(1_500)
+    page.screenshot(path=OUT / f"{name}.png", full_page=not gallery)
+    page.close()
+    print(f"screenshots/{name}.png")
 
 
 def furnish(workspace: Workspace) -> None:
@@ -127,7 +175,8 @@ def furnish(workspace: Workspace) -> None:
     for rule in rules:
         workspace.add_alert_rule(**rule)
     workspace.make_schema_snapshot("last week", at="-1d", note="before the coupons")
-    workspace.add_dashboard(template="overview")
+    for template in ("overview", "ecommerce", "quality"):
+        workspace.add_dashboard(template=template)
     # Alerts are decided each minute, once its minute is closed.
     time.sleep(_DECIDED_SECONDS)
 

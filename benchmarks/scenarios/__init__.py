@@ -22,6 +22,7 @@ NAMES = (
     "bank",
     "detection_load",
     "restart",
+    "dashboard",
     "sockets",
     "board",
     "kill",

@@ -25,12 +25,20 @@ _METRICS = (
 
 
 class Load(threading.Thread):
-    """Posts orders, and what services tell of themselves, until `stop`."""
+    """Posts orders, and what services tell of themselves, until `stop`.
 
-    def __init__(self, server: Server) -> None:
+    Args:
+        server: that is posted to.
+        telemetry: events of services beside each batch of orders.
+        services: that tell of themselves.
+    """
+
+    def __init__(self, server: Server, telemetry: int = 10, services: int = 4) -> None:
         super().__init__(daemon=True)
         self.sent = 0
         self._server = server
+        self._telemetry = telemetry
+        self._services = services
         self._over = threading.Event()
 
     def run(self) -> None:
@@ -39,7 +47,7 @@ class Load(threading.Thread):
         with Client(self._server) as client:
             while not self._over.is_set():
                 client.post(f"{API}/events/batch", live_batch(1 + self.sent, BATCH, prefix="load"))
-                client.post("/events", _requests(self.sent))
+                client.post("/events", requests(self.sent, self._telemetry, self._services))
                 self.sent += BATCH
                 self._over.wait(max(start + self.sent / RATE - time.perf_counter(), 0.0))
 
@@ -49,15 +57,16 @@ class Load(threading.Thread):
         self.join()
 
 
-def _requests(first: int) -> bytes:
+def requests(first: int, count: int, services: int) -> bytes:
+    """What services tell of requests that they answered."""
     events = [
         {
             "type": "request",
-            "service": f"service-{place % 4}",
+            "service": f"service-{place % services}",
             "user_id": f"user-{(first + place) % 97}",
-            "data": {"endpoint": f"/api/{place}", "response_time_ms": 10 + place},
+            "data": {"endpoint": f"/api/{place % 20}", "response_time_ms": 10 + place % 90},
         }
-        for place in range(10)
+        for place in range(count)
     ]
     return json.dumps(events).encode()
 

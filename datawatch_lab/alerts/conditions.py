@@ -40,12 +40,18 @@ class Subject:
 
 @dataclass(frozen=True)
 class Comparison:
-    """``> 5``, ``< 90%``, ``> 5m``."""
+    """``> 5``, ``< 90%``, ``> 5m``.
+
+    Attributes:
+        unit: as it was written.
+        measure: unit of the metric, which the number is in once it is resolved.
+    """
 
     subject: Subject
     op: Op
     number: float
     unit: Unit = ""
+    measure: str = ""
 
 
 @dataclass(frozen=True)
@@ -68,6 +74,7 @@ class Change:
     op: Op
     number: float
     unit: Unit = ""
+    measure: str = ""
 
 
 @dataclass(frozen=True)
@@ -94,6 +101,7 @@ class Predicted:
     number: float
     unit: Unit
     ahead: timedelta
+    measure: str = ""
 
 
 @dataclass(frozen=True)
@@ -199,17 +207,29 @@ def _filled(
     chosen = asked or (found.aggregation.value if found.kind != "formula" else "")
     over = subject.over or (SUM_OVER if chosen == Aggregation.SUM else OTHER_OVER)
     filled: Clause = replace(condition, subject=Subject(found.name, chosen, over))
-    if isinstance(filled, Comparison | Predicted):
-        return replace(filled, number=_number(filled, found), unit="")
+    if isinstance(filled, Comparison | Change | Predicted):
+        is_share = isinstance(filled, Change) and filled.unit == "%"  # of what it was
+        unit = "1" if chosen in _COUNTS else found.unit
+        return filled if is_share else _measured(filled, unit)
     return filled
 
 
-def _number(clause: Comparison | Predicted, metric: MetricDef) -> float:
-    """A percentage or a duration as a number of the metric: 90% of a ratio is 0.9."""
-    if clause.unit == "%":
-        is_percent = metric.unit in ("%", "percent")
-        return clause.number if is_percent else clause.number / 100
-    return clause.number * 1_000 if clause.unit == "s" and metric.unit == "ms" else clause.number
+_COUNTS = (Aggregation.COUNT, Aggregation.DISTINCT, Aggregation.RATE)
+"""Aggregations whose values are not in the unit of the metric."""
+
+
+def _measured(
+    clause: Comparison | Change | Predicted, measure: str
+) -> Comparison | Change | Predicted:
+    """The clause with its number in the unit of what it is about: 90% of a ratio is 0.9."""
+    number = clause.number
+    if clause.unit == "%" and measure not in ("%", "percent"):
+        number, measure = number / 100, "ratio"
+    elif clause.unit == "s" and measure == "ms":
+        number *= 1_000
+    elif clause.unit == "s":
+        measure = "s"
+    return replace(clause, number=number, unit="", measure=measure)
 
 
 def terms(condition: Condition) -> tuple[Term, ...]:

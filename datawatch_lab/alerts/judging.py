@@ -122,7 +122,9 @@ def _relate(clause: Relative, get: Get) -> Verdict:
     base = get(other)
     if not isfinite(base.value) or base.samples < LEAST_SAMPLES:
         value = get(term).value
-        few = f"; it rests on {base.samples} of {LEAST_SAMPLES} windows" * (base.samples > 0)
+        few = ""
+        if 0 < base.samples < LEAST_SAMPLES:
+            few = f"; it rests on {base.samples} of {LEAST_SAMPLES} windows"
         return Verdict(None, value, reason=f"there is no {clause.reference} yet{few}")
     return _against(get(term).value, clause.op, clause.factor * base.value)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from datetime import datetime
 from functools import lru_cache
@@ -10,6 +11,8 @@ from typing import Any, Literal
 import msgspec
 
 from datawatch_lab.core.alerting import Alert
+
+log = logging.getLogger(__name__)
 
 Kind = Literal["firing", "resolved", "repeat", "silence_expiring", "test"]
 
@@ -39,6 +42,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
         points: (epoch seconds, value) of the first alert's metric, for a chart; None for no value.
         low, high: of its expected band.
         link: to the page of alerts; '' for none.
+        still_open: whether the channel knows of alerts of the group that go on beside these.
     """
 
     key: str
@@ -52,6 +56,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     high: float | None = None
     link: str = ""
     group: str = ""
+    still_open: bool = False
 
     @property
     def severity(self) -> str:
@@ -98,13 +103,23 @@ Since: {{ clock(each.alert.started) }}\
 
 
 def title(message: Message, template: str = "") -> str:
-    """One line; from the user's template when there is one."""
-    return " ".join(_render(template or _TITLE, message).split())[:250]
+    """One line; from the user's template when there is one that can be rendered."""
+    return " ".join(_by(template, _TITLE, message).split())[:250]
 
 
 def text(message: Message, template: str = "") -> str:
-    """The message in plain words."""
-    return _render(template or _TEXT, message).strip()[:8_000]
+    """The message in plain words; from the user's template as `title` is."""
+    return _by(template, _TEXT, message).strip()[:8_000]
+
+
+def _by(template: str, default: str, message: Message) -> str:
+    """A message by the user's template; by the default when that fails: an alert is not lost."""
+    if template:
+        try:
+            return _render(template, message)
+        except Exception as error:  # noqa: BLE001 — a template may fail in any way
+            log.warning("a template of a channel fails, its default is told: %r", error)
+    return _render(default, message)
 
 
 def _render(template: str, message: Message) -> str:
@@ -166,7 +181,14 @@ def expected(alert: Alert) -> str:
 
 
 def listed(told: Sequence[Told]) -> tuple[tuple[Told, ...], int]:
-    """Those that a message lists, the gravest first, and how many more there are."""
+    """Those that a message lists, and how many more there are: the open ones first, by severity."""
     order = {"critical": 0, "warning": 1, "info": 2}
-    ranked = sorted(told, key=lambda each: (order[each.alert.severity], each.alert.rule))
+    ranked = sorted(
+        told,
+        key=lambda each: (
+            not each.alert.is_open,
+            order[each.alert.severity],
+            each.alert.rule,
+        ),
+    )
     return tuple(ranked[:MAX_ALERTS]), max(0, len(ranked) - MAX_ALERTS)

@@ -81,9 +81,25 @@ def _about(subject: tree.Subject, metric: str) -> str:
 
 
 def _amount(clause: tree.Comparison | tree.Change | tree.Predicted) -> str:
-    if clause.unit == "s":
-        return words(timedelta(seconds=clause.number))
-    return f"{_number(clause.number)} %" if clause.unit == "%" else _number(clause.number)
+    unit = clause.unit or clause.measure
+    if unit in ("s", "ms"):
+        return _duration(clause.number / (1_000 if unit == "ms" else 1))
+    if unit == "ratio":
+        return f"{_number(clause.number * 100)} %"
+    if unit in ("%", "percent"):
+        return f"{_number(clause.number)} %"
+    if unit == "1/min":
+        return f"{_number(clause.number)} a minute"
+    return _number(clause.number) if unit in ("", "1") else f"{_number(clause.number)} {unit}"
+
+
+def _duration(seconds: float) -> str:
+    """A number of seconds, which a metric may have below zero or beyond all dates."""
+    if 0 < abs(seconds) < 1:
+        return f"{_number(seconds * 1_000)} ms"
+    if 0 <= seconds < timedelta.max.total_seconds():
+        return words(timedelta(seconds=seconds))
+    return f"{_number(seconds)} seconds"
 
 
 def _number(value: float) -> str:

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from datawatch_lab.alerts.channels.base import Handed, HttpRequest, Mail, Outgoing
+from datawatch_lab.alerts.channels.base import Handed, HttpRequest, Mail, Outgoing, Several
 from datawatch_lab.core.errors import InputError, MissingPackageError
 
 TIMEOUT_SECONDS = 10.0
@@ -50,6 +50,8 @@ def send(outgoing: Outgoing, *, allow_private: bool = False) -> Outcome:
             return _mail(outgoing)
         case Handed():
             return _hand(outgoing)
+        case Several():
+            return _several(outgoing, allow_private=allow_private)
 
 
 def resolve(host: str, port: int) -> list[str]:
@@ -123,6 +125,15 @@ def _post(request: HttpRequest, *, allow_private: bool) -> Outcome:
     except httpx.HTTPError as error:
         return Outcome(False, f"{type(error).__name__}: {host} cannot be reached", retryable=True)
     return _of_status(answer.status_code, answer.headers.get("Retry-After", ""))
+
+
+def _several(outgoing: Several, *, allow_private: bool) -> Outcome:
+    outcome = Outcome(True, "nothing is said of it there")
+    for part in outgoing.parts:
+        outcome = _post(part, allow_private=allow_private)
+        if not outcome.ok:
+            break
+    return outcome
 
 
 def _of_status(status: int, retry_after: str) -> Outcome:

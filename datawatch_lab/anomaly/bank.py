@@ -12,8 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datawatch_lab.anomaly import bank_evidence, bank_policy, bank_tails
+from datawatch_lab.anomaly.bank_joint import Joints, Seen
 from datawatch_lab.anomaly.bank_state import PARTS, VERSION, Array, Rows, State, read_state
 from datawatch_lab.anomaly.evidence import TINIEST, WARM_ROWS, WEIGHTS, log_step
+from datawatch_lab.anomaly.joint import objected
 from datawatch_lab.anomaly.metric_detector import IGNORANCE, MOVES, RARITY, STEP_RATE
 from datawatch_lab.core.errors import InputError
 
@@ -41,7 +43,8 @@ class Scores(NamedTuple):
         expected: middle of the band that the value was expected in; NaN while warming.
         sigma: how far values are from it usually, as a standard deviation; NaN while warming.
         off: distance from the series' mean, by the usual distance from it; NaN while warming.
-        parts: the six surprises that the raw score is made of, shape (n, 6); NaN while warming.
+        parts: the six surprises that the raw score is made of, and that of the trees, shape (n, 7);
+            NaN while warming, and the last one where no trees look at the series.
     """
 
     score: Floats
@@ -55,7 +58,7 @@ class Scores(NamedTuple):
     def unknown(cls, count: int) -> Scores:
         """Of so many rows, nothing known."""
         one, two, three, four, five = (np.full(count, np.nan) for _ in range(5))
-        return cls(one, two, three, four, five, np.full((count, PARTS), np.nan))
+        return cls(one, two, three, four, five, np.full((count, PARTS + 1), np.nan))
 
     def put(self, at: Array, part: Scores) -> None:
         """Take over the scores of some rows."""
@@ -63,8 +66,22 @@ class Scores(NamedTuple):
             mine[at] = theirs
 
 
+class _Looked(NamedTuple):
+    """What is seen of rows, where their sizes lie in the bins, raw scores and surprises."""
+
+    seen: bank_evidence.Look
+    place: Array
+    raw: Floats
+    parts: Floats
+    joint: Seen | None
+
+
 class Bank:
     """Detectors of ``size`` series, numbered from 0. 2.6 kB a series.
+
+    Attributes:
+        weights: of the six surprises in a score.
+        joints: the trees of the series that ``ml`` has a say on; of none at the start.
 
     Args:
         size: how many series, ≥ 0.
@@ -81,6 +98,7 @@ class Bank:
         if size < 0:
             raise InputError(f"bank: a size of {size}; it must be at least 0.")
         self.weights = np.array(weights, dtype=np.float64)
+        self.joints = Joints()
         self._state = State(size)
         self._own: Floats | None = None
 
@@ -97,6 +115,12 @@ class Bank:
         """Which series know too few values to score one."""
         known: NDArray[np.bool_] = self._state["known"] < WARM_ROWS
         return known
+
+    @property
+    def sizes(self) -> Floats:
+        """How large values of each series are usually; 0 where that is not known."""
+        found: Floats = self._state["size"]
+        return found
 
     def grow(self, size: int) -> None:
         """Make room for more series; the new ones know nothing.
@@ -171,11 +195,10 @@ class Bank:
         ready = np.flatnonzero((self._state["known"][rows] >= WARM_ROWS) & ~np.isnan(values))
         if len(ready):
             mine = rows[ready]
-            seen, _, raw, parts = self._look(
-                mine, bank_evidence.clipped(values[ready]), times[ready]
-            )
-            score = bank_policy.adjust(self._state, mine, raw, times[ready])
-            scores.put(ready, Scores(score, raw, *self._bands(mine, seen), parts))
+            found = self._look(mine, bank_evidence.clipped(values[ready]), times[ready])
+            score = bank_policy.adjust(self._state, mine, found.raw, times[ready])
+            bands = self._bands(mine, found.seen)
+            scores.put(ready, Scores(score, found.raw, *bands, found.parts))
         return scores
 
     def _check(self, rows: Array, values: Array, times: Array) -> None:
@@ -212,35 +235,45 @@ class Bank:
     def _step_ready(self, rows: Rows, x: Array, t: Array, hold: Array) -> Scores:
         """Score and learn finite values of series that are warm."""
         state = self._state
-        seen, place, raw, parts = self._look(rows, x, t)
+        seen, place, raw, parts, joint = self._look(rows, x, t)
         bands = self._bands(rows, seen)
         score = bank_policy.adjust_and_learn(state, rows, raw, t)
         self._follow(rows, t)
+        usual = None
         if (held := raw >= hold).any():
-            numbers = state.numbers(rows)
+            numbers, usual = state.numbers(rows), ~held
             bank_evidence.pass_over(state, numbers[held], seen.kept(held))
-            usual = ~held
             rows, place, seen = numbers[usual], place[usual], seen.kept(usual)
+        if joint is not None:
+            self.joints.learn(joint, usual)
         bank_tails.add(state, rows, place)
         state["changes"][rows] += seen.x != state["last"][rows]
         bank_evidence.learn(state, rows, seen)
         if (stale := bank_evidence.stale(state, rows)).any():
-            state.restart(state.numbers(rows)[stale])
+            self._restart(state.numbers(rows)[stale])
         return Scores(score, raw, *bands, parts)
 
-    def _look(
-        self, rows: Rows, x: Array, t: Array
-    ) -> tuple[bank_evidence.Look, Array, Floats, Floats]:
-        """What is seen, where its sizes lie in the bins, raw scores, surprises; changes nothing."""
+    def _restart(self, rows: Array) -> None:
+        self._state.restart(rows)
+        self.joints.restart(rows)
+
+    def _look(self, rows: Rows, x: Array, t: Array) -> _Looked:
+        """Set rows against their series; changes nothing."""
         state = self._state
         seen = bank_evidence.look(state, rows, x, np.floor(t).astype(np.int64))
         place = bank_tails.places(state, rows, seen.sizes)
-        parts = bank_tails.surprises(state, rows, place)
+        parts = np.full((len(x), PARTS + 1), np.nan)
+        parts[:, :PARTS] = six = bank_tails.surprises(state, rows, place)
         own = self._own
-        raw = parts @ self.weights if own is None else (parts * own[rows]).sum(axis=1)
+        raw = six @ self.weights if own is None else (six * own[rows]).sum(axis=1)
+        joint = None
+        if len(self.joints):
+            joint = self.joints.look(state.numbers(rows), seen.departures)
+            parts[:, PARTS] = joint.surprise
+            raw = objected(raw, joint.surprise)
         raw += RARITY * (state["log_step"][rows] - _LOG_MINUTE) / _LOG_TEN
         raw -= IGNORANCE * np.log10(1.0 + MOVES / (1.0 + state["changes"][rows]))
-        return seen, place, np.maximum(raw, 0.0), parts
+        return _Looked(seen, place, np.maximum(raw, 0.0), parts, joint)
 
     def _bands(self, rows: Rows, seen: bank_evidence.Look) -> tuple[Floats, Floats, Floats]:
         """Expected values, standard deviations around them, and how far off the mean values are."""

@@ -45,7 +45,8 @@ class Look:
 
     Attributes:
         x: the values.
-        sizes: the six departures, shape (n, 6).
+        departures: the six, signed but for the third, shape (n, 6).
+        sizes: of them.
         off, log_off: from the slow means.
         means: fast and slow means with the row in them, shape (n, 4).
         hour, week, slot: of the row's time.
@@ -53,6 +54,7 @@ class Look:
     """
 
     x: Array
+    departures: Array
     sizes: Array
     off: Array
     log_off: Array
@@ -82,14 +84,14 @@ def look(state: State, rows: Rows, x: Array, seconds: Array) -> Look:
     weekly = np.where(seen, state["weekly"][here, week], daily)
     means = state["means"][rows]
     means = means + _RATES * (log_x[:, None] - means)
-    sizes = np.empty((len(x), PARTS))
-    sizes[:, 0] = np.abs(off - daily) / spread
-    sizes[:, 1] = np.abs(off - weekly) / spread
-    sizes[:, 2] = _from_slot(state, here, log_off, slot) / log_spread
-    sizes[:, 3] = np.abs(means[:, 0] - means[:, 1]) / log_spread
-    sizes[:, 4] = np.abs(means[:, 2] - means[:, 3]) / log_spread
-    sizes[:, 5] = np.abs(x - 2.0 * state["last"][rows] + state["before"][rows]) / spread
-    return Look(x, sizes, off, log_off, means, hour, week, slot, weekly)
+    found = np.empty((len(x), PARTS))
+    found[:, 0] = (off - daily) / spread
+    found[:, 1] = (off - weekly) / spread
+    found[:, 2] = _from_slot(state, here, log_off, slot) / log_spread
+    found[:, 3] = (means[:, 0] - means[:, 1]) / log_spread
+    found[:, 4] = (means[:, 2] - means[:, 3]) / log_spread
+    found[:, 5] = (x - 2.0 * state["last"][rows] + state["before"][rows]) / spread
+    return Look(x, found, np.abs(found), off, log_off, means, hour, week, slot, weekly)
 
 
 def _scales(state: State, rows: Rows, x: Array) -> tuple[Array, Array]:

@@ -6,9 +6,11 @@ numbers and not a sum.
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import numpy as np
 
-from datawatch_lab.anomaly.bank_state import PARTS, Array, Rows, State
+from datawatch_lab.anomaly.bank_state import Array, Rows
 from datawatch_lab.anomaly.tails import ALIKE, BINS, FLOOR, GROWTH, LIMIT, PER_OCTAVE, PRIOR
 
 _BINS = np.arange(BINS, dtype=np.int64)
@@ -16,11 +18,22 @@ _REACHED = np.tri(BINS, dtype=np.float32)
 """Bin of a row → which sums it counts in."""
 
 _NOTHING = np.float32(0.0)
-_FIRST = BINS * np.arange(PARTS)
 
 
-def places(state: State, rows: Rows, sizes: Array) -> Array:
-    """Where sizes, shape (n, 6), lie in the bins: bin number and the part of it, ≥ 0."""
+class Tails(Protocol):
+    """What holds ``tails`` (series, parts, bins), ``bins_from``, ``total`` and ``weight``."""
+
+    def __getitem__(self, name: str) -> Array:
+        """An array by its name."""
+        ...
+
+    def numbers(self, rows: Rows) -> Array:
+        """Series as numbers."""
+        ...
+
+
+def places(state: Tails, rows: Rows, sizes: Array) -> Array:
+    """Where sizes, shape (n, parts), lie in the bins: bin number and the part of it, ≥ 0."""
     logs: Array = np.log2(sizes + FLOOR)
     logs *= PER_OCTAVE
     logs -= state["bins_from"][rows]
@@ -28,10 +41,12 @@ def places(state: State, rows: Rows, sizes: Array) -> Array:
     return logs
 
 
-def surprises(state: State, rows: Rows, place: Array) -> Array:
-    """−log10 of the share of rows at least as large, shape (n, 6)."""
+def surprises(state: Tails, rows: Rows, place: Array) -> Array:
+    """−log10 of the share of rows at least as large, shape (n, parts)."""
+    parts = place.shape[1]
     k = np.minimum(place, BINS).astype(np.int64)
-    at = k + _FIRST + state.numbers(rows)[:, None] * (PARTS * BINS)
+    first = BINS * np.arange(parts)
+    at = k + first + state.numbers(rows)[:, None] * (parts * BINS)
     tails = state["tails"].reshape(-1)
     from_here = np.where(k < BINS, tails.take(at, mode="clip"), _NOTHING).astype(np.float64)
     beyond = np.where(k < BINS - 1, tails.take(at + 1, mode="clip"), _NOTHING)
@@ -42,7 +57,7 @@ def surprises(state: State, rows: Rows, place: Array) -> Array:
     return surprise
 
 
-def add(state: State, rows: Rows, place: Array) -> None:
+def add(state: Tails, rows: Rows, place: Array) -> None:
     """Count one row of each series; ``rows`` has no series twice."""
     k = place.astype(np.int64)
     if k.max(initial=0) >= BINS:
@@ -61,7 +76,7 @@ def add(state: State, rows: Rows, place: Array) -> None:
         state["weight"][heavy] /= LIMIT
 
 
-def _shift(state: State, rows: Array, k: Array) -> None:
+def _shift(state: Tails, rows: Array, k: Array) -> None:
     """Drop the lowest bins into one where a size lies above the highest."""
     which, part = np.nonzero(k >= BINS)
     by = k[which, part] - BINS + 1

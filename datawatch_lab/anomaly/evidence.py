@@ -5,7 +5,7 @@
 4. and 5. fast against slow means of the logarithm, two pairs: shifts of level,
 6. the second difference of the value: single steps and spikes.
 
-Each is a size ≥ 0 in units of the series' own spread. Everything is of fixed size and free of
+Each is in units of the series' own spread; its size counts. Everything is of fixed size and free of
 branches on history, so that `bank` can hold many series in arrays and give the same numbers.
 """
 
@@ -97,8 +97,8 @@ class Evidence:
         self.spread = max(self.spread, SMALLEST_SPREAD * (self.scale or 1.0))
         self.log_spread = max(self.log_spread, SMALLEST_SPREAD)
 
-    def sizes(self, x: float, seconds: int) -> tuple[float, ...]:
-        """The six departures of a value at a time, each ≥ 0."""
+    def departures(self, x: float, seconds: int) -> tuple[float, ...]:
+        """The six departures of a value at a time, signed but for the third."""
         scale = self.scale or abs(x) or 1.0
         spread = self.spread if self.scale else SMALLEST_SPREAD * scale
         log_x = signed_log(x, scale)
@@ -109,12 +109,12 @@ class Evidence:
         of_week = self.weekly[hour] if self.visits[hour] >= SEEN_ENOUGH else of_day
         fast, slow, faster, slower = self._moved(log_x)
         return (
-            abs(off - of_day) / spread,
-            abs(off - of_week) / spread,
+            (off - of_day) / spread,
+            (off - of_week) / spread,
             self._from_slot(log_x - self.log_base, seconds) / self.log_spread,
-            abs(fast - slow) / self.log_spread,
-            abs(faster - slower) / self.log_spread,
-            abs(x - 2.0 * self.last + self.before) / spread,
+            (fast - slow) / self.log_spread,
+            (faster - slower) / self.log_spread,
+            (x - 2.0 * self.last + self.before) / spread,
         )
 
     def _moved(self, log_x: float) -> tuple[float, float, float, float]:

@@ -6,6 +6,7 @@ row is a sum over the rows before it, bin by bin; so 30 days of minutes take a t
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -32,6 +33,7 @@ from datawatch_lab.anomaly.evidence import (
     typical_step,
 )
 from datawatch_lab.anomaly.history_policy import heard
+from datawatch_lab.anomaly.joint import KNOWN, WINDOW, objected, rarity_history
 from datawatch_lab.anomaly.metric_detector import IGNORANCE, MOVES, RARITY, STEP_RATE
 
 Floats = NDArray[np.float64]
@@ -54,31 +56,43 @@ class Scored(NamedTuple):
         raw: without it.
         expected: middle of the band; NaN for a value that is NaN.
         sigma: standard deviation around it.
+        joint: surprise of the trees; NaN where ``ml`` has no say.
     """
 
     score: Floats
     raw: Floats
     expected: Floats
     sigma: Floats
+    joint: Floats
+
+    @classmethod
+    def unknown(cls, count: int) -> Scored:
+        """Of so many rows, nothing known."""
+        one, two, three, four, five = (np.full(count, np.nan) for _ in range(5))
+        return cls(one, two, three, four, five)
 
 
-def score_history(x: Any, t: Any) -> Scored:
+def score_history(
+    x: Any, t: Any, *, joint: bool = False, weights: Sequence[float] = WEIGHTS
+) -> Scored:
     """Score each row by those before it.
 
     Args:
         x: values; NaN ones score 0 and are not learnt.
         t: UTC seconds, ascending.
+        joint: whether ``ml`` has a say, see `joint`.
+        weights: of the surprises, see `kinds.weights_of`.
 
     Returns:
         As many scores as rows.
     """
     values, times = np.asarray(x, dtype=np.float64), np.asarray(t, dtype=np.float64)
     known = np.flatnonzero(np.isfinite(values))
-    found = Scored(*(np.full(len(values), np.nan) for _ in range(4)))
+    found = Scored.unknown(len(values))
     usable = clipped(values[known])
     first = 0
     while first < len(known):
-        part = _scored(usable[first:], times[known[first:]])
+        part = _scored(usable[first:], times[known[first:]], weights, joint=joint)
         at = known[first : first + len(part.raw)]
         for mine, theirs in zip(found, part, strict=True):
             mine[at] = theirs
@@ -90,24 +104,54 @@ def score_history(x: Any, t: Any) -> Scored:
     return found
 
 
-def _scored(x: Floats, t: Floats) -> Scored:
+def departures_history(x: Any, t: Any) -> Floats:
+    """Signed departures of each row, shape (n, 6); NaN while warming and for no value.
+
+    Arguments are those of `score_history`.
+    """
+    values, times = np.asarray(x, dtype=np.float64), np.asarray(t, dtype=np.float64)
+    known = np.flatnonzero(np.isfinite(values))
+    found = np.full((len(values), len(WEIGHTS)), np.nan)
+    usable, first = clipped(values[known]), 0
+    while first + WARM_ROWS < len(known):
+        rows = usable[first:]
+        start = Evidence(rows[:WARM_ROWS].tolist())
+        seconds = np.floor(times[known[first + WARM_ROWS :]]).astype(np.int64)
+        off, _, _, upto = _look(start, rows[WARM_ROWS:], seconds)
+        found[known[first + WARM_ROWS : first + WARM_ROWS + upto]] = off[:upto]
+        first += WARM_ROWS + upto
+    return found
+
+
+def _scored(x: Floats, t: Floats, weights: Sequence[float], *, joint: bool) -> Scored:
     """Score rows up to where a detector would start anew, all if it would not."""
     if len(x) <= WARM_ROWS:
-        return Scored(*(np.full(len(x), np.nan) for _ in range(4)))
+        return Scored.unknown(len(x))
     start = Evidence(x[:WARM_ROWS].tolist())
     steps = _log_steps(t)
     rows, seconds = x[WARM_ROWS:], np.floor(t[WARM_ROWS:]).astype(np.int64)
-    sizes, expected, sigma, upto = _look(start, rows, seconds)
-    rows, sizes, expected, sigma = rows[:upto], sizes[:upto], expected[:upto], sigma[:upto]
+    off, expected, sigma, upto = _look(start, rows, seconds)
+    rows, off, expected, sigma = rows[:upto], off[:upto], expected[:upto], sigma[:upto]
     raw = np.zeros(upto)
-    for part, weight in enumerate(WEIGHTS):
-        raw += weight * _surprises(sizes[:, part])
+    for part, weight in enumerate(weights):
+        raw += weight * _surprises(np.abs(off[:, part]))
+    said = _together(off) if joint else np.full(upto, np.nan)
+    raw = objected(raw, said)
     changes = np.cumsum(np.diff(x[: WARM_ROWS + upto], prepend=x[0]) != 0.0)[WARM_ROWS - 1 : -1]
     raw += RARITY * (steps[:upto] - _LOG_MINUTE) / _LOG_TEN
     raw -= IGNORANCE * np.log10(1.0 + MOVES / (1.0 + changes))
     raw = np.maximum(raw, 0.0)
     score = heard(raw, t[WARM_ROWS : WARM_ROWS + upto])
-    return Scored(*(_after_warming(each) for each in (score, raw, expected, sigma)))
+    return Scored(*(_after_warming(each) for each in (score, raw, expected, sigma, said)))
+
+
+def _together(departures: Floats) -> Floats:
+    """What the trees say of each row; NaN until they know enough."""
+    said = np.full(len(departures), np.nan)
+    if len(departures) > KNOWN:
+        found = _surprises(rarity_history(departures)[WINDOW:])
+        said[KNOWN:] = found[KNOWN - WINDOW :]
+    return said
 
 
 def _after_warming(each: Floats) -> Floats:
@@ -142,7 +186,7 @@ def _before(after: Floats, first: float) -> Floats:
 
 
 def _look(start: Evidence, x: Floats, seconds: Ints) -> tuple[Floats, Floats, Floats, int]:
-    """Six departures of each row, what was expected, its spread, and how many rows hold."""
+    """Six signed departures of each row, what was expected, its spread, and how many rows hold."""
     moving = np.abs(x[x != 0.0])
     scale = start.scale or (float(moving[0]) if len(moving) else 1.0)
     spread = start.spread if start.scale else SMALLEST_SPREAD * scale
@@ -156,15 +200,15 @@ def _look(start: Evidence, x: Floats, seconds: Ints) -> tuple[Floats, Floats, Fl
     ]
     last = _before(x, start.last)
     before = _before(last, start.before)
-    sizes = np.empty((len(x), len(WEIGHTS)))
-    sizes[:, 0] = np.abs(off - daily) / spread
-    sizes[:, 1] = np.abs(off - weekly) / spread
-    sizes[:, 2] = _from_slots(log_off, seconds // SLOT_SECONDS % SLOTS) / start.log_spread
-    sizes[:, 3] = np.abs(means[0] - means[1]) / start.log_spread
-    sizes[:, 4] = np.abs(means[2] - means[3]) / start.log_spread
-    sizes[:, 5] = np.abs(x - 2.0 * last + before) / spread
+    found = np.empty((len(x), len(WEIGHTS)))
+    found[:, 0] = (off - daily) / spread
+    found[:, 1] = (off - weekly) / spread
+    found[:, 2] = _from_slots(log_off, seconds // SLOT_SECONDS % SLOTS) / start.log_spread
+    found[:, 3] = (means[0] - means[1]) / start.log_spread
+    found[:, 4] = (means[2] - means[3]) / start.log_spread
+    found[:, 5] = (x - 2.0 * last + before) / spread
     sigma = _residuals(np.abs(off - weekly), start.spread)
-    return sizes, x - off + weekly, sigma, _holds(start, x, off, scale, spread)
+    return found, x - off + weekly, sigma, _holds(start, x, off, scale, spread)
 
 
 def _holds(start: Evidence, x: Floats, off: Floats, scale: float, spread: float) -> int:

@@ -5,8 +5,11 @@ from __future__ import annotations
 from datawatch_lab.anomaly.episodes import Episode
 from datawatch_lab.core.anomalies import AnomalyType
 
-STATISTICAL, SEASONAL, DRIFT = (5,), (0, 1, 2), (3, 4)
-"""The surprises of `evidence` by what they look at."""
+STATISTICAL, SEASONAL, DRIFT, ML = (5,), (0, 1, 2), (3, 4), (6,)
+"""The surprises of `evidence` by what they look at, and that of `joint`."""
+
+RIVER = ("half-space-trees", "holt-winters", "adwin")
+"""River's models, which name themselves beside the algorithms that decide; see `opinions`."""
 
 _TREND_BUCKETS = 120
 _FEW = 2
@@ -41,6 +44,7 @@ def algorithms_of(episode: Episode) -> tuple[str, ...]:
     sizes = {
         "statistical": max(_largest(episode, STATISTICAL), 0.0),
         "seasonal": _largest(episode, SEASONAL),
+        "ml": _largest(episode, ML),
         "drift": _largest(episode, DRIFT),
     }
     if abs(episode.strongest) > abs(episode.peak.deviation):  # the shift from the hour's baseline
@@ -57,7 +61,7 @@ def _largest(episode: Episode, parts: tuple[int, ...]) -> float:
 def weights_of(algorithms: tuple[str, ...], weights: tuple[float, ...]) -> tuple[float, ...]:
     """Weights of the surprises when only some algorithms have a say; they add up to 1.
 
-    ``ml`` has a say of its own, see `engine.detection`; alone it goes with all surprises.
+    ``ml`` has a say beside them, see `joint`; alone it goes with all surprises.
     """
     chosen = {
         *(STATISTICAL + DRIFT if "statistical" in algorithms else ()),

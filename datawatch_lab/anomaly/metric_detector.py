@@ -3,11 +3,13 @@
 It knows nothing of the metric: step, scale, daily and weekly shape and how wild the series is are
 learnt. Each of the six departures of `evidence` becomes a surprise, −log10 of how often one as
 large was seen (`tails`); their weighted mean, set to how often rows come and how much is known, is
-the raw score. `policy` says how much of it is let through as an alarm.
+the raw score. With ``ml`` the Half-Space Trees of `joint` object to it where departures are
+ordinary together. `policy` says how much of it is let through as an alarm.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from math import exp, isfinite, isnan, log10, nan
 
@@ -20,6 +22,8 @@ from datawatch_lab.anomaly.evidence import (
     log_step,
     typical_step,
 )
+from datawatch_lab.anomaly.joint import Joint
+from datawatch_lab.anomaly.kinds import weights_of
 from datawatch_lab.anomaly.policy import AlertPolicy
 from datawatch_lab.anomaly.sensitivity import Sensitivity, threshold
 from datawatch_lab.anomaly.tails import Tail
@@ -33,6 +37,9 @@ MOVES = 100.0
 
 STEP_RATE = 0.01
 """How fast the inferred step follows, as a share of itself a row."""
+
+ALGORITHMS = ("statistical", "seasonal")
+"""That have a say by default."""
 
 _LOG_MINUTE = log_step(60.0)
 _LOG_TEN = log_step(10.0)
@@ -52,6 +59,7 @@ class MetricDetector(SeriesDetector):
         sensitivity: ``low``, ``medium``, ``high``, a number in [0, 1], or standard deviations
             above 1; sets `threshold`, not the score.
         step: time between rows; None infers it.
+        algorithms: that have a say: ``statistical``, ``seasonal``, ``ml``.
 
     >>> from datetime import timedelta
     >>> detector, t = MetricDetector(), datetime(2026, 1, 1)
@@ -64,9 +72,16 @@ class MetricDetector(SeriesDetector):
     True
     """
 
-    def __init__(self, sensitivity: Sensitivity = "medium", step: timedelta | None = None) -> None:
+    def __init__(
+        self,
+        sensitivity: Sensitivity = "medium",
+        step: timedelta | None = None,
+        algorithms: Sequence[str] = ALGORITHMS,
+    ) -> None:
         self.sensitivity = sensitivity
         self.step = step
+        self.algorithms = algorithms
+        self._weights = weights_of(tuple(algorithms), WEIGHTS)
         self._threshold = threshold(sensitivity)
         self._restart()
 
@@ -75,6 +90,7 @@ class MetricDetector(SeriesDetector):
         self._times: list[float] = []
         self._evidence: Evidence | None = None
         self._tails = [Tail() for _ in WEIGHTS]
+        self._joint = Joint() if "ml" in self.algorithms else None
         self._policy = AlertPolicy()
         self._changes = 0
         self._log_step = log_step(self.step.total_seconds()) if self.step else _LOG_MINUTE
@@ -110,12 +126,14 @@ class MetricDetector(SeriesDetector):
             return nan
         if isnan(x):
             return 0.0
-        return self._score(self._evidence.sizes(clipped(x), int(utc_seconds(t) // 1)))
+        return self._score(self._evidence.departures(clipped(x), int(utc_seconds(t) // 1)))
 
-    def _score(self, sizes: tuple[float, ...]) -> float:
+    def _score(self, departures: tuple[float, ...]) -> float:
         mean = 0.0
-        for weight, tail, size in zip(WEIGHTS, self._tails, sizes, strict=True):
-            mean += weight * tail.surprise(size)
+        for weight, tail, departure in zip(self._weights, self._tails, departures, strict=True):
+            mean += weight * tail.surprise(abs(departure))
+        if self._joint is not None:
+            mean = self._joint.objected(mean, departures)
         rare = RARITY * (self._log_step - _LOG_MINUTE) / _LOG_TEN
         unknown = IGNORANCE * log10(1.0 + MOVES / (1.0 + self._changes))
         return max(mean + rare - unknown, 0.0)
@@ -129,11 +147,13 @@ class MetricDetector(SeriesDetector):
             self._warm(x, now)
             return
         seconds = int(now // 1)
-        sizes = self._evidence.sizes(x, seconds)
-        self._policy.learn(self._score(sizes), now)
+        departures = self._evidence.departures(x, seconds)
+        self._policy.learn(self._score(departures), now)
         self._follow(now)
-        for tail, size in zip(self._tails, sizes, strict=True):
-            tail.add(size)
+        for tail, departure in zip(self._tails, departures, strict=True):
+            tail.add(abs(departure))
+        if self._joint is not None:
+            self._joint.learn(departures)
         self._changes += x != self._evidence.last
         self._evidence.learn(x, seconds)
         if self._evidence.stale:
@@ -159,3 +179,18 @@ class MetricDetector(SeriesDetector):
             seen = log_step(now - self._now)
             self._log_step += STEP_RATE * ((seen > self._log_step) - (seen < self._log_step))
         self._now = now
+
+
+class JointDetector(MetricDetector):
+    """The default detector with the trees of ``ml``; 60–110 µs more a row.
+
+    Arguments are those of `MetricDetector`.
+    """
+
+    def __init__(
+        self,
+        sensitivity: Sensitivity = "medium",
+        step: timedelta | None = None,
+        algorithms: Sequence[str] = (*ALGORITHMS, "ml"),
+    ) -> None:
+        super().__init__(sensitivity, step, algorithms)

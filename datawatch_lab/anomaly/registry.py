@@ -9,11 +9,13 @@ from datawatch_lab.core.errors import not_found
 
 DETECTORS = {
     "metric": "metric_detector:MetricDetector",
+    "metric-ml": "metric_detector:JointDetector",
     "z-score": "z_score:ZScore",
     "mad": "mad:MedianDeviation",
     "gaussian": "ewma:GaussianTail",
     "seasonal": "seasonal:SeasonalProfile",
     "half-space-trees": "half_space:HalfSpace",
+    "holt-winters": "predictive:Predictive",
     "adwin": "drift:AdwinTrend",
     "page-hinkley": "drift:PageHinkleyTrend",
     "missing": "missing:MissingData",

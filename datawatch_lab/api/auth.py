@@ -145,7 +145,13 @@ class Gate:
         if found is None:
             return None
         user, token = found
-        return Who(user.name, lesser(user.role, token.role), f"token:{token.name or token.id}")
+        return Who(
+            user.name,
+            lesser(user.role, token.role),
+            f"token:{token.name or token.id}",
+            cap=token.role if token.bounded else None,
+            until=token.expires,
+        )
 
     def _by_share(self, handler: RequestHandler, given: str) -> Who | None:
         if self.access is None:

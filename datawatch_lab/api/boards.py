@@ -14,13 +14,13 @@ from typing import Any, Protocol, TypeVar
 from urllib.parse import quote
 
 from tornado.ioloop import IOLoop
-from tornado.websocket import WebSocketClosedError, WebSocketHandler
 
 from datawatch_lab.api.envelope import HttpError
 from datawatch_lab.api.handlers import ApiHandler, Shared, code_text
 from datawatch_lab.api.login import LOGIN
+from datawatch_lab.api.sockets.base import POLICY, RoomSocket
 from datawatch_lab.api.sockets.room import Room
-from datawatch_lab.core.errors import AccessError, BusyError, DataWatchError, InputError
+from datawatch_lab.core.errors import AccessError, BusyError, DataWatchError
 from datawatch_lab.core.who import Who
 
 log = logging.getLogger(__name__)
@@ -38,7 +38,6 @@ _TYPES = {
     "txt": "text/plain; charset=UTF-8",
 }
 _YEAR_SECONDS = 31_536_000
-_POLICY = 1008
 _ASKED = ("range", "filter", "var")
 _LOOKS = ("width", "theme")
 """Of a picture."""
@@ -66,8 +65,10 @@ class Boards(Protocol):
         """The id of a dashboard, and whether everybody may see it; a `NotFoundError` for none."""
         ...
 
-    def page(self, id_: str, who: Who, query: Mapping[str, Iterable[str]], nonce: str) -> bytes:
-        """The page of a dashboard."""
+    def page(
+        self, id_: str, who: Who, query: Mapping[str, Iterable[str]], nonce: str, root: str
+    ) -> bytes:
+        """The page of a dashboard; ``root`` is that of the server, as seen from the page."""
         ...
 
     def watch(
@@ -91,7 +92,7 @@ class Boards(Protocol):
         """What a dashboard shows as a file: its bytes, name and media type."""
         ...
 
-    def refused(self, title: str, message: str, nonce: str, sign_in: str = "") -> bytes:
+    def refused(self, title: str, message: str, nonce: str, root: str, sign_in: str = "") -> bytes:
         """The page for who may not, or for what there is not."""
         ...
 
@@ -239,7 +240,7 @@ class WatchHandler(ApiHandler):
             for field in self.request.query_arguments
         }
         body = await loop.run_in_executor(
-            self.shared.readers, self.boards.page, id_, self.who, query, self.nonce
+            self.shared.readers, self.boards.page, id_, self.who, query, self.nonce, self._root
         )
         self._restrict(anywhere="embed" in query and bool(self.who.resource))
         if "gzip" in self.request.headers.get("Accept-Encoding", ""):
@@ -254,9 +255,22 @@ class WatchHandler(ApiHandler):
         status = found.status if isinstance(found, DataWatchError) else status_code
         self.set_status(status)
         message = str(found) if known else "Something went wrong inside the server; see its log."
-        sign_in = f"{LOGIN}?next={quote(self.request.path)}" if status == 401 else ""
+        sign_in = f"{self._root}{LOGIN[1:]}?next={quote(self.request.path)}"
         self._restrict(anywhere=False)
-        self.finish(self.boards.refused(code_text(status), message, self.nonce, sign_in))
+        self.finish(
+            self.boards.refused(
+                code_text(status),
+                message,
+                self.nonce,
+                self._root,
+                sign_in if status == 401 else "",
+            )
+        )
+
+    @property
+    def _root(self) -> str:
+        """The root of the server, as seen from this page: it holds below any path of a proxy."""
+        return "../" * (self.request.path.count("/") - 1)
 
     def _restrict(self, *, anywhere: bool) -> None:
         """What the page may load: files, styles and sockets of this server, and nothing else."""
@@ -358,18 +372,15 @@ class FileHandler(ApiHandler):
         self.finish(body)
 
 
-class BoardSocket(ApiHandler, WebSocketHandler):
-    """Sends what changes on a board. At most one message is on its way to a client at a time."""
+class BoardSocket(RoomSocket):
+    """Sends what changes on a board."""
 
     def initialize(self, shared: Shared, boards: Boards, room: Room) -> None:  # type: ignore[override]
         """Take what makes boards, and the room of all sockets."""
-        super().initialize(shared)
+        super().initialize(shared, room)
         self.boards = boards
-        self.room = room
         self.board = ""
         self._viewer: Watching | None = None
-        self._sending: asyncio.Task[None] | None = None
-        self._is_over = False
 
     async def prepare(self) -> None:  # type: ignore[override]
         """Sign in, and find the board.
@@ -378,44 +389,14 @@ class BoardSocket(ApiHandler, WebSocketHandler):
             DataWatchError: 401 or 403 for who may not, 404 for no such dashboard, 426 for a plain
                 request, 429 when too many sockets are open.
         """
-        if self.request.headers.get("Upgrade", "").lower() != "websocket":
-            raise HttpError(
-                426,
-                f"{self.request.path} is a WebSocket.",
-                hint=f"The page of the board is /d/{self.path_kwargs['name']}.",
-                headers={"Upgrade": "websocket", "Connection": "Upgrade"},
-            )
-        since = self.get_query_argument("since", "")
-        if since and not since.isdecimal():
-            raise InputError(f"since is {since!r}; it must be the number of a message.")
-        self.since = int(since) if since else None
+        self.check_upgrade(f"The page of the board is /d/{self.path_kwargs['name']}.")
+        self.since = self.asked_since()
         self.room.check_room()
         self.board, self.who = await check_board(self, self.boards, self.path_kwargs["name"])
 
-    def check_origin(self, origin: str) -> bool:
-        """The gate has checked it."""
-        del origin
-        return True
-
-    @property
-    def ping_interval(self) -> float:
-        """Seconds between pings; the timeout is the same."""
-        return self.room.limits.heartbeat
-
-    @property
-    def ping_timeout(self) -> float:
-        """Seconds that a client has for its answer."""
-        return self.room.limits.heartbeat
-
-    @property
-    def max_message_size(self) -> int:
-        """Bytes of a client's message."""
-        return self.room.limits.message_bytes
-
     async def open(self, *args: str, **kwargs: str) -> None:  # noqa: ARG002 — as tornado calls it
         """Begin with what the client has not."""
-        self.set_nodelay(True)
-        self.room.enter(self)
+        self.enter()
         loop = asyncio.get_running_loop()
         query = {name: self.get_query_arguments(name, strip=False) for name in _ASKED}
 
@@ -430,9 +411,9 @@ class BoardSocket(ApiHandler, WebSocketHandler):
             viewer = await loop.run_in_executor(self.shared.readers, watch)
         except DataWatchError as error:
             log.info("board %s cannot be looked at: %s", self.board, error)
-            self.close(_POLICY, str(error)[:120])
+            self.close(POLICY, str(error)[:120])
             return
-        if self._is_over:
+        if self.is_over:
             viewer.close()
             return
         self._viewer = viewer
@@ -441,7 +422,7 @@ class BoardSocket(ApiHandler, WebSocketHandler):
     def on_message(self, message: str | bytes) -> None:
         """A client has nothing to say here; what it looks at stands in the address."""
         del message
-        self.close(_POLICY, "this socket only sends")
+        self.close(POLICY, "this socket only sends")
 
     async def on_pong(self, data: bytes) -> None:  # type: ignore[override]  # tornado awaits it
         """The client is there; see whether it still may be."""
@@ -451,28 +432,14 @@ class BoardSocket(ApiHandler, WebSocketHandler):
         except DataWatchError:
             who = None
         if who is None or (who.role, who.resource) != (self.who.role, self.who.resource):
-            self.close(_POLICY, "your access has changed; connect again")
+            self.dismiss()
 
     def on_close(self) -> None:
         """Look no more."""
-        self._is_over = True
-        self.room.leave(self)
+        super().on_close()
         if self._viewer is not None:
             self._viewer.close()
 
-    def wake(self) -> None:
-        """Send what there is to send, unless the last message is still on its way."""
-        if self._sending is None and not self._is_over and self._viewer is not None:
-            self._sending = asyncio.create_task(self._send(self._viewer))
-
-    async def _send(self, viewer: Watching) -> None:
-        try:
-            while (text := viewer.next()) is not None:
-                await self.write_message(text)
-        except WebSocketClosedError:
-            log.debug("a viewer of %s has gone", self.request.path)
-        except Exception:
-            log.exception("a viewer of %s could not be sent to", self.request.path)
-            self.close(1011, "something went wrong inside the server")
-        finally:
-            self._sending = None
+    def next_message(self) -> bytes | None:
+        """The next message of the board; none before it is looked at."""
+        return None if self._viewer is None else self._viewer.next()

@@ -19,6 +19,7 @@ from prometheus_client.core import (
 from prometheus_client.openmetrics import exposition as openmetrics_exposition
 from tornado.ioloop import IOLoop
 
+from datawatch_lab.api import exposition_servers as servers
 from datawatch_lab.api.handlers import OperationHandler, Shared
 from datawatch_lab.service.operation import Nothing
 from datawatch_lab.service.operations import named
@@ -107,6 +108,8 @@ class _Vitals:
         yield from self._gauges()
         yield from self._ledger()
         yield from self._commits()
+        yield from servers.watched(self._vitals)
+        yield from servers.written_to(self._vitals)
 
     def _gauges(self) -> Iterator[Metric]:
         found = self._vitals

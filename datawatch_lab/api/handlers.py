@@ -43,6 +43,8 @@ _REQUEST_ID = re.compile(r"[\w.-]{1,64}", re.ASCII)
 _GZIP_FROM_BYTES = 1_024
 _GZIP_LEVEL = 5
 _DROPPED_LIMITS = 16
+_DIGITS = 20
+_WITH_BODY = ("POST", "PUT", "PATCH")
 
 STRANGER = Who("", "viewer", "stranger")
 """Who asks before anybody signed in."""
@@ -55,7 +57,8 @@ class Shared:
     Attributes:
         caller: carries operations out.
         gate: tells who asks, and what they may do.
-        readers, writers: threads for operations; apart, so that waiting writes block no reader.
+        readers, writers, intake: threads for operations; apart, so that waiting writes block no
+            reader, and what takes long to work out no events.
         max_bytes: of a request's body.
         bodies: those that are held, over all connections.
         paths: all paths, for "did you mean".
@@ -67,6 +70,7 @@ class Shared:
     gate: Gate
     readers: ThreadPoolExecutor
     writers: ThreadPoolExecutor
+    intake: ThreadPoolExecutor
     max_bytes: int
     bodies: Bodies
     paths: tuple[str, ...]
@@ -179,6 +183,12 @@ def code_text(status: int) -> str:
     return HTTPError(status).reason or f"status {status}"
 
 
+def _has_body(handler: RequestHandler) -> bool:
+    """Whether a request says that a body follows."""
+    headers = handler.request.headers
+    return bool(headers.get("Content-Length", "").strip("0 ")) or "Transfer-Encoding" in headers
+
+
 @stream_request_body
 class OperationHandler(ApiHandler):
     """Serves the operations of one path, one per HTTP method.
@@ -195,7 +205,7 @@ class OperationHandler(ApiHandler):
         self.operations = operations
         self.pieces: list[bytes] = []
         self.size = 0
-        self.held = self.shared.bodies.one()
+        self.held = self.shared.bodies.one(self._give_up)
         self.accepted = False
         self.busy: BusyError | None = None
         self.delivery: Webhook | None = None
@@ -204,6 +214,8 @@ class OperationHandler(ApiHandler):
 
     def prepare(self) -> None:
         """Sign in, then check method, role and size."""
+        if self.request.method not in _WITH_BODY and _has_body(self):
+            raise HttpError(413, f"{self.request.method} takes no body.")
         method = "GET" if self.request.method == "HEAD" else str(self.request.method)
         allowed = self._allowed()
         if cors.is_preflight(self, self.shared.gate.origins):
@@ -226,13 +238,15 @@ class OperationHandler(ApiHandler):
         self.operation = operation
         if self.user and operation.resource is None:
             self.need(operation.role)
+        if operation.asks_password:
+            self.shared.gate.limits.login(address_of(self), self.user)
         # A client that still sends cannot read an answer; so too large a body is read and dropped.
         if isinstance(self.request.connection, HTTP1Connection):
             self.request.connection.set_max_body_size(_DROPPED_LIMITS * self.shared.max_bytes)
         announced = self.request.headers.get("Content-Length", "")
-        size = int(announced) if announced.isdecimal() else 0
+        size = int(announced[:_DIGITS]) if announced.isdecimal() else 0
         self._check_size(size)
-        self.held.grow(size)
+        self.held.check(size)
         self.accepted = True
 
     def _allowed(self) -> str:
@@ -285,15 +299,28 @@ class OperationHandler(ApiHandler):
         """Keep a piece of the body, unless it is too large already."""
         self.size += len(chunk)
         if self.size > self.shared.max_bytes:
-            self.pieces.clear()
+            self._drop()
+        if self.busy is not None or self.size > self.shared.max_bytes:
             return
         try:
-            self.held.grow(self.size)
+            self.held.grow(len(chunk))
         except BusyError as busy:  # said once the body is read: a client that sends reads nothing
             self.busy = busy
-            self.pieces.clear()
+            self._drop()
         else:
             self.pieces.append(chunk)
+
+    def _drop(self) -> None:
+        self.pieces.clear()
+        self.held.release()
+
+    def _give_up(self) -> None:
+        """Drop a body that comes too slowly while others need its room."""
+        self.pieces.clear()
+        self.busy = BusyError(
+            "the body came so slowly that others were given its room.",
+            hint="Send it again, or in smaller parts.",
+        )
 
     def on_finish(self) -> None:
         """Hold the body no more."""
@@ -310,6 +337,7 @@ class OperationHandler(ApiHandler):
             await self._serve(path)
 
     async def _serve(self, path: dict[str, str]) -> None:
+        self.held.arrived()
         self._check_size(self.size)
         if self.busy is not None:
             raise self.busy
@@ -331,10 +359,10 @@ class OperationHandler(ApiHandler):
             max_bytes=self.shared.max_bytes,
         )
         self.pieces.clear()
-        is_read = operation.method in SAFE_METHODS
-        pool = self.shared.readers if is_read else self.shared.writers
         packs = "gzip" in self.request.headers.get("Accept-Encoding", "")
-        body, packed = await IOLoop.current().run_in_executor(pool, self._answer, ask, packs)
+        body, packed = await IOLoop.current().run_in_executor(
+            self._pool(operation), self._answer, ask, packs
+        )
         self.set_status(operation.status)
         if operation.status == NO_CONTENT:
             self.clear_header("Content-Type")
@@ -349,6 +377,12 @@ class OperationHandler(ApiHandler):
             self.set_header("Content-Encoding", "gzip")
         with suppress(StreamClosedError):  # who asked has gone
             await self.finish(body)
+
+    def _pool(self, operation: Operation[Any, Any]) -> ThreadPoolExecutor:
+        if operation.binary:
+            return self.shared.intake
+        is_read = operation.method in SAFE_METHODS
+        return self.shared.readers if is_read else self.shared.writers
 
     get = head = post = put = patch = delete = serve
 

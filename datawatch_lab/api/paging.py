@@ -19,6 +19,7 @@ from datawatch_lab.service.operation import Operation
 TOTAL = "X-Total-Count"
 LINK = "Link"
 LARGEST = 10_000
+_DIGITS = 20
 
 
 class Page(msgspec.Struct, frozen=True):
@@ -57,7 +58,8 @@ def _number(name: str, given: list[str], least: int, most: int) -> int:
     (text, *more) = given
     if more:
         raise InputError(f"parameter {name!r} is given {len(given)} times.")
-    if not text.isascii() or not text.isdecimal() or not least <= int(text[:20]) <= most:
+    is_number = text.isascii() and text.isdecimal() and len(text) <= _DIGITS
+    if not is_number or not least <= int(text) <= most:
         raise InputError(f"{name} is {text[:40]!r}; it must be a number from {least} to {most}.")
     return int(text)
 

@@ -16,6 +16,8 @@ from datawatch_lab.service.operation import Operation
 MAX_BYTES = 64 * 1024 * 1024
 """Largest body of a request, as it comes and unpacked."""
 
+_DEPTH = 100
+
 BODY_FIELDS = frozenset({"body", "content_type", "content_encoding"})
 """Fields of a binary operation's input that come from the body and its headers."""
 
@@ -102,9 +104,27 @@ def _json_values(
         values = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{operation.name}: the body is not JSON: {error}.") from None
+    except RecursionError:
+        raise _too_deep(operation) from None
     if not isinstance(values, dict):
         raise InputError(f"{operation.name}: the body must be a JSON object.")
+    _check_depth(operation, values)
     return values
+
+
+def _check_depth(operation: Operation[Any, Any], values: dict[str, Any]) -> None:
+    """Refuse what is nested more deeply than anything that is meant."""
+    level: list[Any] = [values]
+    for _ in range(_DEPTH):
+        inner = (each.values() if isinstance(each, dict) else each for each in level)
+        level = [each for found in inner for each in found if isinstance(each, dict | list)]
+        if not level:
+            return
+    raise _too_deep(operation)
+
+
+def _too_deep(operation: Operation[Any, Any]) -> InputError:
+    return InputError(f"{operation.name}: the body is nested more than {_DEPTH} levels deep.")
 
 
 def _unpacked(operation: Operation[Any, Any], encoding: str, body: bytes, max_bytes: int) -> bytes:

@@ -29,7 +29,8 @@ PORTAL = "/datawatch"
 
 _READERS = 8
 _BODIES = 4  # of the largest size, held at once over all connections
-_WRITERS = 16
+_WRITERS = 8
+_INTAKE = 16
 _CHECKERS = 2
 
 Pattern = tuple[str, type[Any], dict[str, Any]]
@@ -66,6 +67,7 @@ def patterns(
         gate=gate,
         readers=ThreadPoolExecutor(_READERS, thread_name_prefix="datawatch-read"),
         writers=ThreadPoolExecutor(_WRITERS, thread_name_prefix="datawatch-write"),
+        intake=ThreadPoolExecutor(_INTAKE, thread_name_prefix="datawatch-intake"),
         max_bytes=max_bytes,
         bodies=Bodies(_BODIES * max_bytes),
         paths=(*by_path, *SOCKETS, OPENAPI_PATH, documentation.PATH, PORTAL, PAGE, SOCKET),

@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 _STOP_SECONDS = 10.0
 _IDLE_SECONDS = 60.0
 _BODY_SECONDS = 600.0
+_BODY_BYTES = 1 << 20
 _TRIES = 50
 
 
@@ -118,12 +119,18 @@ class Server:
 
 
 def timeouts(idle_seconds: float = _IDLE_SECONDS) -> dict[str, float]:
-    """Settings of tornado's server by which slow senders hold no connection for ever.
+    """Settings of tornado's server by which no sender holds a connection for ever, or much memory.
+
+    Handlers that take larger bodies say so themselves, once they know who sends them.
 
     Args:
         idle_seconds: for the head of a request, and between requests.
     """
-    return {"idle_connection_timeout": idle_seconds, "body_timeout": _BODY_SECONDS}
+    return {
+        "idle_connection_timeout": idle_seconds,
+        "body_timeout": _BODY_SECONDS,
+        "max_body_size": _BODY_BYTES,
+    }
 
 
 def _log(handler: RequestHandler) -> None:

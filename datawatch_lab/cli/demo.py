@@ -113,6 +113,7 @@ def _run(
 ) -> None:
     from datawatch_lab.api.server import free_port
     from datawatch_lab.cli.demo_rooms import Furnishing
+    from datawatch_lab.cli.report_server import scheduled_reports
     from datawatch_lab.cli.serving import served
     from datawatch_lab.core.config import load_config
     from datawatch_lab.service.intake import demo_source
@@ -126,6 +127,7 @@ def _run(
     simulation, rooms = Simulation(handle, source), Furnishing(handle)
     with ExitStack() as stack:
         place = stack.enter_context(served(handle, path, host=_HOST, port=chosen, auth=True))
+        stack.enter_context(scheduled_reports(handle))
         click.echo(f"DataWatch shows the demo shop at {place.link}")
         sys.stdout.flush()
         say(f"Ask it from another terminal: export DATAWATCH_WORKSPACE={path.resolve()}")

@@ -141,6 +141,12 @@ def _show(found: DetectorsAnswer) -> None:
             f"{found.learning.share:.0%} done."
         )
     out.print(f"{found.watched:,} series are watched, at {found.sensitivity} where none is chosen.")
+    if found.models.wanted:
+        out.print(
+            f"River's models look at {found.models.ready:,} of {found.models.wanted:,}, in "
+            f"{found.models.share:.0%} of a core at most; {found.models.skipped:,} buckets were "
+            "left out."
+        )
     if not found.chosen:
         return
     numbers = ("Score from", "False alarms a week")

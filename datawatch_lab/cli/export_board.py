@@ -42,6 +42,7 @@ def export_board(
         known = ", ".join(f".{each}" for each in (*_PICTURES, *_VALUES))
         raise click.UsageError(f"OUT ends in {out.suffix or 'nothing'}; it must be one of {known}.")
     with opened(workspace, "export-board") as handle:
+        from datawatch_lab.views import objects
         from datawatch_lab.views.board.feed import BoardFeed, look_of
         from datawatch_lab.views.board.stored import loader
         from datawatch_lab.views.builder.data import file_of
@@ -52,7 +53,8 @@ def export_board(
         asked = {"range": [range_] if range_ else [], "filter": filters, "var": variables}
         look = look_of("admin", asked)
         if form in _PICTURES:
-            body = still_of(feed, board, look, Still(form, width, theme), told=say)[0]
+            how = Still(form, width, theme)
+            body = still_of(feed, board, look, how, told=say, given=objects.of(None))[0]
         else:
             say(f"Asking {text.plural(len(board.tiles), 'tile')} …")
             body = file_of(feed.view(board, look), form)[0]

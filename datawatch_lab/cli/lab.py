@@ -171,6 +171,7 @@ def lab(port: int | None, no_browser: bool, workspace: Path | None) -> None:
     Ending the command ends both; an engine that ran before goes on.
     """
     from datawatch_lab.cli.logs import start_logging
+    from datawatch_lab.cli.report_server import scheduled_reports
     from datawatch_lab.cli.signals import Interruption
     from datawatch_lab.service.handle import default_path
 
@@ -178,7 +179,8 @@ def lab(port: int | None, no_browser: bool, workspace: Path | None) -> None:
     path = workspace or default_path()
     with Interruption() as interruption, opened(path, "lab", create=True) as handle:
         served = nullcontext() if handle.is_remote else _served(handle, path)
-        with served, jupyter(path, port=port, folder=Path.cwd()) as running:
+        reports = scheduled_reports(handle)
+        with served, reports, jupyter(path, port=port, folder=Path.cwd()) as running:
             _tell(running, path, interruption, opens=not no_browser)
             while running.is_alive and not interruption.signal:
                 time.sleep(_POLL_SECONDS)

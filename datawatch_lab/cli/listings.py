@@ -32,16 +32,16 @@ _OUTCOMES = ("received", "applied", "duplicate", "late", "quarantined")
 def status(workspace: Path | None, as_json: bool) -> None:
     """Show what the workspace holds, from where, and whether data still comes."""
     with opened(workspace, "status") as handle:
-        answer, backends = handle.status(), handle.backends()
+        answer = handle.status()
     if as_json:
         print_json(answer)
     else:
         _show_status(answer)
-        show_backends(backends)
+        show_backends(answer.backends)
 
 
 def _show_status(answer: StatusAnswer) -> None:
-    from datawatch_lab.cli.show import console, grid, row, state
+    from datawatch_lab.cli.show import console, state
     from datawatch_lab.cli.show import text as shown
 
     out = console()
@@ -61,9 +61,15 @@ def _show_status(answer: StatusAnswer) -> None:
     if answer.first_event:
         first, last = text.moment(answer.first_event), text.moment(answer.last_event)
         out.print(f"events from {first} to {last} UTC")
-    if not answer.sources:
-        return
-    now = text.utc_now()
+    if answer.sources:
+        _show_sources(answer)
+    show_watched(answer.watched)
+
+
+def _show_sources(answer: StatusAnswer) -> None:
+    from datawatch_lab.cli.show import console, grid, row, state
+
+    out, now = console(), text.utc_now()
     table = grid(
         ("Source", "Received", "Last received", "Newest event", "State"), numbers=("Received",)
     )
@@ -78,7 +84,6 @@ def _show_status(answer: StatusAnswer) -> None:
         )
     out.print()
     out.print(table)
-    show_watched(answer.watched)
 
 
 @click.command(short_help="List the tables, their keys, columns and freshness.")

@@ -16,7 +16,7 @@ from datawatch_lab.core.errors import ConfigError
 if TYPE_CHECKING:
     from datawatch_lab.core.config import Config
 
-_TOKEN = re.compile(r"(token(?:_\d+)?=|Bearer )[^\s&;\"']+", re.IGNORECASE)
+_TOKEN = re.compile(r"((?:token(?:_\d+)?|share)=|Bearer )[^\s&;\"']+", re.IGNORECASE)
 _LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 _CHATTY = ("bokeh", "panel", "tornado", "asyncio", "httpx", "httpcore")
 
@@ -71,6 +71,8 @@ def redact(text: str) -> str:
 
     >>> redact("GET /datawatch?token=abc&range=1h")
     'GET /datawatch?token=…&range=1h'
+    >>> redact("GET /d/shop?share=abc")
+    'GET /d/shop?share=…'
     """
     return _TOKEN.sub(r"\1…", text)
 

@@ -26,6 +26,12 @@ if TYPE_CHECKING:
 @click.option("--port", type=click.IntRange(0, 65_535), help="0 for any free one.  [default: 3002]")
 @click.option("--host", help="Address to bind to.  [default: 127.0.0.1]")
 @click.option("--no-auth", is_flag=True, help="Ask nobody to sign in; on this machine only.")
+@click.option(
+    "--objects",
+    type=click.Path(exists=True, dir_okay=False),
+    metavar="FILE",
+    help="A Python file of Panel and HoloViews objects that tiles show.",
+)
 @click.option("--open", "opens", is_flag=True, help="Open the page in a browser.")
 @workspace_option
 def serve(
@@ -33,6 +39,7 @@ def serve(
     port: int | None,
     host: str | None,
     no_auth: bool,
+    objects: str | None,
     opens: bool,
     workspace: Path | None,
 ) -> None:
@@ -52,6 +59,7 @@ def serve(
         "port": port,
         "host": host,
         "auth": False if no_auth else None,
+        "objects": objects,
         "workspace": None if workspace is None else str(workspace),
     }
     config = msgspec.structs.replace(
@@ -66,6 +74,7 @@ def serve(
 
 def _serve(config: Config, *, opens: bool) -> None:
     from datawatch_lab.api.server import free_port
+    from datawatch_lab.cli.report_server import scheduled_reports
     from datawatch_lab.cli.serving import check_host, served
     from datawatch_lab.cli.signals import Interruption
     from datawatch_lab.service.handle import default_path
@@ -79,22 +88,23 @@ def _serve(config: Config, *, opens: bool) -> None:
         refuse_served(workspace, path)
         _configure(workspace, config)
         port = free_port(config.host, config.port)
-        with served(
-            workspace,
-            path,
-            host=config.host,
-            port=port,
-            auth=config.auth,
-            sources=config.sources,
-            config=config,
-        ) as place:
-            _start_reports(workspace)
+        with (
+            served(
+                workspace,
+                path,
+                host=config.host,
+                port=port,
+                auth=config.auth,
+                sources=config.sources,
+                config=config,
+            ) as place,
+            scheduled_reports(workspace),
+        ):
             click.echo(f"DataWatch serves {path} at {place.link}")
             if opens:
                 click.launch(place.link)
             interruption.wait()
             say("Stopping …")
-            _end_reports(workspace)
     say(f"Stopped; everything taken in is stored in {path}.")
     click.get_current_context().exit(interruption.server_status)
 
@@ -120,24 +130,6 @@ def _configure(workspace: Workspace, config: Config) -> None:
         apply_alerts(workspace.caller.engine, config)
         apply_backends(workspace.caller.engine, config)
         apply_reports(workspace.caller.engine, config)
-
-
-def _start_reports(workspace: Workspace) -> None:
-    """Run reports by themselves, now that their notebooks can reach the workspace."""
-    from datawatch_lab.service.callers import LocalCaller
-    from datawatch_lab.service.reporting import start_reports
-
-    if isinstance(workspace.caller, LocalCaller):
-        start_reports(workspace.caller.engine)
-
-
-def _end_reports(workspace: Workspace) -> None:
-    """Cut off the report that runs, before the server that its notebook asks is gone."""
-    from datawatch_lab.service.callers import LocalCaller
-    from datawatch_lab.service.reporting import end_reports
-
-    if isinstance(workspace.caller, LocalCaller):
-        end_reports(workspace.caller.engine)
 
 
 def refuse_served(workspace: Workspace, path: Path) -> None:

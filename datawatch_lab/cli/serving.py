@@ -124,7 +124,7 @@ def served(
 
     token = make_token(path) if auth else None
     gate = _gate(token, path, host=host, port=port, config=config)
-    boards = _boards(workspace)
+    boards = _boards(workspace, config)
     urls = patterns(workspace, gate, style=_style(), boards=boards)
     server = _server(workspace, urls, gate, host=host, port=port, config=config)
     server.start()
@@ -182,14 +182,15 @@ def _gate(token: str | None, path: Path, *, host: str, port: int, config: Config
     )
 
 
-def _boards(workspace: Workspace) -> Boards | None:
+def _boards(workspace: Workspace, config: Config | None) -> Boards | None:
     """Dashboards as pages; None where there are no pages."""
     if find_spec("datawatch_lab.views.watch") is None:
         return None
+    from datawatch_lab.views import objects
     from datawatch_lab.views.board.stored import loader
     from datawatch_lab.views.watch import WatchPages
 
-    return WatchPages(workspace, loader(workspace))
+    return WatchPages(workspace, loader(workspace), objects.of(config))
 
 
 def _style() -> str:

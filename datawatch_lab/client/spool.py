@@ -122,6 +122,8 @@ class Spool:
             return False
         segment = self._segment_for(place)
         _append(segment.path, segment.whole, data)
+        if not segment.whole:
+            self._insert(segment)
         segment.whole += len(data)
         segment.lines += len(lines)
         self.size += len(data)
@@ -177,16 +179,19 @@ class Spool:
         self._segments.clear()
 
     def _segment_for(self, place: int | None) -> _Segment:
+        """Where lines go: the last segment, or a new one, which is in no order yet."""
         if place is None and self._segments:
             last = self._segments[-1]
             if not last.adopted and last.whole < SEGMENT_BYTES and last.done < last.whole:
                 return last
         number = self.reserve() if place is None else place
-        segment = _Segment(self._own() / f"{number:012}{_SUFFIX}", adopted=False)
+        return _Segment(self._own() / f"{number:012}{_SUFFIX}", adopted=False)
+
+    def _insert(self, segment: _Segment) -> None:
+        """Put a segment that has lines now to its place in the order."""
         own = [each for each in self._segments if not each.adopted and each.path < segment.path]
         others = sum(each.adopted for each in self._segments)
         self._segments.insert(others + len(own), segment)
-        return segment
 
     def _own(self) -> Path:
         """The folder of this client, made when it is first needed."""
@@ -279,7 +284,10 @@ def _append(path: Path, size: int, data: bytes) -> None:
             written += os.pwrite(descriptor, data[written:], size + written)
         os.fsync(descriptor)
     except OSError:
-        os.ftruncate(descriptor, size)
+        with contextlib.suppress(OSError):
+            os.ftruncate(descriptor, size)
+        if fresh:
+            path.unlink(missing_ok=True)
         raise
     finally:
         os.close(descriptor)

@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import logging
 import os
 import time
 import tracemalloc
@@ -33,6 +34,8 @@ from typing import Any, Self, TypeVar
 import msgspec
 
 from datawatch_lab.client.events import SCHEMA, fresh_id
+
+log = logging.getLogger("datawatch_lab.client")
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -82,7 +85,10 @@ class _Memory:
         if tracemalloc.is_tracing():
             return tracemalloc.get_traced_memory()[0]
         if self._statm is not None:
-            return int(os.pread(self._statm, 64, 0).split(None, 2)[1]) * self._page
+            try:
+                return int(os.pread(self._statm, 64, 0).split(None, 2)[1]) * self._page
+            except OSError:  # a daemon closes files that it does not know
+                self._statm = None
         import psutil
 
         return int(psutil.Process().memory_info().rss)
@@ -121,6 +127,7 @@ class Tracked:
         self._put = put
         self._name = name
         self._service = service
+        self._is_told = False
         self._open: ContextVar[tuple[_Span, ...]] = ContextVar("datawatch_spans", default=())
 
     def __call__(self, function: Function) -> Function:
@@ -173,6 +180,15 @@ class Tracked:
         return timed
 
     def _end(self, span: _Span, cpu: int, name: str, kind: type[BaseException] | None) -> None:
+        """Record a call; a fault of it is never one of the program that is timed."""
+        try:
+            self._record(span, cpu, name, kind)
+        except Exception as error:  # noqa: BLE001 — a closed client, an address that is none, …
+            if not self._is_told:
+                self._is_told = True
+                log.warning("calls of %s are not recorded: %s", name, error)
+
+    def _record(self, span: _Span, cpu: int, name: str, kind: type[BaseException] | None) -> None:
         duration = time.perf_counter_ns() - span.started
         service = self._service
         after = _After(

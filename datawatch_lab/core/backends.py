@@ -23,6 +23,7 @@ import msgspec
 import polars as pl
 
 from datawatch_lab.core.errors import DataWatchError, InputError
+from datawatch_lab.core.settings import Settings
 from datawatch_lab.core.values import Aggregation
 
 UTC_US = pl.Datetime("us", "UTC")
@@ -135,6 +136,34 @@ class Asked:
 
 
 @dataclass(frozen=True)
+class KeptFor:
+    """How long a back end keeps what, counted from now.
+
+    Attributes:
+        minutes: states and values of minutes.
+        five_minutes, hours, days: roll-ups of states, where the back end has such.
+    """
+
+    minutes: timedelta
+    five_minutes: timedelta
+    hours: timedelta
+    days: timedelta
+
+    @classmethod
+    def of(cls, settings: Settings) -> KeptFor:
+        """What ``metrics.retention_levels`` says; a wider level is kept as long as a finer one.
+
+        >>> kept = KeptFor.of(Settings(minutes_kept=timedelta(days=30)))
+        >>> kept.minutes.days, kept.five_minutes.days, kept.hours.days
+        (30, 365, 1825)
+        """
+        minutes = settings.minutes_kept
+        five = max(minutes, settings.five_minutes_kept)
+        hours = max(five, settings.hours_kept)
+        return cls(minutes, five, hours, max(hours, settings.days_kept))
+
+
+@dataclass(frozen=True)
 class Capabilities:
     """What a back end can do, as facts for people and programs.
 
@@ -226,8 +255,16 @@ class Backend(Protocol):
         """
         ...
 
-    def retain(self, kept: timedelta) -> None:
+    def retain(self, kept: KeptFor) -> None:
         """Drop points older than this from now on, where retention is ours; else does nothing."""
+        ...
+
+    def shortfall(self, kept: KeptFor) -> str:
+        """Where retention is theirs: what it drops too early, and what to set; '' for nothing.
+
+        Raises:
+            BackendError: it does not say.
+        """
         ...
 
     def health(self) -> Health:

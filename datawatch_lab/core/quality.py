@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -257,6 +257,14 @@ class Rule(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_field
         """The same for the same meaning, in every process."""
         return str(uuid.uuid5(_SPACE, self.meaning))
 
+    def free_id(self, taken: Container[str]) -> str:
+        """Its id, or where a rule of another meaning has that, the next one of its own."""
+        found, number = self.id, 1
+        while found in taken:
+            number += 1
+            found = str(uuid.uuid5(_SPACE, f"{self.meaning}#{number}"))
+        return found
+
 
 def violation_id(rule: str, place: object) -> str:
     """Id of a violation: the same when the same events are evaluated again."""
@@ -303,6 +311,10 @@ def _details(where: str, rule: Rule) -> None:
     bounded = ("in_range", "length", "mean", "quantile", "stddev", "volume")
     if rule.rule in bounded and rule.min is None and rule.max is None:
         raise InputError(f"{where} needs min, max or both.")
+    for name in ("min", "max"):
+        bound = getattr(rule, name)
+        if isinstance(bound, str) and rule.rule != "in_range":
+            raise InputError(f"{where}: {name} is {bound!r}; it must be a number.")
 
 
 def _times(where: str, rule: Rule) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal, get_args
 
 UserRole = Literal["viewer", "editor", "admin"]
@@ -31,6 +32,9 @@ class Who:
         address: of the other side; '' in this process.
         request: id of the request; '' where there is none.
         resource: a share opens this alone, such as ``dashboard:ID``; '' is no bound.
+        cap: what they may do at most, whatever they are given on a resource: the role that was
+            chosen for their token; None for no bound.
+        until: when the token that they came with ends; None for never.
     """
 
     name: str
@@ -39,6 +43,8 @@ class Who:
     address: str = ""
     request: str = ""
     resource: str = ""
+    cap: UserRole | None = None
+    until: datetime | None = None
 
     def __str__(self) -> str:
         return self.name
@@ -46,6 +52,10 @@ class Who:
     def may(self, role: UserRole, resource: str = "") -> bool:
         """Whether they may do what asks for a role, on a resource where they are bound to one."""
         return has_role(self.role, role) and self.resource in ("", resource)
+
+    def at_most(self, role: UserRole) -> UserRole:
+        """A role that they are given, within what they may do at most."""
+        return role if self.cap is None else lesser(role, self.cap)
 
     @property
     def sees_sensitive(self) -> bool:

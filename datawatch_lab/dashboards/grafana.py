@@ -16,7 +16,8 @@ from datawatch_lab.core.dashboards import Dashboard, Tile, TileQuery, Variable, 
 from datawatch_lab.core.durations import parse_duration
 from datawatch_lab.core.names import prometheus_label
 from datawatch_lab.core.values import MetricDef
-from datawatch_lab.dashboards.grafana_look import defaults, options_of
+from datawatch_lab.dashboards.grafana_look import defaults
+from datawatch_lab.dashboards.grafana_panels import alert_list, options_of, transformations_of
 from datawatch_lab.dashboards.promql import promql, shared_filters
 
 Json = dict[str, Any]
@@ -87,7 +88,7 @@ def to_grafana(board: Dashboard, metrics: Mapping[str, MetricDef]) -> Json:
         "timepicker": {},
         "timezone": "",
         "title": board.name,
-        "uid": board.id.replace("-", "")[:40] or None,
+        **({"uid": board.id.replace("-", "")[:40]} if board.id else {}),
         "version": max(board.version, 1),
         "weekStart": "",
     }
@@ -211,17 +212,21 @@ def _panel(number: int, tile: Tile, board: Dashboard, metrics: Mapping[str, Metr
     if kind == "text":
         return {**panel, "options": {"mode": "markdown", "content": _words(tile)}}
     if kind == "alertlist":
-        most = tile.option("limit")
-        return {**panel, "options": {"viewMode": "list", "maxItems": most, "sortOrder": 1}}
+        return {**panel, "options": alert_list(tile.option("limit"))}
     queries = _queries(tile, board, metrics)
     metric = metrics.get(queries[0].metric)
     unit = metric.unit if metric else ""
+    label = tile.options.get("place") or next(iter(queries[0].by), "")
+    changed = transformations_of(kind)
     return {
         **panel,
         "datasource": _SOURCE,
         "targets": _targets(kind, queries, metrics),
+        **({"transformations": changed} if changed else {}),
         "fieldConfig": {"defaults": defaults(tile.kind, kind, tile.options, unit), "overrides": []},
-        "options": options_of(tile.kind, kind, tile.options),
+        "options": options_of(
+            tile.kind, kind, tile.options, prometheus_label(label) if label else ""
+        ),
     }
 
 

@@ -1,8 +1,8 @@
-"""How panels of Grafana look: units, scales, legends, from a tile's options."""
+"""How the values of Grafana's panels look: units, scales and thresholds, from a tile's options."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from datawatch_lab.core.dashboards.kinds import kind_options
@@ -14,10 +14,12 @@ _UNITS: Mapping[str, str] = {
     "1": "short",
     "s": "s",
     "ms": "ms",
+    "us": "µs",
     "%": "percent",
+    "percent": "percent",
     "ratio": "percentunit",
-    "bytes": "bytes",
-    "B": "bytes",
+    "bytes": "decbytes",
+    "B": "decbytes",
     "1/min": "cpm",
     "1/s": "cps",
     "": "short",
@@ -25,17 +27,18 @@ _UNITS: Mapping[str, str] = {
 _FORMATS: Mapping[str, str] = {
     "percent": "percentunit",
     "duration": "s",
-    "bytes": "bytes",
-    "integer": "short",
-    "per hour": "short",
+    "bytes": "decbytes",
 }
+"""Formats that say a unit of their own; others leave it to the metric."""
+_SCALED = {("duration", "ms"), ("duration", "us"), ("percent", "%"), ("percent", "percent")}
+"""Formats and units that go together on another scale than the format alone."""
+
 _CURRENCIES = frozenset(
     "USD EUR GBP JPY CHF INR BRL CAD CZK PLN SEK NOK DKK KRW TRY ZAR".split(),  # noqa: SIM905
 )
 _LINEAR: Json = {"type": "linear"}
 _BOUNDS = (("decimals", "decimals"), ("low", "min"), ("high", "max"), ("goal", "max"))
 _STEPS = (("warning", "orange"), ("critical", "red"), ("threshold", "red"))
-_REDUCED: Json = {"calcs": ["lastNotNull"], "fields": "", "values": False}
 
 
 def defaults(kind: str, panel: str, said: Options, unit: str) -> Json:
@@ -52,6 +55,8 @@ def defaults(kind: str, panel: str, said: Options, unit: str) -> Json:
     for ours, theirs in _BOUNDS:
         if options.get(ours) is not None:
             found[theirs] = options[ours]
+    if options.get("format") == "integer":
+        found.setdefault("decimals", 0)
     steps: list[Json] = [{"color": "green", "value": None}]
     for name, colour in _STEPS:
         if options.get(name) is not None:
@@ -81,87 +86,6 @@ def unit_of(options: Options, unit: str) -> str:
         return f"currency{chosen.upper()}"
     if form == "currency":
         return f"currency:{said}" if said else "short"
-    if (form, unit) in (("duration", "ms"), ("percent", "%")):
+    if (form, unit) in _SCALED:
         return _UNITS[unit]
     return _FORMATS.get(form) or _UNITS.get(chosen) or f"suffix: {chosen}"
-
-
-def options_of(kind: str, panel: str, said: Options) -> Json:
-    """``options`` of a panel; {} for those of the type itself."""
-    make = _OPTIONS.get(panel)
-    return make(kind_options(kind, said)) if make else {}
-
-
-def _legend(options: Options, **more: Any) -> Json:
-    return {
-        "displayMode": "list",
-        "placement": "right" if options.get("legend") == "right" else "bottom",
-        "showLegend": options.get("legend") != "none",
-        **more,
-    }
-
-
-def _time(options: Options) -> Json:
-    legend = _legend(options, calcs=[])
-    return {"legend": legend, "tooltip": {"mode": "multi", "sort": "desc"}}
-
-
-def _stat(options: Options) -> Json:
-    is_area = bool(options.get("sparkline", options.get("fill", False)))
-    return {
-        "colorMode": "none",
-        "graphMode": "area" if is_area else "none",
-        "justifyMode": "auto",
-        "reduceOptions": _REDUCED,
-        "textMode": "auto",
-    }
-
-
-def _pie(options: Options) -> Json:
-    return {
-        "pieType": "donut" if options["hole"] else "pie",
-        "reduceOptions": _REDUCED,
-        "legend": _legend(options, values=["percent"]),
-    }
-
-
-def _bars(options: Options) -> Json:
-    return {
-        "orientation": "horizontal" if options["direction"] == "across" else "vertical",
-        "stacking": "normal" if options["stack"] else "none",
-        "legend": _legend(options, calcs=[]),
-    }
-
-
-def _top(options: Options) -> Json:
-    return {
-        "displayMode": "basic",
-        "orientation": "horizontal",
-        "reduceOptions": {**_REDUCED, "limit": options["limit"]},
-    }
-
-
-def _gauge(options: Options) -> Json:
-    del options
-    return {"reduceOptions": _REDUCED, "showThresholdMarkers": True}
-
-
-def _histogram(options: Options) -> Json:
-    return {"bucketCount": options["bins"], "legend": _legend(options, calcs=[])}
-
-
-def _heat(options: Options) -> Json:
-    del options
-    return {"calculate": True, "yAxis": {"axisPlacement": "left"}}
-
-
-_OPTIONS: Mapping[str, Callable[[Options], Json]] = {
-    "timeseries": _time,
-    "stat": _stat,
-    "piechart": _pie,
-    "barchart": _bars,
-    "bargauge": _top,
-    "gauge": _gauge,
-    "histogram": _histogram,
-    "heatmap": _heat,
-}

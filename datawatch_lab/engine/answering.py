@@ -16,10 +16,12 @@ from datawatch_lab.core.values import Aggregation, Coverage, Formula, MeasureKin
 from datawatch_lab.engine.own_metrics.alerts import values as alerts_fired
 from datawatch_lab.engine.own_metrics.anomalies import values as anomalies_active
 from datawatch_lab.engine.own_metrics.quality import values
+from datawatch_lab.engine.presence import Presence
 from datawatch_lab.engine.windows import Window, is_current, span_of
 from datawatch_lab.metrics.downsample import downsample
 from datawatch_lab.metrics.finalise import ResultSeries, finalise, is_counted
 from datawatch_lab.metrics.formulas import Reference, compile_formula
+from datawatch_lab.metrics.kept import Kept
 from datawatch_lab.metrics.query import Plan, plan
 from datawatch_lab.metrics.unequal import finalise_edges
 
@@ -133,6 +135,7 @@ def _stored(engine: Engine, metric: MetricDef, window: Window, wanted: Wanted) -
                 hint="Ask without a back end.",
             )
         return _scored(engine, metric, window, wanted)
+    kept = engine.kept(span_of(engine, metric.table)[1])
     asked = plan(
         metric,
         engine.tables(),
@@ -147,10 +150,10 @@ def _stored(engine: Engine, metric: MetricDef, window: Window, wanted: Wanted) -
         filters=wanted.filters,
         origin=window.origin,
         edges=window.edges,
-        kept=engine.kept(span_of(engine, metric.table)[1]),
+        kept=kept,
     )
     states, base = read(engine, asked, wanted.backend)
-    present = _present(engine, asked, metric, wanted.now)
+    present = _present(engine, asked, metric, wanted.now, kept)
     if asked.edges:
         values = finalise_edges(asked, states, base, present)
         times = asked.edges
@@ -183,7 +186,7 @@ def read(
 
 
 def _present(
-    engine: Engine, asked: Plan, metric: MetricDef, now: datetime
+    engine: Engine, asked: Plan, metric: MetricDef, now: datetime, kept: Kept
 ) -> tuple[datetime, datetime] | None:
     """First and last moment that there is data for; up to now while the data is of today.
 
@@ -195,7 +198,7 @@ def _present(
     coverage = coverage_of(engine, metric)
     if coverage is not None and asked.aggregation is Aggregation.SUM:
         return None
-    span = engine.store.measure_span(asked.presence) if asked.presence else None
+    span = engine.beside(Presence).span(asked.presence, kept) if asked.presence else None
     if span is None:
         return None
     first, last = span[0], now if is_current(engine, metric.table, now) else span[1]

@@ -7,6 +7,9 @@ that missing data is seen. Closes of a table go forward only. Each is stored as 
 the sequence number of the event that it came after, so what detectors and alerts saw can be
 replayed.
 
+A clock that leaps is not believed at once. After a leap every source has a minute to come back, as
+after a restart; when the clock is set back, what it closed of the time to come is open again.
+
 History neither holds back nor closes: back-fills and replays are left out, and an old file (its
 newest event was beyond the allowed lateness when received) counts only where nothing live is.
 """
@@ -32,6 +35,10 @@ ACTIVE_WITHIN = timedelta(minutes=1)
 
 GRACE = timedelta(minutes=1)
 """How much longer than ``close_delay`` the clock waits before it closes for a silent table."""
+
+LEAP = timedelta(minutes=10)
+"""The clock went on by more than this between two looks, which are a second apart or a commit: it
+was set forward, or the machine slept."""
 
 _MINUTE = timedelta(minutes=1)
 _UTC_US = pl.Datetime("us", "UTC")
@@ -74,14 +81,16 @@ class Closing:
         started: datetime,
         settings: Settings,
     ) -> None:
-        self._closed = dict(closed)
+        self._closed = {id_: _in_order(each) for id_, each in closed.items()}
         self._settings = settings
+        self._looked = started
         # after a restart every source has a minute to come back before others close without it
         self._heard = {
             key: started
             for key, mark in watermarks.items()
             if not is_backfill_mark(key[0]) and started - mark <= settings.allowed_lateness
         }
+        self._open_again(started)  # the clock may have been set back while nobody looked
 
     def until(self, table_id: int) -> datetime | None:
         """Minutes of the table that start before this are closed; None before its first event."""
@@ -203,6 +212,7 @@ class Closing:
         A table whose newest event is older than the allowed lateness is history; the clock closes
         nothing of it.
         """
+        self._mind_leaps(now)
         until = _floor(now - self._settings.close_delay - GRACE)
         rows = []
         for table_id, closed in self._closed.items():
@@ -211,6 +221,25 @@ class Closing:
         if not rows:
             return Advance(CLOSE_SCHEMA.empty_table())
         return Advance(_arrow([pl.DataFrame(rows, schema=_FRAME, orient="row")]))
+
+    def _mind_leaps(self, now: datetime) -> None:
+        """After a leap of the clock all sources count as heard now: what came before says nothing.
+
+        One that was set back by less than `GRACE` closed nothing of the time to come.
+        """
+        last, self._looked = self._looked, now
+        if last - GRACE <= now <= last + LEAP:
+            return
+        self._heard = dict.fromkeys(self._heard, now)
+        if now < last:
+            self._open_again(now)
+
+    def _open_again(self, now: datetime) -> None:
+        """What the clock closed of minutes that are still to come is closed no more."""
+        until = _floor(now - self._settings.close_delay - GRACE)
+        for table_id, closed in self._closed.items():
+            if closed.until == closed.by_clock and closed.until > now:
+                self._closed[table_id] = Closed(until, until)
 
     def _is_silent(self, table_id: int, now: datetime, watermarks: Mapping[_Key, datetime]) -> bool:
         mine = [key for key in self._heard if key[1] == table_id]
@@ -260,6 +289,13 @@ def _arrow(frames: list[pl.DataFrame]) -> pa.Table:
         return CLOSE_SCHEMA.empty_table()
     frame = pl.concat([pl.DataFrame(schema=_FRAME), *frames])
     return frame.sort("after_seq", maintain_order=True).to_arrow().cast(CLOSE_SCHEMA)
+
+
+def _in_order(closed: Closed) -> Closed:
+    """The clock closed no more than is closed: the rest was taken back when it was set back."""
+    if closed.by_clock is None or closed.by_clock <= closed.until:
+        return closed
+    return Closed(closed.until, closed.until)
 
 
 def _floor(moment: datetime) -> datetime:

@@ -92,11 +92,16 @@ def _states(
     )
 
 
+def sensitive_names(engine: Engine) -> frozenset[str]:
+    """Names of the labels that sensitive fields of any table make."""
+    fields = (each for table in engine.tables() for each in table.columns if each.sensitive)
+    return frozenset(label_name(each.name) for each in fields)
+
+
 def sensitive_labels(engine: Engine, metric: MetricDef) -> frozenset[str]:
     """Labels of a metric whose values are those of a sensitive field."""
     if not metric.table:  # of several tables: whichever of them has such a field
-        fields = (each for table in engine.tables() for each in table.columns if each.sensitive)
-        return frozenset({label_name(each.name) for each in fields} & set(metric.labels))
+        return sensitive_names(engine) & set(metric.labels)
     sensitive = [each.name for each in engine.table(metric.table).columns if each.sensitive]
     if metric.measure in _BY_FIELD and metric.field in sensitive:
         return frozenset(metric.labels)

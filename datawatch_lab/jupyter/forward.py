@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 Headers = Sequence[tuple[str, str]]
 
@@ -39,6 +39,10 @@ _SCRIPTED = re.compile(rb"([\"'`])/(ws/boards/|static/board/|api/openapi\.json)"
 
 CLOSED = frozenset({"login", "logout"})
 """Paths of the engine that are not there below Jupyter, where Jupyter's login counts."""
+
+
+_PLAIN = "/:@!$&'()*+,;=~"
+"""What stands in a path as it is, RFC 3986 section 3.3, beside letters, digits and ``-._``."""
 
 
 def to_engine(headers: Iterable[tuple[str, str]], token: str | None) -> list[tuple[str, str]]:
@@ -107,14 +111,37 @@ def rebased(body: bytes, media_type: str, prefix: str) -> bytes:
     return body
 
 
+def below(raw: str, prefix: str, path: str) -> str:
+    """The path of a request below a prefix, escaped as the browser sent it.
+
+    Args:
+        raw: path of the request.
+        prefix: that the engine stands under here, without a slash at its end.
+        path: what is below, decoded; it was checked, and what is passed on says the same.
+
+    >>> below("/user/ada/datawatch/d/what%3F", "/user/ada/datawatch", "d/what?")
+    'd/what%3F'
+    >>> below("/datawatch/d/a%2Fb", "/datawatch", "d/a/b"), below("/else", "/datawatch", "my board")
+    ('d/a%2Fb', 'my%20board')
+    """
+    parts = raw.split("/", prefix.count("/") + 1)
+    rest = parts[-1] if len(parts) == prefix.count("/") + 2 else ""
+    return rest if unquote(rest) == path else quote(path, safe=_PLAIN)
+
+
 def target(address: str, path: str, query: str) -> str:
     """The engine's address of a request; Jupyter's own token stays here.
+
+    Args:
+        address: of the engine.
+        path: escaped; what may not stand in an address is escaped here.
+        query: of the request.
 
     >>> target("http://127.0.0.1:3002", "d/1", "range=1h&token=secret")
     'http://127.0.0.1:3002/d/1?range=1h'
     """
     kept = [pair for pair in parse_qsl(query, keep_blank_values=True) if pair[0] != "token"]
-    whole = f"{address}/{path.lstrip('/')}"
+    whole = f"{address}/{quote(path.lstrip('/'), safe=_PLAIN + '%')}"
     return f"{whole}?{urlencode(kept)}" if kept else whole
 
 

@@ -18,7 +18,7 @@ from tornado.websocket import (
 
 from datawatch_lab.core.errors import DataWatchError
 from datawatch_lab.jupyter.engines import Engines
-from datawatch_lab.jupyter.forward import CLOSED, rebased, target, to_browser, to_engine
+from datawatch_lab.jupyter.forward import CLOSED, below, rebased, target, to_browser, to_engine
 from datawatch_lab.jupyter.guarded import Guarded
 from datawatch_lab.jupyter.supervisor import Engine
 from datawatch_lab.jupyter.waiting import waiting_page
@@ -84,6 +84,10 @@ class EngineProxy(Guarded, WebSocketHandler):
         except DataWatchError as error:
             raise HTTPError(403, str(error)) from error
 
+    def _target(self, engine: Engine, path: str) -> str:
+        request = self.request
+        return target(engine.address, below(request.path, self.prefix, path), request.query)
+
     async def _forward(self, path: str) -> None:
         engine = await self._engine(path)
         if engine is None:
@@ -93,7 +97,7 @@ class EngineProxy(Guarded, WebSocketHandler):
         try:
             answer = await self.engines.fetch(
                 HTTPRequest(
-                    target(engine.address, path, request.query),
+                    self._target(engine, path),
                     method=str(request.method),
                     headers=_headers(to_engine(request.headers.get_all(), engine.token)),
                     body=request.body or None,
@@ -140,7 +144,7 @@ class EngineProxy(Guarded, WebSocketHandler):
         engine = await self._engine(path)
         if engine is None:
             raise HTTPError(_UNAVAILABLE)
-        address = target(engine.address, path, self.request.query)
+        address = self._target(engine, path)
         headers = {"Authorization": f"Bearer {engine.token}"} if engine.token else {}
         offered = self.request.headers.get("Sec-WebSocket-Protocol", "")
         try:

@@ -58,17 +58,29 @@ class Detector:
         """
         from datawatch_lab.notebook.editing.detector import DetectorEditor
 
+        mine = self.saved
         if sensitivity is None:
-            mine = self.saved
             sensitivity = "medium" if mine is None else mine.sensitivity
         return DetectorEditor(
-            self._workspace, self.metric, labels=self.labels, sensitivity=sensitivity, days=days
+            self._workspace,
+            self.metric,
+            labels=self.labels,
+            sensitivity=sensitivity,
+            days=days,
+            algorithms=None if mine is None else mine.algorithms,
         )
 
-    def save(self, sensitivity: str | float) -> DetectorAnswer:
-        """Look at this series with that sensitivity from the next bucket on."""
+    def save(
+        self, sensitivity: str | float, *, algorithms: list[str] | None = None
+    ) -> DetectorAnswer:
+        """Look at this series with that sensitivity from the next bucket on.
+
+        Args:
+            sensitivity: as `preview` takes it.
+            algorithms: some of statistical, seasonal and ml; None for those of the workspace.
+        """
         return self._workspace.save_detector(
-            self.metric, sensitivity=sensitivity, labels=self.labels
+            self.metric, sensitivity=sensitivity, labels=self.labels, algorithms=algorithms
         )
 
     def reset(self) -> DetectorAnswer | None:
@@ -188,7 +200,9 @@ class Preview:
     def _badge(self) -> str:
         raw = self.raw
         if raw.mature:
-            return f"{raw.known:,} buckets in {raw.days:.3g} days"
+            said = ", ".join(raw.strange) or "nothing"
+            models = f"; River's models find strange: {said}" if raw.models else ""
+            return f"{raw.known:,} buckets in {raw.days:.3g} days{models}"
         return f"learning: {raw.known:,} of 50 buckets"
 
     def __repr__(self) -> str:

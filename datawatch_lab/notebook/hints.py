@@ -68,8 +68,9 @@ class _Hints:
         return spot.fragment, beginning(spot.fragment, self._words())
 
     def _named_by_key(self) -> Iterable[str]:
-        """Keys of ``lab.metrics["…`` and ``lab.tables["…``, without asking for the things."""
-        keys = {"metrics": self.names.metrics, "tables": self.names.tables}
+        """Keys of ``lab.metrics["…`` and the like, without asking for the things."""
+        names = self.names
+        keys = {"metrics": names.metrics, "tables": names.tables, "backends": names.backends}
         ask = keys.get(self.spot.subscript.rpartition(".")[2])
         is_own = isinstance(self.thing, Lab) and self.spot.subscript.count(".") == 1
         return ask() if ask and is_own else ()
@@ -92,6 +93,7 @@ class _Hints:
             "field": lambda: names.columns(self.table),
             "column": lambda: names.columns(self.table),
             "rule": self._rules,
+            "backend": names.backends,
         }
         if spot.keyword:
             ask = keywords.get(spot.keyword)

@@ -13,6 +13,7 @@ from datawatch_lab.notebook.alerts import Alerts
 from datawatch_lab.notebook.anomalies import Anomalies
 from datawatch_lab.notebook.answer import Answer
 from datawatch_lab.notebook.asking import Span, question
+from datawatch_lab.notebook.backends import BackendList
 from datawatch_lab.notebook.dashboards import Board, Boards, Dashboard, find
 from datawatch_lab.notebook.defining import Defining
 from datawatch_lab.notebook.detector import Detector
@@ -84,6 +85,11 @@ class Lab(Taking, Accounts, Defining):
         """The workspace at a glance."""
         return Status(self.workspace.status())
 
+    @property
+    def backends(self) -> BackendList:
+        """The metric back ends that are written to, by name; see docs/backends.md."""
+        return BackendList(self.workspace)
+
     # --------------------------------------------------------------------- questions
 
     def query(self, metric: str, last: Span | None = None, **how: Any) -> Answer:
@@ -92,7 +98,7 @@ class Lab(Taking, Accounts, Defining):
         Args:
             metric: its name.
             last: a duration back from now.
-            how: ``start``, ``end``, ``aggregation``, ``by``, ``where``; see `Metric`.
+            how: ``start``, ``end``, ``aggregation``, ``by``, ``where``, ``backend``; see `Metric`.
         """
         return Answer(self.workspace.query(metric, **question(self.workspace, last=last, **how)))
 
@@ -105,7 +111,7 @@ class Lab(Taking, Accounts, Defining):
             metric: its name.
             last: a duration back from now.
             step: width of a bucket; None for what suits the range.
-            how: ``start``, ``end``, ``aggregation``, ``by``, ``where``; see `Metric`.
+            how: ``start``, ``end``, ``aggregation``, ``by``, ``where``, ``backend``; see `Metric`.
         """
         width = None if step is None else format_duration(parse_duration(step))
         return Answer(

@@ -178,6 +178,7 @@ class Metric:
         sensitivity: str | float = "medium",
         *,
         days: float = 7.0,
+        algorithms: Sequence[str] | None = None,
         labels: Mapping[str, str] | None = None,
     ) -> DetectorEditor:
         """Its detector by hand, with what each sensitivity would have flagged.
@@ -185,12 +186,18 @@ class Metric:
         Args:
             sensitivity: low, medium, high, a number from 0 to 1, or standard deviations above 1.
             days: of history.
+            algorithms: some of statistical, seasonal and ml; None for those of the workspace.
             labels: of one series; none for the whole metric.
         """
         from datawatch_lab.notebook.editing.detector import DetectorEditor
 
         return DetectorEditor(
-            self.workspace, self.name, labels=labels, sensitivity=sensitivity, days=days
+            self.workspace,
+            self.name,
+            labels=labels,
+            sensitivity=sensitivity,
+            days=days,
+            algorithms=algorithms,
         )
 
     def corrections(

@@ -110,6 +110,10 @@ class Names:
             "dashboards", lambda: (each.name for each in self._workspace.list_dashboards())
         )
 
+    def backends(self) -> list[str]:
+        """Names of metric back ends."""
+        return self._listed("backends", lambda: (each.name for each in self._workspace.backends()))
+
     def values(self, metric: str, label: str) -> list[str]:
         """Values of a label, those with most first; none for a label that there is not."""
         if label not in self.labels(metric):

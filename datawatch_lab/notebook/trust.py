@@ -243,6 +243,10 @@ class Taken:
         return words.plain(f"{words.duration(self.seconds)}, {words.count(rate)} events/s")
 
 
+def _utc(at: str | None) -> str:
+    return markup.clock(at) + (" UTC" if at else "")
+
+
 class Status:
     """The workspace at a glance, as of when it was asked for.
 
@@ -267,8 +271,8 @@ class Status:
         rows = [
             ("Tables and metrics", f"{raw.tables:,} tables, {raw.metrics:,} metrics"),
             ("Events", f"{raw.events:,} applied, {raw.quarantined:,} in quarantine"),
-            ("From", f"{markup.clock(raw.first_event)} UTC"),
-            ("To", f"{markup.clock(raw.last_event)} UTC"),
+            ("From", _utc(raw.first_event)),
+            ("To", _utc(raw.last_event)),
             ("Size", words.plain(words.size(raw.size_bytes))),
             ("Server", raw.address or "none: this process has the workspace"),
         ]

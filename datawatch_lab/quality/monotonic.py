@@ -5,18 +5,21 @@ from __future__ import annotations
 import numpy as np
 
 from datawatch_lab.core.quality import Rule
-from datawatch_lab.quality.images import Images
+from datawatch_lab.quality.images import Bools, Images
 from datawatch_lab.quality.verdict import Verdict
 
 _INSERTS = (ord("c"), ord("r"))
 
 
-def monotonic(rule: Rule, images: Images, highest: float | None) -> tuple[Verdict, float | None]:
+def monotonic(
+    rule: Rule, images: Images, kept: Bools, highest: float | None
+) -> tuple[Verdict, float | None]:
     """Which inserted values are below one that came before.
 
     Args:
         rule: with a field of numbers or times.
         images: in order of sequence number.
+        kept: those that its filter lets through.
         highest: the largest value so far; None before the first.
 
     Returns:
@@ -25,7 +28,7 @@ def monotonic(rule: Rule, images: Images, highest: float | None) -> tuple[Verdic
     values, valid = images.numbers(rule.field)
     if not valid.any():
         values, valid = images.moments(rule.field)
-    looked = valid & images.filled(rule.field) & np.isin(images.op, _INSERTS)
+    looked = valid & images.filled(rule.field) & kept & np.isin(images.op, _INSERTS)
     mine = values[looked]
     failed = np.zeros(len(images), dtype=np.bool_)
     if not len(mine):

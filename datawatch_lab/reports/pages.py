@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 import warnings
 from copy import deepcopy
@@ -12,7 +13,7 @@ from datawatch_lab.core import chromium
 
 _NO_NETWORK = (
     '<head><meta http-equiv="Content-Security-Policy" content="default-src \'none\'; '
-    "script-src 'unsafe-inline' 'unsafe-eval'; style-src 'unsafe-inline'; "
+    "script-src 'unsafe-inline' 'unsafe-eval' blob:; style-src 'unsafe-inline'; "
     'img-src data: blob:; font-src data:; media-src data:">'
 )
 """Templates and outputs name scripts of other servers, for formulas and diagrams; a report that is
@@ -36,6 +37,10 @@ tr, svg, .jp-OutputArea-child:not(:has(table)) { break-inside: avoid; }
 
 _AS_WIDE_AS_PAPER = "<style>body { padding: 0; width: 182mm; }</style></head>"
 """Plots that fill their cell are drawn before the page is laid out for printing."""
+
+
+_LOADS = "%load_ext datawatch_lab"
+_GREETING = re.compile(r"^Opened .*\n?", re.MULTILINE)
 
 
 def as_html(notebook: Any, *, title: str, code: bool) -> str:
@@ -74,15 +79,26 @@ def as_html(notebook: Any, *, title: str, code: bool) -> str:
 def _shown(notebook: Any) -> Any:
     """A copy without cells tagged ``remove``, and without what those tagged ``quiet`` printed.
 
-    What a quiet cell displays stays: scripts that plots need are of that kind.
+    What a quiet cell displays stays: scripts that plots need are of that kind. Where the workspace
+    was found is left out too; it is of use to who writes the notebook, and of none to who reads it.
     """
     copy = deepcopy(notebook)
     tags = [set(cell.get("metadata", {}).get("tags", ())) for cell in copy.cells]
     for cell, its in zip(copy.cells, tags, strict=True):
         if "quiet" in its:
             cell.outputs = [each for each in cell.outputs if each.output_type != "stream"]
+        elif _LOADS in cell.source and cell.cell_type == "code":
+            cell.outputs = list(filter(None, map(_without_greeting, cell.outputs)))
     copy.cells = [cell for cell, its in zip(copy.cells, tags, strict=True) if "remove" not in its]
     return copy
+
+
+def _without_greeting(output: Any) -> Any:
+    """An output without the line that names the workspace; None when nothing else is in it."""
+    if output.output_type != "stream":
+        return output
+    output.text = _GREETING.sub("", output.text)
+    return output if output.text.strip() else None
 
 
 def as_pdf(page: str) -> bytes:

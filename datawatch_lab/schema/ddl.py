@@ -199,6 +199,12 @@ def _create_type(reader: Reader) -> Clause:
     return Clause("add_type", name=name, facts=values)
 
 
+def _beside(name: str, other: str) -> str:
+    """A name in the schema of another one."""
+    schema = name.rpartition(".")[0]
+    return qualified(schema, other) if schema else other
+
+
 def _type_name(reader: Reader) -> str:
     parts = reader.names()
     return qualified(parts[-2], parts[-1]) if len(parts) > 1 else parts[-1]
@@ -270,7 +276,9 @@ def _alter_type(reader: Reader) -> Clause:
         reader.need("TO")
         return Clause("rename_value", "", name, (value, reader.string()))
     if reader.take("RENAME", "TO"):
-        return Clause("rename_type", "", name, reader.name())
+        return Clause("rename_type", "", name, _beside(name, reader.name()))
+    if reader.take("SET", "SCHEMA"):
+        return Clause("rename_type", "", name, qualified(reader.name(), name.rpartition(".")[2]))
     return Clause("other", facts=f"ALTER TYPE {name} {reader.rest()[:200]}")
 
 

@@ -265,13 +265,17 @@ _FIELDS = (
 
 
 def _drop_constraint(before: _Before, clause: Clause) -> Iterator[Step]:
-    """What it was is known from the shape, else from the name that PostgreSQL gives."""
+    """What it was is known from the shape, else from the name that PostgreSQL gives.
+
+    Of a table that has a primary key, a constraint that is named as one is taken for it.
+    """
     shape = before.table(clause.table)
     for field, kind, _ in _FIELDS:
         if any(each.name == clause.name for each in getattr(shape, field)):
             yield from _drops(field, kind)(before, clause)
             return
-    if clause.name.endswith("_pkey"):
+    name = clause.name.lower()
+    if name.endswith("_pkey") or (shape.key and (name.startswith("pk_") or name.endswith("_pk"))):
         yield from _drop_key(before, clause)
         return
     if not clause.lenient:

@@ -65,7 +65,7 @@ def spelled(kind: exp.DataType, dialect: Dialect) -> str:
         return "enum"
     if kind.this == exp.DType.USERDEFINED:
         name = kind.args.get("kind")
-        return str(name.sql() if isinstance(name, exp.Expression) else name).strip('"').lower()
+        return _name(str(name.sql() if isinstance(name, exp.Expression) else name))
     text = kind.sql(dialect=dialect).lower()
     if dialect == "mysql":
         text = re.sub(r"^float\b", "real", text)
@@ -77,6 +77,21 @@ def spelled(kind: exp.DataType, dialect: Dialect) -> str:
     if base.removesuffix(" unsigned") in _WHOLE:
         parameters = ()  # a display width
     return base + (f"({', '.join(parameters)})" if parameters else "") + suffix
+
+
+_QUOTED = re.compile(r'"((?:[^"]|"")*)"|[^"]+')
+
+
+def _name(text: str) -> str:
+    """The name of a type of the database's own, without the schema where names go by default.
+
+    >>> _name('public."Order State"'), _name("public.Mood[]"), _name("sales.channel")
+    ('Order State', 'mood[]', 'sales.channel')
+    """
+    made = _QUOTED.sub(
+        lambda part: part[0].lower() if part[1] is None else part[1].replace('""', '"'), text
+    )
+    return made.removeprefix("public.")
 
 
 def parts(text: str) -> tuple[str, tuple[str, ...]]:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 BREAKING = AlertRule(
     name="Breaking schema change",
     type="schema",
+    condition="breaking > 0 over 5m",
+    group_by=("table", "kind"),
     severity="critical",
     description="schema.alert_on_breaking is true.",
 )

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from datawatch_lab.core.backends import BackendState
 from datawatch_lab.core.watching import WatchState
 
 Status = Literal["live", "quiet", "silent", "history", "empty"]
@@ -226,6 +227,7 @@ class StatusAnswer(msgspec.Struct, frozen=True):
         problem: why what comes cannot be stored, such as a full disk; '' when all is well.
         cache: answers that are kept.
         timezone: IANA name; governs days, ``today`` and the axes of charts.
+        backends: that metrics are written to, with state and what waits for them.
     """
 
     workspace: str
@@ -249,6 +251,7 @@ class StatusAnswer(msgspec.Struct, frozen=True):
     problem: str = ""
     cache: CacheAnswer | None = None
     timezone: str = "UTC"
+    backends: list[BackendState] = []
 
 
 class HealthAnswer(msgspec.Struct, frozen=True):

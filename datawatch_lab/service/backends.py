@@ -9,6 +9,7 @@ import msgspec
 from datawatch_lab.core.watching import Finding
 
 if TYPE_CHECKING:
+    from datawatch_lab.core.backends import Backend
     from datawatch_lab.core.config.keys import Config
     from datawatch_lab.core.config.sections import BackendsSection
     from datawatch_lab.engine import Engine
@@ -45,8 +46,22 @@ def check_backends(config: Config) -> list[Finding]:
                 blocking=not health.fresh,
             )
         )
+        findings += _kept(backend, config) if health.ok else []
         backend.close()
     return findings
+
+
+def _kept(backend: Backend, config: Config) -> list[Finding]:
+    """Whether a back end that decides for itself keeps minutes as long as the workspace does."""
+    from datawatch_lab.core.backends import BackendError, KeptFor
+
+    try:
+        short = backend.shortfall(KeptFor.of(config.settings))
+    except BackendError as error:
+        short = str(error)
+    if not short:
+        return []
+    return [Finding(check=f"{backend.name} retention", ok=False, detail=short, blocking=False)]
 
 
 def _section(config: Config) -> BackendsSection:

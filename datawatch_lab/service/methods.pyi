@@ -614,6 +614,7 @@ class Operations:
         sensitivity: str | float | list[str | float] | None = ...,
         days: float = ...,
         points: int = ...,
+        algorithms: list[str] | None = ...,
     ) -> PreviewAnswer: ...
     def quality_backtest(
         self,
@@ -1399,6 +1400,7 @@ class AsyncOperations:
         sensitivity: str | float | list[str | float] | None = ...,
         days: float = ...,
         points: int = ...,
+        algorithms: list[str] | None = ...,
     ) -> PreviewAnswer: ...
     async def quality_backtest(
         self,

@@ -70,6 +70,8 @@ class Operation(Generic[Ask, Answer]):
         resource: what it is about, such as ``dashboard:ID``, on which users may have a role of
             their own and which links open; '' for what is not there. The operation's input checks
             nothing before the role is known. None for operations on the whole workspace.
+        secret: fields of the input that are noted nowhere.
+        asks_password: a call may be a guess at a password, so it counts as an attempt to sign in.
     """
 
     name: str
@@ -88,6 +90,8 @@ class Operation(Generic[Ask, Answer]):
     table: Tabular[Ask, Answer] | None = None
     gives_table: bool = False
     resource: Callable[[Engine, Ask], str] | None = None
+    secret: tuple[str, ...] = ()
+    asks_password: bool = False
 
     def as_table(self) -> Operation[Ask, pa.Table]:
         """The operation whose answer is the Arrow table.
@@ -147,6 +151,8 @@ def operation(  # noqa: PLR0913 — the parts of a declaration, by name
     before: Callable[[Engine, Any], object] | None = None,
     table: Tabular[Any, Any] | None = None,
     resource: Callable[[Engine, Any], str] | None = None,
+    secret: Sequence[str] = (),
+    asks_password: bool = False,
 ) -> Callable[[Callable[[Engine, Ask], Answer]], Operation[Ask, Answer]]:
     """Declare a function ``(engine, ask) -> answer`` as an operation; types come from its hints."""
 
@@ -173,6 +179,8 @@ def operation(  # noqa: PLR0913 — the parts of a declaration, by name
             before=before,
             table=table,
             resource=resource,
+            secret=tuple(secret),
+            asks_password=asks_password,
         )
 
     return declare

@@ -12,6 +12,7 @@ from datawatch_lab.core.errors import DataWatchError
 
 if TYPE_CHECKING:
     from datawatch_lab.core.config.keys import Config
+    from datawatch_lab.core.reports import ReportSchedule
     from datawatch_lab.engine import Engine
 
 
@@ -28,6 +29,13 @@ def apply_reports(engine: Engine, config: Config) -> None:
 
     engine.beside(Objectives).configured = config.objectives
     engine.beside(Reporting).configure(config.reports, channels_of(config.channels))
+
+
+def schedule_reports(engine: Engine, reports: Sequence[ReportSchedule]) -> None:
+    """Keep these reports in place of all, where no configuration says which; nobody is mailed."""
+    from datawatch_lab.engine.reporting import Reporting
+
+    engine.beside(Reporting).configure(reports)
 
 
 def start_reports(engine: Engine) -> None:

@@ -82,8 +82,8 @@
       this._timer = null;
       this._counts = { queued: 0, accepted: 0, duplicate: 0, rejected: 0, dropped: 0, retries: 0 };
       this._recover();
-      this._hide = () => this._leave();
-      this._visibility = () => global.document.visibilityState === "hidden" && this._leave();
+      this._hide = () => this._leave(true);
+      this._visibility = () => global.document.visibilityState === "hidden" && this._leave(false);
       global.addEventListener("pagehide", this._hide);
       global.document.addEventListener("visibilitychange", this._visibility);
     }
@@ -326,26 +326,37 @@
       this._plan();
     }
 
-    /** The page goes: hand what waits to the browser, which sends it also when the page is gone. */
-    _leave() {
+    /** The page goes, or is hidden and may end unseen: hand what waits to the browser, which sends
+     *  it also when the page is gone. It does not say what arrived, so with a server that is away
+     *  nothing is handed over, and what a hidden page handed over waits on: sent again, it counts
+     *  once by its ids. */
+    _leave(goes) {
+      if (this._failures) {
+        this._keep();
+        return;
+      }
       const query = this.token ? "?token=" + encodeURIComponent(this.token) : "";
-      while (this._queue.length) {
+      let rest = this._queue;
+      while (rest.length) {
         let size = 0;
         let count = 0;
-        while (count < this._queue.length && size < BEACON_BYTES) {
-          size += byteLength(this._queue[count]) + 1;
+        while (count < rest.length && size < BEACON_BYTES) {
+          size += byteLength(rest[count]) + 1;
           count += 1;
         }
         if (size > BEACON_BYTES && count > 1) {
           count -= 1;
         }
-        const body = this._queue.slice(0, count).join("\n");
+        const body = rest.slice(0, count).join("\n");
         const blob = new global.Blob([body], { type: "text/plain;charset=UTF-8" });
         if (!global.navigator.sendBeacon(this.url + BATCH + query, blob)) {
-          this._failures = Math.max(1, this._failures);
+          this._failures = 1;
           break;
         }
-        this._queue = this._queue.slice(count);
+        rest = rest.slice(count);
+      }
+      if (goes) {
+        this._queue = rest;
       }
       this._keep();
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
@@ -282,6 +282,21 @@ class AnomalyStore(Part):
         """The state of the detectors; None before the first."""
         with self.reading() as con:
             return read_checkpoint(con)
+
+    def models(self) -> dict[str, bytes]:
+        """Sealed states of models by the id of their series."""
+        with self.reading() as con:
+            rows = con.execute("SELECT id, state FROM meta.anomaly_models").fetchall()
+        return dict(rows)
+
+    def keep_models(self, states: Mapping[str, bytes]) -> None:
+        """Keep these states of models, and no others."""
+        data = pa.table(
+            {"id": [*states], "state": pa.array([*states.values()], pa.binary())},
+        )
+        with self.writing() as con:
+            con.execute("DELETE FROM meta.anomaly_models")
+            run_with(con, data, "INSERT INTO meta.anomaly_models BY NAME SELECT * FROM given")
 
     def corrected_since(self, after: datetime) -> list[tuple[int, datetime, datetime]]:
         """Minutes that late events changed after a moment; see `store.anomalies`."""

@@ -60,9 +60,13 @@ def read_closes(con: duckdb.DuckDBPyConnection, seq: int, number: int) -> pl.Dat
 def read_closed(
     con: duckdb.DuckDBPyConnection,
 ) -> dict[int, tuple[datetime, datetime | None]]:
-    """By table id, until when its minutes are closed, and until when the clock closed them."""
+    """By table id, until when its minutes are closed, and until when the clock closed them.
+
+    The newest entry holds, not the furthest: a clock that was set back opened minutes again.
+    """
     rows = con.execute(
-        'SELECT table_id, max(closed_until), max(closed_until) FILTER ("by" = ?) '
+        "SELECT table_id, arg_max(closed_until, number), "
+        'arg_max(closed_until, number) FILTER ("by" = ?) '
         "FROM meta.closes GROUP BY table_id ORDER BY table_id",
         ["clock"],
     ).fetchall()

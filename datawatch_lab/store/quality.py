@@ -14,18 +14,13 @@ import pyarrow as pa
 from datawatch_lab.core.quality import Rule, StoredRule
 from datawatch_lab.core.quality_results import Outcome, Violation
 from datawatch_lab.store.part import Part
+from datawatch_lab.store.quality_ages import compact
 from datawatch_lab.store.sql import append, fetch_arrow, fetch_row, run_with
 
 MOST_VIOLATIONS = 1_000
 """Violations kept of a rule: the newest; its counts stay complete."""
 
 _OF_RULE = ("counts", "verdicts", "states", "bins", "held", "orphans", "cells", "violations")
-_COMPACT_ROWS = 50_000
-_MERGED = {
-    "counts": ("rule, bucket", "sum(rows)::BIGINT AS rows, sum(failed)::BIGINT AS failed"),
-    "states": ("rule, bucket", "sum(n)::BIGINT AS n, sum(sum) AS sum, sum(squares) AS squares"),
-    "bins": ("rule, bucket, bin", "sum(n)::BIGINT AS n"),
-}
 
 
 def write_outcome(con: duckdb.DuckDBPyConnection, outcome: Outcome) -> None:
@@ -307,31 +302,6 @@ def acknowledge(con: duckdb.DuckDBPyConnection, ids: Sequence[str], by: str, at:
     )
 
 
-def compact(con: duckdb.DuckDBPyConnection, hours_before: datetime, drop_before: datetime) -> int:
-    """Merge rows of one minute, and minutes of long ago into hours; gives rows saved.
-
-    Nothing is done while there are few rows. Counts of windows stay as they are.
-    """
-    saved = 0
-    hours, gone = (t.astimezone(UTC).replace(tzinfo=None) for t in (hours_before, drop_before))
-    for table, (keys, sums) in _MERGED.items():
-        (rows,) = fetch_row(con, f"SELECT count(*) FROM quality.{table}")
-        if rows < _COMPACT_ROWS:
-            continue
-        con.execute(
-            f"CREATE TEMP TABLE merged AS SELECT {keys}, {sums} FROM ("
-            "SELECT * REPLACE (CASE WHEN bucket < ? THEN date_trunc('hour', bucket) ELSE bucket "
-            f"END AS bucket) FROM quality.{table} WHERE bucket >= ?) GROUP BY {keys}",
-            [hours, gone],
-        )
-        con.execute(f"DELETE FROM quality.{table}")
-        con.execute(f"INSERT INTO quality.{table} BY NAME SELECT * FROM merged")
-        (left,) = fetch_row(con, "SELECT count(*) FROM merged")
-        con.execute("DROP TABLE merged")
-        saved += int(rows) - int(left)
-    return saved
-
-
 class QualityStore(Part):
     """What a workspace keeps of data quality; any thread may ask and write."""
 
@@ -410,4 +380,4 @@ class QualityStore(Part):
     def compact(self, now: datetime) -> int:
         """See `compact`."""
         with self.writing() as con:
-            return compact(con, now - timedelta(days=2), now - timedelta(days=365))
+            return compact(con, now)

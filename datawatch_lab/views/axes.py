@@ -75,6 +75,8 @@ def _from_zero(step: float, top: float, say: Callable[[float], str]) -> Ticks:
 def times(start: datetime, end: datetime) -> Ticks:
     r"""Ticks of a time axis, ms since 1970 UTC; the date is below the first and each midnight.
 
+    Labels, and which moments are round, go by the clocks of the zone that ``start`` is told in.
+
     >>> noon = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
     >>> list(times(noon, noon + timedelta(hours=1)).labels.values())
     ['12:00\n1 Jan', '12:15', '12:30', '12:45', '13:00']
@@ -88,11 +90,18 @@ def times(start: datetime, end: datetime) -> Ticks:
 
 
 def _even(start: datetime, end: datetime, step: timedelta) -> Iterator[datetime]:
-    """Moments at whole multiples of a step since 1970."""
-    width = step.total_seconds()
-    at = math.ceil(start.timestamp() / width) * width
-    while at <= end.timestamp():
-        yield datetime.fromtimestamp(at, UTC)
+    """Moments at whole multiples of a step since 1970, as clocks show it."""
+    zone, width = start.tzinfo, step.total_seconds()
+    wall = start.replace(tzinfo=UTC).timestamp()
+    at = math.floor(wall / width) * width
+    while True:
+        shown = datetime.fromtimestamp(at, UTC).replace(tzinfo=zone)
+        if shown.timestamp() > end.timestamp():
+            return
+        # A time that clocks leave out is none.
+        is_shown = datetime.fromtimestamp(shown.timestamp(), zone) == shown
+        if shown.timestamp() >= start.timestamp() and is_shown:
+            yield shown
         at += width
 
 
@@ -103,7 +112,7 @@ def _months(start: datetime, end: datetime) -> Iterator[datetime]:
         (each for each in _MONTH_STEPS if (last - first) / each < _MOST_TIMES - 1), _MONTH_STEPS[-1]
     )
     for month in range(-(-first // step) * step, last + 1, step):
-        at = datetime(month // 12, month % 12 + 1, 1, tzinfo=UTC)
+        at = datetime(month // 12, month % 12 + 1, 1, tzinfo=start.tzinfo)
         if at >= start:
             yield at
 

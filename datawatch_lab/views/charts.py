@@ -16,12 +16,12 @@ from bokeh.models.text import BaseText
 from bokeh.plotting import figure
 
 from datawatch_lab.views import axes, theme
+from datawatch_lab.views.clock import local, zone_word
 from datawatch_lab.views.drawing import COLUMNS, Drawing, Kind
 from datawatch_lab.views.increments import Columns, increment
 from datawatch_lab.views.ranges import Window
 
 _HEIGHT = 232
-_UTC_LABEL = "Time (UTC)"
 
 
 class Chart:
@@ -98,7 +98,8 @@ class Chart:
             step = window.bars.total_seconds() * 1e3
             start = start // step * step
         self.figure.x_range.update(start=start, end=end)
-        self._set_ticks("x", axes.times(window.start, window.end))
+        self._set_ticks("x", axes.times(local(window.start), local(window.end)))
+        self.figure.xaxis[0].axis_label = f"Time ({zone_word(window.end)})"
         if silent is None:
             self.gap.visible = False
         else:
@@ -156,7 +157,6 @@ def _figure(kind: Kind, tickers: Mapping[str, FixedTicker]) -> figure:
         axis.axis_label_text_font_size = "12px"
         axis.axis_label_text_font_style = "normal"
         axis.axis_label_standoff = 6
-    plot.xaxis[0].axis_label = _UTC_LABEL
     plot.xgrid[0].visible = False
     plot.xaxis[0].ticker = tickers["x"]
     plot.yaxis[0].ticker = plot.ygrid[0].ticker = tickers["y"]

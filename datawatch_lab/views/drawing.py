@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 
 import numpy as np
 import numpy.typing as npt
 
 from datawatch_lab.views import axes
 from datawatch_lab.views import format as words
+from datawatch_lab.views.clock import local_ms, zone_word
 from datawatch_lab.views.increments import Columns
 from datawatch_lab.views.ranges import Window
 from datawatch_lab.views.snapshot import EMPTY, Data, Floats, Series
@@ -138,9 +138,8 @@ def _say(kind: Kind, value: float, data: Data) -> str:
 
 
 def _when(start: float, series: Series, window: Window) -> str:
-    at = datetime.fromtimestamp(start / 1e3, window.start.tzinfo)
-    until = at + timedelta(milliseconds=series.step)
-    return f"{words.moment(at, window.span)} – {until:%H:%M} UTC"
+    at, until = local_ms(start), local_ms(start + series.step)
+    return f"{words.moment(at, window.span)} – {until:%H:%M} {zone_word(until)}"
 
 
 def _ticks(kind: Kind, top: float, data: Data) -> axes.Ticks:

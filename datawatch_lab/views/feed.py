@@ -22,6 +22,7 @@ from datawatch_lab.core.errors import DataWatchError, WorkspaceLockedError
 from datawatch_lab.service.answers import LedgerAnswer, StatusAnswer, TableAnswer
 from datawatch_lab.service.handle import Workspace
 from datawatch_lab.views.choose import OverviewSpec, choose
+from datawatch_lab.views.clock import clocks_of
 from datawatch_lab.views.drawing import Drawing, draw
 from datawatch_lab.views.format import parse_iso
 from datawatch_lab.views.fragments import page
@@ -255,7 +256,8 @@ class Feed:
             drawings = made.drawings
         elif old is not None and old.snapshot.data is snapshot.data:
             drawings = old.drawings
-        self._latest[key] = View(snapshot, page(snapshot), drawings)
+        with clocks_of(snapshot.timezone):
+            self._latest[key] = View(snapshot, page(snapshot), drawings)
         for watch in tuple(self._watches):
             if watch.key == key:
                 watch.changed()
@@ -331,7 +333,8 @@ class Feed:
         data = read_data(workspace, common.spec, where, silent_since(status), earlier)
         self.computed += 1
         cost = self._monotonic() - began
-        self._ranges[key] = _Range(data, draw(data), mark, began + _COST_FACTOR * cost)
+        with clocks_of(status.timezone):
+            self._ranges[key] = _Range(data, draw(data), mark, began + _COST_FACTOR * cost)
         return data
 
     @staticmethod

@@ -123,6 +123,10 @@ def money(value: float | None, currency: str = "", *, short: bool = False) -> st
     return f"{MINUS if value < 0 else ''}{symbol}{text}"
 
 
+_NEARLY, _WHOLE = 99.95, 100 - 1e-9
+"""In percent: what would be rounded up to 100, and what is 100 but for the digits of a float."""
+
+
 def percent(fraction: float | None) -> str:
     """A fraction as a percentage.
 
@@ -132,10 +136,18 @@ def percent(fraction: float | None) -> str:
     '0.12 %'
     >>> plain(percent(3.12))
     '312 %'
+
+    Only what is all says 100 %:
+
+    >>> plain(percent(0.99996))
+    '99.99 %'
     """
     if fraction is None or _missing(fraction):
         return NOTHING
     size = abs(fraction) * 100
+    if _NEARLY <= size < _WHOLE:
+        short = math.floor(size * 100) / 100
+        return f"{_grouped(math.copysign(short, fraction), 2)}{NBSP}%"
     return f"{_grouped(fraction * 100, 2 if size < 1 else 1 if size < 100 else 0)}{NBSP}%"
 
 
@@ -251,8 +263,8 @@ def value(amount: float | None, unit: str, *, currency: str = "", short: bool = 
     >>> plain(value(1842, "1"))
     '1,842'
     """
-    if unit == "ratio":
-        return percent(amount)
+    if unit in ("ratio", "percent", "%"):
+        return percent(amount if unit == "ratio" or amount is None else amount / 100)
     if unit in ("s", "ms", "us"):
         scale = {"s": 1.0, "ms": 1e-3, "us": 1e-6}[unit]
         return duration(None if amount is None else amount * scale)
@@ -300,7 +312,9 @@ def trend(now: float | None, before: float | None, previous: str) -> str:
 
 
 def moment(at: datetime, span: timedelta) -> str:
-    """A time for a tooltip or a sentence: seconds for short spans, the date for long ones; UTC.
+    """A time for a tooltip or a sentence: seconds for short spans, the date for long ones.
+
+    It is told as its own zone has it.
 
     >>> moment(datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC), timedelta(hours=1))
     '03:04:05'

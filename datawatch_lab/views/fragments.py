@@ -11,6 +11,7 @@ import numpy as np
 from datawatch_lab.service.answers import LedgerAnswer, StatusAnswer, TableAnswer
 from datawatch_lab.views import format as words
 from datawatch_lab.views import theme
+from datawatch_lab.views.clock import local, told, zone_word
 from datawatch_lab.views.drawing import KINDS, amount_unit, known_currency
 from datawatch_lab.views.format import escape
 from datawatch_lab.views.snapshot import EMPTY, Data, Series, Snapshot
@@ -67,11 +68,12 @@ def _sentence(text: str) -> str:
 def banner(snapshot: Snapshot) -> str:
     """A line across the page for what needs attention; '' for nothing."""
     if snapshot.state == "silent":
-        text = f"{_sentence(snapshot.message)}. The grey part of each chart is time without data."
+        said = _sentence(told(snapshot.message))
+        text = f"{said}. The grey part of each chart is time without data."
         return f'<div class="banner warn"><span aria-hidden="true">▲</span> {escape(text)}</div>'
     if snapshot.state == "lost" and snapshot.data is not None:
-        at = f"{snapshot.now:%H:%M:%S}"
-        text = f"The numbers below stopped at {at} UTC. {snapshot.message} Trying again."
+        at = f"{local(snapshot.now):%H:%M:%S} {zone_word(snapshot.now)}"
+        text = f"The numbers below stopped at {at}. {snapshot.message} Trying again."
         return f'<div class="banner bad"><span aria-hidden="true">✕</span> {escape(text)}</div>'
     return ""
 

@@ -12,6 +12,7 @@ from bokeh.models import LayoutDOM, Spacer
 from panel.io.document import hold
 
 from datawatch_lab.views.charts import Chart
+from datawatch_lab.views.clock import clocks_of
 from datawatch_lab.views.drawing import KINDS
 from datawatch_lab.views.feed import AUTO, Feed, View
 from datawatch_lab.views.pages import PAGES
@@ -113,10 +114,11 @@ class Page:
         message["slots"] = dict(set(slots) - set(said.slots))
         self._said = _Said(snapshot.serial, slots)
         if snapshot.window is not None:
-            for chart in self.charts:
-                if chart.kind.name in view.drawings:
-                    chart.show(view.drawings[chart.kind.name])
-                chart.move(snapshot.window, silent_since(snapshot.status))
+            with clocks_of(snapshot.timezone):
+                for chart in self.charts:
+                    if chart.kind.name in view.drawings:
+                        chart.show(view.drawings[chart.kind.name])
+                    chart.move(snapshot.window, silent_since(snapshot.status))
         self.down.tags = [json.dumps(message)]
 
 

@@ -279,5 +279,5 @@ def build_server(  # noqa: PLR0913 — parts of a server, by name
         beneath=beneath,
         who_of=who_of,
     )
-    made.objects = objects.apps(workspace)
+    made.objects = objects.apps(objects.of(config), workspace)
     return made

@@ -106,6 +106,11 @@ class Snapshot:
     ledger: LedgerAnswer | None = None
     fresh: bool = True
 
+    @property
+    def timezone(self) -> str:
+        """In which times are told."""
+        return self.status.timezone if self.status else "UTC"
+
 
 def silent_since(status: StatusAnswer | None) -> datetime | None:
     """When the last event was received, while the workspace is silent; None otherwise."""

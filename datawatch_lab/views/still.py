@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -17,7 +18,7 @@ from datawatch_lab.core import chromium
 from datawatch_lab.core.dashboards import ROW_PIXELS, Dashboard
 from datawatch_lab.core.errors import BusyError, InputError
 from datawatch_lab.core.names import slug
-from datawatch_lab.views import theme
+from datawatch_lab.views import objects, theme
 from datawatch_lab.views.board.feed import BoardFeed
 from datawatch_lab.views.board.message import BoardMessage
 from datawatch_lab.views.board.view import Look
@@ -70,7 +71,12 @@ class Still:
 
 
 def still_of(
-    feed: BoardFeed, dashboard: Dashboard, look: Look, how: Still, told: Told = lambda _: None
+    feed: BoardFeed,
+    dashboard: Dashboard,
+    look: Look,
+    how: Still,
+    told: Told = lambda _: None,
+    given: Mapping[str, Any] | None = None,
 ) -> tuple[bytes, str, str]:
     """A dashboard as it is now: the bytes of a file, its name and media type.
 
@@ -80,6 +86,7 @@ def still_of(
         look: role, range, filters and variables.
         how: form, width and theme.
         told: hears in words how far it is.
+        given: objects of Python by name, for tiles of the kind ``custom``.
 
     Raises:
         MissingPackageError: there is no Chromium here, or it could not draw; says what helps.
@@ -98,7 +105,7 @@ def still_of(
     try:
         message = feed.draw(dashboard, look)
         told("Drawing …")
-        body = _drawn(message, how)
+        body = _drawn(message, how, _wanted(message, given or {}), feed.workspace)
     finally:
         _drawing.release()
     # A header of HTTP takes no other letters.
@@ -112,7 +119,13 @@ def height_of(message: BoardMessage) -> int:
     return _HEAD_PIXELS + rows * ROW_PIXELS + _FOOT_PIXELS
 
 
-def _drawn(message: BoardMessage, how: Still) -> bytes:
+def _wanted(message: BoardMessage, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of the given objects that a board shows."""
+    names = {each.data["name"] for each in message.parts.values() if each.face == "object"}
+    return {name: thing for name, thing in given.items() if name in names}
+
+
+def _drawn(message: BoardMessage, how: Still, given: Mapping[str, Any], workspace: Any) -> bytes:
     from datawatch_lab.views.watch import assets
 
     height = height_of(message)
@@ -120,26 +133,38 @@ def _drawn(message: BoardMessage, how: Still) -> bytes:
         Path(folder, "watch.css").write_bytes(assets()["watch.css"])
         for name in _SCRIPTS:
             Path(folder, name).write_bytes((_BUILT / name).read_bytes())
+        beside = {name: f"object-{number}.html" for number, name in enumerate(given)}
+        for name, file in beside.items():
+            objects.save(name, given[name], workspace, Path(folder, file), theme=how.theme)
         page = Path(folder, "board.html")
-        page.write_text(page_of(message, how, height), "utf-8")
+        page.write_text(page_of(message, how, height, beside), "utf-8")
         if how.form == "pdf":
             return chromium.pdf_of(page, hint=_INSTEAD)
         scale = min(2.0, _MOST_PIXELS / max(how.width, height))
         return chromium.png_of(page, width=how.width, height=height, scale=scale, hint=_INSTEAD)
 
 
-def page_of(message: BoardMessage, how: Still, height: int) -> str:
-    """The page that is drawn: it loads what stands beside it, and nothing else."""
+def page_of(
+    message: BoardMessage, how: Still, height: int, beside: Mapping[str, str] | None = None
+) -> str:
+    """The page that is drawn: it loads what stands beside it, and nothing else.
+
+    Args:
+        message: what it shows.
+        how: it looks.
+        height: CSS pixels.
+        beside: files of objects of Python, by name.
+    """
     from datawatch_lab.views.watch import assets
 
-    data = msgspec.json.encode(message).decode().replace("<", r"\u003c")
+    data = _plain(message)
     has_map = any(each.kind == "map" for each in message.board.tiles)
     world = assets()["world.json"].decode() if has_map else "null"
     board = message.board
     return (
         f'<!doctype html><html lang="en" data-theme="{how.theme}"><head><meta charset="utf-8">'
         '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; '
-        "script-src file:; style-src file: 'unsafe-inline'; img-src data: blob:\">"
+        "script-src file:; style-src file: 'unsafe-inline'; img-src data: blob:; frame-src file:\">"
         f'<title>{escape(board.name)}</title><link rel="stylesheet" href="watch.css">'
         f"<style>{theme.tokens_css()}\n:root{{--dww-width:{how.width}px;}}"
         f"@page{{size:{how.width}px {height + 1}px;margin:0;}}</style></head>"
@@ -149,8 +174,14 @@ def page_of(message: BoardMessage, how: Still, height: int) -> str:
         '<main id="board"></main>'
         f'<script type="application/json" id="snapshot">{data}</script>'
         f'<script type="application/json" id="world">{world}</script>'
+        f'<script type="application/json" id="objects">{_plain(beside or {})}</script>'
         '<script type="module" src="still.js"></script></body></html>'
     )
+
+
+def _plain(value: Any) -> str:
+    """JSON that ends no element of a page."""
+    return msgspec.json.encode(value).decode().replace("<", r"\u003c")
 
 
 def _when(message: BoardMessage) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -15,7 +16,7 @@ from typing import Any
 import msgspec
 
 from datawatch_lab.core.dashboards import Dashboard
-from datawatch_lab.core.errors import InputError
+from datawatch_lab.core.errors import InputError, NotFoundError
 from datawatch_lab.core.plans import check_feature
 from datawatch_lab.core.who import Who, acting
 from datawatch_lab.views import objects, theme
@@ -28,8 +29,8 @@ from datawatch_lab.views.still import FORMS as STILL_FORMS
 from datawatch_lab.views.still import WIDTH as STILL_WIDTH
 from datawatch_lab.views.still import Still, still_of
 
-STATIC = "/static/board/"
-"""Where the files of `assets` are served."""
+STATIC = "static/board/"
+"""Where the files of `assets` are served, from the root of the server."""
 
 _DRAWN_LATER = frozenset({"bar", "histogram", "donut", "gauge", "heatmap", "map", "scatter"})
 _THEMES = ("light", "dark")
@@ -44,7 +45,10 @@ def assets() -> Mapping[str, bytes]:
 
 @cache
 def address_of(name: str) -> str:
-    """The address of a built file; it changes with the file, so that browsers keep the file."""
+    """The address of a built file, from the root of the server.
+
+    It changes with the file, so that browsers keep the file.
+    """
     return f"{STATIC}{name}?v={hashlib.sha256(assets()[name]).hexdigest()[:12]}"
 
 
@@ -68,11 +72,15 @@ class WatchPages:
     Args:
         workspace: is asked.
         load: gives a dashboard by id or name.
+        given: objects of Python that tiles show, by name.
     """
 
-    def __init__(self, workspace: Any, load: Loader) -> None:
+    def __init__(
+        self, workspace: Any, load: Loader, given: Mapping[str, Any] | None = None
+    ) -> None:
         self.feed = BoardFeed(workspace, load)
         self._load = load
+        self._given = given or {}
 
     def dashboard(self, name: str) -> tuple[str, bool]:
         """The id of a dashboard, and whether everybody may see it.
@@ -83,7 +91,9 @@ class WatchPages:
         found = self._load(name)
         return found.id or found.name, found.is_public
 
-    def page(self, id_: str, who: Who, query: Mapping[str, Iterable[str]], nonce: str) -> bytes:
+    def page(
+        self, id_: str, who: Who, query: Mapping[str, Iterable[str]], nonce: str, root: str
+    ) -> bytes:
         """The page of a dashboard, with what its tiles show now.
 
         Args:
@@ -91,6 +101,8 @@ class WatchPages:
             who: looks.
             query: of the address: range, filter, var, theme, embed, kiosk.
             nonce: that the page's style carries.
+            root: of the server as seen from the page, such as ``../``: the page holds behind a
+                proxy that serves it below another path.
 
         Raises:
             DataWatchError: it cannot be looked at; says why.
@@ -98,9 +110,20 @@ class WatchPages:
         viewer = self.feed.watch(id_, look_of(who.role, query))
         try:
             snapshot = viewer.next() or b"null"
-            return _html(viewer.channel.dashboard, snapshot, query, nonce, who)
+            frame = _Frame(nonce, root, self._role(id_, who), objects.addresses(self._given, root))
+            return _html(viewer.channel.dashboard, snapshot, query, frame)
         finally:
             viewer.close()
+
+    def _role(self, id_: str, who: Who) -> str:
+        """What somebody may do with this dashboard; '' for who has a link to it alone."""
+        if who.resource:
+            return ""
+        try:
+            with acting(who):
+                return str(self.feed.workspace.get_dashboard(id_).role)
+        except NotFoundError:  # the one that nobody has stored yet
+            return who.role
 
     def watch(
         self,
@@ -123,7 +146,12 @@ class WatchPages:
         """What a dashboard shows as a file; see `views.builder.data` and `views.still`."""
         if form in STILL_FORMS:
             return still_of(
-                self.feed, self._load(id_), look_of(who.role, query), _still(form, query)
+                self.feed,
+                self._load(id_),
+                look_of(who.role, query),
+                _still(form, query),
+                # Objects are for who may see all pages; a link opens this board alone.
+                given={} if who.resource else self._given,
             )
         if form == "csv":
             check_feature(self.feed.workspace.me().plan, "csv_export")
@@ -135,11 +163,11 @@ class WatchPages:
         """The files that pages ask for, by name."""
         return assets()
 
-    def refused(self, title: str, message: str, nonce: str, sign_in: str = "") -> bytes:
+    def refused(self, title: str, message: str, nonce: str, root: str, sign_in: str = "") -> bytes:
         """The page for who may not, or for what there is not."""
         link = f'<p><a href="{escape(sign_in)}">Sign in</a></p>' if sign_in else ""
         body = f'<main class="dww-empty"><h1>{escape(title)}</h1><p>{escape(message)}</p>{link}'
-        return _frame(title, f"{body}</main>", "", nonce, "").encode()
+        return _Frame(nonce, root).around(title, f"{body}</main>").encode()
 
     def close(self) -> None:
         """Compute nothing more."""
@@ -159,21 +187,17 @@ def _html(
     dashboard: Dashboard,
     snapshot: bytes,
     query: Mapping[str, Iterable[str]],
-    nonce: str,
-    who: Who,
+    frame: _Frame,
 ) -> bytes:
     asked = next(iter(query.get("theme", [])), dashboard.theme)
-    is_embedded = "embed" in query
-    kinds = {each.kind for each in dashboard.tiles}
-    pieces = [address_of("watch.js"), *(f"{STATIC}{each}" for each in _shared())]
-    preload = [f'<link rel="modulepreload" href="{each}">' for each in pieces]
-    if kinds & _DRAWN_LATER:
-        # Its address is the one that the script asks for, so without a version.
-        preload.append(f'<link rel="modulepreload" href="{STATIC}{_charts()}">')
+    root, kinds = frame.root, {each.kind for each in dashboard.tiles}
+    script, world = f"{root}{address_of('watch.js')}", f"{root}{address_of('world.json')}"
+    # Addresses of pieces are those that the script asks for, so without a version.
+    pieces = [*_shared(), *([_charts()] if kinds & _DRAWN_LATER else [])]
+    loaded = [script, *(f"{root}{STATIC}{each}" for each in pieces)]
+    preload = [f'<link rel="modulepreload" href="{each}">' for each in loaded]
     if "map" in kinds:
-        preload.append(
-            f'<link rel="prefetch" href="{address_of("world.json")}" as="fetch" crossorigin>'
-        )
+        preload.append(f'<link rel="prefetch" href="{world}" as="fetch" crossorigin>')
     # A "<" in the data must not end the script element.
     data = snapshot.replace(b"<", rb"\u003c").decode()
     parts = {
@@ -182,21 +206,21 @@ def _html(
         "@@logo@@": _logo(),
         "@@moon@@": _sign(_MOON),
         "@@corners@@": _sign(_CORNERS),
-        "@@world@@": escape(address_of("world.json")),
-        "@@script@@": pieces[0],
+        "@@world@@": escape(world),
+        "@@script@@": script,
+        "@@root@@": escape(root),
+        "@@role@@": frame.role,
+        "@@objects@@": escape(msgspec.json.encode(frame.objects).decode()),
         # Whoever has a link to this board alone finds no way to others.
-        "@@role@@": "" if who.resource else who.role,
-        "@@objects@@": escape(msgspec.json.encode(objects.addresses()).decode()),
-        "@@home@@": "" if who.resource else _HOME,
+        "@@home@@": _HOME.replace("@@root@@", root) if frame.role else "",
         "@@snapshot@@": data,
     }
     body = _BODY
     for mark, text in parts.items():
         body = body.replace(mark, text)
-    head = "".join(preload)
     chosen = asked if asked in _THEMES else ""
-    classes = "dww-embed" if is_embedded else ""
-    return _frame(dashboard.name, body, head, nonce, chosen, classes).encode()
+    classes = "dww-embed" if "embed" in query else ""
+    return frame.around(dashboard.name, body, "".join(preload), chosen, classes).encode()
 
 
 _MOON = "M12 3a9 9 0 1 0 0 18Zm0-2a11 11 0 1 1 0 22 11 11 0 0 1 0-22Z"
@@ -214,23 +238,42 @@ def _logo() -> str:
     return (files("datawatch_lab.views") / "assets" / "logo.svg").read_text("utf-8")
 
 
-def _frame(title: str, body: str, head: str, nonce: str, chosen: str, classes: str = "") -> str:
-    attribute = f' data-theme="{chosen}"' if chosen else ""
-    style = theme.tokens_css()
-    return (
-        f'<!doctype html><html lang="en"{attribute}><head><meta charset="utf-8">'
-        f"<title>{escape(title)}</title>"
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        '<meta name="color-scheme" content="light dark">'
-        '<link rel="icon" href="data:,">'
-        f'<link rel="stylesheet" href="{address_of("watch.css")}">{head}'
-        f'<style nonce="{nonce}">{style}</style></head>'
-        f'<body class="{classes}">{body}</body></html>'
-    )
+@dataclass(frozen=True)
+class _Frame:
+    """What is around a board.
+
+    Attributes:
+        nonce: that styles carry.
+        root: of the server, as seen from the page.
+        role: what who looks may do with the dashboard; '' for who has a link to it alone.
+        objects: addresses of objects of Python, by name.
+    """
+
+    nonce: str
+    root: str
+    role: str = ""
+    objects: Mapping[str, str] = field(default_factory=dict)
+
+    def around(
+        self, title: str, body: str, head: str = "", chosen: str = "", classes: str = ""
+    ) -> str:
+        """The whole document around a body."""
+        attribute = f' data-theme="{chosen}"' if chosen else ""
+        sheet = f"{self.root}{address_of('watch.css')}"
+        return (
+            f'<!doctype html><html lang="en"{attribute}><head><meta charset="utf-8">'
+            f"<title>{escape(title)}</title>"
+            '<meta name="viewport" content="width=device-width, initial-scale=1">'
+            '<meta name="color-scheme" content="light dark">'
+            '<link rel="icon" href="data:,">'
+            f'<link rel="stylesheet" href="{sheet}">{head}'
+            f'<style nonce="{self.nonce}">{theme.tokens_css()}</style></head>'
+            f'<body class="{classes}">{body}</body></html>'
+        )
 
 
 _HOME = (
-    '<nav aria-label="Pages"><a class="dww-back" href="/datawatch/dashboards" '
+    '<nav aria-label="Pages"><a class="dww-back" href="@@root@@datawatch/dashboards" '
     'title="All dashboards" aria-label="All dashboards">‹</a></nav>'
 )
 
@@ -247,7 +290,7 @@ _BODY = """<header class="dww-head">
 <div class="dwe-bar" id="bar"></div>
 <div class="dww-choices" id="choices"></div>
 <div class="dww-stage"><main id="board" data-world="@@world@@" data-role="@@role@@"
-data-objects="@@objects@@"><noscript>
+data-root="@@root@@" data-objects="@@objects@@"><noscript>
 <p class="dww-empty">This page draws its tiles with JavaScript, which is switched off.</p>
 </noscript></main></div>
 <script type="application/json" id="snapshot">@@snapshot@@</script>

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from datawatch_lab.alerts.channels import compose
-from datawatch_lab.alerts.channels.base import Handed, HttpRequest, Mail, Outgoing
+from datawatch_lab.alerts.channels.base import Handed, HttpRequest, Mail, Outgoing, Several
 from datawatch_lab.alerts.message import Message, Told
 from datawatch_lab.core.alerting import Alert, ChannelSettings
 
@@ -53,6 +53,8 @@ def words_of(outgoing: Outgoing) -> str:
             return f"{outgoing.message['Subject']}\n" + "\n".join(texts)
         case Handed():
             return f"{outgoing.title}\n{outgoing.text}"
+        case Several():
+            return "\n".join(words_of(each) for each in outgoing.parts)
 
 
 def check_contract(channel: ChannelSettings) -> None:

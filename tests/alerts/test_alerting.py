@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
+from threading import Thread
 
+import msgspec
 import pytest
 
-from datawatch_lab.core.alerting import AlertRule
+from datawatch_lab.core.alerting import Alert, AlertRule
 from datawatch_lab.core.errors import InputError, NotFoundError
-from datawatch_lab.engine.alerting import actions
+from datawatch_lab.engine.alerting import actions, grid
 from datawatch_lab.engine.alerting.past import backtest
+from datawatch_lab.engine.alerting.windows import Windows
 from datawatch_lab.engine.queries import QueryRequest, run
 from tests.alerts.bench import MINUTE, Bench
 
@@ -111,6 +114,23 @@ def test_live_and_back_test_agree(bench: Bench) -> None:
     assert changes > 20
 
 
+def test_a_back_test_takes_no_more_than_there_is_and_fits(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It begins with the first event, and one with too many values says what to narrow."""
+    bench.minutes(5, 5, 20, 20, 5, tell=False)
+    rule = AlertRule(name="x", metric="orders_amount_sum", condition="over 1h > 100")
+    first, end = bench.engine.span()[0], bench.clock.now()
+    assert first is not None
+    ages = backtest(bench.alerting, rule, datetime(1970, 1, 1, tzinfo=UTC), end)
+    assert (ages.start, ages.evaluations) == (first, 5)
+    assert ages.episodes == backtest(bench.alerting, rule, first, end).episodes
+    monkeypatch.setattr(grid, "MOST_VALUES", 3)
+    with pytest.raises(InputError, match="1 series over 5 windows are too many") as error:
+        backtest(bench.alerting, rule, first, end)
+    assert "shorter range" in (error.value.hint or "")
+
+
 def test_a_split_rule_has_a_state_for_each_value(bench: Bench) -> None:
     """With group_by each value fires on its own, and its alert carries the label."""
     bench.orders(3, city="paid")
@@ -122,6 +142,53 @@ def test_a_split_rule_has_a_state_for_each_value(bench: Bench) -> None:
     bench.alerting.evaluate_due()
     history = bench.engine.store.alerts.history(None, "", 10)
     assert [each.labels for each in history] == [(("status", "open"),)]
+
+
+def test_a_rule_that_is_about_something_else_begins_anew(bench: Bench) -> None:
+    """What was open and pending by the old labels is over; the new ones are decided."""
+    bench.orders(3, city="paid")
+    bench.orders(3, city="open")
+    bench.alerting.evaluate_due()
+    split = {"group_by": ("status",), "metric": "orders_inserts_total", "channels": ("hook",)}
+    rule = bench.rule("over 1m > 10", **split)
+    slow = bench.rule("over 1m > 10", name="Slow", lasting=5 * MINUTE, **split)
+    bench.orders(30, city="open")
+    bench.orders(30, city="open")
+    bench.alerting.evaluate_due()
+    (split_alert,) = bench.alerting.active()
+    for id_ in (rule, slow):
+        before = bench.alerting.rule(id_).rule
+        bench.alerting.put(msgspec.structs.replace(before, group_by=()), id_)
+    ended = bench.engine.store.alerts.one(split_alert.id)
+    assert ended is not None
+    assert (ended.status, ended.resolved_by) == ("resolved", "the rule was changed")
+    assert {each.state for each in bench.alerting.standings(slow).values()} == {"normal"}
+    bench.orders(30, city="open")
+    bench.alerting.evaluate_due()
+    (alert,) = bench.alerting.active()
+    assert alert.labels == ()
+    described = msgspec.structs.replace(bench.alerting.rule(rule).rule, description="other words")
+    bench.alerting.put(described, rule)
+    assert bench.alerting.active() == [alert]
+
+
+def test_a_split_rule_that_could_not_be_evaluated_is_in_error_no_longer(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once its values can be read again, the fault of the whole rule is over."""
+    bench.orders(3)
+    bench.alerting.evaluate_due()
+    rule = bench.rule("over 1m > 10", group_by=("status",))
+
+    def fails(*_: object) -> None:
+        raise InputError("nothing can be read.")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(Windows, "prepare", fails)
+        bench.minutes(3, 3)
+    assert bench.alerting.state_of(bench.alerting.rule(rule)) == ("error", "nothing can be read.")
+    bench.minutes(3)
+    assert bench.alerting.state_of(bench.alerting.rule(rule)) == ("normal", "")
 
 
 def test_people_act_on_alerts(bench: Bench) -> None:
@@ -147,6 +214,40 @@ def test_people_act_on_alerts(bench: Bench) -> None:
     assert actions.resolve(bench.alerting, alert.id, "ada").resolved_by == "ada"
     with pytest.raises(InputError, match="is over since"):
         actions.resolve(bench.alerting, alert.id, "ada")
+
+
+@pytest.mark.parametrize("what", ["acknowledge", "resolve"])
+def test_what_ends_while_somebody_acts_on_it_stays_over(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    """An evaluation cannot come between the reading of an alert and the storing of what is said."""
+    bench.minutes(5, 5)
+    bench.rule("over 1m > 10")
+    bench.minutes(20, 20)
+    bench.orders(5)
+    bench.orders(5)
+    alerting, read = bench.alerting, bench.alerting.alert
+
+    def evaluate() -> None:
+        if alerting._work.acquire(blocking=False):
+            alerting.evaluate_due()
+            alerting._work.release()
+
+    def reading(id_: str) -> Alert:
+        found = read(id_)
+        thread = Thread(target=evaluate)
+        thread.start()
+        thread.join()
+        return found
+
+    (alert,) = alerting.active()
+    monkeypatch.setattr(alerting, "alert", reading)
+    getattr(actions, what)(alerting, alert.id, "ada")
+    alerting.evaluate_due()
+    assert alerting.active() == []
+    after = bench.engine.store.alerts.one(alert.id)
+    assert after is not None
+    assert (after.status, after.by) == ("resolved", "ada")
 
 
 def test_rules_are_checked_when_they_are_saved(bench: Bench) -> None:

@@ -208,7 +208,7 @@ def test_an_open_alert_is_told_once_whatever_the_clock_does(bench: Bench) -> Non
     back=st.integers(0, 60),
     after=st.lists(st.booleans(), min_size=8, max_size=20),
 )
-@settings(max_examples=150)
+@settings(max_examples=60)
 def test_a_state_of_the_future_is_forgotten_but_for_what_fired(
     states: list[bool], back: int, after: list[bool]
 ) -> None:

@@ -104,7 +104,8 @@ class Shop:
         self.bench.clock.set(end)
         lines = [each for chunk in self.simulator.history(start, end) for each in chunk]
         news = [_parsed(each) for each in lines if b'"table":"customers"' in each]
-        ids = [each["after"]["id"] for each in news if each.get("operation") == "INSERT"]
+        rows = [each.get("after") for each in news if each.get("operation") == "INSERT"]
+        ids = [row["id"] for row in rows if isinstance(row, dict)]  # a planted line has no row
         self.post([_joined(number, start) for number in range(self.customers + 1, min(ids))])
         self.customers = max(ids)
         self.post(lines)

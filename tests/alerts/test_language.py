@@ -8,11 +8,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from datawatch_lab.alerts.conditions import And, Band, Change, Comparison, NoData, Or, Relative
+from datawatch_lab.alerts.conditions import (
+    And,
+    Band,
+    Change,
+    Comparison,
+    NoData,
+    Or,
+    Predicted,
+    Relative,
+    resolved,
+)
 from datawatch_lab.alerts.judging import NOTHING, Value, judge
 from datawatch_lab.alerts.language import parse_condition
 from datawatch_lab.alerts.reading import read_condition
 from datawatch_lab.core.errors import InputError
+from datawatch_lab.core.values import Aggregation, MeasureKind, MetricDef
 
 
 @pytest.mark.parametrize(
@@ -98,6 +109,50 @@ def test_logic_is_three_valued(text: str, value: Value) -> None:
         return None if inner is None else not inner
 
     assert judge(condition, lambda _: value).holds == expected(condition)
+
+
+@pytest.mark.parametrize(
+    ("text", "unit", "number", "said"),
+    [
+        ("> 1ms", "s", 0.001, "m over 5 minutes is above 1 ms"),
+        ("> 1ms", "ms", 1, "m over 5 minutes is above 1 ms"),
+        ("> 2s", "ms", 2_000, "m over 5 minutes is above 2 seconds"),
+        ("> 1500", "ms", 1_500, "m over 5 minutes is above 1.5 seconds"),
+        ("> 90", "s", 90, "m over 5 minutes is above 90 seconds"),
+        ("> -3", "s", -3, "m over 5 minutes is above -3 seconds"),
+        ("< 90%", "ratio", 0.9, "m over 5 minutes is below 90 %"),
+        ("< 0.9", "ratio", 0.9, "m over 5 minutes is below 90 %"),
+        ("< 90%", "%", 90, "m over 5 minutes is below 90 %"),
+        ("> 12", "EUR", 12, "m over 5 minutes is above 12 EUR"),
+        ("> 12", "1", 12, "m over 5 minutes is above 12"),
+        ("> 12", "", 12, "m over 5 minutes is above 12"),
+        ("> 3", "1/min", 3, "m over 5 minutes is above 3 a minute"),
+        ("count(m) > 3", "s", 3, "m (count) over 5 minutes is above 3"),
+        ("change in 1h > 2s", "ms", 2_000, "the change of m over 5 minutes in 1 hour is above 2 s"),
+        ("change in 1h > 20%", "s", 20, "the change of m over 5 minutes in 1 hour is above 20 %"),
+        ("predicted > 80 in 15m", "%", 80, "m as predicted for 15 minutes from now is above 80 %"),
+    ],
+)
+def test_a_number_is_read_with_the_unit_of_its_metric(
+    text: str, unit: str, number: float, said: str
+) -> None:
+    """It is decided in that unit and said with it, whatever unit it was written in."""
+    metric = MetricDef(
+        name="m",
+        table="t",
+        field="f",
+        kind="gauge",
+        unit=unit,
+        labels=(),
+        auto=True,
+        description="",
+        measure=MeasureKind.CHANGES,
+        aggregation=Aggregation.AVG,
+    )
+    clause = resolved(parse_condition(text), "m", "", lambda _: metric)
+    assert isinstance(clause, Comparison | Change | Predicted)
+    assert clause.number == number
+    assert read_condition(clause).replace(" (avg)", "").startswith(said)
 
 
 def test_widths_and_numbers() -> None:

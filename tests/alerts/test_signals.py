@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from datawatch_lab.core.alerting import AlertRule, StoredRule
@@ -20,6 +21,7 @@ from datawatch_lab.engine.intake import take_http
 from datawatch_lab.engine.quality.rules import add
 from datawatch_lab.engine.schema.asking import dry_run
 from datawatch_lab.engine.telemetry import take_rows
+from datawatch_lab.service.alerting import BREAKING
 from tests.alerts.bench import MINUTE, Bench
 
 
@@ -108,6 +110,55 @@ def test_a_breaking_change_is_told_by_name(bench: Bench) -> None:
     assert bench.told == [("hook", "firing")]
     assert _agrees(bench, bench.alerting.rule(rule), first, "") == 1
     assert _agrees(bench, bench.alerting.rule(other), first, "") == 0
+
+
+def _drop_column(bench: Bench, number: int, table: str, column: str) -> None:
+    event = {
+        "type": "DDL",
+        "table": table,
+        "timestamp": bench.clock.now().isoformat(),
+        "id": f"drop{number}",
+        "ddl_command": f"ALTER TABLE {table} DROP COLUMN {column}",
+    }
+    body = json.dumps(event).encode()
+    take_http(bench.engine, body, content_type="application/json", content_encoding="", wait=True)
+
+
+def test_a_grouped_rule_on_schemas_is_over_when_its_changes_are(bench: Bench) -> None:
+    """Once a window holds no change of a table any more, its alert is resolved, live as tested."""
+    bench.minutes(5, 5, tell=False)
+    given = {"type": "schema", "metric": "", "group_by": ("table",)}
+    rule = bench.rule("breaking > 0 over 2m", **given)
+    slow = bench.rule("breaking > 0 over 1m", name="Slow", lasting=2 * MINUTE, **given)
+    bench.alerting.evaluate_due()
+    first = bench.alerting._cursors[""]
+    _drop_column(bench, 1, "orders", "status")
+    bench.minutes(5, 5, tell=False)
+    bench.restart()
+    bench.minutes(5, 5, 5, tell=False)
+    (alert,) = bench.engine.store.alerts.history(None, rule, 10)
+    assert alert.labels == (("table", "orders"),)
+    assert alert.resolved is not None
+    assert alert.last_value == 0.0
+    assert _agrees(bench, bench.alerting.rule(rule), first, "") == 2
+    assert _agrees(bench, bench.alerting.rule(slow), first, "") == 2  # pending, and normal again
+
+
+def test_each_table_that_breaks_is_told(bench: Bench) -> None:
+    """The rule of ``schema.alert_on_breaking`` tells a second change while the first is open."""
+    bench.minutes(5, 5)
+    bench.alerting.put(msgspec.structs.replace(BREAKING, channels=("hook",)))
+    bench.minutes(5)
+    _drop_column(bench, 1, "orders", "status")
+    bench.minutes(5, 5)
+    _drop_column(bench, 2, "users", "email")
+    bench.minutes(5, 5)
+    told = [
+        dict(each.alert.labels)["table"] for _, message in bench.sent for each in message.alerts
+    ]
+    assert told == ["orders", "users"]
+    bench.minutes(*[5] * 7)
+    assert bench.alerting.active() == []
 
 
 def _beat(bench: Bench, service: str, status: str) -> None:
@@ -202,6 +253,27 @@ def test_anomalies_fire_while_they_go_on(bench: Bench, monkeypatch: pytest.Monke
     bench.minutes(5, 5, 5, 5, 5, tell=False)
     (alert,) = bench.engine.store.alerts.history(None, rule, 10)
     assert (alert.value, alert.description) == (3.0, episode.description)
+    assert alert.resolved is not None
+    assert _agrees(bench, bench.alerting.rule(rule), first, "") == 2
+
+
+def test_an_incident_is_over_when_its_episodes_are(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Grouped by incident too: what is not seen any more is 0 anomalies, not nothing."""
+    bench.minutes(5, 5, tell=False)
+    detection = bench.engine.beside(Detection)
+    detection.configure(AnomalySettings())
+    start = bench.clock.now()
+    episode = _episode(start, start + 2 * MINUTE)
+    seen = lambda low, high: [episode] if low < start + 2 * MINUTE and high > start else []  # noqa: E731
+    monkeypatch.setattr(detection, "between", seen)
+    given = {"type": "anomaly", "metric": "", "group_by": ("incident",)}
+    rule = bench.rule("active over 1m > 0", **given)
+    bench.alerting.evaluate_due()
+    first = bench.alerting._cursors[""]
+    bench.minutes(5, 5, 5, 5, 5, tell=False)
+    (alert,) = bench.engine.store.alerts.history(None, rule, 10)
     assert alert.resolved is not None
     assert _agrees(bench, bench.alerting.rule(rule), first, "") == 2
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Thread
 from zoneinfo import ZoneInfo
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,7 +17,7 @@ from hypothesis import strategies as st
 from datawatch_lab.alerts.routing.mute import in_timing
 from datawatch_lab.alerts.routing.retry import pause
 from datawatch_lab.alerts.sending import Outcome
-from datawatch_lab.core.alerting import AlertSettings, Inhibition, MuteTiming, Routing
+from datawatch_lab.core.alerting import AlertSettings, Inhibition, MuteTiming, Notice, Routing
 from datawatch_lab.engine.alerting import actions
 from tests.alerts.bench import MINUTE, Bench
 
@@ -69,6 +72,44 @@ def test_a_receiver_that_is_down_gets_everything_later(bench: Bench) -> None:
     (alert,) = bench.alerting.active()
     *_, attempts = bench.engine.store.alerts.trace(alert.id, "")
     assert [each.ok for each in attempts] == [False] * tried + [True]
+
+
+def test_what_is_over_does_not_overtake_what_waits_to_be_tried_again(bench: Bench) -> None:
+    """That it fires is told before that it is over, also when the first attempt failed."""
+    bench.rule("over 1m > 10")
+    bench.answers = [DOWN]
+    _fire(bench)
+    bench.telling.round()
+    for _ in range(2):
+        bench.orders(5)
+        bench.alerting.evaluate_due()
+    (waits,) = bench.telling._deliveries.values()
+    later = bench.clock.now() + MINUTE
+    bench.telling._deliveries[waits.id] = msgspec.structs.replace(waits, due=later)
+    bench.telling.round()
+    assert bench.told == []
+    bench.clock.set(later)
+    bench.telling.round()
+    assert bench.told == [("hook", "firing"), ("hook", "resolved")]
+
+
+def test_what_waits_for_a_channel_that_was_removed_is_given_up(bench: Bench) -> None:
+    """In the end it counts as failed, says why, and waits no longer."""
+    bench.rule("over 1m > 10")
+    bench.answers = [DOWN]
+    _fire(bench)
+    bench.telling.round()
+    settings = bench.alerting.settings
+    bench.alerting.settings = msgspec.structs.replace(settings, channels=())
+    bench.clock.advance(HOUR)
+    bench.telling.round()
+    assert len(bench.telling._deliveries) == 1
+    bench.clock.advance(settings.routing.give_up_after)
+    bench.telling.round()
+    assert bench.telling._deliveries == {}
+    (alert,) = bench.alerting.active()
+    _, _, (delivery,), _ = bench.engine.store.alerts.trace(alert.id, "")
+    assert (delivery.state, delivery.detail) == ("failed", "there is no channel 'hook' any more")
 
 
 def test_what_cannot_help_is_not_tried_again(bench: Bench) -> None:
@@ -139,6 +180,18 @@ def test_an_alert_keeps_others_back(bench: Bench) -> None:
     assert "inhibited by 'Cause'" in [each.reason for each in bench.telling.waiting()]
 
 
+def test_alerts_that_are_cause_and_effect_do_not_keep_one_another_back(bench: Bench) -> None:
+    """Two alerts that a rule of inhibition means on both sides are both told."""
+    severe = Inhibition(source=(("rule", "*"),), target=(("severity", "*"),))
+    routing = Routing(group_wait=timedelta(0), group_interval=timedelta(0), inhibit=(severe,))
+    bench.alerting.settings = _with(bench, routing)
+    bench.rule("over 1m > 10", name="One")
+    bench.rule("over 1m > 12", name="Two", channels=("other",))
+    _fire(bench)
+    bench.telling.round()
+    assert sorted(bench.told) == [("hook", "firing"), ("other", "firing")]
+
+
 def test_an_open_alert_is_told_again_until_somebody_looks(bench: Bench) -> None:
     """Each repeat interval tells it again; acknowledged it is told no more."""
     bench.rule("over 1m > 10")
@@ -152,6 +205,87 @@ def test_an_open_alert_is_told_again_until_somebody_looks(bench: Bench) -> None:
     bench.clock.advance(9 * HOUR)
     bench.telling.round()
     assert len(bench.sent) == 3
+
+
+@pytest.mark.parametrize("interval", [timedelta(0), 4 * HOUR])
+def test_what_was_told_and_snoozed_is_told_again_when_the_snooze_ends(
+    bench: Bench, interval: timedelta
+) -> None:
+    """At once, and then at the pace of repeats; a repeat that waits outlives the snooze."""
+    bench.alerting.settings = _with(
+        bench, Routing(group_wait=timedelta(0), repeat_interval=interval)
+    )
+    bench.rule("over 1m > 10")
+    _fire(bench)
+    bench.telling.round()
+    (alert,) = bench.alerting.active()
+    until = bench.clock.now() + HOUR
+    actions.snooze(bench.alerting, alert.id, "ada", until)
+    bench.clock.set(until - MINUTE)
+    bench.telling.round()
+    assert bench.told == [("hook", "firing")]
+    bench.clock.set(until)
+    bench.restart()
+    bench.alerting.settings = _with(
+        bench, Routing(group_wait=timedelta(0), repeat_interval=interval)
+    )
+    for _ in range(7):
+        bench.telling.round()
+        bench.clock.advance(HOUR)
+    assert bench.told == [("hook", "firing"), *[("hook", "repeat")] * (2 if interval else 1)]
+    actions.acknowledge(bench.alerting, alert.id, "ada")
+    bench.clock.advance(9 * HOUR)
+    bench.telling.round()
+    assert len(bench.sent) == (3 if interval else 2)
+
+
+def test_an_alert_that_ends_is_not_forgotten_before_its_notices_are_known(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A round that comes while a change is noted does not lose that an alert is over."""
+    bench.rule("over 1m > 10")
+    _fire(bench)
+    bench.telling.round()
+    telling, note = bench.telling, bench.telling.note
+
+    def forget() -> None:
+        if telling._noting.acquire(blocking=False):
+            telling._noting.release()
+            telling._forget()
+
+    class Interrupted(list[Notice]):
+        def __iter__(self) -> Iterator[Notice]:
+            thread = Thread(target=forget)
+            thread.start()
+            thread.join()
+            return super().__iter__()
+
+    monkeypatch.setattr(
+        telling, "note", lambda each: note(replace(each, notices=Interrupted(each.notices)))
+    )
+    for _ in range(2):
+        bench.orders(5)
+        bench.alerting.evaluate_due()
+    bench.telling.round()
+    assert bench.told == [("hook", "firing"), ("hook", "resolved")]
+
+
+def test_a_message_knows_whether_others_of_its_group_go_on(bench: Bench) -> None:
+    """What is over of a group beside what goes on, and beside what was told to another channel."""
+    bench.alerting.settings = _with(
+        bench, Routing(group_by=(), group_wait=timedelta(0), group_interval=timedelta(0))
+    )
+    bench.rule("over 1m > 30", name="Ends")
+    bench.rule("over 1m > 10", name="Goes on")
+    bench.rule("over 1m > 10", name="Elsewhere", channels=("other",))
+    bench.minutes(40, 40, 20, 20, 5, 5)
+    mine = [each for channel, each in bench.sent if channel == "hook"]
+    said = [(each.kind, each.alerts[0].alert.rule, each.still_open) for each in mine]
+    assert said == [
+        ("firing", "Ends", False),
+        ("resolved", "Ends", True),
+        ("resolved", "Goes on", False),
+    ]
 
 
 def test_a_group_shares_a_message(bench: Bench) -> None:

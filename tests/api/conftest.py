@@ -12,9 +12,10 @@ import pytest
 from datawatch_lab.api.auth import gate_for
 from datawatch_lab.api.limits import Limits
 from datawatch_lab.api.routes import patterns
-from datawatch_lab.api.server import Server, free_port
+from datawatch_lab.api.server import Server
 from datawatch_lab.service.handle import Workspace, open_workspace
 from datawatch_lab.service.operation import Operation
+from tests.services.ports import free_port
 
 TOKEN = "a-token-for-tests"  # noqa: S105 — of a server that ends with its test
 HOST = "127.0.0.1"
@@ -62,7 +63,7 @@ def serve() -> Iterator[Serve]:
         idle_seconds: float = 60.0,
         **how: Any,
     ) -> Server:
-        port = free_port(HOST, 0)
+        port = free_port()
         gate = gate_for(token, host=HOST, port=port, limits=limits, origins=origins)
         urls = patterns(workspace, gate, **how)
         server = Server(urls, host=HOST, port=port, idle_seconds=idle_seconds)

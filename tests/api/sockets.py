@@ -14,9 +14,9 @@ from tornado.websocket import WebSocketClientConnection, websocket_connect
 
 from datawatch_lab.api.server import Server
 from tests.api.conftest import TOKEN
+from tests.waiting import PATIENCE
 
 Json = dict[str, Any]
-_SECONDS = 20.0
 
 
 class Client:
@@ -32,7 +32,7 @@ class Client:
 
     async def hear(self) -> Json | None:
         """The next message; None when the server has closed."""
-        text = await asyncio.wait_for(self.connection.read_message(), _SECONDS)
+        text = await asyncio.wait_for(self.connection.read_message(), PATIENCE)
         if text is None:
             return None
         found: Json = json.loads(text)
@@ -90,7 +90,7 @@ def handshake(server: Server, path: str = "/ws/dashboard", **headers: str) -> so
     """A raw socket that has asked for the upgrade; it answers nothing and reads nothing itself."""
     wire = socket.socket()
     wire.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
-    wire.settimeout(_SECONDS)
+    wire.settimeout(PATIENCE)
     wire.connect((server.host, server.port))
     given = {
         "Host": f"{server.host}:{server.port}",

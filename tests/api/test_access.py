@@ -18,7 +18,7 @@ import pytest
 from datawatch_lab.api.auth import Gate, gate_for
 from datawatch_lab.api.limits import Limits, RateError
 from datawatch_lab.api.routes import patterns
-from datawatch_lab.api.server import Server, free_port
+from datawatch_lab.api.server import Server
 from datawatch_lab.core.who import USER_ROLES, UserRole, Who, current_who, has_role
 from datawatch_lab.service.access.access import Access
 from datawatch_lab.service.access.webhook import SIGNATURE, TIMESTAMP, Webhook, sign
@@ -27,6 +27,8 @@ from datawatch_lab.service.handle import Workspace, open_workspace
 from datawatch_lab.service.operations import OPERATIONS
 from tests.api.conftest import API, HOST, TOKEN, StubCaller
 from tests.service.access_helpers import PASSWORD, cheap
+from tests.services.ports import free_port
+from tests.waiting import PATIENCE
 
 SECRET = "shared-by-both-sides"  # noqa: S105 — of a test
 PAGE = {"Accept": "text/html"}
@@ -81,7 +83,7 @@ def build(folder: Path, **how: Any) -> House:
     for role, name in NAMES.items():
         access.users.add(name, role, PASSWORD)
         tokens[role] = access.tokens.make(name, "test")[1]
-    port = free_port(HOST, 0)
+    port = free_port()
     gate = replace(gate_for(TOKEN, host=HOST, port=port, **how), access=access)
     stub = Noting()
     server = Server(patterns(Workspace(stub), gate, max_bytes=1_000), host=HOST, port=port)
@@ -137,6 +139,18 @@ def test_the_engine_is_told_who_asks(house: House) -> None:
     (who,) = house.stub.who
     assert (who.name, who.role, who.via) == ("eda", "editor", "token:test")
     assert (who.address, who.request) == (HOST, "r-77")
+
+
+def test_the_engine_is_told_what_bounds_a_token(house: House) -> None:
+    """The role that was chosen for it, and when it ends; neither for one as its user."""
+    with house.client(house.tokens["admin"]) as client:
+        client.get(f"{API}/tables")
+    made, secret = house.access.tokens.make("ada", role="viewer", expires_in=timedelta(days=90))
+    with house.client(secret) as client:
+        client.get(f"{API}/tables")
+    free, bound = house.stub.who
+    assert (free.role, free.cap, free.until) == ("admin", None, None)
+    assert (bound.role, bound.cap, bound.until) == ("viewer", "viewer", made.expires)
 
 
 def test_the_owner_is_an_admin(house: House) -> None:
@@ -472,7 +486,7 @@ def test_with_a_secret_no_auth_does_not_open_events(tmp_path: Path, serve: Any) 
     """Where everybody of the machine is let in, deliveries still have to be signed."""
     stub = StubCaller()
     stub.answers["post_events"] = EventsAnswer(1, 1, 0, 0, 0, [])
-    port = free_port(HOST, 0)
+    port = free_port()
     gate = gate_for(None, host=HOST, port=port, webhook=Webhook(SECRET))
     server = Server(patterns(Workspace(stub), gate), host=HOST, port=port)
     server.start()
@@ -508,7 +522,7 @@ def test_a_bomb_is_not_unpacked(tmp_path: Path) -> None:
     bomb = gzip.compress(bytes(70 * 1024 * 1024), 1)
     assert len(bomb) < 1_000_000
     with open_workspace(tmp_path / "w.duckdb") as workspace:
-        port = free_port(HOST, 0)
+        port = free_port()
         urls = patterns(workspace, gate_for(TOKEN, host=HOST, port=port))
         server = Server(urls, host=HOST, port=port)
         server.start()
@@ -585,7 +599,7 @@ def test_a_viewer_over_a_real_engine(tmp_path: Path) -> None:
     for role, name in NAMES.items():
         access.users.add(name, role)
         tokens[role] = access.tokens.make(name)[1]
-    port = free_port(HOST, 0)
+    port = free_port()
     gate = gate_for(TOKEN, host=HOST, port=port, workspace=tmp_path / "w.duckdb")
     with open_workspace(tmp_path / "w.duckdb") as workspace:
         workspace.post(json.dumps([event, event | {"timestamp": "ada@example.com"}]).encode())
@@ -598,7 +612,7 @@ def test_a_viewer_over_a_real_engine(tmp_path: Path) -> None:
                     base_url=f"{server.address}{API}",
                     headers={"Authorization": f"Bearer {token}", "X-Request-ID": f"of-{role}"},
                     trust_env=False,
-                    timeout=30,
+                    timeout=PATIENCE,
                 )
                 for role, token in tokens.items()
             }

@@ -12,6 +12,7 @@ from datawatch_lab.api.boards import Pictures, StaticFiles
 from datawatch_lab.api.envelope import HttpError
 from datawatch_lab.core.errors import BusyError
 from datawatch_lab.views.watch import assets
+from tests.waiting import PATIENCE
 
 FILES = {"a.js": b"x" * 2_000, "a.js.br": b"packed", "b.txt": b"small"}
 
@@ -47,7 +48,7 @@ def test_pictures_wait_for_each_other_and_are_not_many() -> None:
         pictures, go = Pictures(threads=1, waiting=1), threading.Event()
 
         def draw() -> str:
-            go.wait(20)
+            go.wait(PATIENCE)
             return "drawn"
 
         asked = [asyncio.ensure_future(pictures.draw(draw)) for _ in range(2)]

@@ -22,6 +22,7 @@ from datawatch_lab.service.answers import MetricAnswer
 from datawatch_lab.service.handle import Workspace
 from tests.api.conftest import API, HOST, TOKEN, Serve, StubCaller
 from tests.api.test_requests import error_of
+from tests.waiting import PATIENCE, eventually
 
 ELSEWHERE = "https://app.example.org"
 
@@ -155,7 +156,7 @@ class Slow(StubCaller):
         if operation.name == "health":
             return []
         self.began.set()
-        assert self.may_end.wait(20)
+        assert self.may_end.wait(PATIENCE)
         return super().call(operation, ask)
 
 
@@ -168,19 +169,19 @@ def test_requests_that_run_end_before_the_server(serve: Serve) -> None:
 
     def ask() -> None:
         url = f"{server.address}{API}/tables"
-        answers.append(httpx.get(url, headers=headers, trust_env=False, timeout=20))
+        answers.append(httpx.get(url, headers=headers, trust_env=False, timeout=PATIENCE))
 
     asking = threading.Thread(target=ask)
     asking.start()
-    assert slow.began.wait(20)
+    assert slow.began.wait(PATIENCE)
     ending = threading.Thread(target=server.stop)
     ending.start()
     while (late := httpx.get(f"{server.address}/health", trust_env=False)).status_code != 503:
         time.sleep(0.02)  # until the server has begun to end
     assert late.headers["Retry-After"] == "5"
     slow.may_end.set()
-    asking.join(20)
-    ending.join(20)
+    asking.join(PATIENCE)
+    ending.join(PATIENCE)
     assert [each.status_code for each in answers] == [200]
     with pytest.raises(httpx.ConnectError):
         httpx.get(server.address, trust_env=False)
@@ -197,7 +198,7 @@ def test_a_drain_says_how_many_are_left() -> None:
 def test_a_slow_sender_is_let_go(stub: StubCaller, serve: Serve) -> None:
     """A head that does not end is not waited for longer than the server's patience."""
     server = serve(Workspace(stub), idle_seconds=0.3)
-    with socket.create_connection((HOST, server.port), timeout=20) as sender:
+    with socket.create_connection((HOST, server.port), timeout=PATIENCE) as sender:
         sender.sendall(b"GET /health HTTP/1.1\r\nHost: localhost\r\nX-Slow: ")
         assert sender.recv(1) == b""
 
@@ -208,12 +209,9 @@ def test_a_request_is_one_json_object_in_the_log(
     """With its parts as fields, and without a token."""
     with caplog.at_level(logging.INFO):
         client.get(f"{API}/tables?token=s3cret", headers={"X-Request-ID": "trace-9"})
-        for _ in range(200):  # the line is written once the answer is out
-            found = [each for each in caplog.records if "trace-9" in each.getMessage()]
-            if found:
-                break
-            time.sleep(0.05)
-    (record,) = found
+        # The line is written once the answer is out.
+        eventually(lambda: any("trace-9" in each.getMessage() for each in caplog.records))
+    (record,) = (each for each in caplog.records if "trace-9" in each.getMessage())
     line = JsonLines("staging").format(record)
     entry = json.loads(line)
     assert "\n" not in line

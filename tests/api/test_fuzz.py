@@ -16,6 +16,7 @@ from schemathesis.specs.openapi import checks
 from datawatch_lab.api.openapi import document
 from datawatch_lab.service.operations import OPERATIONS
 from tests.api.whole import Whole, whole
+from tests.waiting import PATIENCE
 
 UNSUITED = {
     "watch": "signs in to addresses that are made up",
@@ -63,7 +64,7 @@ def run(served: Whole, name: str, mode: GenerationMode, count: int) -> None:
     )
     @given(case=FOUND[name].as_strategy(generation_mode=mode))
     def send(case: Any) -> None:
-        answer = case.call(base_url=served.server.address, headers=headers, timeout=30)
+        answer = case.call(base_url=served.server.address, headers=headers, timeout=PATIENCE)
         case.validate_response(answer, checks=CHECKS)
 
     send()

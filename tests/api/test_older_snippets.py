@@ -11,7 +11,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ import pytest
 
 from tests.cli.conftest import Process
 from tests.conftest import missing
+from tests.waiting import PATIENCE, eventually
 
 CURL = """
 set -e
@@ -91,7 +91,13 @@ def _environment(base: str, token: str) -> dict[str, str]:
 
 def _run(command: list[str], environment: dict[str, str], cwd: Path) -> str:
     done = subprocess.run(
-        command, env=environment, cwd=cwd, capture_output=True, text=True, timeout=60, check=False
+        command,
+        env=environment,
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
     )
     assert done.returncode == 0, done.stderr or done.stdout
     return done.stdout
@@ -125,16 +131,13 @@ def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[str
     finally:
         if popen.poll() is None:
             popen.kill()
-            popen.wait(10)
+            popen.wait(PATIENCE)
 
 
 def _until(client: httpx.Client, path: str, seen: Any) -> Any:
     """The answer once it says what is waited for."""
-    deadline = time.monotonic() + 20
-    while not seen(found := client.get(path).json()):
-        assert time.monotonic() < deadline, found
-        time.sleep(0.05)
-    return found
+    eventually(lambda: seen(client.get(path).json()), lambda: client.get(path).text)
+    return client.get(path).json()
 
 
 def test_snippets_work_unchanged(server: tuple[str, str], tmp_path: Path) -> None:
@@ -142,7 +145,9 @@ def test_snippets_work_unchanged(server: tuple[str, str], tmp_path: Path) -> Non
     address, token = server
     environment = _environment(address, token)
     signed = {"Authorization": f"Bearer {token}"} if token else {}
-    with httpx.Client(base_url=address, headers=signed, trust_env=False, timeout=30) as client:
+    with httpx.Client(
+        base_url=address, headers=signed, trust_env=False, timeout=PATIENCE
+    ) as client:
         if token:
             assert httpx.get(f"{address}/dashboard", trust_env=False).status_code == 401
         _run(["bash", "-c", _with_auth(CURL, token)], environment, tmp_path)

@@ -10,7 +10,8 @@ import pytest
 from datawatch_lab.service.handle import connect
 from tests.api.conftest import API, TOKEN
 from tests.services.postgres import PASSWORD, URL_PASSWORD, Server
-from tests.services.shop import Shop, eventually, shop
+from tests.services.shop import Shop, shop
+from tests.waiting import eventually
 
 
 @pytest.fixture

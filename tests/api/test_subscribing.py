@@ -15,8 +15,7 @@ import pytest
 from datawatch_lab.core.errors import NotFoundError
 from datawatch_lab.service.handle import Workspace, connect, open_workspace
 from tests.api.conftest import TOKEN, Serve
-
-_SECONDS = 30
+from tests.waiting import PATIENCE
 
 
 class Heard:
@@ -35,7 +34,7 @@ class Heard:
 
     def next(self) -> Mapping[str, Any]:
         """The next event; waits for it."""
-        assert self._came.acquire(timeout=_SECONDS)
+        assert self._came.acquire(timeout=PATIENCE)
         return self.events[-1]
 
 

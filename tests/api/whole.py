@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import json
 import time
 from collections.abc import Iterator
@@ -18,7 +19,7 @@ from datawatch_lab.api.auth import gate_for
 from datawatch_lab.api.examples import EXAMPLES
 from datawatch_lab.api.limits import Limits
 from datawatch_lab.api.routes import patterns
-from datawatch_lab.api.server import Server, free_port
+from datawatch_lab.api.server import Server
 from datawatch_lab.core.who import UserRole
 from datawatch_lab.service.access.access import Access
 from datawatch_lab.service.handle import open_workspace
@@ -26,11 +27,13 @@ from datawatch_lab.service.operation import Operation
 from datawatch_lab.service.operations import OPERATIONS
 from tests.api.conftest import API, HOST, TOKEN
 from tests.service.access_helpers import PASSWORD, cheap
+from tests.services.ports import free_port
+from tests.waiting import PATIENCE
 
-START = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
+START = datetime.now(UTC).replace(second=0, microsecond=0) - timedelta(days=2)
 _COUNTER = {"kind": "counter", "title": "Orders", "metric": "orders_total"}
 BUSY = 429
-PATIENCE = 10  # Times that a busy engine is asked again.
+TRIES = 60  # Times that a busy engine is asked again.
 NAMES: dict[UserRole, str] = {"admin": "ada", "editor": "eda", "viewer": "vic"}
 
 
@@ -58,7 +61,7 @@ class Whole:
         """A client in a role; None for a stranger."""
         headers = {} if role is None else {"Authorization": f"Bearer {self.tokens[role]}"}
         return httpx.Client(
-            base_url=self.server.address, headers=headers, trust_env=False, timeout=30
+            base_url=self.server.address, headers=headers, trust_env=False, timeout=PATIENCE
         )
 
 
@@ -71,7 +74,7 @@ def whole(folder: Path) -> Iterator[Whole]:
     for role, name in NAMES.items():
         access.users.add(name, role, PASSWORD)
         tokens[role] = access.tokens.make(name, "test")[1]
-    port = free_port(HOST, 0)
+    port = free_port()
     limits = Limits(requests="", strangers="", logins="")
     gate = replace(gate_for(TOKEN, host=HOST, port=port, limits=limits), access=access)
     with open_workspace(path) as workspace:
@@ -153,7 +156,7 @@ class Call:
     body: Any = None
 
 
-_RANGE = {"from": "2026-01-05T12:00:00Z", "to": "2026-01-05T12:10:00Z"}
+_RANGE = {"from": START.isoformat(), "to": (START + timedelta(minutes=10)).isoformat()}
 _AMOUNT = {"name": "orders_amount_sum"}
 _PAID = {"name": "paid_amount"}
 
@@ -179,7 +182,7 @@ CALLS: dict[str, Call] = {
     "reset_detector": Call({}, {"id": "{detector}"}),
     "schema_change": Call({"id": "{change}"}, {}),
     "schema_table": Call({"table": "orders"}, {}),
-    "schema_diff": Call({}, {"from": "2026-01-05T12:00:00Z"}),
+    "schema_diff": Call({}, {"from": START.isoformat()}),
     "quality_table": Call({"table": "orders"}, {}),
     "quality_rule": Call({"id": "{quality}"}, {}),
     "change_quality_rule": Call({"id": "{quality}"}, {}),
@@ -210,6 +213,7 @@ CALLS: dict[str, Call] = {
     "drop_alert_rule": Call({"id": "{alert}"}, {}),
     "backtest_alert": Call({}, {}, {"id": "{alert}", "from": "-1h"}),
     "test_alert": Call({}, {}, {}),
+    "missed_anomalies": Call({}, {}, {"metric": "orders_total", **_RANGE}),
     "end_silence": Call({}, {"id": "{silence}"}),
     "add_user": Call({}, {}, {"name": "zoe", "role": "viewer", "password": PASSWORD}),
     "change_user": Call({"name": "zoe"}, {}),
@@ -262,8 +266,12 @@ def send(client: httpx.Client, found: Whole, operation: Operation[Any, Any]) -> 
     query |= {"wait": "true"} if operation.binary else {}
     body = call.body if call.body is not None else EXAMPLES.get(operation.name)
     content = None if body is None else found.filled(json.dumps(body))
-    for _ in range(PATIENCE):
-        answer = client.request(operation.method, path, params=query, content=content)
+    for _ in range(TRIES):
+        try:
+            answer = client.request(operation.method, path, params=query, content=content)
+        except httpx.TimeoutException:
+            faulthandler.dump_traceback()  # the server is a thread of this process
+            raise AssertionError(f"{operation.name} was not answered in time") from None
         if answer.status_code != BUSY:
             break
         time.sleep(1.0)  # As the answer's own hint says; series may still be learnt.

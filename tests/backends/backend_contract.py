@@ -27,10 +27,15 @@ from datawatch_lab.core.backends import (
     VALUES,
     Asked,
     Backend,
+    KeptFor,
     Points,
     labels_json,
     series_key,
 )
+from tests.exchanged import Exchanged
+
+KEPT = KeptFor(*(timedelta(days=40_000 + each) for each in range(4)))
+"""For ever, nearly; each level another."""
 
 EMPTY_VALUES = pl.DataFrame(schema=VALUES)
 _COUNTER = itertools.count()
@@ -137,9 +142,16 @@ def check(backend: Backend, frame: pl.DataFrame, asked: Asked) -> int:
 class BackendContract:
     """Inherit from it; give the fixtures ``backend`` and ``served``."""
 
-    def test_random_states_come_back_merged(self, backend: Backend, served: str) -> None:
+    @pytest.fixture
+    def kept(self) -> KeptFor:
+        """Longer than anything that tests write is old."""
+        return KEPT
+
+    def test_random_states_come_back_merged(
+        self, backend: Backend, served: str, exchanged: Exchanged
+    ) -> None:
         """Whatever minutes are written, steps of any width come back as DuckDB merges them."""
-        exchanged = 0
+        points = 0
 
         @settings(
             max_examples=8,
@@ -150,18 +162,18 @@ class BackendContract:
         )
         @given(rows, st.sampled_from([1, 2, 3, 4, 6, 12, None]))
         def holds(given_rows: list[Row], minutes: int | None) -> None:
-            nonlocal exchanged
+            nonlocal points
             start = base()
             frame = states(given_rows, start)
             backend.write(Points(frame, EMPTY_VALUES))
             step = None if minutes is None else minutes * MINUTE
             keys = tuple(sorted(set(frame["series"])))
             check(backend, frame, Asked(keys, start, start + 12 * MINUTE, step))
-            exchanged += frame.height
+            points += frame.height
 
         holds()
-        assert exchanged > 0
-        print(f"\n{backend.name} {served}: {exchanged} points written and asked for")
+        assert points > 0
+        exchanged("back end", f"{backend.name} {served}", points)
 
     def test_writing_again_changes_nothing(self, backend: Backend) -> None:
         """The same write twice, as after a crash, counts once."""
@@ -204,6 +216,33 @@ class BackendContract:
         assert got["n"].to_list() == [1]
         assert got["sum"].to_list() == [7.0]
 
+    def test_hours_are_those_of_the_minutes(self, backend: Backend) -> None:
+        """Wide steps over a day, as DuckDB has them; also after minutes came late or went."""
+        start, about = base() - timedelta(hours=26), f"t{uuid.uuid4().hex[:12]}/value/x"
+        places = range(0, 26 * 60, 7)
+        whole = pl.concat(
+            states([(place % 2, 0, [place / 4, -1.0])], start + place * MINUTE, about)
+            for place in places
+        )
+        for part in whole.iter_slices(100):
+            backend.write(Points(part, EMPTY_VALUES))
+        frames = [whole]
+        if backend.capabilities.replaces:
+            late = [(0, 0, [-500.0, 1e6]), (0, 181, [3.0]), (1, 1_001, [4.0])]
+            frames += [
+                states([(number, 0, rows)], start + place * MINUTE, about)
+                for number, place, rows in late
+            ]
+            for each in frames[1:]:
+                backend.write(Points(each, EMPTY_VALUES))
+        keys = tuple(sorted(set(whole["series"])))
+        for hours in (1, 2, 13, None):
+            step = None if hours is None else timedelta(hours=hours)
+            asked = Asked(keys, start, start + timedelta(hours=26), step)
+            assert check(backend, pl.concat(frames), asked) > 1
+        odd = Asked(keys, start + 3 * MINUTE, start + timedelta(hours=25), None)
+        assert check(backend, pl.concat(frames), odd) == 2
+
     def test_series_without_numbers_are_counted(self, backend: Backend) -> None:
         """Counts have no sum, min, max and last; they come back as nulls or not at all."""
         start = base()
@@ -221,6 +260,17 @@ class BackendContract:
         got = backend.read(Asked((series_key("no", "{}"),), start, start + MINUTE, MINUTE))
         assert got.height == 0
         assert dict(got.schema) == MERGED
+
+    def test_it_is_told_how_long_to_keep(self, backend: Backend, kept: KeptFor) -> None:
+        """Said twice it changes nothing, and what is younger stays."""
+        start = base()
+        frame = states([(0, 0, [1.0]), (0, 1, [7.0])], start)
+        backend.write(Points(frame, EMPTY_VALUES))
+        for _ in range(2):
+            backend.retain(kept)
+        keys = tuple(set(frame["series"]))
+        assert check(backend, frame, Asked(keys, start, start + 2 * MINUTE, MINUTE)) == 2
+        assert backend.shortfall(kept) == ""
 
     def test_it_says_what_it_is_and_keeps_secrets(self, backend: Backend, served: str) -> None:
         """Health has the version; no repr or address has a password (``s3cret`` in tests)."""

@@ -16,6 +16,7 @@ from datawatch_lab.core.backends import (
     BackendError,
     Capabilities,
     Health,
+    KeptFor,
     Points,
 )
 
@@ -27,6 +28,7 @@ class DuckBackend:
         away: whether every call fails, as when the server is gone.
         refuses: rows of each write that it refuses for good.
         writes: how many it took.
+        kept: what it was last told of retention.
     """
 
     name = "duckdb"
@@ -37,6 +39,7 @@ class DuckBackend:
         self.away = False
         self.refuses = 0
         self.writes = 0
+        self.kept: KeptFor | None = None
         self._lock = threading.Lock()
         self._con = duckdb.connect()
         self._con.execute("SET TimeZone = 'UTC'")
@@ -87,8 +90,14 @@ class DuckBackend:
             found = found.with_columns(pl.lit(None, MERGED["bucket"]).alias("bucket"))
         return found.select(pl.col(name).cast(kind) for name, kind in MERGED.items())
 
-    def retain(self, kept: timedelta) -> None:
+    def retain(self, kept: KeptFor) -> None:
+        """Keeps everything, and what it was told."""
+        self.kept = kept
+
+    def shortfall(self, kept: KeptFor) -> str:
         """Keeps everything."""
+        del kept
+        return ""
 
     def health(self) -> Health:
         """Well unless it is away."""

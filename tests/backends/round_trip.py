@@ -12,6 +12,7 @@ from datawatch_lab.core.backends import Backend
 from datawatch_lab.core.errors import InputError
 from datawatch_lab.engine.queries import QueryRequest, run
 from tests.backends.shop import NOW, await_current, closed_until, events, feed, opened, same
+from tests.exchanged import Exchanged
 
 START = NOW - timedelta(minutes=45)
 
@@ -33,13 +34,16 @@ EVERY_METRIC = pytest.mark.parametrize(
 )
 
 
-def round_trip(folder: Path, backend: Backend, server: Stoppable, *, whole: bool) -> int:
+def round_trip(
+    folder: Path, backend: Backend, server: Stoppable, exchanged: Exchanged, *, whole: bool
+) -> int:
     """Send what waited and what came late, and compare answers; gives how many values.
 
     Args:
         folder: for the workspace.
         backend: is used up.
         server: that it writes to.
+        exchanged: is told how much.
         whole: ask every metric in every way, rather than a few.
     """
     server.stop()
@@ -57,7 +61,7 @@ def round_trip(folder: Path, backend: Backend, server: Stoppable, *, whole: bool
     compared = same(engine, backend, START, whole=whole)
     (state,) = engine.backends.states()
     assert (state.refused, state.problem) == (0, "")
-    print(f"\n{backend.name} {state.version}: {state.points} points, {compared} values compared")
+    exchanged("back end", f"{backend.name} {state.version}, values compared", compared)
     end = closed_until(engine)
     with pytest.raises(InputError, match="p99 does not follow"):
         run(

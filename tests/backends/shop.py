@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import time
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,6 +15,7 @@ from datawatch_lab.core.errors import InputError
 from datawatch_lab.engine import Engine
 from datawatch_lab.engine.queries import QueryRequest, QueryResult, run
 from datawatch_lab.ingest.decode import decode
+from tests.waiting import PATIENCE, eventually
 
 MERGED = ("sum", "count", "rate", "avg", "min", "max", "last")
 NOW = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
@@ -60,14 +60,13 @@ def feed(engine: Engine, lines: Sequence[bytes]) -> None:
     engine.submit(decode(lines, numbers, numbers, source="test")).result()
 
 
-def await_current(engine: Engine, seconds: float = 60) -> None:
+def await_current(engine: Engine, seconds: float = PATIENCE) -> None:
     """Wait until all back ends have what is closed."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if all(_has_all(engine, each) for each in engine.backends.states()):
-            return
-        time.sleep(0.02)
-    raise AssertionError(engine.backends.states())
+    eventually(
+        lambda: all(_has_all(engine, each) for each in engine.backends.states()),
+        lambda: repr(engine.backends.states()),
+        seconds,
+    )
 
 
 def _has_all(engine: Engine, state: BackendState) -> bool:

@@ -18,6 +18,7 @@ from datawatch_lab.core.backends import (
     VALUES,
     Asked,
     BackendError,
+    KeptFor,
     Points,
     labels_json,
     series_key,
@@ -30,7 +31,9 @@ from datawatch_lab.store.backends.clickhouse import ClickHouse
 from tests.backends.backend_contract import EMPTY_VALUES, BackendContract, check, states
 from tests.backends.round_trip import EVERY_METRIC, round_trip
 from tests.conftest import missing
+from tests.exchanged import Exchanged
 from tests.services import clickhouse, clickhouse_today
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.services
 DAY = datetime(2026, 3, 1, tzinfo=UTC)
@@ -181,11 +184,44 @@ def test_a_new_server_is_told_how_long_to_keep(today: ClickHouse) -> None:
     other.prepare()
     other.write(Points(states([(0, 0, [1.0])], DAY, "kept/value/x"), EMPTY_VALUES))
     for days in (40_000, 30_000, 30_000):
-        other.retain(timedelta(days=days))
+        other.retain(KeptFor(*(timedelta(days=days + each) for each in range(4))))
         made = other._tables()
         for table in sql.TIMED:
-            assert f"TTL minute + toIntervalSecond({days * 86_400})" in made[table]
+            seconds = (days + 3 if table == sql.HOURS else days) * 86_400
+            assert f"TTL minute + toIntervalSecond({seconds})" in made[table]
     other.close()
+
+
+@pytest.mark.parametrize("kind", ["prepared", "today"])
+def test_hours_outlive_their_minutes(kind: str, request: pytest.FixtureRequest) -> None:
+    """When minutes are gone, steps of hours still are DuckDB's; what is not over is in minutes."""
+    backend: ClickHouse = request.getfixturevalue(kind)
+    about = f"{kind}/value/hours"
+    frame = pl.concat(
+        states([(0, 0, [float(place)])], DAY + place * 10 * MINUTE, about) for place in range(200)
+    )
+    for part in frame.iter_slices(30):
+        backend.write(Points(part, EMPTY_VALUES))
+    late = states([(0, 0, [-7.0, 1e6])], DAY + 50 * MINUTE, about)
+    backend.write(Points(late, EMPTY_VALUES))
+    key = series_key(about, "{}")
+    over = DAY + timedelta(hours=33)  # the newest hour is not
+    backend._run(
+        f"ALTER TABLE {sql.name(backend._database)}.{sql.STATES} DELETE "
+        f"WHERE series = {int(key, 16)} AND minute < toDateTime({int(over.timestamp())}, 'UTC')"
+    )
+    deadline = time.monotonic() + 30  # the server deletes in the background
+    while True:
+        start, end = DAY, DAY + timedelta(hours=34)
+        gone = backend.read(Asked((key,), start + 10 * MINUTE, over, 10 * MINUTE))
+        if not gone.height:
+            break
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    both = pl.concat([frame, late])
+    for hours in (1, 17, None):
+        step = None if hours is None else timedelta(hours=hours)
+        assert check(backend, both, Asked((key,), start, end, step))
 
 
 @pytest.mark.parametrize("kind", ["prepared", "today"])
@@ -224,13 +260,11 @@ def test_an_old_server_has_old_minutes_deleted(server: clickhouse.Server) -> Non
     made.prepare()
     assert "no TTL" in made.capabilities.notes[0]
     made.write(Points(states([(0, 0, [1.0])], DAY, "kept/value/x"), EMPTY_VALUES))
-    made.retain(timedelta(days=5))
+    made.retain(KeptFor(*[timedelta(days=5)] * 4))
     fresh = states([(0, 0, [1.0])], clock.now(), "kept/value/x")
     made.write(Points(fresh, EMPTY_VALUES))
-    deadline = time.monotonic() + 20  # the server deletes in the background
-    while server.query("SELECT count() FROM kept.datawatch_states") != "1\n":
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    # The server deletes in the background.
+    eventually(lambda: server.query("SELECT count() FROM kept.datawatch_states") == "1\n")
     made.close()
 
 
@@ -258,11 +292,13 @@ def test_a_server_that_crashed_is_caught_up(server: clickhouse.Server) -> None:
 
 
 @EVERY_METRIC
-def test_a_workspace_sends_and_asks(tmp_path: Path, server: clickhouse.Server, whole: bool) -> None:
+def test_a_workspace_sends_and_asks(
+    tmp_path: Path, server: clickhouse.Server, exchanged: Exchanged, whole: bool
+) -> None:
     """ClickHouse gets what waited and what came late, and answers as the workspace does."""
     server.query(f"CREATE DATABASE shop{whole:d}")
     made = ClickHouse(server.url, database=f"shop{whole:d}", password=clickhouse.PASSWORD)
-    assert round_trip(tmp_path, made, server, whole=whole) > 50
+    assert round_trip(tmp_path, made, server, exchanged, whole=whole) > 50
 
 
 def test_refusals_say_what_to_do_and_no_password(server: clickhouse.Server) -> None:

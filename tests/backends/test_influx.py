@@ -3,14 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 import httpx
 import polars as pl
 import pytest
 
-from datawatch_lab.core.backends import VALUES, Backend, BackendError, Points
+from datawatch_lab.core.backends import (
+    MINUTE,
+    VALUES,
+    Asked,
+    Backend,
+    BackendError,
+    KeptFor,
+    Points,
+)
 from datawatch_lab.store.backends.influx import Influx
-from tests.backends.backend_contract import BackendContract, base, states
+from datawatch_lab.store.backends.influx_hours import POLICY
+from datawatch_lab.store.backends.influx_lines import STATES, nanos
+from tests.backends.backend_contract import (
+    EMPTY_VALUES,
+    KEPT,
+    BackendContract,
+    base,
+    check,
+    states,
+)
 from tests.services.influxdb import PASSWORD, Server
 
 
@@ -31,6 +49,74 @@ def served(influx_server: Server) -> str:
 
 class TestInflux(BackendContract):
     """The contract over InfluxDB."""
+
+
+def test_hours_outlive_their_minutes(influx_server: Server) -> None:
+    """When minutes are gone, steps of hours still are DuckDB's; policies keep each for as long."""
+    made = Influx(influx_server.url, "hours", username="ada", password=PASSWORD)
+    made.prepare()
+    start = base().replace(hour=0) - timedelta(days=3)
+    about = "hours/value/x"
+    frame = pl.concat(
+        states([(1, 0, [float(place)])], start + place * 10 * MINUTE, about) for place in range(200)
+    )
+    for part in frame.iter_slices(30):
+        made.write(Points(part, EMPTY_VALUES))
+    late = states([(1, 0, [-7.0, 1e6])], start + 50 * MINUTE, about)
+    made.write(Points(late, EMPTY_VALUES))
+    kept = KeptFor(*(timedelta(days=each) for each in (30, 60, 90, 120)))
+    made.retain(kept)
+    (policies,) = made._ask('SHOW RETENTION POLICIES ON "hours"')
+    rows = policies["series"][0]["values"]
+    assert {row[0]: row[1] for row in rows} == {"autogen": "720h0m0s", POLICY: "2880h0m0s"}
+    over = start + timedelta(hours=33)  # the newest hour is not
+    made._ask(f"DELETE FROM {STATES} WHERE time < {nanos(over)}")
+    both = pl.concat([frame, late])
+    key = both["series"][0]
+    for hours in (1, 17, None):
+        step = None if hours is None else timedelta(hours=hours)
+        asked = Asked((key,), start, start + timedelta(hours=34), step)
+        assert check(made, both, asked)
+    made.close()
+
+
+def test_a_user_who_is_no_administrator_writes_and_asks(influx_server: Server) -> None:
+    """Retention policies are for administrators; without them there are no hours, and a note."""
+    for statement in (
+        'CREATE DATABASE "granted"',
+        f"CREATE USER bob WITH PASSWORD '{PASSWORD}'",
+        'GRANT ALL ON "granted" TO bob',
+    ):
+        httpx.post(
+            f"{influx_server.url}/query", data={"q": statement}, auth=("ada", PASSWORD)
+        ).raise_for_status()
+    made = Influx(influx_server.url, "granted", username="bob", password=PASSWORD)
+    made.prepare()
+    made.retain(KEPT)
+    assert made.health().ok
+    assert "no administrator" in " ".join(made.capabilities.notes)
+    start = base()
+    frame = states([(0, 0, [1.0]), (0, 61, [2.0])], start)
+    made.write(Points(frame, EMPTY_VALUES))
+    keys = tuple(set(frame["series"]))
+    whole = Asked(keys, start, start + timedelta(hours=2), timedelta(hours=1))
+    assert check(made, frame, whole) == 2
+    made.close()
+
+
+def test_a_bucket_that_forgets_too_early_is_told() -> None:
+    """The rule of a bucket of 2.x is its own; the doctor says what to set."""
+    rules = [{"type": "expire", "everySeconds": 86_400}]
+
+    def answer(_: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, json={"buckets": [{"name": "b", "retentionRules": rules}]})
+
+    second = Influx("http://influx.test", "b", token="s3cret", org="shop")  # noqa: S106
+    second._client = httpx.Client(transport=httpx.MockTransport(answer))
+    short = second.shortfall(KeptFor(*[timedelta(days=30)] * 4))
+    assert "keeps points for 1d" in short
+    assert "--retention 720h" in short
+    assert second.shortfall(KeptFor(*[timedelta(hours=2)] * 4)) == ""
 
 
 def test_it_is_a_backend(backend: Influx) -> None:

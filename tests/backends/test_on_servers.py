@@ -18,6 +18,7 @@ from datawatch_lab.engine.queries import QueryRequest, run
 from datawatch_lab.store.backends.influx import Influx
 from datawatch_lab.store.backends.prometheus import Prometheus
 from tests.backends.shop import NOW, await_current, closed_until, events, feed, opened, same
+from tests.exchanged import Exchanged
 from tests.services import influxdb, prometheus
 
 START = NOW - timedelta(minutes=45)
@@ -39,7 +40,9 @@ def _influx(server: influxdb.Server, database: str) -> Influx:
     return Influx(server.url, database, username="ada", password=influxdb.PASSWORD)
 
 
-def test_down_it_waits_late_it_corrects(tmp_path: Path, influx_server: influxdb.Server) -> None:
+def test_down_it_waits_late_it_corrects(
+    tmp_path: Path, influx_server: influxdb.Server, exchanged: Exchanged
+) -> None:
     """A server that is away gets what it missed and what came late, and then answers alike."""
     backend = _influx(influx_server, "outage")
     influx_server.stop()
@@ -51,12 +54,14 @@ def test_down_it_waits_late_it_corrects(tmp_path: Path, influx_server: influxdb.
     feed(engine, events(2, START + timedelta(minutes=3), 2))
     feed(engine, events(3, START + timedelta(minutes=20), 3))
     await_current(engine)
-    assert same(engine, backend, START) > 50
+    compared = same(engine, backend, START)
+    assert compared > 50
+    exchanged("back end", f"influxdb {influx_server.version}, values compared", compared)
     engine.close()
 
 
 def test_prometheus_answers_alike_after_corrections(
-    tmp_path: Path, lone_prometheus: prometheus.Server
+    tmp_path: Path, lone_prometheus: prometheus.Server, exchanged: Exchanged
 ) -> None:
     """Prometheus keeps the first sample of a moment; late corrections reach its answers even so."""
     backend = Prometheus(lone_prometheus.url)
@@ -69,7 +74,7 @@ def test_prometheus_answers_alike_after_corrections(
     await_current(engine)
     compared = same(engine, backend, START, whole=True)
     (state,) = engine.backends.states()
-    print(f"\nprometheus {state.version}: {state.points} points sent, {compared} values compared")
+    exchanged("back end", f"prometheus {state.version}, values compared", compared)
     assert state.points > 0
     assert compared > 200
     engine.close()

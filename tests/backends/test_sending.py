@@ -16,6 +16,7 @@ from datawatch_lab.engine.queries import QueryRequest, run
 from tests.backends.backend_contract import BackendContract
 from tests.backends.duck_backend import DuckBackend
 from tests.backends.shop import NOW, await_current, closed_until, events, feed, opened, same
+from tests.waiting import PATIENCE, eventually
 
 START = NOW - timedelta(minutes=30)
 
@@ -71,7 +72,7 @@ def test_away_it_waits_and_comes_back(tmp_path: Path, backend: DuckBackend) -> N
     engine = opened(tmp_path / "w.duckdb")
     engine.backends.use([backend])
     feed(engine, events(1, START, 10))
-    _await_state(engine, "away")
+    await_state(engine, "away")
     feed(engine, events(2, START + timedelta(minutes=10), 10))
     (state,) = engine.backends.states()
     assert state.errors > 0
@@ -143,7 +144,7 @@ def test_a_slow_back_end_holds_up_nobody(tmp_path: Path) -> None:
 
     class Slow(DuckBackend):
         def write(self, points: Points) -> None:
-            gate.wait(30)
+            gate.wait(PATIENCE)
             super().write(points)
 
     backend = Slow()
@@ -196,10 +197,8 @@ def test_days_by_the_clock_are_asked_in_hours(tmp_path: Path, backend: DuckBacke
     engine.close()
 
 
-def _await_state(engine: Engine, state: str) -> None:
-    waited = threading.Event()
-    for _ in range(3_000):
-        if engine.backends.states()[0].state == state:
-            return
-        waited.wait(0.01)
-    raise AssertionError(engine.backends.states())
+def await_state(engine: Engine, state: str) -> None:
+    """Wait until the back end is in a state."""
+    eventually(
+        lambda: engine.backends.states()[0].state == state, lambda: repr(engine.backends.states())
+    )

@@ -19,15 +19,18 @@ from datawatch_lab.core.backends import (
     VALUES,
     Asked,
     BackendError,
+    KeptFor,
     Points,
     labels_json,
     series_key,
 )
 from datawatch_lab.core.errors import ConfigError
 from datawatch_lab.store.backends import timescale_sql as sql
+from datawatch_lab.store.backends.buckets import down, up
 from datawatch_lab.store.backends.timescale import Timescale
 from tests.backends.backend_contract import EMPTY_VALUES, BackendContract, check, states
 from tests.backends.round_trip import EVERY_METRIC, round_trip
+from tests.exchanged import Exchanged
 from tests.services import timescale
 from tests.services.postgres import PASSWORD, URL_PASSWORD, Server
 
@@ -87,7 +90,7 @@ def test_a_sweep_that_fails_is_no_failed_write(caplog: pytest.LogCaptureFixture)
         raise BackendError("canceling statement due to statement timeout")
 
     made._session.run = fails  # type: ignore[assignment,method-assign]
-    made._kept = timedelta(days=1)
+    made._kept = KeptFor(*[timedelta(days=1)] * 4)
     made._sweep()
     made._sweep()
     assert len(asked) == 1
@@ -154,7 +157,7 @@ def test_roll_ups_and_minutes_cover_a_range_once(
     for table, low, high in parts:
         assert table in made | {"states"}
         for moment in (low, high):
-            assert sql.down(moment, widths[table]) == moment == sql.up(moment, widths[table])
+            assert down(moment, widths[table]) == moment == up(moment, widths[table])
         assert step is None or table == "states" or not step % widths[table]
 
 
@@ -191,8 +194,8 @@ def test_wide_steps_are_read_from_roll_ups_that_are_right(hyper: Timescale) -> N
 
 def test_the_server_is_told_how_long_to_keep(hyper: Timescale) -> None:
     """Retention and refresh are jobs of the server; hours and days outlive minutes."""
-    hyper.retain(timedelta(days=40_000))
-    hyper.retain(timedelta(days=30_000))
+    for first in (40_000, 30_000):
+        hyper.retain(KeptFor(*(timedelta(days=first + each) for each in range(4))))
     jobs = hyper._session.run(
         "SELECT j.proc_name, coalesce(c.view_name, j.hypertable_name), j.config->>'drop_after' "
         "FROM timescaledb_information.jobs j LEFT JOIN "
@@ -200,11 +203,42 @@ def test_the_server_is_told_how_long_to_keep(hyper: Timescale) -> None:
         "ON c.materialization_hypertable_name = j.hypertable_name WHERE j.job_id >= 1000"
     )
     kept = {name: age for proc, name, age in jobs if proc == "policy_retention"}
-    assert kept == dict.fromkeys(
-        ("states", "metric_values", "states_5m", "states_1h", "states_1d"), "30000 days"
-    )
+    assert kept == {
+        "states": "30000 days",
+        "metric_values": "30000 days",
+        "states_5m": "30001 days",
+        "states_1h": "30002 days",
+        "states_1d": "30003 days",
+    }
     refreshed = [name for proc, name, _ in jobs if proc == "policy_refresh_continuous_aggregate"]
     assert sorted(refreshed) == ["states_1d", "states_1h", "states_5m"]
+
+
+def test_hours_outlive_their_minutes(hyper: Timescale) -> None:
+    """When the server has dropped minutes, steps of hours and days still are DuckDB's."""
+    about, day = "kept/value/x", DAY.replace(year=2020)
+    frame = pl.concat(
+        states(
+            [(0, minute, [float(minute)]) for minute in range(0, 12, 5)], day + hour * HOUR, about
+        )
+        for hour in range(50)
+    )
+    hyper.write(Points(frame, EMPTY_VALUES))
+    for each in sql.ALL_ROLL_UPS:
+        hyper._session.run(sql.REFRESH, [f"datawatch.{each.name}", day, day + 72 * HOUR])
+    age = datetime.now(UTC) - day
+    hyper.retain(KeptFor(age - timedelta(days=30), *[age + timedelta(days=9_000)] * 3))
+    for (job,) in hyper._session.run(
+        "SELECT job_id FROM timescaledb_information.jobs WHERE proc_name = 'policy_retention'"
+    ):
+        hyper._session.run("CALL run_job(%s)", [job])
+    left = "SELECT count(*) FROM datawatch.states WHERE minute < %s"
+    assert hyper._session.run(left, [day + 72 * HOUR]) == [(0,)]
+    keys = (series_key(about, "{}"),)
+    for hours, end in ((1, 50), (24, 72), (None, 50)):
+        step = None if hours is None else hours * HOUR
+        assert check(hyper, frame, Asked(keys, day, day + end * HOUR, step))
+    assert check(hyper, frame, Asked(keys, day, day + 50 * HOUR, 5 * MINUTE)) == 150
 
 
 def test_plain_tables_lose_old_minutes_with_the_next_write(postgres_server: Server) -> None:
@@ -213,7 +247,7 @@ def test_plain_tables_lose_old_minutes_with_the_next_write(postgres_server: Serv
         made = Timescale(url)
         made.prepare()
         made.write(Points(long("old/value/x", 3), EMPTY_VALUES))
-        made.retain(timedelta(days=1))
+        made.retain(KeptFor(*[timedelta(days=1)] * 4))
         now = datetime.now(UTC).replace(second=0, microsecond=0)
         fresh = states([(0, 0, [1.0])], now, "new/value/x")
         made.write(Points(fresh, EMPTY_VALUES))
@@ -285,20 +319,29 @@ def test_a_server_that_was_away_is_caught_up(postgres_server: Server) -> None:
 
 @EVERY_METRIC
 def test_a_workspace_sends_and_asks_timescale(
-    tmp_path: Path, timescale_server: timescale.Server, hyper: Timescale, whole: bool
+    tmp_path: Path,
+    timescale_server: timescale.Server,
+    hyper: Timescale,
+    exchanged: Exchanged,
+    whole: bool,
 ) -> None:
     """TimescaleDB gets what waited and what came late, and answers as the workspace does."""
     hyper.close()  # the server takes one connection at a time
-    assert round_trip(tmp_path, Timescale(timescale_server.url), timescale_server, whole=whole) > 50
+    assert (
+        round_trip(
+            tmp_path, Timescale(timescale_server.url), timescale_server, exchanged, whole=whole
+        )
+        > 50
+    )
 
 
 @EVERY_METRIC
 def test_a_workspace_sends_and_asks_postgres(
-    tmp_path: Path, postgres_server: Server, whole: bool
+    tmp_path: Path, postgres_server: Server, exchanged: Exchanged, whole: bool
 ) -> None:
     """PostgreSQL gets what waited and what came late, and answers as the workspace does."""
     with postgres_server.database(f"shop_metrics_{whole:d}") as url:
-        assert round_trip(tmp_path, Timescale(url), postgres_server, whole=whole) > 50
+        assert round_trip(tmp_path, Timescale(url), postgres_server, exchanged, whole=whole) > 50
 
 
 def test_a_server_that_hangs_is_not_waited_for(postgres_server: Server) -> None:

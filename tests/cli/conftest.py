@@ -19,6 +19,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from datawatch_lab.cli import main
+from tests.waiting import PATIENCE
 
 GOOD = 60
 START = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
@@ -115,7 +116,7 @@ class Process:
     out: Path
     err: Path
 
-    def until(self, word: str, seconds: float = 30.0) -> str:
+    def until(self, word: str, seconds: float = PATIENCE) -> str:
         """Wait until a word is printed on either stream; gives all that was printed."""
         deadline = time.monotonic() + seconds
         while word not in (said := self.said()):
@@ -131,7 +132,7 @@ class Process:
     def end(self, number: signal.Signals) -> int:
         """Send a signal and give the exit status."""
         self.popen.send_signal(number)
-        return self.popen.wait(30)
+        return self.popen.wait(PATIENCE)
 
 
 Start = Callable[..., Process]
@@ -163,4 +164,4 @@ def start(tmp_path: Path, workspace: Path) -> Iterator[Start]:
     for each in running:
         if each.popen.poll() is None:
             each.popen.kill()
-            each.popen.wait(10)
+            each.popen.wait(PATIENCE)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import json
 import signal
-import time
 from pathlib import Path
 
 import pytest
@@ -13,6 +12,7 @@ import pytest
 from datawatch_lab.service.handle import open_workspace
 from datawatch_lab.service.intake import file_source, ingest_source
 from tests.cli.conftest import GOOD, Run, Start, order
+from tests.waiting import eventually
 
 
 def counts(run: Run) -> tuple[int, ...]:
@@ -96,7 +96,7 @@ def test_following_ends_with_ctrl_c(run: Run, start: Start, file: Path) -> None:
     wait_for_size(process, file)
     with file.open("a", encoding="utf-8") as more:
         more.write(json.dumps(order(2_000)) + "\n")
-    time.sleep(0.7)
+    eventually(lambda: b"e-2000" in file.with_name("w.duckdb.wal").read_bytes())
     assert process.end(signal.SIGINT) == 130
     assert "Interrupted. What is counted above is stored" in process.err.read_text()
     found = json.loads(process.out.read_text())
@@ -108,7 +108,4 @@ def wait_for_size(process: object, file: Path) -> None:
     """Until the workspace beside a file has taken something in."""
     del process
     wal = file.with_name("w.duckdb.wal")
-    deadline = time.monotonic() + 20
-    while not (wal.exists() and wal.stat().st_size > 20_000):
-        assert time.monotonic() < deadline, "nothing was stored"
-        time.sleep(0.05)
+    eventually(lambda: wal.exists() and wal.stat().st_size > 20_000, "nothing was stored")

@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from tests.cli.conftest import GOOD, Process, Run, Start
+from tests.waiting import PATIENCE
 
 LINK = re.compile(r"(http://127\.0\.0\.1:\d+)/\?token=(\S+)")
 
@@ -112,7 +113,7 @@ def test_the_demo_goes_on_where_it_was(run: Run, start: Start) -> None:
     first = httpx.get(f"{address}/api/v1/datawatch/ledger", headers=headers, trust_env=False).json()
     assert first["applied"] > 100
     second = start("demo", "--no-lab", "--workspace", "shop.duckdb", "--no-browser")
-    assert second.popen.wait(30) == 0
+    assert second.popen.wait(PATIENCE) == 0
     assert "is served already" in second.said()
     assert process.end(signal.SIGINT) == 130
     again = start("demo", "--no-lab", "--port", "0", "--workspace", "shop.duckdb")

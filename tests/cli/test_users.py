@@ -17,6 +17,7 @@ from datawatch_lab.core.settings import Settings
 from datawatch_lab.service.handle import open_workspace
 from tests.cli.conftest import Run, Start
 from tests.service.access_helpers import PASSWORD
+from tests.waiting import PATIENCE
 
 EVERYWHERE = "0.0.0.0"  # noqa: S104 — what is tested is who may reach it
 LINE = PASSWORD + "\n"
@@ -94,7 +95,7 @@ def test_a_server_for_others(run: Run, start: Start, workspace: Path) -> None:
     assert port is not None
     address = f"http://127.0.0.1:{port[1]}"
     named = f"{socket.gethostname().lower()}:{port[1]}"
-    with httpx.Client(base_url=address, trust_env=False, timeout=30) as client:
+    with httpx.Client(base_url=address, trust_env=False, timeout=PATIENCE) as client:
         page = client.get("/datawatch", headers={"Host": named})
         assert page.status_code == 302
         assert "/login?next=%2Fdatawatch" in page.headers["Location"]

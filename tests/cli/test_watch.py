@@ -13,7 +13,8 @@ from datawatch_lab.cli.watching import sentence
 from datawatch_lab.core.watching import Copying, WatchState
 from tests.cli.conftest import Process, Run, Start
 from tests.services.postgres import PASSWORD, URL_PASSWORD, Server
-from tests.services.shop import Shop, eventually, shop
+from tests.services.shop import Shop, shop
+from tests.waiting import eventually
 
 
 @pytest.fixture

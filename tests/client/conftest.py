@@ -12,7 +12,7 @@ import pytest
 
 from datawatch_lab.api.auth import gate_for
 from datawatch_lab.api.routes import patterns
-from datawatch_lab.api.server import Server, free_port
+from datawatch_lab.api.server import Server
 from datawatch_lab.client import Client
 from datawatch_lab.client.backoff import Backoff
 from datawatch_lab.client.batches import Limits
@@ -21,6 +21,8 @@ from datawatch_lab.client.spool import Spool
 from datawatch_lab.client.transport import Delivered, Reply
 from datawatch_lab.service.answers import EventOutcome, EventsAnswer
 from datawatch_lab.service.handle import Workspace, open_workspace
+from tests.services.ports import free_port
+from tests.waiting import PATIENCE
 
 TOKEN = "a-token-for-tests"  # noqa: S105 — of a server that ends with its test
 HOST = "127.0.0.1"
@@ -68,7 +70,7 @@ class Scripted:
 
     def post(self, lines: Sequence[bytes]) -> Reply:
         """Answer as the script says."""
-        self.gate.wait(30)
+        self.gate.wait(PATIENCE)
         self.requests.append(list(lines))
         step = self.script.pop(0) if self.script else None
         reply = step(lines) if callable(step) else step
@@ -133,7 +135,7 @@ class Live:
 def serve(path: Path, port: int = 0) -> Live:
     """Open a workspace and serve it."""
     workspace = open_workspace(path)
-    found = free_port(HOST, port)
+    found = port or free_port()
     server = Server(
         patterns(workspace, gate_for(TOKEN, host=HOST, port=found)), host=HOST, port=found
     )

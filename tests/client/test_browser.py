@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from tornado.httpserver import HTTPServer
@@ -18,9 +17,11 @@ from tornado.websocket import WebSocketHandler
 
 from datawatch_lab.api.auth import gate_for
 from datawatch_lab.api.routes import patterns
-from datawatch_lab.api.server import Server, free_port
+from datawatch_lab.api.server import Server
 from datawatch_lab.api.static import script
 from datawatch_lab.service.handle import Workspace, open_workspace
+from tests.services.ports import free_port
+from tests.waiting import PATIENCE, eventually
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -48,7 +49,7 @@ class Shop(RequestHandler):
 def shop(tmp_path: Path) -> Iterator[tuple[str, Workspace]]:
     """A real server that also serves the page; its address and workspace."""
     with open_workspace(tmp_path / "w.duckdb") as workspace:
-        port = free_port(HOST, 0)
+        port = free_port()
         urls = patterns(workspace, gate_for(TOKEN, host=HOST, port=port))
         server = Server(
             [("/shop", Shop, {"token": TOKEN}), *urls],
@@ -58,17 +59,6 @@ def shop(tmp_path: Path) -> Iterator[tuple[str, Workspace]]:
         server.start()
         yield server.address, workspace
         server.stop()
-
-
-def eventually(found: Callable[[], Any], wanted: Any) -> None:
-    """Wait until something is as wanted."""
-    last = None
-    for _ in range(1_000):
-        last = found()
-        if last == wanted:
-            return
-        time.sleep(0.01)
-    assert last == wanted
 
 
 def types(workspace: Workspace) -> list[str]:
@@ -95,7 +85,7 @@ def test_events_pages_purchases_and_measurements(page: Page, shop: tuple[str, Wo
     )
     assert stats[0] is True
     assert (stats[1]["accepted"], stats[1]["waiting"]) == (4, 0)
-    eventually(lambda: types(workspace), ["page_view", "purchase", "search"])
+    eventually(lambda: types(workspace) == ["page_view", "purchase", "search"])
     (row,) = workspace.sql(
         "select service, user_id, endpoint, data, session_id from live.events "
         "where type = 'search'",
@@ -116,11 +106,11 @@ def test_a_page_that_goes_hands_over_what_waits(page: Page, shop: tuple[str, Wor
              datawatch.trackEvent("leaving", {n, text: "x".repeat(200)}); } }"""
     )
     page.goto("about:blank")
-    eventually(lambda: len(types(workspace)) > 100, wanted=True)
+    eventually(lambda: len(types(workspace)) > 100)
     assert len(types(workspace)) < 300
     page.goto(f"{address}/shop")
     assert page.evaluate("() => datawatch.flush()") is True
-    eventually(lambda: len(types(workspace)), 300)
+    eventually(lambda: len(types(workspace)) == 300)
 
 
 def test_events_wait_while_the_server_is_away(page: Page, shop: tuple[str, Workspace]) -> None:
@@ -136,8 +126,33 @@ def test_events_wait_while_the_server_is_away(page: Page, shop: tuple[str, Works
     page.goto(f"{address}/shop")
     assert page.evaluate("() => datawatch.stats.waiting") == 1
     assert page.evaluate("() => datawatch.flush()") is True
-    eventually(lambda: types(workspace), ["waiting"])
+    eventually(lambda: types(workspace) == ["waiting"])
     assert page.evaluate("() => localStorage.length") == 0
+
+
+def test_a_hidden_page_keeps_what_it_handed_over(page: Page, shop: tuple[str, Workspace]) -> None:
+    """Nobody says whether a beacon arrived, so hiding loses no event while the server is away."""
+    address, workspace = shop
+    page.goto(f"{address}/shop")
+    page.route("**/events/batch*", lambda route: route.abort())
+    hide = """() => { Object.defineProperty(document, "visibilityState",
+        {value: "hidden", configurable: true});
+      document.dispatchEvent(new Event("visibilitychange")); }"""
+    page.evaluate("""() => { window.beacons = 0;
+      navigator.sendBeacon = () => { window.beacons += 1; return true; };
+      datawatch.trackEvent("first"); }""")
+    page.evaluate(hide)  # it is not known yet that the server is away
+    assert page.evaluate("() => [datawatch.stats.waiting, window.beacons]") == [1, 1]
+    assert page.evaluate("() => datawatch.flush()") is False
+    page.evaluate("() => datawatch.trackEvent('second')")
+    page.evaluate(hide)  # now it is, so nothing is handed over
+    assert page.evaluate("() => [datawatch.stats.waiting, window.beacons]") == [2, 1]
+    page.evaluate("() => window.dispatchEvent(new Event('pagehide'))")
+    assert page.evaluate("() => [datawatch.stats.waiting, window.beacons]") == [2, 1]
+    page.unroute("**/events/batch*")
+    page.goto(f"{address}/shop")
+    assert page.evaluate("() => datawatch.flush()") is True
+    eventually(lambda: types(workspace) == ["first", "second"])
 
 
 def test_refused_events_are_told(page: Page, shop: tuple[str, Workspace]) -> None:
@@ -193,7 +208,7 @@ def ticking() -> Iterator[str]:
     """The address of a server with the page, the script and `Ticks`."""
     Ticks.asked = []
     urls = [("/shop", Shop), ("/static/datawatch.js", Script), ("/ws/dashboard", Ticks)]
-    port = free_port(HOST, 0)
+    port = free_port()
     ready = threading.Event()
     loops: list[IOLoop] = []
 
@@ -210,10 +225,10 @@ def ticking() -> Iterator[str]:
 
     thread = threading.Thread(target=lambda: asyncio.run(run()))
     thread.start()
-    ready.wait(10)
+    ready.wait(PATIENCE)
     yield f"http://{HOST}:{port}"
     loops[0].add_callback(loops[0].stopped.set)  # type: ignore[attr-defined]
-    thread.join(10)
+    thread.join(PATIENCE)
 
 
 def test_the_live_dashboard_reconnects_without_a_gap(page: Page, ticking: str) -> None:

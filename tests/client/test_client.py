@@ -7,8 +7,8 @@ import multiprocessing
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -28,28 +28,25 @@ from datawatch_lab.core.errors import InputError, NotFoundError, WorkspaceError
 from datawatch_lab.ingest.telemetry import streams
 from tests.client.conftest import HOST, TOKEN, Live, serve
 from tests.client.worker import work
+from tests.waiting import eventually
 
 
 def rows(live: Live, query: str, wanted: int = 1) -> list[list[Any]]:
     """Rows of a query, once there are as many as wanted: few events are seen a moment later."""
     found: list[list[Any]] = []
-    for _ in range(500):
-        try:
-            found = live.workspace.sql(query).rows
-        except NotFoundError:
-            found = []
-        if len(found) >= wanted:
-            break
-        time.sleep(0.01)
+
+    def are_there() -> bool:
+        with suppress(NotFoundError):
+            found[:] = live.workspace.sql(query).rows
+        return len(found) >= wanted
+
+    eventually(are_there, lambda: f"{found}")
     return found
 
 
 def applied(live: Live, wanted: int) -> int:
     """Events that are stored, once there are as many as wanted."""
-    for _ in range(500):
-        if live.workspace.ledger().applied >= wanted:
-            break
-        time.sleep(0.01)
+    eventually(lambda: live.workspace.ledger().applied >= wanted)
     return live.workspace.ledger().applied
 
 
@@ -246,10 +243,7 @@ def test_what_a_killed_program_spooled_is_sent_by_the_next(tmp_path: Path) -> No
             child.send_signal(signal.SIGKILL)
     second = serve(tmp_path / "w.duckdb", first.server.port)
     with Client(address, TOKEN, spool=spool, flush_interval=0.01) as client:
-        for _ in range(2_000):
-            if client.stats.accepted == 200:
-                break
-            time.sleep(0.01)
+        eventually(lambda: client.stats.accepted == 200)
         assert client.stats.recovered == 200
         assert client.stats.waiting == 0
     found = second.workspace.sql("select id, count(*) from changes.orders group by 1 order by 1")

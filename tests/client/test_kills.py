@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 
-from datawatch_lab.api.server import free_port
 from datawatch_lab.service.handle import connect
 from tests.client.conftest import HOST, TOKEN
+from tests.services.ports import free_port
+from tests.waiting import eventually
 
 
 class Victim:
@@ -21,7 +22,7 @@ class Victim:
 
     def __init__(self, workspace: Path) -> None:
         self.workspace = workspace
-        self.port = free_port(HOST, 0)
+        self.port = free_port()
         self.address = f"http://{HOST}:{self.port}"
         self.start()
 
@@ -88,11 +89,8 @@ def check(server: Victim, answers: list[dict[str, Any]], wanted: int) -> None:
     assert total["queued"] == wanted == total["accepted"] + total["duplicate"]
     assert total["dropped"] == total["rejected"] == total["waiting"] == 0
     with connect(server.address, TOKEN) as far:
-        for _ in range(500):
-            ledger = far.ledger()
-            if ledger.applied >= wanted:
-                break
-            time.sleep(0.02)
+        eventually(lambda: far.ledger().applied >= wanted)
+        ledger = far.ledger()
         (counts,) = far.sql(
             "select count(*), count(distinct (client, n)), count(distinct _event_id) "
             "from changes.load"

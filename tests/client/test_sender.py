@@ -21,6 +21,7 @@ from datawatch_lab.client.transport import Delivered, Later, Refused, Reply
 from datawatch_lab.core.errors import WorkspaceError
 from datawatch_lab.service.answers import EventOutcome, EventsAnswer
 from tests.client.conftest import MakeSender, Scripted, lines
+from tests.waiting import PATIENCE, eventually
 
 AWAY = Later("the server does not answer")
 
@@ -37,22 +38,12 @@ def balanced(sender: Sender) -> bool:
     return found.queued + found.recovered == found.sent + found.dropped + found.waiting
 
 
-def until(condition: object, seconds: float = 20.0) -> bool:
-    """Wait for something that another thread does."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if condition():  # type: ignore[operator]
-            return True
-        time.sleep(0.005)
-    return False
-
-
 def test_a_full_batch_is_sent_at_once(make_sender: MakeSender) -> None:
     """With as many events as a batch has, nobody waits for the interval."""
     transport = Scripted()
     sender = make_sender(transport, flush_interval=3_600.0)
     put_all(sender, lines(10))
-    assert until(lambda: transport.taken == lines(10))
+    eventually(lambda: transport.taken == lines(10))
     assert [len(each) for each in transport.requests] == [10]
 
 
@@ -61,7 +52,7 @@ def test_fewer_are_sent_after_the_interval(make_sender: MakeSender) -> None:
     transport = Scripted()
     sender = make_sender(transport, flush_interval=0.02)
     put_all(sender, lines(3))
-    assert until(lambda: transport.taken == lines(3))
+    eventually(lambda: transport.taken == lines(3))
 
 
 def test_flush_sends_what_waits(make_sender: MakeSender) -> None:
@@ -69,7 +60,7 @@ def test_flush_sends_what_waits(make_sender: MakeSender) -> None:
     transport = Scripted()
     sender = make_sender(transport, flush_interval=3_600.0)
     put_all(sender, lines(25))
-    assert sender.flush(30)
+    assert sender.flush(PATIENCE)
     assert transport.taken == lines(25)
     assert sender.stats.accepted == 25
 
@@ -88,7 +79,7 @@ def test_what_fails_is_sent_again_unchanged(make_sender: MakeSender) -> None:
     transport = Scripted([AWAY, AWAY])
     sender = make_sender(transport, spool=None)
     put_all(sender, lines(10))
-    assert sender.flush(30)
+    assert sender.flush(PATIENCE)
     assert transport.requests == [lines(10)] * 3
     assert sender.stats.retries == 2
 
@@ -107,7 +98,7 @@ def test_a_busy_server_is_given_its_time(make_sender: MakeSender) -> None:
 
     sender = make_sender(Scripted([busy, then]))
     put_all(sender, lines(10))
-    assert sender.flush(30)
+    assert sender.flush(PATIENCE)
     assert moments[1] - moments[0] >= 0.2
     assert sender.stats.spooled == 0
 
@@ -119,7 +110,7 @@ def test_order_is_kept_through_an_outage(make_sender: MakeSender) -> None:
     for start in range(0, 300, 30):
         put_all(sender, lines(30, start=start))
         time.sleep(0.01)
-    assert sender.flush(30)
+    assert sender.flush(PATIENCE)
     assert transport.taken == lines(300)
     assert sender.stats.spooled > 0
     assert balanced(sender)
@@ -131,10 +122,10 @@ def test_more_than_the_buffer_holds_goes_to_disk_in_order(make_sender: MakeSende
     sender = make_sender(transport)
     transport.gate.clear()
     put_all(sender, lines(10))
-    assert until(lambda: not sender._buffer)
+    eventually(lambda: not sender._buffer)
     put_all(sender, lines(200, start=10))
     transport.gate.set()
-    assert sender.flush(30)
+    assert sender.flush(PATIENCE)
     assert transport.taken == lines(210)
     assert sender.stats.dropped == 0
 
@@ -177,7 +168,7 @@ def test_the_guilty_event_of_a_refused_batch_is_found(make_sender: MakeSender) -
     transport = Scripted([picky] * 20)
     sender = Sender(transport, Limits(10, 0.01, 50), None, told.append)
     put_all(sender, lines(10))
-    assert sender.flush(30)
+    assert sender.flush(PATIENCE)
     sender.close()
     assert [(each.event, each.outcome) for each in told] == [(bad, "refused")]
     assert sender.stats.accepted == 9
@@ -216,7 +207,7 @@ def test_a_callback_that_fails_stops_nothing(caplog: pytest.LogCaptureFixture) -
     transport = Scripted([Refused("no")])
     sender = Sender(transport, Limits(1, 0.01, 50), None, broken)
     put_all(sender, lines(2))
-    assert sender.flush(30)
+    assert sender.flush(PATIENCE)
     sender.close()
     assert transport.taken == lines(1, start=1)
     assert "on_rejected failed" in caplog.text
@@ -231,7 +222,7 @@ def test_closing_spools_and_the_next_run_sends(make_sender: MakeSender, tmp_path
     transport = Scripted()
     second = make_sender(transport)
     second.recover()
-    assert until(lambda: len(transport.taken) == 35)
+    eventually(lambda: len(transport.taken) == 35)
     put_all(second, lines(5, start=35))
     assert second.flush(30)
     assert transport.taken == lines(40)
@@ -252,7 +243,7 @@ def test_a_request_that_hangs_does_not_hold_the_end_up(make_sender: MakeSender) 
     transport.gate.set()
     next_one = make_sender(other := Scripted())
     next_one.recover()
-    assert until(lambda: other.taken == lines(15))
+    eventually(lambda: other.taken == lines(15))
 
 
 def test_a_closed_client_takes_nothing(make_sender: MakeSender) -> None:
@@ -283,7 +274,7 @@ def test_a_child_process_sends_its_own_events_only(make_sender: MakeSender, tmp_
             os._exit(status)
     assert os.waitpid(pid, 0)[1] == 0
     assert report.read_text() == "good"
-    assert sender.flush(30)
+    assert sender.flush(PATIENCE)
     assert transport.taken == lines(5)
 
 
@@ -345,7 +336,7 @@ def test_a_program_does_not_hang_at_its_end_while_the_server_is_away(
     put_all(sender, lines(3))
     closer = threading.Thread(target=sender.close, args=(3_600.0,))
     closer.start()
-    closer.join(30)
+    closer.join(PATIENCE)
     assert not closer.is_alive()
     assert sender.stats.waiting == sender.stats.spooled == 3
 
@@ -362,7 +353,7 @@ def test_where_no_thread_can_be_started_closing_sends(
     transport = Scripted([AWAY])
     sender = make_sender(transport)
     put_all(sender, lines(25))
-    assert sender.flush(30)
+    assert sender.flush(PATIENCE)
     put_all(sender, lines(3, start=25))
     sender.close(30)
     assert transport.taken == lines(28)

@@ -69,6 +69,28 @@ def test_a_disk_that_fails_takes_nothing(tmp_path: Path, monkeypatch: pytest.Mon
     assert everything(spool) == lines(4)
 
 
+@pytest.mark.parametrize("failing", ["fsync", "pwrite"])
+def test_a_full_disk_leaves_no_segment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: str
+) -> None:
+    """Segments that could not be begun are none: what is sent later is whole, and counted right."""
+    spool = Spool(tmp_path, 1_000_000)
+    place = spool.reserve()
+    with monkeypatch.context() as broken:
+        broken.setattr(os, failing, lambda *_: _full(0))
+        for _ in range(3):
+            with pytest.raises(OSError, match="No space"):
+                spool.append(lines(2, start=50))
+            with pytest.raises(OSError, match="No space"):
+                spool.append(lines(2, start=50), place)
+    assert list(tmp_path.glob("*/*.ndjson")) == []
+    spool.append(lines(4, start=2))
+    spool.append(lines(2), place)
+    assert spool.lines == 6
+    assert everything(spool, step=1) == lines(6)
+    assert (spool.lines, spool.size) == (0, 0)
+
+
 def _full(_: int) -> None:
     raise OSError(28, "No space left on device")
 

@@ -14,6 +14,7 @@ import pytest
 
 from datawatch_lab.client import Client, default, set_default, track
 from datawatch_lab.client.tracking import Tracked
+from tests.waiting import PATIENCE
 
 
 class Rows(list[dict[str, Any]]):
@@ -76,7 +77,7 @@ def test_blocks_nest(rows: Rows) -> None:
 
     def work() -> None:
         with block:
-            gate.wait(10)
+            gate.wait(PATIENCE)
 
     threads = [threading.Thread(target=work) for _ in range(2)]
     for each in threads:
@@ -198,3 +199,39 @@ def test_it_records_into_the_buffer_only() -> None:
         assert client.stats.queued == 100
         assert client.stats.retries == 0
         client.close(0.0)
+
+
+def test_what_cannot_be_recorded_harms_nobody(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A closed client and an address that is none cost the timed program a warning, and no more."""
+    client = Client("http://127.0.0.1:9", spool=False, flush_interval=3_600)
+    closed = client.track("closed")
+    client.close(0.0)
+    monkeypatch.setattr(default, "_default", [])
+    monkeypatch.setenv("DATAWATCH_URL", "no address at all")
+    malformed = track("malformed")
+
+    for tracked in (closed, malformed):
+
+        @tracked
+        def plain() -> int:
+            return 1
+
+        @tracked
+        def broken() -> None:
+            raise KeyError("the program's own")
+
+        @tracked
+        async def slow() -> int:
+            return 2
+
+        for _ in range(2):
+            assert plain() == 1
+            with pytest.raises(KeyError, match="the program's own"):
+                broken()
+            assert asyncio.run(slow()) == 2
+            with tracked:
+                pass
+    told = [each for each in caplog.records if "not recorded" in each.getMessage()]
+    assert [each.getMessage().split()[2] for each in told] == ["closed", "malformed"]

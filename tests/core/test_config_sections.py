@@ -141,6 +141,10 @@ def test_lists_come_from_the_environment_as_json() -> None:
         ("alerts: {channels: {ops: {webhook_url: x}}}", "ops needs a type"),
         ("alerts: {channels: {slack: {channel: x}}}", "slack needs webhook_url"),
         ("alerts: {channels: {a: {type: fax}}}", "a.type must be one of slack"),
+        (
+            "alerts: {channels: {slack: {webhook_url: 'https://x', title: '{{ message.'}}}",
+            "slack.title: line 1 is no Jinja template: ",
+        ),
         ("alerts: {channels: {email: {recipients: nobody}}}", "list of addresses"),
         ("data_quality_rules: {o: {validty: []}}", "did you mean 'validity'"),
         ("data_quality_rules: {o: {validity: [{rule: posit}]}}", "did you mean 'positive'"),

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,17 +17,27 @@ import pytest
 import sqlglot
 from hypothesis import given, settings
 
-from datawatch_lab.core.dashboards import COLUMNS, Dashboard, Tile, TileQuery, Variable
+from datawatch_lab.core.dashboards import (
+    COLUMNS,
+    TILE_KINDS,
+    Dashboard,
+    Tile,
+    TileQuery,
+    Variable,
+    prometheus_name,
+)
 from datawatch_lab.core.dashboards.reading import Known, look_at
 from datawatch_lab.core.dashboards.writing import to_plain
 from datawatch_lab.core.errors import NotFoundError
+from datawatch_lab.core.names import always_carried
 from datawatch_lab.core.values import Role
 from datawatch_lab.dashboards.difference import differences
+from datawatch_lab.dashboards.examples import examples
 from datawatch_lab.dashboards.facts import Facts
 from datawatch_lab.dashboards.grafana import to_grafana
 from datawatch_lab.dashboards.grafana_look import unit_of
 from datawatch_lab.dashboards.metabase import to_metabase
-from datawatch_lab.dashboards.promql import promql
+from datawatch_lab.dashboards.promql import promql, reading
 from datawatch_lab.dashboards.templates import DEFAULT, TEMPLATES, from_template
 from tests.dashboards.documents import CUSTOMERS, ORDERS, SHOP, dashboards, facts
 
@@ -82,73 +93,28 @@ BOARD = Dashboard(
     ),
 )
 
-PANELS = (
-    *("stat", "timeseries", "barchart", "histogram", "piechart", "table", "bargauge", "gauge"),
-    *("heatmap", "geomap", "xychart", "alertlist", "text"),
+GRAFANA = jsonschema.Draft202012Validator(
+    json.loads((Path(__file__).parent / "grafana_schema.json").read_text("utf-8"))
 )
-GRAFANA = {
-    "type": "object",
-    "required": ["title", "schemaVersion", "panels", "templating", "time", "annotations", "tags"],
-    "properties": {
-        "id": {"type": ["integer", "null"]},
-        "uid": {"type": ["string", "null"], "maxLength": 40},
-        "title": {"type": "string", "minLength": 1},
-        "tags": {"type": "array", "items": {"type": "string"}},
-        "graphTooltip": {"enum": [0, 1, 2]},
-        "schemaVersion": {"type": "integer", "minimum": 36},
-        "refresh": {"type": "string"},
-        "time": {
-            "required": ["from", "to"],
-            "properties": {
-                "from": {"pattern": r"^(now([-+]\d+[smhdwMy])?(/d)?|\d{4}-.*)$"},
-                "to": {"pattern": r"^(now([-+]\d+[smhdwMy])?(/d)?|\d{4}-.*)$"},
-            },
-        },
-        "templating": {
-            "properties": {
-                "list": {
-                    "items": {
-                        "required": ["name", "type", "query", "current"],
-                        "properties": {
-                            "name": {"pattern": r"^\w+$"},
-                            "type": {"enum": ["query", "custom"]},
-                        },
-                    }
-                }
-            }
-        },
-        "panels": {
-            "type": "array",
-            "items": {
-                "required": ["id", "type", "title", "gridPos"],
-                "properties": {
-                    "id": {"type": "integer", "minimum": 1},
-                    "type": {"enum": list(PANELS)},
-                    "gridPos": {
-                        "required": ["x", "y", "w", "h"],
-                        "properties": {
-                            "x": {"type": "integer", "minimum": 0, "maximum": 23},
-                            "y": {"type": "integer", "minimum": 0},
-                            "w": {"type": "integer", "minimum": 1, "maximum": 24},
-                            "h": {"type": "integer", "minimum": 1},
-                        },
-                    },
-                    "targets": {
-                        "items": {
-                            "required": ["refId", "expr", "datasource"],
-                            "properties": {"expr": {"type": "string", "minLength": 1}},
-                        }
-                    },
-                    "fieldConfig": {
-                        "required": ["defaults", "overrides"],
-                        "properties": {"defaults": {"required": ["unit"]}},
-                    },
-                },
-            },
-        },
-    },
-}
-"""The classic model as Grafana documents it, so far as an import depends on it."""
+"""The classic model as Grafana documents it; where, the file says."""
+
+KINDS = Dashboard(id=ID, name="Kinds", tiles=tuple(examples(SHOP).values()))
+"""An example of each kind of tile."""
+
+
+def check_grafana(board: Dashboard) -> Any:
+    """The export of a board, which Grafana's schema takes, without places beyond its columns."""
+    found = to_grafana(board, SHOP.metrics)
+    faults = [f"{each.json_path}: {each.message}" for each in GRAFANA.iter_errors(found)]
+    assert faults == []
+    places = [each["gridPos"] for each in found["panels"]]
+    assert all(each["x"] + each["w"] <= 24 for each in places)
+    ids = [each["id"] for each in found["panels"]]
+    assert len(set(ids)) == len(ids)
+    for panel in found["panels"]:
+        asked = [each["refId"] for each in panel.get("targets", [])]
+        assert len(set(asked)) == len(asked)
+    return found
 
 
 def check_golden(name: str, found: Any) -> None:
@@ -222,31 +188,93 @@ def test_an_unknown_template_is_named() -> None:
 
 def test_grafana_is_that_of_the_golden_file() -> None:
     """Names, units, queries, variables and places survive; the rest is said in words."""
-    found = to_grafana(BOARD, SHOP.metrics)
-    jsonschema.validate(found, GRAFANA)
-    check_golden("grafana.json", found)
+    check_golden("grafana.json", check_grafana(BOARD))
+
+
+def test_the_schema_refuses_what_grafana_does_not_know() -> None:
+    """A field that is misspelt, a value that there is not, and a missing one are found."""
+    changes: tuple[Callable[[Any], object], ...] = (
+        lambda panel: panel["options"].update(colorMod="none"),
+        lambda panel: panel["options"].update(colorMode="pink"),
+        lambda panel: panel["options"].pop("reduceOptions"),
+        lambda panel: panel["fieldConfig"]["defaults"].update(units="s"),
+        lambda panel: panel["targets"][0].pop("refId"),
+        lambda panel: panel.update(type="counter"),
+    )
+    for change in changes:
+        found = to_grafana(BOARD, SHOP.metrics)
+        change(found["panels"][0])
+        assert not GRAFANA.is_valid(found)
 
 
 @pytest.mark.parametrize("name", list(TEMPLATES))
 def test_grafana_takes_every_template(name: str) -> None:
-    """Each template's export has the documented shape, and a panel for each tile."""
-    board = from_template(name, SHOP)
-    found = to_grafana(board, SHOP.metrics)
-    jsonschema.validate(found, GRAFANA)
-    assert [each["title"] for each in found["panels"]] == [each.title for each in board.tiles]
-    ids = [each["id"] for each in found["panels"]]
-    assert len(set(ids)) == len(ids)
+    """Each template's export is valid, has a panel for each tile, and asks what the tile asks."""
+    _check_what_survives(from_template(name, SHOP))
+
+
+def test_grafana_takes_every_kind() -> None:
+    """An example of each kind, and a board with everything on it."""
+    assert {each.kind for each in KINDS.tiles} >= set(TILE_KINDS) - {"custom"}
+    _check_what_survives(KINDS)
+    _check_what_survives(BOARD)
 
 
 @settings(max_examples=12, deadline=None)
 @given(dashboards())
 def test_grafana_takes_any_dashboard(board: Dashboard) -> None:
-    """Whatever it holds, the export has the shape; ids of queries are unique in a panel."""
-    found = to_grafana(board, SHOP.metrics)
-    jsonschema.validate(found, GRAFANA)
-    for panel in found["panels"]:
-        ids = [each["refId"] for each in panel.get("targets", [])]
-        assert len(set(ids)) == len(ids)
+    """Whatever it holds, the export is valid."""
+    check_grafana(board)
+
+
+_UNITS = {"short": ("", "1"), "s": ("s",), "ms": ("ms",), "µs": ("us",), "cpm": ("1/min",)}
+_UNITS |= {"cps": ("1/s",), "percentunit": ("ratio",), "percent": ("%", "percent")}
+_UNITS |= {"decbytes": ("bytes", "B")}
+_ASKED = re.compile(r"(?P<name>datawatch_\w+)(?:\{(?P<labels>.*)\})?\[(?P<over>[^\]]+)\]")
+_LABEL = re.compile(r'(\w+)(=~?)"((?:[^"\\]|\\.)*)"')
+
+
+def _check_what_survives(board: Dashboard) -> None:
+    """Titles, places, metrics, labels, filters and units can be read back out of the export."""
+    found = check_grafana(board)
+    assert [each["title"] for each in found["panels"]] == [each.title for each in board.tiles]
+    for panel, tile in zip(found["panels"], board.tiles, strict=True):
+        if "targets" not in panel:
+            continue
+        asked = [each for each in tile.all_queries if each.metric]
+        told = [each for each in panel["targets"] if "offset" not in each["expr"]]
+        assert len(told) == max(1, len(asked))
+        for target, one in zip(told, asked, strict=False):
+            _check_query(target["expr"], one, board)
+        if asked:
+            _check_unit(panel["fieldConfig"]["defaults"], tile, SHOP.metrics[asked[0].metric].unit)
+
+
+def _check_query(expression: str, asked: TileQuery, board: Dashboard) -> None:
+    metric, told = SHOP.metrics[asked.metric], _ASKED.search(expression)
+    assert told is not None
+    how = asked.aggregation or metric.aggregation.value
+    assert told["name"] == prometheus_name(reading(asked.metric, how, SHOP.metrics))
+    labels = {name: value for name, _, value in _LABEL.findall(told["labels"] or "")}
+    split = set(filter(None, labels.pop("datawatch_by", "").split(",")))
+    own = {*asked.filters, *(each for each in board.filters if each in metric.labels)}
+    assert split == {*asked.by, *own} - set(always_carried(metric))
+    assert set(labels) == own
+    by = re.search(r" by \(([^)]*)\)", expression)
+    assert (by[1].split(", ") if by else []) == list(asked.by)
+
+
+def _check_unit(defaults: Any, tile: Tile, unit: str) -> None:
+    told, said = (
+        defaults["unit"],
+        str(tile.option("unit") or "") if "format" in tile.options else "",
+    )
+    if tile.options.get("format") == "currency":
+        assert told == (f"currency{said}" if said else "short")
+    elif told.startswith("suffix: "):
+        assert told.removeprefix("suffix: ") == unit
+    elif "format" not in tile.options:
+        assert unit in _UNITS[told]
 
 
 @pytest.mark.parametrize(
@@ -297,6 +325,9 @@ def test_units_survive() -> None:
     assert unit_of({"format": "auto"}, "%") == "percent"
     assert unit_of({}, "1/min") == "cpm"
     assert unit_of({}, "kg") == "suffix: kg"
+    assert unit_of({"format": "duration"}, "us") == "µs"
+    assert unit_of({"format": "integer"}, "s") == "s"
+    assert unit_of({"format": "bytes"}, "1") == "decbytes"
 
 
 def test_metabase_is_that_of_the_golden_file() -> None:

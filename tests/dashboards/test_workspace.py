@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -26,7 +27,7 @@ from hypothesis.stateful import (
 import datawatch_lab as dw
 from datawatch_lab.api.auth import gate_for
 from datawatch_lab.api.routes import patterns
-from datawatch_lab.api.server import Server, free_port
+from datawatch_lab.api.server import Server
 from datawatch_lab.cli.program import main
 from datawatch_lab.core.clock import ManualClock
 from datawatch_lab.core.dashboards import Dashboard, Tile, TileQuery, widget_id
@@ -41,6 +42,8 @@ from datawatch_lab.service.handle import Workspace, open_workspace
 from datawatch_lab.service.operations.dashboards import dashboard_of
 from datawatch_lab.store.duck import DuckStore
 from tests.service.access_helpers import PASSWORD, cheap
+from tests.services.ports import free_port
+from tests.waiting import PATIENCE
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 HOST, API = "127.0.0.1", "/api/v1/datawatch"
@@ -231,6 +234,24 @@ def test_autosaves_of_one_user_are_one_version(tmp_path: Path) -> None:
     store.close()
 
 
+def test_hours_of_automatic_saves_leave_a_version_for_each_ten_minutes(tmp_path: Path) -> None:
+    """The ten minutes count from the first save of a version, however often it is saved."""
+    store = DuckStore.open(tmp_path / "w.duckdb")
+    clock = ManualClock(NOW)
+    boards = beside(store, clock)
+    board = boards.add(Dashboard(name="a"))
+    with acting(Who("ada")):
+        for minute in range(60):
+            tiles = [Tile(kind="text", title=str(minute))]
+            boards.change(boards.get(board.id).with_tiles(tiles), autosave=True)
+            clock.advance(timedelta(minutes=1))
+    found = [each.at for each in boards.versions(board.id) if each.what == "autosaved"]
+    assert len(found) == 6
+    gaps = [later - earlier for later, earlier in pairwise(found)]
+    assert gaps == [timedelta(minutes=5), *[timedelta(minutes=11)] * 4]
+    store.close()
+
+
 def test_the_plan_limits_dashboards(tmp_path: Path) -> None:
     """One more than the plan allows is refused, also as a rollback of a dropped one."""
     store = DuckStore.open(tmp_path / "w.duckdb")
@@ -349,22 +370,28 @@ def test_each_change_is_in_the_audit_log(workspace: Workspace) -> None:
 
 
 def test_roles_on_one_dashboard_and_links(tmp_path: Path) -> None:
-    """A viewer with a role on one board changes that one alone; a link opens one to read alone."""
+    """A viewer with a role on one board changes that one alone; a link opens one to read alone.
+
+    An editor with the role of a viewer on one board changes all but that one.
+    """
     path = tmp_path / "w.duckdb"
     access = Access(path, hasher=cheap())
     access.users.add("vic", "viewer", PASSWORD)
     vic = {"Authorization": f"Bearer {access.tokens.make('vic', 'test')[1]}"}
+    access.users.add("ed", "editor", PASSWORD)
+    ed = {"Authorization": f"Bearer {access.tokens.make('ed', 'test')[1]}"}
     with open_workspace(path) as handle:
         one = handle.add_dashboard(name="One", tiles=[{"kind": "alerts"}])
         two = handle.add_dashboard(name="Two")
         handle.grant_dashboard(id=one.id, user="vic", role="editor")
+        handle.grant_dashboard(id=one.id, user="ed", role="viewer")
         token = handle.share_dashboard(one.id).path.partition("share=")[2]
-        port = free_port(HOST, 0)
+        port = free_port()
         gate = replace(gate_for("t" * 40, host=HOST, port=port), access=access)
         server = Server(patterns(handle, gate), host=HOST, port=port)
         server.start()
         try:
-            with httpx.Client(base_url=server.address, trust_env=False, timeout=30) as client:
+            with httpx.Client(base_url=server.address, trust_env=False, timeout=PATIENCE) as client:
 
                 def status(method: str, path: str, body: Any = None, **how: Any) -> int:
                     return client.request(method, API + path, json=body, **how).status_code
@@ -376,6 +403,21 @@ def test_roles_on_one_dashboard_and_links(tmp_path: Path) -> None:
                 widget = f"/widgets/{one.widgets[0].id}"
                 assert status("PUT", widget, {"title": "T"}, headers=vic) == 200
                 assert status("PUT", f"{mine}/access/vic", {"role": "admin"}, headers=vic) == 403
+                assert status("POST", f"{mine}/share", {}, headers=vic) == 201
+                assert status("GET", f"{other}/access", headers=vic) == 403
+                for method, place, body in (
+                    ("PUT", mine, {"refresh": "30s"}),
+                    ("PUT", widget, {"title": "U"}),
+                    ("POST", f"{mine}/share", {}),
+                    ("DELETE", mine, None),
+                ):
+                    assert status(method, place, body, headers=ed) == 403
+                assert status("PUT", other, {"refresh": "30s"}, headers=ed) == 200
+                for who, roles in ((vic, ["editor", "viewer"]), (ed, ["viewer", "editor"])):
+                    listed = client.get(f"{API}/dashboards", headers=who).json()
+                    assert [each["role"] for each in listed] == roles
+                    asked = client.get(API + mine, headers=who).json()
+                    assert asked["role"] == roles[0]
                 link = {"params": {"share": token}}
                 assert status("GET", mine, **link) == 200
                 assert status("GET", other, **link) == 403

@@ -17,7 +17,7 @@ from typing import Any
 from tests.e2e.follower import SECTIONS
 
 ROOT = Path(__file__).resolve().parents[2]
-PATIENCE = 120.0
+PATIENCE = 300.0
 
 
 @contextmanager
@@ -65,15 +65,37 @@ def campaign(
     url: str, folder: Path, write: Callable[[int], None], *, seed: int, kills: int
 ) -> Counter[str]:
     """Kill an engine so often under writes, then read to the end; gives deaths by section."""
-    draw, told = random.Random(seed), folder / "deaths.txt"
     with load(write):
-        for number in range(kills):
-            kill = {
-                "section": SECTIONS[number % len(SECTIONS)],
-                "passing": draw.randint(1, 6),
-                "seed": draw.randrange(2**32),
-                "told": str(told),
-            }
-            follower(url, folder / "w.duckdb", follow=True, kill=kill)
+        died = deaths(url, folder, seed=seed, kills=kills)
     follower(url, folder / "w.duckdb", follow=False)
+    return died
+
+
+def deaths(
+    url: str,
+    folder: Path,
+    *,
+    seed: int,
+    kills: int,
+    died: Callable[[int], None] = lambda _: None,
+) -> Counter[str]:
+    """Kill an engine so often; gives deaths by section.
+
+    Args:
+        url: what it follows.
+        folder: for the workspace ``w.duckdb``.
+        seed: of the points at which it dies.
+        kills: how often.
+        died: called with 0, 1, 2 … after each death.
+    """
+    draw, told = random.Random(seed), folder / "deaths.txt"
+    for number in range(kills):
+        kill = {
+            "section": SECTIONS[number % len(SECTIONS)],
+            "passing": draw.randint(1, 6),
+            "seed": draw.randrange(2**32),
+            "told": str(told),
+        }
+        follower(url, folder / "w.duckdb", follow=True, kill=kill)
+        died(number)
     return Counter(line.split()[0] for line in told.read_text().splitlines())

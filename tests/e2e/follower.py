@@ -16,6 +16,7 @@ from typing import Any
 from datawatch_lab.core.batches import DecodedBatch
 from datawatch_lab.core.watching import Watch
 from datawatch_lab.engine.watching.kinds import kind_of
+from datawatch_lab.ingest.sources.file import FileSource
 from datawatch_lab.service.handle import open_workspace
 from datawatch_lab.service.intake import ingest_source
 from datawatch_lab.store.duck import DuckStore
@@ -24,6 +25,10 @@ from tests.e2e.pg_engine import Death
 SECTIONS = ("batch", "commit", "feedback")
 """Where it can die: with a batch in hand, inside the store's transaction, or when a batch is stored
 and the source was not told of it."""
+
+
+LAST = "the last event"
+"""An event whose id begins so ends the following of a file, which has no end of its own."""
 
 
 class Followed:
@@ -44,11 +49,14 @@ class Followed:
             if batch.events.num_rows:
                 self._around("batch", lambda: time.sleep(0.005))
             yield batch
+            if any(str(each).startswith(LAST) for each in batch.events["event_id"].to_pylist()):
+                self._source.stop()
 
     def stored(self, position: Any) -> None:
-        """Pass it on, or die before."""
+        """Pass it on, or die before; a file need not be told."""
         self._around("feedback", lambda: time.sleep(0.005))
-        self._source.stored(position)
+        if hasattr(self._source, "stored"):
+            self._source.stored(position)
 
     def stop(self) -> None:
         """Ask it to end."""
@@ -61,6 +69,9 @@ class Followed:
 
 def source_of(url: str, *, follow: bool, small: bool = False) -> Any:
     """A source as a watch makes it, with small batches where that is asked for."""
+    if url.startswith("file:"):
+        size = 20_000 if small else 1_000_000
+        return FileSource(url.removeprefix("file:"), follow=True, name="followed", batch_bytes=size)
     kind = kind_of(url)
     assert kind is not None
     source = kind.open(Watch(name="followed", url=url, slot="followed"), url, None)

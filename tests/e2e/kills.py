@@ -44,7 +44,8 @@ class Campaigns:
         self._draw = random.Random(seed)
         self._deck: list[str] = []
         self.file = folder / "events.ndjson"
-        plant.write(self.file, plant.Options(events=EVENTS, seed=seed, too_late=0.001))
+        options = plant.Options(events=EVENTS, seed=seed, too_late=0.001, start=plant.days_ago(3))
+        plant.write(self.file, options)
         calm = self._place("calm")
         self._finish(self._start(calm, None), 0)
         self.expected = everything(calm / "w.duckdb")

@@ -17,6 +17,7 @@ from datawatch_lab.service.handle import open_workspace
 from tests.e2e import pg_compare, pg_shop
 from tests.e2e.pg_engine import SECTIONS
 from tests.services.postgres import Server
+from tests.waiting import eventually
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 120.0
@@ -90,11 +91,11 @@ class Watched:
         """Let the server die under an engine that goes on, and come back."""
         process = self.start(follow=True)
         try:
-            pg_shop.wait(self._streams, PATIENCE, "the engine does not stream")
+            eventually(self._streams, "the engine does not stream", PATIENCE)
             time.sleep(random.Random(seed).uniform(0.2, 1.0))
             self.server.restart("kill")
             self.server_kills += 1
-            pg_shop.wait(self._streams, PATIENCE, "the engine does not come back")
+            eventually(self._streams, "the engine does not come back", PATIENCE)
             load.go_on(20)
             process.send_signal(signal.SIGTERM)
             self.finish(process, 0)

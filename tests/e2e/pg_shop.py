@@ -10,7 +10,6 @@ import contextlib
 import json
 import random
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -19,6 +18,7 @@ from typing import Any, Self
 import psycopg2  # type: ignore[import-untyped]
 
 from tests.services.postgres import Server
+from tests.waiting import eventually
 
 TABLES: dict[str, tuple[str, ...]] = {
     "a_load.written": ("id",),
@@ -330,7 +330,7 @@ class Load:
     def go_on(self, transactions: int) -> None:
         """Wait until so many more are committed."""
         goal = self.transactions + transactions
-        wait(lambda: self.transactions >= goal, 120, f"too few writes: {self.broken}")
+        eventually(lambda: self.transactions >= goal, lambda: f"too few writes: {self.broken}", 120)
 
     def __enter__(self) -> Self:
         for thread in self._threads:
@@ -407,11 +407,3 @@ def shop(server: Server, name: str, rows: int = 2_000) -> Iterator[str]:
     with server.database(name) as url:
         create(server, name, rows)
         yield url
-
-
-def wait(what: Callable[[], bool], seconds: float, why: str) -> None:
-    """Wait until it is so; fail when it never is."""
-    deadline = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < deadline, why
-        time.sleep(0.05)

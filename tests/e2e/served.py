@@ -17,6 +17,7 @@ import httpx
 import psutil
 
 from tests.e2e.conftest import COMMAND
+from tests.waiting import eventually
 
 API = "/api/v1/datawatch"
 _ADDRESS = re.compile(r"http://127\.0\.0\.1:\d+")
@@ -98,10 +99,9 @@ class Served:
 
     def settle(self) -> None:
         """Wait until nothing waits to be stored."""
-        until = time.monotonic() + _PATIENCE
-        while self.get("/health")["backlog"]:
-            assert time.monotonic() < until, "the backlog does not shrink"
-            time.sleep(0.05)
+        eventually(
+            lambda: not self.get("/health")["backlog"], "the backlog does not shrink", _PATIENCE
+        )
 
     def kill(self) -> None:
         """End it as a power cut would."""

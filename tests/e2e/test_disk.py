@@ -6,7 +6,6 @@ import json
 import os
 import resource
 import subprocess
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,6 +19,7 @@ from datawatch_lab.engine import Engine
 from datawatch_lab.ingest.decode import decode
 from tests.e2e.conftest import COMMAND
 from tests.e2e.served import Served
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.timeout(400)
 
@@ -135,10 +135,10 @@ def test_a_full_disk_is_said_and_survived(disk: Disk) -> None:
         assert server.get("/ledger")["applied"] <= taken  # it still answers
 
         disk.give_space(server.process.pid)
-        until = time.monotonic() + 60
-        while server.post(events(range(taken, taken + BATCH))).status_code != 202:
-            assert time.monotonic() < until, server.get("/health")
-            time.sleep(0.2)
+        more = events(range(taken, taken + BATCH))
+        eventually(
+            lambda: server.post(more).status_code == 202, lambda: repr(server.get("/health"))
+        )
         taken += BATCH
         assert server.post(events([taken])).status_code == 202
         taken += 1
@@ -213,11 +213,8 @@ def test_a_check_point_without_space_costs_nothing(mounted: Path) -> None:
         with pytest.raises(WorkspaceError, match="check-pointed"):
             engine.store.checkpoint()
         _give(mounted)
-        until = time.monotonic() + 30
-        while (found := rows(engine)) is None:
-            assert time.monotonic() < until
-            time.sleep(0.1)
-        assert found == taken
+        eventually(lambda: rows(engine) is not None)
+        assert rows(engine) == taken
         engine.store.checkpoint()
         assert engine.store.ledger()["t", "orders"].applied == taken
     finally:

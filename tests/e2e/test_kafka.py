@@ -8,15 +8,17 @@ from pathlib import Path
 from zlib import crc32
 
 import pytest
+from confluent_kafka import Consumer, TopicPartition
 
 from datawatch_lab.service.handle import open_workspace
 from datawatch_lab.service.intake import ingest_source
 from datawatch_lab.service.watching import diagnose
+from tests.e2e import source_speed
 from tests.e2e.broker_survival import assert_survives, differences
 from tests.e2e.follower import source_of
 from tests.services.broker_shop import Items
 from tests.services.kafka import Server
-from tests.services.shop import eventually
+from tests.waiting import eventually
 
 pytestmark = [pytest.mark.services, pytest.mark.timeout(600)]
 
@@ -52,6 +54,39 @@ def test_ten_deaths_of_the_engine_leave_no_trace(kafka_server: Server, tmp_path:
     assert_survives(kafka_server.url("kills.b"), items, tmp_path, seed=2, kills=10)
 
 
+@pytest.mark.soak
+@pytest.mark.timeout(1200)
+def test_how_fast_it_is_read(
+    kafka_server: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The same messages by the client library, the source and the whole product, each thrice."""
+    items = items_of(kafka_server, "speed.items")
+    places = [TopicPartition("speed.items", number, 0) for number in range(_PARTITIONS)]
+
+    def library() -> int:
+        settings = {"group.id": "library", "enable.partition.eof": True}
+        consumer = Consumer(kafka_server.settings | settings)
+        consumer.assign(places)
+        count, ends = 0, 0
+        while ends < _PARTITIONS:
+            for message in consumer.consume(5_000, 0.25):
+                ends += message.error() is not None
+                count += message.error() is None
+        consumer.close()
+        return count
+
+    speeds = source_speed.measure(
+        f"Kafka ({kafka_server.version})",
+        kafka_server.url("speed.items"),
+        tmp_path,
+        lambda: items.insert(1, 40_000),
+        library,
+    )
+    with capsys.disabled():
+        print(f"\n  {speeds}")
+    assert speeds.changes == 40_000
+
+
 def test_a_topic_is_watched_by_its_address(kafka_server: Server, tmp_path: Path) -> None:
     """Added, followed through a cut of all connections, and removed."""
     items = items_of(kafka_server, "watched.items")
@@ -63,7 +98,10 @@ def test_a_topic_is_watched_by_its_address(kafka_server: Server, tmp_path: Path)
         eventually(lambda: workspace.sources()[0].state == "streaming")
         kafka_server.proxy.cut(0.3)
         items.churn(1, 60)
-        eventually(lambda: bool(workspace.tables()) and not differences(workspace, items))
+        eventually(
+            lambda: bool(workspace.tables()) and not differences(workspace, items),
+            lambda: f"{workspace.sources()[0]}, {differences(workspace, items)[:3]}",
+        )
         assert workspace.unwatch(state.name).removed
 
 

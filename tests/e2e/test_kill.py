@@ -12,19 +12,19 @@ import msgspec
 import pytest
 
 from datawatch_lab.service.handle import open_workspace
-from tests.e2e.conftest import run_cli, start_cli
+from tests.e2e.conftest import run_process, start_cli
 from tests.e2e.dying import SECTIONS
 from tests.e2e.kills import Campaigns
 from tests.oracle import plant
 
 pytestmark = pytest.mark.timeout(1200)
 
-KILLS, SOAKED = 3, 20
+KILLS, SOAKED = 2, 20
 """How often it is killed at any moment; the second with ``--soak``."""
 
 _SPARE = 8  # runs that may get through before they are killed, on a machine whose load changes
 
-SECTION_KILLS, SECTION_SOAKED = 5, 500
+SECTION_KILLS, SECTION_SOAKED = 3, 500
 """How often inside drawn sections, see `dying.SECTIONS`."""
 
 
@@ -97,10 +97,13 @@ def test_kills_leave_no_trace(tmp_path: Path, request: pytest.FixtureRequest) ->
     soak = request.config.getoption("--soak")
     wanted = SOAKED if soak else KILLS
     file = tmp_path / "events.ndjson"
-    plant.write(file, plant.Options(events=60_000 if soak else 30_000, seed=11, too_late=0.001))
+    events = 60_000 if soak else 30_000
+    plant.write(
+        file, plant.Options(events=events, seed=11, too_late=0.001, start=plant.days_ago(3))
+    )
     calm = tmp_path / "calm.duckdb"
     started = time.monotonic()
-    run_cli("ingest", file, "--workspace", calm)
+    run_process("ingest", file, "--workspace", calm)
     whole = time.monotonic() - started
     expected = everything(calm)
 

@@ -13,7 +13,7 @@ import msgspec
 import pytest
 
 from datawatch_lab.service.handle import open_workspace
-from tests.e2e.conftest import cli_json, run_cli
+from tests.e2e.conftest import cli_json, run_process
 from tests.e2e.test_kill import killed_until_through
 from tests.oracle import plant
 from tests.oracle.live import appended, row_differences, same
@@ -24,10 +24,11 @@ from tests.oracle.reading import Reading, read
 pytestmark = pytest.mark.timeout(900)
 
 COUNTS = ("received", "applied", "duplicate", "late", "quarantined")
-EVENTS = 100_000
+EVENTS = 50_000
 KILLS = 10
 HARD = plant.Options(
     events=EVENTS,
+    start=plant.days_ago(3),
     span=timedelta(hours=10),
     seed=21,
     late=0.005,
@@ -60,12 +61,12 @@ class Ingested:
 
 @pytest.fixture(scope="module")
 def ingested(tmp_path_factory: pytest.TempPathFactory) -> Ingested:
-    """100,000 events of ten hours, two years ago."""
+    """50,000 events of ten hours, three days ago."""
     folder = tmp_path_factory.mktemp("live")
     file, workspace = folder / "events.ndjson", folder / "w.duckdb"
     answers = plant.write(file, HARD)
     started = time.monotonic()
-    run_cli("ingest", file, "--workspace", workspace)
+    run_process("ingest", file, "--workspace", workspace)
     seconds = time.monotonic() - started
     reading = read(file)
     return Ingested(file, answers, workspace, reading, Oracle(reading, answers["fields"]), seconds)

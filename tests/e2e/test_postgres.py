@@ -19,6 +19,7 @@ from datawatch_lab.service.intake import ingest_source
 from tests.e2e import pg_compare, pg_kills, pg_shop, pg_speed
 from tests.e2e.pg_engine import SECTIONS
 from tests.services.postgres import Server
+from tests.waiting import eventually
 
 pytestmark = [pytest.mark.services, pytest.mark.timeout(600)]
 
@@ -78,7 +79,7 @@ def watched(postgres_server: Server, tmp_path_factory: pytest.TempPathFactory) -
             options = {"slot": "watched", "copy_bytes": 200_000, "batch_rows": 5_000}
             with watching(workspace, url, **options) as source:
                 load.go_on(TRANSACTIONS // 2)
-                pg_shop.wait(lambda: source.reading, 120, "the source does not stream")
+                eventually(lambda: source.reading, "the source does not stream", 120)
                 load.go_on(TRANSACTIONS // 2)
                 load.stop()
         yield Watched(url, workspace, load.transactions)
@@ -202,7 +203,7 @@ def test_columns_that_change_under_load_are_followed(
         open_workspace(tmp_path / "w.duckdb") as workspace,
     ):
         with watching(workspace, url, event_trigger=told) as source:
-            pg_shop.wait(lambda: source.reading, 60, "the source does not stream")
+            eventually(lambda: source.reading, "the source does not stream")
             with pg_shop.Load(url, seed=7, connections=3, pause=0.05) as load:
                 for alteration in ALTERATIONS:
                     _alter(postgres_server, name, alteration)

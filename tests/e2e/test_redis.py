@@ -10,10 +10,11 @@ import pytest
 
 from datawatch_lab.service.handle import open_workspace
 from datawatch_lab.service.watching import diagnose
+from tests.e2e import source_speed
 from tests.e2e.broker_survival import assert_survives, differences
 from tests.services.broker_shop import Items
 from tests.services.redis import PASSWORD, Server
-from tests.services.shop import eventually
+from tests.waiting import eventually
 
 pytestmark = [pytest.mark.services, pytest.mark.timeout(600)]
 
@@ -43,6 +44,37 @@ def test_ten_deaths_of_the_engine_leave_no_trace(redis_server: Server, tmp_path:
     """The same with ten deaths at drawn points."""
     url, items = redis_server.url("?streams=kills.b"), items_of(redis_server, "kills.b")
     assert_survives(url, items, tmp_path, seed=2, kills=10)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(1200)
+def test_how_fast_it_is_read(
+    redis_server: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The same entries by the client library, the source and the whole product, each thrice."""
+    items = items_of(redis_server, "speed.items")
+    with contextlib.closing(redis_server.client()) as client:
+        client.xgroup_create("speed.items", "library", mkstream=True)
+
+    def library() -> int:
+        count, after = 0, "-"
+        with contextlib.closing(redis_server.client()) as client:
+            while entries := client.xrange("speed.items", min=after, count=5_000):
+                last = entries[-1][0]
+                count += len(entries)
+                after = f"({last.decode() if isinstance(last, bytes) else last}"
+        return count
+
+    speeds = source_speed.measure(
+        f"Redis {redis_server.version}",
+        redis_server.url("?streams=speed.items&group=GROUP"),
+        tmp_path,
+        lambda: items.insert(1, 40_000),
+        library,
+    )
+    with capsys.disabled():
+        print(f"\n  {speeds}")
+    assert speeds.changes == 40_000
 
 
 def test_a_stream_is_watched_by_its_address(redis_server: Server, tmp_path: Path) -> None:

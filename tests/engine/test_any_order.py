@@ -24,7 +24,7 @@ LATENESS = timedelta(hours=1)
 SMALL = Shape(tables=3, events=24, keys=4, seeds=6, late=0.1, too_late=0.02, again=0.05)
 LARGE = Shape(tables=3, events=400, keys=25, seeds=20, late=0.02, too_late=0.005, again=0.02)
 
-quick = settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+quick = settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
 long = settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
 
 

@@ -122,7 +122,7 @@ OPS = {"update": "UPDATE", "delete": "DELETE"}
 
 @given(st.lists(STEP, min_size=1, max_size=6))
 @settings(
-    max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=4, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 def test_a_kept_answer_is_the_one_that_would_be_made(steps: list[tuple[str, int]]) -> None:
     """After any writes, late corrections, waiting and compaction; each question asked twice."""

@@ -170,12 +170,64 @@ def test_the_clock_closes_for_a_silent_table_only() -> None:
     closing = Closing({1: Closed(NOW - MINUTE)}, marks, NOW, Settings())
     assert not closing.due(NOW + GRACE - timedelta(seconds=1), 7, marks).closes.num_rows
     late = NOW + timedelta(minutes=10, seconds=30)
+    assert closing.due(NOW + 5 * MINUTE, 7, marks).closes.num_rows, "and is not stored"
     due = pl.DataFrame(closing.due(late, 7, marks).closes)
     assert due.rows() == [(7, 1, NOW - MINUTE, NOW + 9 * MINUTE, late, "clock")]
     closing.keep(Advance(due.to_arrow(), {("a", 1): late}))
     assert closing.by_clock == {1: NOW + 9 * MINUTE}
     assert not closing.due(late + timedelta(seconds=59), 8, marks).closes.num_rows
-    assert not closing.due(late + timedelta(days=2), 8, marks).closes.num_rows
+    for minute in range(0, 24 * 60 + 10, 5):
+        now = late + minute * MINUTE
+        due = pl.DataFrame(closing.due(now, 8, marks).closes)
+        closing.keep(Advance(due.to_arrow(), {}))
+    until = closing.until(1)
+    assert until is not None
+    assert abs(until - NOW - timedelta(hours=24)) <= 8 * MINUTE, "beyond it is history"
+
+
+def test_a_clock_that_leaps_closes_nothing_at_once() -> None:
+    """Set forward, or after sleep, each source has a minute to come back; then silence counts."""
+    marks = {("a", 1): NOW}
+    closing = Closing({1: Closed(NOW - MINUTE)}, marks, NOW, Settings())
+    ahead = NOW + timedelta(hours=8)
+    assert not closing.due(ahead, 7, marks).closes.num_rows
+    assert not closing.due(ahead + timedelta(seconds=59), 7, marks).closes.num_rows
+    due = closing.due(ahead + GRACE, 7, marks)
+    assert pl.DataFrame(due.closes)["closed_until"].to_list() == [(ahead - DELAY).replace(second=0)]
+
+
+@given(st.integers(2, 3 * 24 * 60), st.integers(1, 5))
+@settings(max_examples=30, deadline=None)
+def test_a_clock_that_was_set_back_closes_what_comes(ahead: int, stayed: int) -> None:
+    """However far ahead it was and for how long, minutes close as if it had never been."""
+    marks = {("a", 1): NOW}
+    closing = Closing({1: Closed(NOW - MINUTE)}, marks, NOW, Settings())
+    for minute in range(stayed + 1):
+        due = closing.due(NOW + (ahead + minute) * MINUTE, 7, marks)
+        closing.keep(due)
+    closing.due(NOW + MINUTE, 7, marks)
+    until = closing.until(1)
+    assert until is not None
+    assert until <= NOW + MINUTE, "nothing is closed that is to come"
+    assert closing.by_clock.get(1, until) <= until
+    for minute in range(2, 8):
+        closing.keep(closing.due(NOW + minute * MINUTE, 8, marks))
+    limit = NOW + 7 * MINUTE - GRACE - DELAY
+    assert closing.until(1) == limit.replace(second=0)
+
+
+def test_a_clock_that_was_set_back_while_nobody_looked() -> None:
+    """What it closed of the time to come is open again after a restart; the rest stays closed."""
+    ahead = NOW + timedelta(days=2)
+    closing = Closing(
+        {1: Closed(ahead, ahead), 2: Closed(NOW, ahead), 3: Closed(ahead), 4: Closed(NOW, NOW)},
+        {},
+        NOW,
+        Settings(),
+    )
+    limit = (NOW - GRACE - DELAY).replace(second=0)
+    assert [closing.until(each) for each in (1, 2, 3, 4)] == [limit, NOW, ahead, NOW]
+    assert closing.by_clock == {1: limit, 2: NOW, 4: NOW}
 
 
 def test_an_old_file_does_not_hold_back_a_live_table() -> None:
@@ -298,7 +350,7 @@ def first_values(stream: list[tuple[int, float]]) -> dict[datetime, tuple[list[f
     ),
     st.lists(st.integers(5, 40), max_size=4),
 )
-@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=5, deadline=None, suppress_health_check=list(HealthCheck))
 def test_first_values_are_those_at_closing(
     stream: list[tuple[int, float]], cuts: list[int]
 ) -> None:

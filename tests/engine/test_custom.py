@@ -22,6 +22,7 @@ from datawatch_lab.engine import Engine
 from datawatch_lab.engine import custom as custom_module
 from datawatch_lab.engine.queries import QueryRequest, run
 from datawatch_lab.ingest.decode import decode
+from tests.waiting import PATIENCE
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -66,7 +67,7 @@ def filled(engine: Engine, name: str) -> None:
     """Wait for the back-fill of a metric."""
     filler = next((t for t in threading.enumerate() if t.name == "datawatch-backfill"), None)
     if filler is not None:
-        filler.join(30)
+        filler.join(PATIENCE)
     measure = engine.measures.custom.measure(name)
     assert measure is not None
     assert measure.coverage is not None
@@ -407,7 +408,7 @@ ROWS = st.lists(
 
 
 @settings(
-    max_examples=12,
+    max_examples=6,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

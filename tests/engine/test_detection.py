@@ -93,6 +93,16 @@ class Shop:
                 ]
             )
 
+    def look(self) -> None:
+        """Let the clock close what it closes, as the writer does each second."""
+        self.engine._writer.run(lambda: self.engine._upkeep.run(idle=True))
+
+    def silence(self, minutes: int) -> None:
+        """Let minutes pass in which nothing comes."""
+        for _ in range(minutes):
+            self.clock.advance(timedelta(minutes=1))
+            self.look()
+
     def restart(self) -> None:
         """Close and open again."""
         self.engine.close()
@@ -147,10 +157,31 @@ def test_a_quiet_shop_raises_nothing(shop: Shop) -> None:
 def test_silence_is_missing_data(shop: Shop) -> None:
     """When nothing comes any more, the clock closes minutes, and they are missed."""
     shop.feed(counts(130, {}))
-    shop.clock.advance(timedelta(minutes=20))
-    shop.engine._upkeep.run(idle=True)
+    shop.silence(20)
     (gap,) = _of(shop.found(), "orders_total")
     assert (gap.type, gap.value, gap.active) == ("missing", 0.0, True)
+
+
+@pytest.mark.parametrize("ahead", [timedelta(minutes=40), timedelta(hours=40)])
+def test_what_a_clock_that_was_ahead_found_is_taken_back(shop: Shop, ahead: timedelta) -> None:
+    """Nothing of the time to come is left, its minutes close, and what happens in them is found."""
+    loud = dict.fromkeys(range(150, 156), LOUD)
+    shop.feed(counts(130, {}))
+    shop.found()
+    shop.clock.advance(ahead)
+    shop.look()
+    assert _of(shop.found(), "orders_total") == [], "sources have a minute to come back"
+    shop.silence(5)
+    assert "missing" in {each.type for each in _of(shop.found(), "orders_total")}
+    shop.clock.advance(-ahead)
+    shop.look()
+    shop.feed(counts(180, loud)[135:], first=135)
+    found = _of(shop.found(), "orders_total")
+    (spike,) = [each for each in found if each.value == LOUD]
+    assert 150 <= (spike.peak_at - START) / timedelta(minutes=1) < 156
+    assert all(each.started_at <= spike.peak_at for each in found if not each.withdrawn)
+    shop.restart()
+    assert shop.engine.closing.until(1) == START + timedelta(minutes=179)
 
 
 def test_a_killed_run_equals_an_uninterrupted_one(shop: Shop, tmp_path: Path) -> None:
@@ -220,7 +251,7 @@ def test_nobody_waits_long_while_series_are_learnt(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Who wants to change a detector then is told to come again, and may a moment later."""
-    monkeypatch.setattr("datawatch_lab.engine.detection.stage._HELD_SECONDS", 0.01)
+    monkeypatch.setattr("datawatch_lab.engine.detection.keeping._HELD_SECONDS", 0.01)
     refused: list[BusyError] = []
 
     def change() -> None:

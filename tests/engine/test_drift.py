@@ -181,7 +181,7 @@ def test_names_that_differ_by_case_are_different_fields(laboratory: Laboratory) 
     assert (row["Code"], row["code_2"]) == ("A", "c")
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     st.lists(
         st.tuples(st.integers(1, 4), st.sampled_from("vw"), st.sampled_from(LITERALS)),

@@ -21,6 +21,7 @@ from datawatch_lab.engine import Engine, intake
 from datawatch_lab.engine.queries import QueryRequest, run
 from datawatch_lab.ingest.decode import decode
 from datawatch_lab.ingest.sources.file import FileSource
+from tests.waiting import PATIENCE
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -303,9 +304,9 @@ def test_no_offset_passes_a_batch_that_failed(
     held.join()
     for each in waiting:
         with pytest.raises(WorkspaceError):
-            each.result(20)
+            each.result(PATIENCE)
     assert engine.offset("s") is None
     assert engine.begin("s") is None
     for batch in batches:
-        assert engine.submit(batch).result(20).counts.applied == 1
+        assert engine.submit(batch).result(PATIENCE).counts.applied == 1
     assert engine.offset("s") == {"line": 3}

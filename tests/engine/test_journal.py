@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from datawatch_lab.core.errors import WorkspaceError
 from datawatch_lab.engine.journal import Journal, read_journal
+from tests.waiting import PATIENCE
 
 
 def _ignored(_: int) -> None:
@@ -24,7 +25,7 @@ def test_records_are_found_again_in_order(tmp_path: Path) -> None:
     for first in (1, 3):
         journal = Journal(path, first)
         for payload in (b"a", b"b"):
-            journal.append(payload, _ignored).result(5)
+            journal.append(payload, _ignored).result(PATIENCE)
         journal.close()
     assert [(r.number, r.payload) for r in read_journal(path)] == [
         (1, b"a"),
@@ -42,7 +43,9 @@ def test_threads_append_in_the_order_of_numbers(tmp_path: Path) -> None:
     told: list[int] = []
     threads = [
         threading.Thread(
-            target=lambda n=n: [journal.append(b"%d" % n, told.append).result(5) for _ in range(20)]
+            target=lambda n=n: [
+                journal.append(b"%d" % n, told.append).result(PATIENCE) for _ in range(20)
+            ]
         )
         for n in range(8)
     ]
@@ -64,7 +67,7 @@ def test_a_record_that_was_cut_short_ends_the_journal(
     journal = Journal(path, 1)
     payloads = [b"x" * 10, b"y" * 20, b"z" * 30]
     for payload in payloads:
-        journal.append(payload, _ignored).result(5)
+        journal.append(payload, _ignored).result(PATIENCE)
     journal.close()
     whole = path.read_bytes()
     cut = min(cut, len(whole))
@@ -83,12 +86,12 @@ def test_a_record_that_was_cut_short_ends_the_journal(
 def test_it_is_emptied_only_when_the_store_has_it_all(tmp_path: Path) -> None:
     """A record that is not stored keeps the file."""
     journal = Journal(tmp_path / "j", 1)
-    journal.append(b"a", _ignored).result(5)
-    journal.append(b"b", _ignored).result(5)
+    journal.append(b"a", _ignored).result(PATIENCE)
+    journal.append(b"b", _ignored).result(PATIENCE)
     assert not journal.forget(1)
     assert journal.forget(2)
     assert journal.size == 0
-    journal.append(b"c", _ignored).result(5)
+    journal.append(b"c", _ignored).result(PATIENCE)
     journal.close()
     assert [(r.number, r.payload) for r in read_journal(tmp_path / "j")] == [(3, b"c")]
     with pytest.raises(WorkspaceError, match="closed"):
@@ -100,7 +103,7 @@ def test_a_full_disk_refuses_the_record_and_keeps_the_file_whole(
 ) -> None:
     """The sender is told; what was there before stays readable, and appending works again later."""
     journal = Journal(tmp_path / "j", 1)
-    journal.append(b"a", _ignored).result(5)
+    journal.append(b"a", _ignored).result(PATIENCE)
     real = os.write
 
     def full(file: int, data: bytes) -> int:
@@ -109,9 +112,9 @@ def test_a_full_disk_refuses_the_record_and_keeps_the_file_whole(
 
     monkeypatch.setattr("datawatch_lab.engine.journal.os.write", full)
     with pytest.raises(WorkspaceError, match="No space left"):
-        journal.append(b"b", _ignored).result(5)
+        journal.append(b"b", _ignored).result(PATIENCE)
     monkeypatch.undo()
-    journal.append(b"c", _ignored).result(5)
+    journal.append(b"c", _ignored).result(PATIENCE)
     journal.close()
     assert [(r.number, r.payload) for r in read_journal(tmp_path / "j")] == [(1, b"a"), (2, b"c")]
 
@@ -120,7 +123,7 @@ def test_a_large_file_is_emptied_between_posts(tmp_path: Path) -> None:
     """Below the bound it stays; from there on it goes as soon as the store has all of it."""
     journal = Journal(tmp_path / "j", 1)
     for _ in range(2):
-        journal.append(b"x" * 100, _ignored).result(5)
+        journal.append(b"x" * 100, _ignored).result(PATIENCE)
     assert not journal.forget(2, least=10_000)
     assert not journal.forget(1, least=100)
     assert journal.forget(2, least=100)
@@ -139,6 +142,6 @@ def test_any_fault_is_told_to_who_waits(tmp_path: Path, monkeypatch: pytest.Monk
     with monkeypatch.context() as patched:
         patched.setattr("datawatch_lab.engine.journal.os.write", short)
         with pytest.raises(WorkspaceError, match="MemoryError"):
-            journal.append(b"a", _ignored).result(5)
-    assert journal.append(b"b", _ignored).result(5) == 1
+            journal.append(b"a", _ignored).result(PATIENCE)
+    assert journal.append(b"b", _ignored).result(PATIENCE) == 1
     journal.close()

@@ -262,7 +262,7 @@ def streams(draw: st.DrawFn) -> list[Event]:
     return events
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(streams(), st.randoms(use_true_random=False), st.integers(1, 5))
 def test_any_order_and_any_batching_give_the_same(
     events: list[Event], random: Any, cuts: int

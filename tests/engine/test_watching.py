@@ -16,7 +16,8 @@ from datawatch_lab.engine import Engine, intake
 from datawatch_lab.engine.receipts import Receipt
 from datawatch_lab.ingest.sources.postgres.statistics import Sample, statistics_row
 from tests.services.postgres import PASSWORD, URL_PASSWORD, Server
-from tests.services.shop import Shop, eventually, shop
+from tests.services.shop import Shop, shop
+from tests.waiting import eventually
 
 
 @pytest.fixture

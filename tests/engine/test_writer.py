@@ -22,6 +22,7 @@ from datawatch_lab.engine.planner import Submission
 from datawatch_lab.engine.receipts import Receipt
 from datawatch_lab.engine.writer import Writer
 from tests.ingest.samples import decoded, event
+from tests.waiting import PATIENCE
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 Store = Callable[[Sequence[Submission]], Sequence[Receipt]]
@@ -120,7 +121,7 @@ def held() -> Iterator[tuple[Writer, threading.Event]]:
     go = threading.Event()
 
     def commit(given: Sequence[Submission]) -> Sequence[Receipt]:
-        go.wait(30)
+        go.wait(PATIENCE)
         return [receipt_of(each) for each in given]
 
     writer = Writer(commit, lambda _: None, Settings(queue_events=100, batch_events=10), commit)
@@ -149,7 +150,7 @@ def test_the_queue_is_bounded_by_bytes(
     with pytest.raises(BusyError):
         writer.refuse_when_full()
     go.set()
-    assert all(each.result(30).counts.applied == 1 for each in (first, second, third))
+    assert all(each.result(PATIENCE).counts.applied == 1 for each in (first, second, third))
     writer.refuse_when_full()
     assert writer.backlog == 0
 
@@ -167,7 +168,7 @@ def test_a_commit_of_many_tables_takes_more(tables: int, sizes: list[int]) -> No
 
     def commit(given: Sequence[Submission]) -> Sequence[Receipt]:
         begun.set()
-        go.wait(30)
+        go.wait(PATIENCE)
         stored.append(sum(each.batch.received for each in given))
         return [receipt_of(each) for each in given]
 
@@ -175,10 +176,10 @@ def test_a_commit_of_many_tables_takes_more(tables: int, sizes: list[int]) -> No
     writer = Writer(commit, lambda _: None, limits, commit)
     try:
         first = writer.submit(of_tables(tables, 0))
-        assert begun.wait(30)
+        assert begun.wait(PATIENCE)
         rest = [writer.submit(of_tables(tables, number)) for number in (1, 2, 3)]
         go.set()
-        assert [each.result(30).counts.applied for each in (first, *rest)] == [tables] * 4
+        assert [each.result(PATIENCE).counts.applied for each in (first, *rest)] == [tables] * 4
     finally:
         go.set()
         writer.close()
@@ -211,13 +212,13 @@ def test_what_is_left_to_the_journal_leaves_all_after_it_there() -> None:
 
     writer = Writer(commit, lambda _: None, Settings(), commit)
     blocked = threading.Event()
-    job = threading.Thread(target=writer.run, args=(lambda: blocked.wait(10),))
+    job = threading.Thread(target=writer.run, args=(lambda: blocked.wait(PATIENCE),))
     job.start()
     waiting = [writer.put(replace(submission([n]), journal=n)) for n in (1, 2)]
     blocked.set()
     job.join()
-    began.wait(10)
+    began.wait(PATIENCE)
     writer.close()
     assert stored == []
-    assert waiting[0].exception(10) is not None
-    assert isinstance(waiting[1].exception(10), WorkspaceError)
+    assert waiting[0].exception(PATIENCE) is not None
+    assert isinstance(waiting[1].exception(PATIENCE), WorkspaceError)

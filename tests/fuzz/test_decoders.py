@@ -87,7 +87,7 @@ BOUNDS = st.lists(st.integers(0, 10_000), max_size=6)
 
 
 @given(st.lists(ITEMS, max_size=8))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_whatever_lines_come(items: list[bytes]) -> None:
     """Each line is events or bad rows with reason and bytes, and is read as it is alone."""
     lines = [BEFORE, *items, AFTER]
@@ -97,7 +97,7 @@ def test_whatever_lines_come(items: list[bytes]) -> None:
 
 
 @given(st.lists(ITEMS, max_size=6), st.sampled_from(["\n", "\r\n", ",\n", "\n\n", " "]), BOUNDS)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_whatever_files_come(items: list[bytes], between: str, bounds: list[int]) -> None:
     """Lines, arrays or values over many lines: the same items of any pieces, none without fate."""
     data = between.encode().join(items)
@@ -106,7 +106,7 @@ def test_whatever_files_come(items: list[bytes], between: str, bounds: list[int]
 
 
 @given(st.binary(max_size=120), BOUNDS)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_whatever_bytes_come(data: bytes, bounds: list[int]) -> None:
     """Bytes without any sense, as JSON and as CSV."""
     check_file(data, bounds)
@@ -120,7 +120,7 @@ CELLS = st.text(st.sampled_from('a1,";\t\n\r\0 é.-'), max_size=6)
 @given(
     st.lists(st.lists(CELLS, min_size=1, max_size=4), max_size=8), st.sampled_from(",;\t"), BOUNDS
 )
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_whatever_tables_come(table: list[list[str]], mark: str, bounds: list[int]) -> None:
     """CSV with stray quotes, ragged rows and line ends inside: every record is a row or bad."""
     check_csv("\n".join(mark.join(row) for row in table).encode(), bounds)
@@ -132,7 +132,7 @@ def test_whatever_tables_come(table: list[list[str]], mark: str, bounds: list[in
     st.sampled_from(["", "gzip", "zstd", "torn gzip", "br"]),
     st.sampled_from(["", "application/json", "application/x-ndjson"]),
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_whatever_bodies_come(items: list[bytes], form: str, packed: str, type_: str) -> None:
     """A body is decoded, or refused as a whole with a status below 500 and a sentence."""
     body = {
@@ -156,7 +156,7 @@ def test_whatever_bodies_come(items: list[bytes], form: str, packed: str, type_:
     st.sampled_from(["", "application/x-ndjson"]),
     st.binary(max_size=8),
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_whatever_telemetry_comes(name: str, rows: list[Any], type_: str, put: bytes) -> None:
     """Rows of a stream: each is an event of its table or malformed, or the body is refused."""
     between = b"\n" if type_ else b","
@@ -166,7 +166,7 @@ def test_whatever_telemetry_comes(name: str, rows: list[Any], type_: str, put: b
 
 
 @given(st.dictionaries(st.text(max_size=3), JSON, max_size=5), damaged())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_whatever_row_images_come(row: dict[str, Any], other: bytes) -> None:
     """An image is typed, or a misfit with a reason; its neighbours are typed in any case."""
     fuzz_image(compact(row))

@@ -27,7 +27,7 @@ pytestmark = [
 ]
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
-EVERY = 150
+EVERY = 400
 """Of the mutations the ordinary suite takes one in so many."""
 
 

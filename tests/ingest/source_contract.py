@@ -15,7 +15,7 @@ import sys
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -24,8 +24,10 @@ import pytest
 
 from datawatch_lab.core.batches import DecodedBatch
 from datawatch_lab.core.errors import SourceError
+from tests.exchanged import Exchanged
 from tests.ingest.reader import SECTIONS
 from tests.ingest.sink import Sink
+from tests.waiting import PATIENCE, eventually
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -134,7 +136,7 @@ def reading(rig: Rig, sink: Sink, **options: Any) -> Iterator[Any]:
         yield source
     finally:
         source.stop()
-        thread.join(timeout=30)
+        thread.join(PATIENCE)
         if failed:
             raise failed[0]
     assert not thread.is_alive(), "the source does not stop"
@@ -150,14 +152,6 @@ def read_on(rig: Rig, sink: Sink, **options: Any) -> list[DecodedBatch]:
         source.stored(batch.offset.position)
         batches.append(batch)
     return batches
-
-
-def eventually(what: Callable[[], bool], seconds: float = 30.0) -> None:
-    """Wait until it is so; fail when it never is."""
-    deadline = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.05)
 
 
 def same(rig: Rig, sink: Sink) -> bool:
@@ -281,7 +275,7 @@ class SourceContract:
             eventually(lambda: sink.count(fresh.table) == 100)
             fresh.restart()
             fresh.churn(seed=5, changes=60)
-            eventually(lambda: same(fresh, sink), 60)
+            eventually(lambda: same(fresh, sink))
 
     def test_a_column_that_is_added_shows_in_its_place(self, fresh: Rig, sink: Sink) -> None:
         """A change of columns mid-stream comes as a DDL event before the rows that have it."""
@@ -337,11 +331,10 @@ class SourceContract:
         with reading(fresh, sink):
             eventually(lambda: sink.count(fresh.table) == 2_000)
             fresh.insert(5_000, 2_000)
-            eventually(lambda: fresh.behind() == 0, 20)
+            eventually(lambda: fresh.behind() == 0)
 
-    def test_the_server_was_real(self, rig: Rig, capsys: pytest.CaptureFixture[str]) -> None:
-        """The suite spoke with a server, and says with which and how much."""
+    def test_the_server_was_real(self, rig: Rig, exchanged: Exchanged) -> None:
+        """The suite spoke with a server; the summary of the run says with which and how much."""
         assert rig.version
         assert rig.exchanged > 0, "no row came from a server"
-        with capsys.disabled():
-            print(f"\n  {type(rig).__name__}: {rig.version}, {rig.exchanged:,} events exchanged")
+        exchanged("source", rig.version, rig.exchanged)

@@ -82,7 +82,7 @@ def same(found: Decoded, meant: Images) -> None:
     assert not meant.misfits
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(tables())
 def test_images_written_alike_are_decoded_as_by_the_parser(given_tables: list[list[bytes]]) -> None:
     """Where the places of values follow from a layout, columns are those of the slow way."""
@@ -96,7 +96,7 @@ def test_images_written_alike_are_decoded_as_by_the_parser(given_tables: list[li
             same(found, decode_mixed(images))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(tables(most=4))
 def test_few_images_are_decoded_as_by_the_parser(given_tables: list[list[bytes]]) -> None:
     """The way for single posts gives the columns of the slow way."""

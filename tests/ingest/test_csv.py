@@ -247,7 +247,7 @@ TABLES = st.integers(1, 4).flatmap(
     st.integers(1, 40),
     st.booleans(),
 )
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_what_a_writer_wrote_comes_back(
     table: list[list[str]], delimiter: str, line_end: str, piece: int, all_quoted: bool
 ) -> None:
@@ -280,7 +280,7 @@ def test_what_a_writer_wrote_comes_back(
 
 
 @given(st.binary(max_size=200), st.integers(1, 50))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_no_bytes_are_lost_and_none_raise(data: bytes, piece: int) -> None:
     """Whatever the bytes are, records cover them, and each is read or has a reason."""
     cutter, refused = RecordCutter(), 0

@@ -61,7 +61,7 @@ def decoded(events: list[dict[str, Any]], first: int = 0) -> DecodedBatch:
     return decode(items, [at + 1 for at in places], [at * 1_000 for at in places], source="test")
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.lists(EVENTS, min_size=FEW + 1, max_size=FEW + 9))
 def test_a_single_event_is_decoded_as_in_a_batch(events: list[dict[str, Any]]) -> None:
     """Events, and what is malformed and why, do not depend on how many come at once."""

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import gzip
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -8,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import zstandard
 
 from datawatch_lab.core.batches import DecodedBatch
 from datawatch_lab.ingest.sources.file import FileSource
 from tests.ingest.samples import event, ids, text, texts
+from tests.waiting import PATIENCE, eventually
 
 LINES = [line + b"\n" for line in texts(9)]
 
@@ -39,12 +43,9 @@ class Following:
         assert ids(self.batches) == [f"evt-{number}" for number in numbers]
 
     def until(self, done: Callable[[], bool]) -> None:
-        """Wait for something, five seconds at most."""
-        end = time.monotonic() + 5
-        while not done():
-            assert not self.failure, self.failure
-            assert time.monotonic() < end, ids(self.batches)
-            time.sleep(0.01)
+        """Wait for something, or a failure."""
+        eventually(lambda: done() or self.failure, lambda: repr(ids(self.batches)))
+        assert not self.failure, self.failure
 
 
 @contextmanager
@@ -55,7 +56,7 @@ def following(path: Path, resume: Mapping[str, Any] | None = None) -> Iterator[F
         yield run
     finally:
         run.source.stop()
-        run.thread.join(5)
+        run.thread.join(PATIENCE)
     assert not run.failure
     assert not run.thread.is_alive()
 
@@ -145,3 +146,142 @@ def test_a_growing_array(path: Path) -> None:
         run.wait_for([1])
         append(path, b"\n]\n" + text(event(3)) + b"\n")
         run.wait_for([1, 2, 3])
+
+
+def test_a_file_that_is_replaced_atomically(path: Path) -> None:
+    """A new file renamed over the old one: the old one's last lines come, then the new one."""
+    with following(path) as run:
+        run.wait_for([1, 2])
+        fresh = path.with_suffix(".tmp")
+        fresh.write_bytes(LINES[3] + LINES[4])
+        append(path, LINES[2])
+        fresh.replace(path)
+        run.wait_for([1, 2, 3, 4, 5])
+        append(path, LINES[5])
+        run.wait_for([1, 2, 3, 4, 5, 6])
+
+
+def test_a_replacement_with_the_same_beginning(path: Path) -> None:
+    """A file that begins with the same bytes is another one: its events are duplicates."""
+    with following(path) as run:
+        run.wait_for([1, 2])
+        fresh = path.with_suffix(".tmp")
+        fresh.write_bytes(b"".join(LINES[:3]))
+        fresh.replace(path)
+        run.wait_for([1, 2, 1, 2, 3])
+
+
+def test_a_file_that_is_deleted_and_made_again(path: Path) -> None:
+    """While it is gone nothing comes and nothing fails; what was written before it went is read."""
+    with following(path) as run:
+        run.wait_for([1, 2])
+        append(path, LINES[2])
+        path.unlink()
+        run.wait_for([1, 2, 3])
+        path.write_bytes(LINES[3])
+        run.wait_for([1, 2, 3, 4])
+        path.unlink()
+        path.write_bytes(LINES[4])
+        run.wait_for([1, 2, 3, 4, 5])
+
+
+def test_a_file_that_is_compressed_on_rotation(path: Path) -> None:
+    """Renamed, written to once more, packed and deleted, as logrotate does: nothing is missing."""
+    old = path.with_suffix(".1")
+    with following(path) as run:
+        run.wait_for([1, 2])
+        path.rename(old)
+        path.write_bytes(LINES[3])
+        append(old, LINES[2])
+        old.with_suffix(".1.gz").write_bytes(gzip.compress(old.read_bytes()))
+        old.unlink()
+        run.until(lambda: len(ids(run.batches)) >= 4)
+        assert ids(run.batches) == ["evt-1", "evt-2", "evt-3", "evt-4"]
+
+
+def test_a_file_that_is_copied_and_cut(path: Path) -> None:
+    """``copytruncate`` keeps the file and empties it: it is read from its start again."""
+    with following(path) as run:
+        run.wait_for([1, 2])
+        path.with_suffix(".1").write_bytes(path.read_bytes())
+        with path.open("r+b") as file:
+            file.truncate()
+        append(path, LINES[4])
+        run.wait_for([1, 2, 5])
+
+
+def test_a_last_line_without_its_end_before_a_rotation(path: Path) -> None:
+    """A line that is never ended is taken for whole once another file has the path."""
+    with following(path) as run:
+        run.wait_for([1, 2])
+        append(path, LINES[2].rstrip(b"\n"))
+        time.sleep(0.25)
+        run.wait_for([1, 2])
+        path.rename(path.with_suffix(".1"))
+        path.write_bytes(LINES[3])
+        run.wait_for([1, 2, 3, 4])
+
+
+PACKED: Mapping[str, Callable[[bytes], bytes]] = {
+    "": bytes,
+    ".gz": gzip.compress,
+    ".zst": zstandard.compress,
+}
+
+
+@pytest.mark.parametrize("ending", PACKED)
+def test_rotated_while_nobody_read(path: Path, ending: str) -> None:
+    """After a stop the rest is read from the sibling that was the file, packed or not."""
+    with following(path) as run:
+        run.wait_for([1, 2])
+    append(path, LINES[2] + LINES[3].rstrip(b"\n"))
+    path.with_name(f"log.ndjson.1{ending}").write_bytes(PACKED[ending](path.read_bytes()))
+    path.with_name("log.ndjson.2").write_bytes(b"".join(LINES[6:8]))
+    os.utime(path.with_name("log.ndjson.2"), (1, 1))
+    path.unlink()
+    path.write_bytes(LINES[4])
+    assert run.batches[-1].offset
+    with following(path, run.batches[-1].offset.position) as again:
+        again.wait_for([3, 4, 5])
+    assert again.batches[-1].offset
+    append(path, LINES[5])
+    with following(path, again.batches[-1].offset.position) as once_more:
+        once_more.wait_for([6])
+
+
+def test_rotated_often_while_nobody_read(path: Path) -> None:
+    """All files that came between are read, in the order in which they were written."""
+    with following(path) as run:
+        run.wait_for([1, 2])
+    append(path, LINES[2])
+    for number, name in enumerate(("log.ndjson.2.gz", "log.ndjson.1"), 3):
+        old = path.with_name(name)
+        old.write_bytes(PACKED[".gz" if old.suffix == ".gz" else ""](path.read_bytes()))
+        os.utime(old, (number, number))  # clocks of file systems are coarse
+        path.unlink()
+        path.write_bytes(LINES[number])
+    path.with_name("log.ndjson.notes").write_bytes(LINES[8])
+    assert run.batches[-1].offset
+    with following(path, run.batches[-1].offset.position) as again:
+        again.wait_for([3, 4, 5])
+
+
+def test_rotated_while_nobody_read_and_stopped_in_the_rest(path: Path) -> None:
+    """A stop within the rest of the old file goes on there: nothing is lost, nothing is twice."""
+    with following(path) as run:
+        run.wait_for([1, 2])
+    append(path, b"".join(LINES[2:6]))
+    path.rename(path.with_name("log.ndjson.1"))
+    path.write_bytes(LINES[6])
+    assert run.batches[-1].offset
+    source = FileSource(path, follow=True, batch_bytes=len(LINES[2]) + 5)
+    found, position = [], run.batches[-1].offset.position
+    for batch in source.batches(position):
+        found += ids([batch])
+        assert batch.offset
+        position = batch.offset.position
+        source.stop()
+    assert 0 < len(found) < 4
+    with following(path, position) as rest:
+        rest.until(lambda: len(found) + len(ids(rest.batches)) >= 5)
+    assert found + ids(rest.batches) == [f"evt-{number}" for number in range(3, 8)]

@@ -165,7 +165,7 @@ SKELETONS: tuple[dict[str, Any], ...] = (
 
 
 @given(st.sampled_from(SKELETONS), st.dictionaries(KEYS, JSON, max_size=4), st.integers(0, 3))
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=120, deadline=None)
 def test_whatever_comes_is_an_event_or_a_bad_row(
     skeleton: dict[str, Any], put: dict[str, Any], deep: int
 ) -> None:
@@ -181,7 +181,7 @@ def test_whatever_comes_is_an_event_or_a_bad_row(
 
 
 @given(st.sampled_from(SKELETONS), st.integers(0, 200), st.binary(max_size=3))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_damaged_bytes_are_bad_rows(skeleton: dict[str, Any], at: int, put: bytes) -> None:
     """Bytes cut out or put in anywhere never raise."""
     whole = text(skeleton)

@@ -205,7 +205,7 @@ def equals(found: object, token: str) -> bool:
     return found == (token if isinstance(meant, list | dict) else meant)
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(images())
 def test_every_value_comes_back(tokens: list[dict[str, str]]) -> None:
     """Whatever is mixed in a column, each value is exact, and missing is told from null."""
@@ -224,7 +224,7 @@ def test_every_value_comes_back(tokens: list[dict[str, str]]) -> None:
         assert (name in frame.json) == nested
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.lists(NUMBER, min_size=1, max_size=5))
 def test_inexact_agrees_with_decimal(literals: list[str]) -> None:
     """A list of literals is inexact if, and only if, a double changes one of them."""

@@ -6,7 +6,6 @@ import asyncio
 import json
 import os
 import secrets
-import socket
 import subprocess
 import sys
 import threading
@@ -24,17 +23,12 @@ from tornado.web import Application, RequestHandler
 from tornado.websocket import WebSocketHandler
 
 from datawatch_lab.cli.lab import command
+from tests.services.ports import free_port
+from tests.waiting import PATIENCE
 
 ENGINE_TOKEN = "engine-token-that-must-not-leak"  # noqa: S105 — of the pretended engine
 BASE = "/user/ada/"
 _START_SECONDS = 90.0
-
-
-def free_port() -> int:
-    """A port of loopback that is free now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @dataclass
@@ -193,10 +187,10 @@ def engine() -> Iterator[FakeEngine]:
     ended = asyncio.Event()
     thread = threading.Thread(target=loop.run_until_complete, args=(serve(),), daemon=True)
     thread.start()
-    ready.wait(10)
+    ready.wait(PATIENCE)
     yield FakeEngine(f"http://127.0.0.1:{port}", seen)
     loop.call_soon_threadsafe(ended.set)
-    thread.join(10)
+    thread.join(PATIENCE)
     loop.close()
 
 
@@ -225,7 +219,7 @@ class Lab:
     @contextmanager
     def client(self, *, signed_in: bool = True, **headers: str) -> Iterator[httpx.Client]:
         """A client below ``BASE/datawatch``; by cookie when it is signed in, as a browser."""
-        with httpx.Client(trust_env=False, timeout=30) as made:
+        with httpx.Client(trust_env=False, timeout=PATIENCE) as made:
             if signed_in:
                 made.get(f"{self.address}/tree", params={"token": self.token})
             made.base_url = httpx.URL(f"{self.address}/datawatch/")
@@ -259,7 +253,7 @@ def lab(engine: FakeEngine, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         yield made
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(PATIENCE)
 
 
 def _wait(process: subprocess.Popen[bytes], address: str, log: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 import websocket
 
 from tests.jupyter.conftest import BASE, ENGINE_TOKEN, FakeEngine, Lab
+from tests.waiting import PATIENCE
 
 EVIL = "https://evil.example"
 READ = ["-/state", "-/summary", "", "datawatch", "d/1", "api/v1/datawatch/tables", "static/x.js"]
@@ -24,7 +25,7 @@ SOCKETS = ["ws/boards/1", "ws/dashboard", "datawatch/ws"]
 
 def _socket(lab: Lab, path: str, **how: Any) -> websocket.WebSocket:
     address = f"ws{lab.address.removeprefix('http')}/datawatch/{path}"
-    return websocket.create_connection(address, timeout=20, **how)
+    return websocket.create_connection(address, timeout=PATIENCE, **how)
 
 
 def _cookies(client: httpx.Client) -> str:
@@ -136,6 +137,24 @@ def test_the_engine_and_the_browser_see_what_is_theirs(lab: Lab, engine: FakeEng
         moved = client.get("moved")
         assert moved.headers["Location"] == f"{BASE}datawatch/datawatch?range=1h"
         assert client.get("login").status_code == 404
+
+
+@pytest.mark.parametrize(
+    "path", ["d/my%20board", "d/M%C3%BCnchen", "d/what%3F", "d/a%2Fb%23c", "login%3Fa", "d/a+b:c@d"]
+)
+def test_a_path_arrives_as_it_was_sent(lab: Lab, engine: FakeEngine, path: str) -> None:
+    """A board by a name with a space, an umlaut or a question mark is that board."""
+    with lab.client() as client:
+        assert client.get(f"{path}?range=1h").status_code == 200
+    _, found, _, _ = engine.seen.last
+    assert found == f"/{path}?range=1h"
+
+
+def test_the_login_of_the_engine_is_not_there_however_it_is_written(lab: Lab) -> None:
+    """An escaped name is that name."""
+    with lab.client() as client:
+        for path in ("login", "lo%67in", "login/", "login%2Fx", "logout?next=/"):
+            assert client.get(path).status_code == 404
 
 
 def test_changes_of_own_pages_pass_with_their_body(lab: Lab, engine: FakeEngine) -> None:

@@ -5,7 +5,15 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from datawatch_lab.jupyter.forward import is_own, moved, rebased, target, to_browser, to_engine
+from datawatch_lab.jupyter.forward import (
+    below,
+    is_own,
+    moved,
+    rebased,
+    target,
+    to_browser,
+    to_engine,
+)
 
 NAMES = st.sampled_from(
     [
@@ -54,6 +62,20 @@ def test_a_path_reaches_no_other_server(path: str) -> None:
     from urllib.parse import urlsplit
 
     assert urlsplit(target("http://127.0.0.1:1", path, "")).netloc == "127.0.0.1:1"
+
+
+@given(st.text(max_size=20), st.sampled_from(["", "/datawatch", "/user/a%40b/datawatch"]))
+def test_a_path_below_a_prefix_says_the_same(path: str, prefix: str) -> None:
+    """What is passed on decodes to the path that was checked, and no part of it is a query."""
+    from urllib.parse import quote, unquote, urlsplit
+
+    text = path.encode("utf-8", "replace").decode()
+    for raw in (f"{prefix}/{quote(text, safe='')}", "/elsewhere"):
+        found = below(raw, prefix, text)
+        assert unquote(found) == text
+        parts = urlsplit(target("http://127.0.0.1:1", found, ""))
+        assert (parts.query, parts.fragment) == ("", "")
+        assert unquote(parts.path).lstrip("/") == text.lstrip("/")
 
 
 def test_redirects_stay_below_the_prefix() -> None:

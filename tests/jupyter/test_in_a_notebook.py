@@ -17,7 +17,7 @@ import pytest
 import datawatch_lab as dw
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import Locator, Page
 
 CELLS = (
     "import datawatch_lab as dw\nlab = dw.open()",
@@ -43,6 +43,23 @@ _PREVIEW = """([within, press]) => new Promise((resolve) => {
   look.observe(root, { subtree: true, childList: true, characterData: true });
   slider.dispatchEvent(new KeyboardEvent('keydown', { key: press, bubbles: true }));
 })"""  # noqa: E501 — a script
+
+_DRAGGED = (0.1, 0.2, 0.12, 0.22, 0.14, 0.24)
+"""Where the threshold is dragged to, as shares of the height of the plot."""
+_PLOT = (12, 204)
+"""Top and bottom of the plot in its picture, px."""
+_WATCH = """(root) => {
+  const said = () => (root.innerText.match(/(In the last|It would) .*/) || [''])[0];
+  let moved = 0, before = said();
+  window.took = [];
+  root.addEventListener('pointermove', () => { moved = performance.now(); }, true);
+  const look = () => {
+    if (said() === before) return;
+    before = said();
+    window.took.push(performance.now() - moved);
+  };
+  new MutationObserver(look).observe(root, { subtree: true, childList: true, characterData: true });
+}"""
 
 
 @pytest.fixture
@@ -90,12 +107,30 @@ def run_all(page: Page) -> None:
     page.locator(".jp-OutputArea").get_by_role("button", name="Save").first.wait_for()
 
 
+def drag_threshold(page: Page, editor: Locator) -> list[float]:
+    """Drag the threshold of an alert with the mouse; ms from each movement to its back-test."""
+    catch, picture = editor.locator(".dw-catch"), editor.locator("svg.dw-chart")
+    picture.scroll_into_view_if_needed()
+    editor.evaluate(_WATCH)
+    box, line = picture.bounding_box(), catch.bounding_box()
+    assert box is not None
+    assert line is not None
+    across = line["x"] + line["width"] / 2
+    page.mouse.move(across, line["y"] + line["height"] / 2)
+    page.mouse.down()
+    top, bottom = _PLOT
+    for number, share in enumerate(_DRAGGED):
+        page.mouse.move(across, box["y"] + bottom - share * (bottom - top))
+        page.wait_for_function("(count) => window.took.length > count", arg=number)
+    page.mouse.up()
+    took: list[float] = page.evaluate("window.took")
+    return took
+
+
 def test_what_is_set_by_hand_outlives_kernel_and_page(notebook: str, page: Page) -> None:
     """A slider moves the preview; what is saved is there after the kernel and the page are new."""
     from playwright.sync_api import expect
 
-    page.set_default_timeout(60_000)
-    expect.set_options(timeout=60_000)
     page.goto(notebook)
     page.locator(".jp-Notebook").wait_for()
     run_all(page)
@@ -104,10 +139,18 @@ def test_what_is_set_by_hand_outlives_kernel_and_page(notebook: str, page: Page)
     keys = ("ArrowRight", "ArrowLeft")
     took = [page.evaluate(_PREVIEW, [".noUi-handle", keys[n % 2]]) for n in range(_CHANGES)]
     print(f"a step of the slider until the preview: {sorted(round(each) for each in took)} ms")
+    alert = outputs.filter(has=page.locator(".dw-threshold"))
+    dragged = sorted(round(each) for each in drag_threshold(page, alert))
+    print(f"a movement of the threshold until its back-test: {dragged} ms")
+    expect(alert).to_contain_text("it would have fired")
+    level = alert.locator(".dw-threshold").get_attribute("aria-valuenow")
+    expect(alert.locator("input[type=text]").nth(1)).to_have_value(f"> {level} over 5m")
+    assert alert.locator(".dw-mark").count() > 0
     name = outputs.locator("input[type=text]").first
     name.fill("Very many orders")
     name.press("Enter")
     saving = outputs.filter(has=page.locator("input[type=text]"))
+    expect(saving).to_contain_text("Very many orders")  # the kernel knows of it
     saving.get_by_role("button", name="Save").click()
     expect(saving).to_contain_text("Saved Very many orders")
     page.keyboard.press("Control+s")

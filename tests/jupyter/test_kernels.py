@@ -17,7 +17,8 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.jupyter.conftest import free_port
+from tests.services.ports import free_port
+from tests.waiting import PATIENCE
 
 START = "import datawatch_lab as dw\nlab = dw.open()\nassert lab.workspace is not None"
 READ = (
@@ -60,7 +61,7 @@ def serving(tmp_path: Path) -> Iterator[Engine]:
             [*command, "--workspace", str(path)], cwd=tmp_path, stdout=said, stderr=said
         )
     base = f"http://127.0.0.1:{port}/api/v1/datawatch/"
-    with httpx.Client(base_url=base, trust_env=False, timeout=60) as client:
+    with httpx.Client(base_url=base, trust_env=False, timeout=PATIENCE) as client:
         deadline = time.monotonic() + _SECONDS
         while time.monotonic() < deadline and process.poll() is None:
             try:
@@ -74,7 +75,7 @@ def serving(tmp_path: Path) -> Iterator[Engine]:
             yield Engine(path, client)
         finally:
             process.terminate()
-            assert process.wait(30) == 0
+            assert process.wait(PATIENCE) == 0
 
 
 @pytest.fixture

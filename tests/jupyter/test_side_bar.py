@@ -16,8 +16,6 @@ def test_the_side_bar_lists_inserts_and_opens(lab: Lab, page: Page) -> None:
 
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
-    page.set_default_timeout(60_000)
-    expect.set_options(timeout=60_000)
     page.goto(f"{lab.address}/lab?token={lab.token}")
     page.locator("li.lm-TabBar-tab[data-id=datawatch-side-bar]").click()
     bar = page.locator("#datawatch-side-bar")

@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import httpx
@@ -16,14 +14,7 @@ from datawatch_lab.jupyter.owner import owner_of
 from datawatch_lab.jupyter.supervisor import SERVE, Supervisor
 from datawatch_lab.service.access import make_token
 from datawatch_lab.store.lock import acquire
-
-
-def until(what: Callable[[], bool], seconds: float = 60.0) -> None:
-    """Wait for something to be so."""
-    deadline = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < deadline, "it did not become so"
-        time.sleep(0.05)
+from tests.waiting import PATIENCE, eventually
 
 
 class Clock:
@@ -109,7 +100,7 @@ def test_an_engine_that_falls_over_is_started_again_later_and_later(path: Path) 
         return supervisor.state().name == "failed"
 
     supervisor.start()
-    until(ended)
+    eventually(ended)
     assert supervisor.state().message == "the disk is full."
     assert supervisor.log.stat().st_mode & 0o777 == 0o600
     clock.now = 0.9
@@ -117,15 +108,15 @@ def test_an_engine_that_falls_over_is_started_again_later_and_later(path: Path) 
     assert count.read_text() == "x"
     clock.now = 1.1
     supervisor.tick()
-    until(lambda: count.read_text() == "xx")
-    until(ended)
+    eventually(lambda: count.read_text() == "xx")
+    eventually(ended)
     clock.now = 2.5
     supervisor.tick()
     assert supervisor.state().name == "failed"  # the second pause is two seconds
     clock.now = 3.5
     supervisor.tick()
-    until(lambda: count.read_text() == "xxx")
-    until(ended)
+    eventually(lambda: count.read_text() == "xxx")
+    eventually(ended)
 
 
 def test_an_engine_that_was_told_to_end_stays_ended(path: Path) -> None:
@@ -136,7 +127,7 @@ def test_an_engine_that_was_told_to_end_stays_ended(path: Path) -> None:
     supervisor.start()
     assert supervisor.state().name == "starting"
     assert supervisor.stop()
-    until(lambda: supervisor.state().name == "stopped")
+    eventually(lambda: supervisor.state().name == "stopped")
     clock.now = 1_000.0
     supervisor.tick()
     supervisor.tick()
@@ -149,7 +140,7 @@ def test_an_engine_outlives_jupyter_and_is_found_again(path: Path) -> None:
     first.start()
     first.start()  # said again, it is still one
     try:
-        until(lambda: first.state().name == "running", 100)
+        eventually(lambda: first.state().name == "running", seconds=100)
         owner = owner_of(path)
         assert owner is not None
         assert owner.what == SERVE
@@ -160,13 +151,13 @@ def test_an_engine_outlives_jupyter_and_is_found_again(path: Path) -> None:
         assert found is not None
         headers = {"Authorization": f"Bearer {found.token}"}
         address = f"{found.address}/api/v1/datawatch/stats"
-        answer = httpx.get(address, headers=headers, trust_env=False, timeout=30)
+        answer = httpx.get(address, headers=headers, trust_env=False, timeout=PATIENCE)
         assert answer.json()["workspace"] == str(path)
         after = owner_of(path)
         assert after is not None
         assert after.pid == owner.pid
         assert again.stop()
-        until(lambda: first.state().name == "stopped")
+        eventually(lambda: first.state().name == "stopped")
     finally:
         left = owner_of(path)
         if left is not None and left.pid:

@@ -40,7 +40,7 @@ starts = st.builds(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(start=starts, days=st.sampled_from([1, 7]), zone=st.sampled_from(ZONES).map(ZoneInfo))
 def test_a_quarter_of_an_hour_is_beside_the_same_clock_time(
     start: datetime, days: int, zone: ZoneInfo

@@ -129,7 +129,7 @@ def derived(parts: Sequence[Sequence[Move]]) -> dict[Key, tuple[int, Decimal]]:
     return {key: pair for key, pair in totals.items() if pair != (0, Decimal(0))}
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(moves, st.integers(0, 20))
 def test_partial_states_are_transitions_added_up(found: list[Move], cut: int) -> None:
     """Rows, states, transitions and net change, in any batching, taken back ones subtracted."""

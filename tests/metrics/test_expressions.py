@@ -204,7 +204,7 @@ ROWS = st.lists(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(tree=tree_number(3).filter(lambda tree: not divides(tree)), rows=ROWS)
 def test_numbers_are_exact(tree: Any, rows: list[dict[str, Any]]) -> None:
     """Without a division every value is the nearest double of the exact one, also in conditions."""
@@ -224,7 +224,7 @@ def test_numbers_are_exact(tree: Any, rows: list[dict[str, Any]]) -> None:
     assert all(value == whole for value, whole in short)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(
     left=st.decimals(-99, 99, places=2), right=st.decimals(-9, 9, places=2), third=st.integers(1, 9)
 )
@@ -241,7 +241,7 @@ def test_divisions_are_real_quotients(left: Decimal, right: Decimal, third: int)
         assert found == (float(exact) if is_short else float(left) / float(divisor))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(tree=tree_truth(3).filter(lambda tree: not divides(tree)), rows=ROWS)
 def test_conditions_are_three_valued(tree: Any, rows: list[dict[str, Any]]) -> None:
     """Null is neither true nor false, through and, or, not and comparisons."""
@@ -345,7 +345,7 @@ def test_what_is_no_expression_is_refused(text: str) -> None:
         compile_expression(text, KINDS)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.text(alphabet="ab01 .,+-*/%()'\"=<>|;:[]{}\\\n\tandornotinis", max_size=40))
 def test_any_text_is_an_expression_or_refused(text: str) -> None:
     """Never another error."""

@@ -74,6 +74,8 @@ class Told:
             known=40,
             mature=False,
             in_force=2.2,
+            models=[],
+            strange=[],
             settings=[setting],
             points=[PreviewPoint("2026-01-05T02:10:00Z", 60.0, 1.0, 19.0, 3.0)],
         )

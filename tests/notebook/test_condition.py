@@ -55,11 +55,11 @@ def test_others_have_none(condition: str) -> None:
 
 @given(_CONDITIONS, _VALUES)
 def test_a_level_that_is_put_is_read(condition: str, value: float) -> None:
-    """The new level is read again, to four digits; side and width stay."""
+    """The new level is read again, to its last digit; side and width stay."""
     before, after = level_of(condition), level_of(with_level(condition, value))
     assert before is not None
     assert after is not None
-    assert after.value == pytest.approx(value, rel=1e-3)
+    assert after.value == pytest.approx(value, rel=1e-14)
     assert (after.side, after.kind) == (before.side, before.kind)
     assert over_of(with_level(condition, value)) == over_of(condition)
 

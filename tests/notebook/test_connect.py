@@ -13,7 +13,8 @@ from datawatch_lab.notebook.objects import Lab, connect
 from datawatch_lab.notebook.sources import Card, card, line
 from tests.notebook.conftest import HOSTILE
 from tests.services.postgres import PASSWORD, URL_PASSWORD, Server
-from tests.services.shop import Shop, eventually, shop
+from tests.services.shop import Shop, shop
+from tests.waiting import eventually
 
 
 @pytest.fixture

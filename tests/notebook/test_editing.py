@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from datawatch_lab.core.anomalies import ALGORITHMS
 from datawatch_lab.core.errors import InputError
 from datawatch_lab.notebook.editing.alert import AlertEditor
 from datawatch_lab.notebook.editing.course import Course, Dot, Mark
@@ -228,6 +229,53 @@ def test_a_detector_is_moved_without_reading_again(shop: Lab) -> None:
     assert (np.diff(course.times) > 0).all()
     editor._made["name"].value = "high"
     assert editor.sensitivity == "high"
+
+
+def test_a_slider_may_stand_where_the_days_do(shop: Lab) -> None:
+    """A sensitivity that is the number of days is set as any other, and is what is saved."""
+    editor = shop.metric("orders_inserts_total").tune(0.4, days=1)
+    assert editor.widget
+    editor._made["number"].value = 1.0
+    assert editor.sensitivity == 1.0
+    editor.change(sensitivity=3.0)  # beyond the slider's end, which is no change by hand
+    assert (editor.sensitivity, editor._made["number"].value) == (3.0, 1.0)
+
+
+def test_algorithms_are_chosen_previewed_and_saved(shop: Lab) -> None:
+    """Which have a say can be ticked; the preview, the code and what is saved follow."""
+    editor = shop.metric("orders_inserts_total").tune(0.9, days=1)
+    assert editor.widget
+    used = tuple(shop.workspace.detectors().algorithms)
+    assert [each for each in ALGORITHMS if editor._made[each].value] == list(used)
+    before = [each.score for each in editor.answer.points]
+    for each in ALGORITHMS:
+        editor._made[each].value = each == "statistical"
+    assert editor.algorithms == ("statistical",)
+    assert [each.score for each in editor.answer.points] != before
+    editor._made["statistical"].value = False
+    assert editor._actions is not None
+    assert "algorithms" in editor._actions.said
+    assert editor.algorithms == ("statistical",)
+    assert editor._made["statistical"].value
+    assert "algorithms=['statistical']" in editor.code
+    again = eval(editor.code, {"lab": shop})  # noqa: S307 — that it runs is the point
+    assert again.algorithms == editor.algorithms
+    assert again.verdict == editor.verdict
+    assert editor.save().algorithms == ["statistical"]
+    detector = shop.detector("orders_inserts_total")
+    assert detector.edit(days=1).algorithms == ("statistical",)
+    assert detector.reset() is not None
+    with pytest.raises(InputError, match="algorithms"):
+        editor.change(algorithms=["magic"])
+
+
+def test_a_threshold_keeps_its_digits(shop: Lab) -> None:
+    """What is typed is set as it is; what is dragged to is rounded to four digits."""
+    editor = shop.alerts().edit("much", metric="orders_inserts_total", condition="> 5")
+    editor.change(threshold=12345)
+    assert editor.condition == "> 12345"
+    editor._drag(12345.678)
+    assert editor.condition == "> 12350"
 
 
 def test_a_detector_compares_and_is_saved(shop: Lab) -> None:

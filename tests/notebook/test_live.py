@@ -17,8 +17,7 @@ from datawatch_lab.notebook.objects import Lab
 from datawatch_lab.notebook.pulse import Pulse, Verdict
 from datawatch_lab.service.intake import demo_source
 from tests.notebook.conftest import order
-
-SECONDS = 10.0
+from tests.waiting import PATIENCE
 
 
 def _now(number: int) -> dict[str, Any]:
@@ -37,7 +36,7 @@ def _shown(live: Live) -> Iterator[Any]:
 
 
 async def _until(true: Callable[[], bool]) -> None:
-    async with asyncio.timeout(SECONDS):
+    async with asyncio.timeout(PATIENCE):
         while not true():  # noqa: ASYNC110 — what is waited for tells nobody
             await asyncio.sleep(0.02)
 
@@ -172,7 +171,7 @@ def test_a_feed_ends_with_its_workspace(fresh: Lab) -> None:
     """A feed into a closed workspace ends and says why."""
     fresh.close()
     feed = Feed(fresh.workspace, demo_source(history=timedelta(minutes=30)))
-    feed._thread.join(SECONDS)
+    feed._thread.join(PATIENCE)
     assert not feed.running
     assert "closed" in repr(feed)
 

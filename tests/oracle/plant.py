@@ -22,6 +22,15 @@ from .plant_rows import FIELDS, SCHEMAS, Change, Shop, stamp, to_json
 OUTCOMES = ("applied", "duplicate", "late", "quarantined")
 
 
+def days_ago(days: int) -> datetime:
+    """That long before the present hour.
+
+    After a minute a workspace closes by the clock all that lies behind the newest event, minute by
+    minute: a test that is not about old files takes one of some days.
+    """
+    return datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(days=days)
+
+
 @dataclass(frozen=True)
 class Options:
     """What to plant.

@@ -176,6 +176,26 @@ def test_a_truncate_frees_every_value(cuts: list[int]) -> None:
     assert totals(evaluated(Rule("t", "unique", field="v"), changes, cuts)) == (4, 2)
 
 
+@pytest.mark.parametrize("cuts", [[], [2], [4, 5], [1, 2, 3, 4, 5, 6, 7]])
+def test_every_truncate_of_an_evaluation_frees_every_value(cuts: list[int]) -> None:
+    """Also one that another follows: what is between them was not held when it began."""
+    ops = "ctcttctcc"
+    changes: list[dict[str, Any]] = [
+        {"op": op, "row": {"id": n, "v": 7} if op == "c" else {}} for n, op in enumerate(ops)
+    ]
+    assert totals(evaluated(Rule("t", "unique", field="v"), changes, cuts)) == (5, 1)
+
+
+@pytest.mark.parametrize("cuts", [[], [1], [2], [1, 2, 3]])
+@pytest.mark.parametrize("kind", ["unique", "monotonic"])
+def test_what_a_filter_leaves_out_is_not_remembered(kind: str, cuts: list[int]) -> None:
+    """A row that does not count neither holds a value nor raises what values are measured by."""
+    rows = [(11, 7), (1, 5), (2, 6), (12, 9), (3, 6), (4, 7)]
+    changes = [{"op": "c", "row": {"id": id_, "v": v}} for id_, v in rows]
+    rule = Rule("t", kind, field="v", filter="id != '11' and id != '12'")
+    assert totals(evaluated(rule, changes, cuts)) == (4, 1 if kind == "unique" else 0)
+
+
 @pytest.mark.parametrize("kind", ["mean", "stddev"])
 @given(
     rows=st.lists(st.tuples(st.integers(0, 300), st.none() | st.integers(-9, 9)), max_size=60),

@@ -114,6 +114,8 @@ def test_what_only_says_how_a_rule_is_shown_leaves_its_id_alone() -> None:
         ({"rule": "max_age", "threshold": "soon"}, "not a duration"),
         ({"rule": "unique"}, "needs field"),
         ({"rule": "in_range", "field": "a"}, "needs min"),
+        ({"rule": "mean", "field": "a", "max": "abc"}, "max is 'abc'; it must be a number"),
+        ({"rule": "distribution_drift", "field": "a", "max": "abc"}, "must be a number"),
         ({"rule": "not_null", "field": "a", "severity": "dire"}, "info, warning, critical"),
         ({"rule": "referential_integrity", "field": "a", "references": "b"}, "table.column"),
         ({"rule": "not_null", "field": "a", "weight": 0}, "above 0"),

@@ -71,6 +71,11 @@ class Workbench:
         """Store new rows as one batch."""
         self.take(*(self.line(table, "c", row, minute) for row in rows))
 
+    def moves_on(self, table: str) -> None:
+        """A change of the time that it is now, which is no insert: what is before it is closed."""
+        gone = (self.now - self.clock.now()) / timedelta(minutes=1)
+        self.take(self.line(table, "u", {"id": 0}, gone))
+
     def add(self, *rules: Rule) -> list[str]:
         """Keep rules; gives their ids."""
         made = rules_of.add(self.engine.quality, rules, known=False)

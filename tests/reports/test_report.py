@@ -12,6 +12,7 @@ from click.testing import CliRunner
 
 from datawatch_lab.cli.program import main
 from datawatch_lab.core.errors import InputError, NotFoundError
+from datawatch_lab.reports.pages import as_html
 from datawatch_lab.reports.running import ReportError, parameters_of, run_report
 
 PLOT = (
@@ -119,6 +120,22 @@ def test_tagged_cells_are_left_out(tmp_path: Path) -> None:
     page = run_report(path, tmp_path / "w.html").read_text("utf-8").partition("<body")[2]
     assert "<b>kept</b>" in page
     assert not [word for word in ("secret", "gone", "address") if word in page]
+
+
+def test_where_the_workspace_was_found_is_left_out() -> None:
+    """Of loading the extension only what is no greeting is shown; other cells keep their lines."""
+    greeting = "Opened http://127.0.0.1:3002 as `lab`.\n"
+    said = {"%load_ext datawatch_lab": greeting, "%load_ext datawatch_lab\n1": f"{greeting}kept\n"}
+    cells: list[Any] = []
+    for source, text in {**said, "print()": "Opened by me\n"}.items():
+        cells.append(nbformat.v4.new_code_cell(source))  # type: ignore[no-untyped-call]
+        output = {"output_type": "stream", "name": "stdout", "text": text}
+        cells[-1].outputs = [nbformat.from_dict(output)]  # type: ignore[no-untyped-call]
+    node = nbformat.v4.new_notebook(cells=cells)  # type: ignore[no-untyped-call]
+    page = as_html(node, title="t", code=False).partition("<body")[2]
+    assert "3002" not in page
+    assert "kept" in page
+    assert "Opened by me" in page
 
 
 def test_a_quoted_value_is_a_text(tmp_path: Path) -> None:

@@ -33,6 +33,7 @@ from datawatch_lab.engine.reporting.running import (
 )
 from datawatch_lab.service.operations import named
 from tests.alerts.receivers import mail_receiver
+from tests.waiting import PATIENCE
 
 SUNDAY = datetime(2026, 3, 1, 12, tzinfo=UTC)
 WEEK = timedelta(days=7)
@@ -248,7 +249,7 @@ def test_a_report_runs_when_it_is_asked_for(bench: Bench) -> None:
     bench.reporting.run = lambda *_: done.set()
     bench.reporting.start()
     ask.function(bench.engine, ask.ask(name="week"))
-    assert done.wait(20)
+    assert done.wait(PATIENCE)
     bench.reporting.close()
     (run,) = bench.runs()
     assert run.asked
@@ -308,12 +309,12 @@ def test_more_than_may_wait_are_refused(bench: Bench) -> None:
 
     def run(*_: object) -> None:
         going.set()
-        until.wait(20)
+        until.wait(PATIENCE)
 
     bench.reporting.run = run
     bench.reporting.start()
     bench.reporting.ask("week", "ada")
-    assert going.wait(20)
+    assert going.wait(PATIENCE)
     for _ in range(20):
         bench.reporting.ask("week", "ada")
     with pytest.raises(BusyError, match="20 reports wait"):

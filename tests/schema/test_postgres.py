@@ -15,6 +15,7 @@ from datawatch_lab.engine.intake import run
 from datawatch_lab.engine.schema.log import SchemaLog
 from datawatch_lab.ingest.sources.postgres import PostgresOptions, PostgresSource
 from tests.services.postgres import Server
+from tests.waiting import PATIENCE
 
 pytestmark = [pytest.mark.services, pytest.mark.timeout(240)]
 
@@ -45,6 +46,14 @@ STATEMENTS = (
     "ALTER INDEX by_amount RENAME TO by_price",
     "DROP INDEX by_price",
     "DROP INDEX CONCURRENTLY one_remark",
+    "CREATE TYPE colour AS ENUM ('red', 'green')",
+    "CREATE TYPE pair AS (a int, b int)",
+    "ALTER TYPE colour RENAME VALUE 'red' TO 'crimson'",
+    "ALTER TABLE orders ADD COLUMN colour colour",
+    "ALTER TYPE colour ADD VALUE 'blue'",
+    "ALTER TABLE orders DROP COLUMN colour",
+    "ALTER TYPE colour RENAME TO shade",
+    "DROP TYPE shade",
 )
 
 TOLD = [
@@ -66,6 +75,13 @@ TOLD = [
     ("rename_index", "orders", "by_amount", "safe"),
     ("drop_index", "orders", "by_price", "safe"),
     ("drop_index", "orders", "one_remark", "risky"),
+    ("add_type", "", "colour", "safe"),
+    ("rename_enum_value", "", "colour", "breaking"),
+    ("add_column", "orders", "colour", "safe"),
+    ("add_enum_value", "", "colour", "risky"),
+    ("drop_column", "orders", "colour", "breaking"),
+    ("rename_type", "", "colour", "risky"),
+    ("drop_type", "", "shade", "breaking"),
 ]
 
 
@@ -98,7 +114,7 @@ def writing(url: str) -> Iterator[None]:
         yield
     finally:
         stop.set()
-        thread.join(30)
+        thread.join(PATIENCE)
     assert not failed, failed
 
 

@@ -26,7 +26,7 @@ PIECES = st.sampled_from(_WORDS.split())
 TEXTS = st.lists(PIECES, max_size=14).map(" ".join) | st.text(max_size=60)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(text=TEXTS, dialect=st.sampled_from(["postgres", "mysql"]))
 @example(text="ALTER TABLE orders ADD (", dialect="mysql")
 @example(text="CREATE INDEX ON", dialect="postgres")

@@ -296,11 +296,17 @@ def test_what_no_link_can_be(tmp_path: Path, resource: str, days: int, role: str
         access.shares.sign_share(resource, START + timedelta(days=days), role)
 
 
-def test_a_grant_adds_to_a_role_on_one_resource(tmp_path: Path) -> None:
-    """It raises a role there, never lowers it, and ends when it is withdrawn."""
+def test_a_grant_is_the_role_on_one_resource(tmp_path: Path) -> None:
+    """It raises a role there or lowers it, but for admins, and ends when it is withdrawn."""
     with access_in(tmp_path) as access:
-        access.users.add("ada", "viewer")
+        for name in ("ada", "ed", "boss"):
+            access.users.add(name, "viewer")
         access.shares.grant("dashboard:d1", "ada", "editor")
+        access.shares.grant("dashboard:d1", "ed", "viewer")
+        access.shares.grant("dashboard:d1", "boss", "viewer")
+        assert access.shares.granted_to("ED") == {"dashboard:d1": "viewer"}
+        assert access.shares.role_on(Who("ed", "editor"), "dashboard:d1") == "viewer"
+        assert access.shares.role_on(Who("ed", "editor"), "dashboard:d2") == "editor"
         ada, boss = Who("ada", "viewer"), Who("boss", "admin")
         assert access.shares.role_on(ada, "dashboard:d1") == "editor"
         assert access.shares.role_on(ada, "dashboard:d2") == "viewer"
@@ -308,7 +314,7 @@ def test_a_grant_adds_to_a_role_on_one_resource(tmp_path: Path) -> None:
         linked = Who("share:1", "viewer", resource="dashboard:d2")
         assert access.shares.role_on(linked, "dashboard:d1") is None
         assert access.shares.withdraw("dashboard:d1", "ADA")
-        assert access.shares.grants("dashboard:d1") == {}
+        assert set(access.shares.grants("dashboard:d1")) == {"boss", "ed"}
 
 
 def test_cheap_is_for_tests_only(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ import pytest
 from datawatch_lab.core.clock import ManualClock
 from datawatch_lab.core.who import Who, acting
 from datawatch_lab.engine import Engine
+from datawatch_lab.engine.telemetry import rows_after
 from datawatch_lab.service.operations import named
 from datawatch_lab.service.telemetry import cells, window
 from datawatch_lab.service.telemetry.snapshots import Telemetry
@@ -272,6 +273,60 @@ def test_what_leaves_the_window_is_forgotten(asked: Asked, engine: Engine) -> No
     assert found["realtime_stats"]["top_endpoints"] == []
     assert found["overview"]["total_requests"] == 1
     assert asked.get("user_behavior")["actions"] == 0
+
+
+def test_who_was_silent_for_the_window_is_gone(asked: Asked, engine: Engine) -> None:
+    """Heartbeats, metrics and measurements of a pod that ended days ago make no service of it."""
+    clock = engine.clock
+    assert isinstance(clock, ManualClock)
+    asked.post("post_heartbeat", {"service": "old-1", "status": "ok"})
+    asked.post("analytics_metrics", {"service_id": "old-2", "cpu_usage": 50})
+    asked.post("record_measurements", {"name": "depth", "value": 4, "service": "old-3"})
+    assert {each["name"] for each in asked.get("list_services")} >= {"old-1", "old-2"}
+    clock.advance(timedelta(hours=26))
+    asked.post("post_heartbeat", {"service": "new", "status": "ok"})
+    assert [each["name"] for each in asked.get("list_services")] == ["new"]
+    found = engine.beside(Telemetry)
+    assert found.window.measurements is not None
+    assert found.window.measurements.is_empty()
+
+
+def test_rows_that_cannot_be_taken_are_counted_once(
+    asked: Asked, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A failure between two batches neither counts the first one again nor stops what follows."""
+    found = window.Window(engine)
+    take = found._take
+    taken: list[int] = []
+
+    def failing(stream: str, rows: Any, now: Any) -> None:
+        if len(taken) == 1:
+            taken.append(-1)
+            raise MemoryError
+        taken.append(rows.height)
+        take(stream, rows, now)
+
+    for number in range(4):
+        asked.post("track_events", {"type": "request", "user_id": f"u{number}"})
+    with monkeypatch.context() as broken:
+        broken.setattr(found, "_take", failing)
+        broken.setattr(window, "rows_after", _sliced(rows_after))
+        with pytest.raises(MemoryError):
+            found.update(bodies.ASKED)
+        found.update(bodies.ASKED)
+        found.update(bodies.ASKED)
+    assert taken == [1, -1, 1, 1]
+    assert found.requests == 3
+
+
+def _sliced(read: Callable[..., Iterator[Any]]) -> Callable[..., Iterator[Any]]:
+    """The same rows, one at a time."""
+
+    def found(*args: Any) -> Iterator[Any]:
+        for rows in read(*args):
+            yield from rows.iter_slices(1)
+
+    return found
 
 
 def test_sensitive_fields_are_masked_for_viewers(asked: Asked, engine: Engine) -> None:

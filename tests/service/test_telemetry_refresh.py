@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from datawatch_lab.service.telemetry.refresh import Refreshed
+from tests.waiting import PATIENCE, eventually
 
 
 class Made:
@@ -22,7 +23,7 @@ class Made:
 
     def __call__(self) -> int:
         """Make it; may be held up."""
-        self.gate.wait(10)
+        self.gate.wait(PATIENCE)
         self.count += 1
         return self.count
 
@@ -41,13 +42,6 @@ def refreshed(made: Made) -> Iterator[Refreshed[int]]:
     found.close()
 
 
-def _until(made: Made, count: int) -> None:
-    deadline = time.monotonic() + 20
-    while made.count < count:
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-
-
 def test_the_first_question_makes_it(made: Made, refreshed: Refreshed[int]) -> None:
     """Nothing is made before somebody asks; then a hundred get the same answer."""
     assert made.count == 0
@@ -60,7 +54,7 @@ def test_new_data_is_taken_in_by_itself(made: Made, refreshed: Refreshed[int]) -
     """After a new version it is made anew without a further question."""
     refreshed.get()
     made.version += 1
-    _until(made, 2)
+    eventually(lambda: made.count >= 2)
     assert refreshed.get() >= 2
 
 
@@ -72,7 +66,7 @@ def test_nobody_waits_while_it_is_made_anew(made: Made, refreshed: Refreshed[int
     time.sleep(0.5)
     assert refreshed.get() == 1
     made.gate.set()
-    _until(made, 2)
+    eventually(lambda: made.count >= 2)
 
 
 def test_a_fault_is_tried_again(made: Made) -> None:
@@ -87,7 +81,7 @@ def test_a_fault_is_tried_again(made: Made) -> None:
     found = Refreshed(make, lambda: made.version)
     found.get()
     made.version += 1
-    _until(made, 2)
+    eventually(lambda: made.count >= 2)
     assert not faults
     found.close()
 

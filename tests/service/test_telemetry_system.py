@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from datawatch_lab.engine import Engine, intake
 from datawatch_lab.engine.telemetry import stream_table
 from datawatch_lab.service.operations import named
 from datawatch_lab.service.telemetry.snapshots import Telemetry
+from tests.waiting import eventually
 
 
 @pytest.fixture
@@ -30,10 +30,7 @@ def test_the_machine_is_watched_until_it_is_dropped(engine: Engine) -> None:
     """Its rows come into tables of their own and make it a service; dropping it keeps them."""
     state = engine.watching.add(WatchSettings(url="system://?every=1s", name="box"))
     assert state.name == "box"
-    deadline = time.monotonic() + 30
-    while engine.watching.states()[0].rows < 4:
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    eventually(lambda: engine.watching.states()[0].rows >= 4)
     (state,) = engine.watching.states()
     assert (state.state, state.message) == ("streaming", "streaming")
     host = engine.table("host")

@@ -5,14 +5,12 @@ from __future__ import annotations
 import contextlib
 import shutil
 import signal
-import subprocess
-import tempfile
-import time
-from pathlib import Path
 
 import httpx
 
 from tests.services.ports import free_port
+from tests.services.program import Program
+from tests.waiting import PATIENCE
 
 HOW_TO_GET_ONE = "install it with tools/services.sh (Debian: apt-get install clickhouse-server)"
 PASSWORD = "s3cret/pass@word"  # noqa: S105 — of private servers only
@@ -61,7 +59,7 @@ def find() -> str | None:
     return shutil.which("clickhouse-server")
 
 
-class Server:
+class Server(Program):
     """A server that runs while the object is open.
 
     Users: ``default`` may do everything, ``reader`` may only read, ``stranger`` sees the database
@@ -72,69 +70,40 @@ class Server:
         port: of the HTTP interface, on 127.0.0.1.
     """
 
+    ends_by = signal.SIGKILL
+
     def __init__(self) -> None:
-        self.port = free_port()
-        self.folder = Path(tempfile.mkdtemp(prefix="datawatch-clickhouse-"))
-        self._process: subprocess.Popen[bytes] | None = None
+        super().__init__("clickhouse")
         for name in ("data", "tmp", "files"):
             (self.folder / name).mkdir()
         (self.folder / "config.xml").write_text(
             _CONFIG.format(http=self.port, tcp=free_port(), folder=self.folder)
         )
         (self.folder / "users.xml").write_text(_USERS.format(users="".join(_users())))
-        try:
-            self.start()
-            self.version = self.query("SELECT version()").strip()
-        except BaseException:
-            self.close()
-            raise
-
-    @property
-    def log(self) -> str:
-        """What the server wrote so far."""
-        return (self.folder / "log").read_text(errors="replace")
+        self.open()
+        self.version = self.query("SELECT version()").strip()
 
     @property
     def url(self) -> str:
         """Address of the HTTP interface, without user or password."""
         return f"http://127.0.0.1:{self.port}"
 
-    def start(self) -> None:
-        """Start it and wait until it answers."""
-        with (self.folder / "log").open("ab") as log:
-            self._process = subprocess.Popen(
-                ["clickhouse-server", f"--config-file={self.folder / 'config.xml'}"],
-                cwd=self.folder,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
-        deadline = time.monotonic() + 60
-        while time.monotonic() < deadline and self._process.poll() is None:
-            with contextlib.suppress(httpx.TransportError):
-                if httpx.get(f"{self.url}/ping", timeout=5).status_code == 200:
-                    return
-            time.sleep(0.1)
-        raise RuntimeError(f"the server does not start: {self.log[-2000:]}")
+    def command(self) -> list[str]:
+        """With its file of settings."""
+        return ["clickhouse-server", f"--config-file={self.folder / 'config.xml'}"]
+
+    def answers(self) -> bool:
+        """Whether it takes requests."""
+        with contextlib.suppress(httpx.TransportError):
+            return httpx.get(f"{self.url}/ping").status_code == 200
+        return False
 
     def query(self, text: str) -> str:
         """Run a statement as ``default``; what it answers."""
-        reply = httpx.post(self.url, content=text, auth=("default", PASSWORD), timeout=30)
+        reply = httpx.post(self.url, content=text, auth=("default", PASSWORD), timeout=PATIENCE)
         if reply.status_code != 200:
             raise RuntimeError(reply.text)
         return reply.text
-
-    def stop(self) -> None:
-        """Crash it."""
-        if self._process is not None:
-            self._process.send_signal(signal.SIGKILL)
-            self._process.wait(timeout=30)
-            self._process = None
-
-    def close(self) -> None:
-        """Stop it and remove its folder."""
-        self.stop()
-        shutil.rmtree(self.folder, ignore_errors=True)
 
 
 def _users() -> list[str]:

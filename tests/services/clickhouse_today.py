@@ -65,7 +65,7 @@ def _serve(port: int) -> None:
 
     def answer(statement: str, body: bytes) -> bytes:
         """A block that comes with a statement is given as a file: the engine has no wire."""
-        if statement.startswith("INSERT"):
+        if statement.endswith("FORMAT Native") and statement.startswith("INSERT"):
             block = folder / "block"
             block.write_bytes(body)
             head = statement.removesuffix("FORMAT Native")

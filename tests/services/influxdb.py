@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
-import signal
-import subprocess
-import tempfile
-import time
-from pathlib import Path
 
 import httpx
 
 from tests.services.ports import free_port
+from tests.services.program import Program
 
 HOW_TO_GET_ONE = "install it with tools/services.sh (Debian: apt-get install influxdb)"
 PASSWORD = "s3cret"  # noqa: S105 — of private servers only
@@ -41,25 +38,18 @@ def find() -> str | None:
     return shutil.which("influxd")
 
 
-class Server:
+class Server(Program):
     """A server that runs while the object is open; it keeps what it has over a restart.
 
     Attributes:
         version: as the server tells it.
-        port: on 127.0.0.1.
     """
 
     def __init__(self) -> None:
-        self.port = free_port()
-        self.folder = Path(tempfile.mkdtemp(prefix="datawatch-influxdb-"))
+        super().__init__("influxdb")
         text = _CONFIG.format(rpc=free_port(), port=self.port, folder=self.folder)
         (self.folder / "influxdb.conf").write_text(text)
-        self._process: subprocess.Popen[bytes] | None = None
-        try:
-            self.start()
-        except BaseException:
-            self.close()
-            raise
+        self.open()
         self.version = httpx.get(f"{self.url}/ping").headers["X-Influxdb-Version"]
         made = f"CREATE USER ada WITH PASSWORD '{PASSWORD}' WITH ALL PRIVILEGES"
         httpx.post(f"{self.url}/query", data={"q": made}).raise_for_status()
@@ -69,38 +59,12 @@ class Server:
         """Its address."""
         return f"http://127.0.0.1:{self.port}"
 
-    def start(self) -> None:
-        """Start it and wait until it answers."""
-        with (self.folder / "log").open("ab") as log:
-            self._process = subprocess.Popen(
-                ["influxd", "-config", str(self.folder / "influxdb.conf")],
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
-        deadline = time.monotonic() + 60
-        while time.monotonic() < deadline:
-            try:
-                if httpx.get(f"{self.url}/ping", timeout=2).is_success:
-                    return
-            except httpx.HTTPError:
-                pass
-            time.sleep(0.1)
-        raise RuntimeError(
-            f"the server does not start: {(self.folder / 'log').read_text()[-2000:]}"
-        )
+    def command(self) -> list[str]:
+        """With its file of settings."""
+        return ["influxd", "-config", str(self.folder / "influxdb.conf")]
 
-    def stop(self) -> None:
-        """End it in order, so that its port is free and its data whole."""
-        if self._process is not None:
-            self._process.send_signal(signal.SIGTERM)
-            self._process.wait(timeout=60)
-            self._process = None
-
-    def close(self) -> None:
-        """Stop it and remove its folder."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait(timeout=60)
-            self._process = None
-        shutil.rmtree(self.folder, ignore_errors=True)
+    def answers(self) -> bool:
+        """Whether it takes requests."""
+        with contextlib.suppress(httpx.HTTPError):
+            return httpx.get(f"{self.url}/ping").is_success
+        return False

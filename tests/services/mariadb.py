@@ -3,22 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import pwd
 import shutil
-import signal
 import socket
-import subprocess
-import tempfile
-import time
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import pymysql  # type: ignore[import-untyped]
 
-from tests.services.ports import free_port
 from tests.services.postgres import PASSWORD, URL_PASSWORD
+from tests.services.program import Program
 
 HOW_TO_GET_ONE = "install it with tools/services.sh (Debian: apt-get install mariadb-server)"
 
@@ -45,7 +38,7 @@ def find() -> str | None:
     return shutil.which("mariadbd") or shutil.which("mysqld")
 
 
-class Server:
+class Server(Program):
     """A server that runs while the object is open; its root has the password of `postgres`.
 
     Args:
@@ -53,7 +46,6 @@ class Server:
 
     Attributes:
         version: as the server tells it.
-        port: on 127.0.0.1.
         password: of root.
     """
 
@@ -61,93 +53,46 @@ class Server:
         program = find()
         if program is None:
             raise FileNotFoundError(f"no MariaDB here; {HOW_TO_GET_ONE}")
+        super().__init__("mariadb", owner="mysql")
         self._program = program
         self._settings = {**_SETTINGS, **(settings or {})}
-        self.port = free_port()
-        self.folder = Path(tempfile.mkdtemp(prefix="datawatch-mariadb-"))
         self.data = self.folder / "data"
-        self._owner = _unprivileged()
-        if self._owner:
-            shutil.chown(self.folder, self._owner)
-        self._process: subprocess.Popen[bytes] | None = None
         self.password = ""
+        self.open()
+        self.version = str(self.query("SELECT version()")[0][0])
+
+    def open(self) -> None:
+        """Make its data, start it, and give root a password."""
         try:
-            self._install()
+            self.run(
+                "mariadb-install-db", "--no-defaults", f"--datadir={self.data}",
+                "--auth-root-authentication-method=normal", "--skip-test-db",
+            )  # fmt: skip
             self.start()
             for host in ("127.0.0.1", "localhost"):  # the second is the one that is asking
                 self.query(f"GRANT ALL ON *.* TO root@'{host}' IDENTIFIED BY '{PASSWORD}' "
                            "WITH GRANT OPTION")  # fmt: skip
-            self.password = PASSWORD
         except BaseException:
             self.close()
             raise
-        self.version = str(self.query("SELECT version()")[0][0])
+        self.password = PASSWORD
 
-    def _install(self) -> None:
-        subprocess.run(
-            [
-                "mariadb-install-db", "--no-defaults", f"--datadir={self.data}",
-                "--auth-root-authentication-method=normal", "--skip-test-db",
-            ],
-            check=True,
-            cwd=self.folder,
-            user=self._owner,
-            group=self._owner,
-            extra_groups=[] if self._owner else None,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            timeout=120,
-        )  # fmt: skip
-
-    @property
-    def log(self) -> str:
-        """What the server wrote so far."""
-        return (self.folder / "log").read_text()
-
-    def start(self) -> None:
-        """Start it and wait until it answers."""
+    def command(self) -> list[str]:
+        """With its settings as options."""
         options = [f"--{name}={value}" for name, value in self._settings.items() if value]
-        with (self.folder / "log").open("ab") as log:
-            self._process = subprocess.Popen(
-                [
-                    self._program, "--no-defaults", f"--datadir={self.data}",
-                    f"--port={self.port}", f"--socket={self.folder}/socket", *options,
-                ],
-                cwd=self.folder,
-                user=self._owner,
-                group=self._owner,
-                extra_groups=[] if self._owner else None,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )  # fmt: skip
-        deadline = time.monotonic() + 60
-        while time.monotonic() < deadline and self._process.poll() is None:
-            with contextlib.suppress(pymysql.MySQLError, OSError):
-                with socket.create_connection(("127.0.0.1", self.port), 5):
-                    pass  # the driver leaves a socket behind when nobody listens
-                self.connect().close()
-                return
-            time.sleep(0.1)
-        raise RuntimeError(f"the server does not start: {self.log[-2000:]}")
+        return [
+            self._program, "--no-defaults", f"--datadir={self.data}",
+            f"--port={self.port}", f"--socket={self.folder}/socket", *options,
+        ]  # fmt: skip
 
-    def stop(self, how: str = "fast") -> None:
-        """Stop it: ``fast`` ends sessions, ``kill`` is a crash."""
-        if self._process is None:
-            return
-        self._process.send_signal(signal.SIGKILL if how == "kill" else signal.SIGTERM)
-        self._process.wait(timeout=60)
-        self._process = None
-
-    def restart(self, how: str = "fast") -> None:
-        """Stop it that way and start it again on the same port."""
-        self.stop(how)
-        self.start()
-
-    def close(self) -> None:
-        """Stop it and remove its folder."""
-        self.stop("kill")
-        shutil.rmtree(self.folder, ignore_errors=True)
+    def answers(self) -> bool:
+        """Whether root can connect."""
+        with contextlib.suppress(pymysql.MySQLError, OSError):
+            with socket.create_connection(("127.0.0.1", self.port), 5):
+                pass  # the driver leaves a socket behind when nobody listens
+            self.connect().close()
+            return True
+        return False
 
     def url(self, user: str = "root", database: str = "", password: str = "") -> str:
         """Address with the password in it."""
@@ -195,14 +140,3 @@ class Server:
             yield self.url(database=name)
         finally:
             self.query(f"DROP DATABASE IF EXISTS {name}")
-
-
-def _unprivileged() -> str | None:
-    """Who runs the server: it refuses to run as root."""
-    if os.geteuid() != 0:
-        return None
-    try:
-        pwd.getpwnam("mysql")
-    except KeyError:
-        return "nobody"
-    return "mysql"

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
-import signal
-import subprocess
-import tempfile
-import time
-from pathlib import Path
 
 import httpx
 
-from tests.services.ports import free_port
+from tests.services.program import Program
 
 HOW_TO_GET_ONE = "install it with tools/services.sh (Debian: apt-get install prometheus)"
 
@@ -26,24 +22,17 @@ def find() -> str | None:
     return shutil.which("prometheus")
 
 
-class Server:
+class Server(Program):
     """A server that runs while the object is open; it keeps what it has over a restart.
 
     Attributes:
         version: as the server tells it.
-        port: on 127.0.0.1.
     """
 
     def __init__(self, window: str = "30d") -> None:
-        self.port = free_port()
-        self.folder = Path(tempfile.mkdtemp(prefix="datawatch-prometheus-"))
+        super().__init__("prometheus")
         (self.folder / "prometheus.yml").write_text(_CONFIG % window)
-        self._process: subprocess.Popen[bytes] | None = None
-        try:
-            self.start()
-        except BaseException:
-            self.close()
-            raise
+        self.open()
         found = httpx.get(f"{self.url}/api/v1/status/buildinfo").json()
         self.version = str(found["data"]["version"])
 
@@ -52,45 +41,17 @@ class Server:
         """Its address."""
         return f"http://127.0.0.1:{self.port}"
 
-    def start(self) -> None:
-        """Start it and wait until it answers."""
-        with (self.folder / "log").open("ab") as log:
-            self._process = subprocess.Popen(
-                [
-                    "prometheus", f"--config.file={self.folder / 'prometheus.yml'}",
-                    f"--storage.tsdb.path={self.folder / 'data'}",
-                    "--storage.tsdb.retention.time=10y", "--web.enable-remote-write-receiver",
-                    f"--web.listen-address=127.0.0.1:{self.port}", "--log.level=warn",
-                ],
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )  # fmt: skip
-        _await_answer(f"{self.url}/-/ready", self.folder / "log")
+    def command(self) -> list[str]:
+        """With little in its log."""
+        return [
+            "prometheus", f"--config.file={self.folder / 'prometheus.yml'}",
+            f"--storage.tsdb.path={self.folder / 'data'}",
+            "--storage.tsdb.retention.time=10y", "--web.enable-remote-write-receiver",
+            f"--web.listen-address=127.0.0.1:{self.port}", "--log.level=warn",
+        ]  # fmt: skip
 
-    def stop(self) -> None:
-        """End it in order, so that its port is free and its data whole."""
-        if self._process is not None:
-            self._process.send_signal(signal.SIGTERM)
-            self._process.wait(timeout=60)
-            self._process = None
-
-    def close(self) -> None:
-        """Stop it and remove its folder."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait(timeout=60)
-            self._process = None
-        shutil.rmtree(self.folder, ignore_errors=True)
-
-
-def _await_answer(address: str, log: Path) -> None:
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        try:
-            if httpx.get(address, timeout=2).is_success:
-                return
-        except httpx.HTTPError:
-            pass
-        time.sleep(0.1)
-    raise RuntimeError(f"the server does not start: {log.read_text()[-2000:]}")
+    def answers(self) -> bool:
+        """Whether it is ready."""
+        with contextlib.suppress(httpx.HTTPError):
+            return httpx.get(f"{self.url}/-/ready").is_success
+        return False

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import itertools
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from tests.services.postgres import Server
@@ -66,11 +65,3 @@ def shop(server: Server, rows: int = 1_000) -> Iterator[Shop]:
         made = Shop(server, name)
         made.query(_TABLES.format(rows=rows))
         yield made
-
-
-def eventually(what: Callable[[], bool], seconds: float = 60.0) -> None:
-    """Wait until it is so; fail when it never is."""
-    deadline = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.05)

@@ -184,7 +184,7 @@ def _schema(con: Any) -> None:
     )
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(
     size=st.integers(1, 30_000),
     seed=st.integers(0, 2**32),

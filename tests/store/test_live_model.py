@@ -147,7 +147,7 @@ def _comparable(rows: dict[Any, Any]) -> dict[Any, Any]:
 TestLive = LiveMachine.TestCase
 TestLive.settings = settings(
     deadline=None,
-    max_examples=25,
+    max_examples=12,
     stateful_step_count=12,
     suppress_health_check=[HealthCheck.too_slow],
 )

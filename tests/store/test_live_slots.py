@@ -197,7 +197,7 @@ def _label(value: Any) -> Any:
     return texts[0]
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=100)
 @given(
     st.sampled_from([NUMBER, WHOLE, TEXT, MOMENT]),
     st.lists(

@@ -83,7 +83,7 @@ def commit_rows(store: Store, rows: Sequence[Row]) -> None:
     )
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
 @given(rows=rows_strategy, cuts=st.lists(st.integers(0, 40), max_size=4), compact=st.randoms())
 def test_any_batching_and_compaction_gives_the_same_states(
     rows: list[Row], cuts: list[int], compact: random.Random

@@ -265,6 +265,8 @@ def alert(name: str) -> AlertAnswer:
 def anomaly(**changes: Any) -> Any:
     """An episode that goes on."""
     made = {
+        "id": "a1",
+        "incident": "",
         "metric_name": "sales",
         "table": "orders",
         "labels": {},

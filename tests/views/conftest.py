@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,6 +16,7 @@ from datawatch_lab.views.overview import app
 from datawatch_lab.views.pages.live import Live
 from datawatch_lab.views.pages.portal import PATH, pages_by_key
 from datawatch_lab.views.server import Server, build_server
+from tests.services.ports import free_port
 
 
 def event(table: str, at: datetime, number: int, **fields: Any) -> dict[str, Any]:
@@ -65,13 +65,6 @@ def shop(workspace: Workspace) -> Workspace:
     """A workspace with 60 orders of the last ten minutes."""
     post(workspace, orders(60, datetime.now(UTC) - timedelta(seconds=2)))
     return workspace
-
-
-def free_port() -> int:
-    """A port of loopback that is free now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class OverviewServer(Server):

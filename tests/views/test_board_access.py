@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -22,12 +23,14 @@ from datawatch_lab.core.dashboards import Dashboard, replace
 from datawatch_lab.core.errors import not_found
 from datawatch_lab.service.access.access import Access
 from datawatch_lab.service.handle import Workspace, open_workspace
+from datawatch_lab.views.board.stored import loader
 from datawatch_lab.views.watch import WatchPages, assets
+from tests.service.access_helpers import PASSWORD, cheap
+from tests.services.ports import free_port
 from tests.views.board_fakes import board_of, tile_of
-from tests.views.conftest import free_port
+from tests.waiting import PATIENCE
 
 TOKEN = "t" * 32
-_SECONDS = 10.0
 
 
 @dataclass
@@ -45,7 +48,7 @@ class House:
 
     def get(self, path: str, **how: Any) -> httpx.Response:
         """Ask for a page."""
-        return httpx.get(f"{self.address}{path}", timeout=_SECONDS, **how)
+        return httpx.get(f"{self.address}{path}", timeout=PATIENCE, **how)
 
     def first(self, path: str) -> Any:
         """The first message of a socket; the status with which it was refused."""
@@ -53,14 +56,14 @@ class House:
         async def ask() -> Any:
             socket = f"ws{self.address.removeprefix('http')}{path}"
             try:
-                wire = await websocket_connect(socket, connect_timeout=_SECONDS)
+                wire = await websocket_connect(socket, connect_timeout=PATIENCE)
             except HTTPClientError as error:
                 return error.code
             text = await wire.read_message()
             wire.close()
             return json.loads(text) if text else None
 
-        return IOLoop(make_current=False).run_sync(ask, timeout=_SECONDS)
+        return IOLoop(make_current=False).run_sync(ask, timeout=PATIENCE)
 
 
 @pytest.fixture
@@ -114,6 +117,28 @@ def test_the_owner_sees_it(house: House) -> None:
     assert "words of the board" in answer.text
     assert house.get("/d/nothing", headers=signed).status_code == 404
     assert house.first(f"/ws/boards/mine?token={TOKEN}")["type"] == "board"
+
+
+def test_who_may_edit_is_told_by_this_board(tmp_path: Path) -> None:
+    """A viewer who was made its editor finds Edit there; an editor who was made viewer does not."""
+    path, port = tmp_path / "roles.duckdb", free_port()
+    with open_workspace(path, what="tests") as workspace, Access(path, hasher=cheap()) as access:
+        made = {name: workspace.add_dashboard(name=name).id for name in ("One", "Two")}
+        pages = {}
+        for name, role, given in (("vic", "viewer", "editor"), ("ed", "editor", "viewer")):
+            access.users.add(name, role, PASSWORD)
+            access.shares.grant(f"dashboard:{made['One']}", name, given)
+            pages[name] = {"Authorization": f"Bearer {access.tokens.make(name, 'test')[1]}"}
+        for house in _served(workspace, access, {}, loader(workspace), port):
+            for name, roles in (("vic", ("editor", "viewer")), ("ed", ("viewer", "editor"))):
+                for board, role in zip(made.values(), roles, strict=True):
+                    text = house.get(f"/d/{board}", headers=pages[name]).text
+                    assert f'data-role="{role}"' in text
+            for address, root in (("/d/", "../"), ("/datawatch/dashboards/", "../../")):
+                page = house.get(address + made["One"], headers=pages["vic"]).text
+                assert f'src="{root}static/board/watch.js' in page
+                assert f'href="{root}datawatch/dashboards"' in page
+                assert not re.search(r'(?:href|src|data-world)="/', page)
 
 
 def test_a_link_opens_one_board_alone(house: House) -> None:

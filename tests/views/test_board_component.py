@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 
 from datawatch_lab.core.dashboards import COLUMNS, Dashboard
-from datawatch_lab.core.errors import InputError
+from datawatch_lab.core.errors import DataWatchError, InputError
 from datawatch_lab.views.board.component import Board, moved
 from datawatch_lab.views.board.feed import BoardFeed
 from tests.views.board_fakes import BoardWorkspace, board_of, tile_of
@@ -118,6 +118,35 @@ def test_an_edited_document_is_drawn(board: Told) -> None:
     assert list(board.sent[-1]["parts"]) == ["gauge"]
     board.refresh()
     assert board.sent[-1]["type"] in ("tick", "board")
+
+
+def test_a_board_that_nobody_sees_is_not_kept_up_to_date(feed: BoardFeed) -> None:
+    """With the output of its last cell it stops; shown again, it goes on."""
+    made = Told(feed, "shop")
+    first, second = made.get_root(), made.get_root()
+    say(made, type="ready")
+    made._cleanup(first)
+    assert feed.viewers == 1
+    made._cleanup(second)
+    assert feed.viewers == 0
+    made.look(range="1h")
+    assert feed.viewers == 0
+    made.get_root()
+    say(made, type="ready")
+    assert feed.viewers == 1
+    assert made.sent[-1]["board"]["range"] == "1h"
+    made.close()
+    assert feed.viewers == 0
+
+
+def test_a_refused_look_leaves_the_board_as_it_was(board: Told, feed: BoardFeed) -> None:
+    """A range that cannot be read is refused; what is shown goes on."""
+    with pytest.raises(DataWatchError):
+        board.look(range="nonsense")
+    say(board, type="range", range="nonsense too")
+    assert feed.viewers == 1
+    board.look(filters=(("country", "DE"),))
+    assert board.sent[-1]["board"]["filters"] == [["country", "DE"]]
 
 
 _JUNK = st.recursive(

@@ -16,8 +16,7 @@ from datawatch_lab.views.board.channel import RING, Viewer
 from datawatch_lab.views.board.feed import BoardFeed, look_of
 from datawatch_lab.views.board.view import Look
 from tests.views.board_fakes import BoardWorkspace, board_of, tile_of
-
-_SECONDS = 10.0
+from tests.waiting import PATIENCE
 
 
 class Boards:
@@ -44,7 +43,7 @@ class Boards:
         for _ in range(500):
             if holds():
                 return
-            self.told.acquire(timeout=_SECONDS / 500)
+            self.told.acquire(timeout=PATIENCE / 500)
         raise AssertionError("the feed did not come so far")
 
 
@@ -90,7 +89,7 @@ def test_who_comes_waits_for_no_slow_tile(boards: Boards) -> None:
         found: list[Any] = []
         thread = threading.Thread(target=lambda: found.append(read(boards.watch())))
         thread.start()
-        thread.join(_SECONDS)
+        thread.join(PATIENCE)
         assert [each["type"] for each in found] == ["board"]
 
 

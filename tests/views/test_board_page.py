@@ -21,13 +21,14 @@ from datawatch_lab.service.handle import Workspace, open_workspace
 from datawatch_lab.views.board.numbers import Fmt, shown
 from datawatch_lab.views.watch import WatchPages
 from tests.conftest import missing
-from tests.views.conftest import free_port, orders, post
+from tests.services.ports import free_port
+from tests.views.conftest import orders, post
+from tests.waiting import PATIENCE_MS
 from tools import chromium as chromium_tool
 
 pytestmark = pytest.mark.browser
 
 HOSTILE = '<img src=x onerror="window.hurt=1">'
-_LONG_MS = 15_000
 
 
 def _query(metric: str, **how: Any) -> TileQuery:
@@ -162,7 +163,7 @@ class Watched:
         self.page.wait_for_function(
             "() => document.querySelectorAll('.dwb-tile').length && "
             "!document.querySelector('.dwb-tile[data-state=loading]')",
-            timeout=_LONG_MS,
+            timeout=PATIENCE_MS,
         )
 
 
@@ -228,7 +229,7 @@ def test_what_comes_is_shown(watched: Watched, address: str, shop: Workspace) ->
     value = _tile(watched.page, "count").locator(".dwb-value")
     before = int(value.inner_text())
     post(shop, orders(3, datetime.now(UTC), first_number=100))
-    expect(value).to_have_text(str(before + 3), timeout=_LONG_MS)
+    expect(value).to_have_text(str(before + 3), timeout=PATIENCE_MS)
     expect(watched.page.locator("#state")).to_contain_text("Live")
     assert watched.said == []
 
@@ -240,11 +241,11 @@ def test_a_click_filters_the_other_tiles(watched: Watched, address: str) -> None
     row = _tile(page, "top").locator("li", has_text="shipped").first
     wanted = row.locator("b").inner_text()
     row.click()
-    expect(page.locator(".dww-chip")).to_have_text("status: shipped ✕", timeout=_LONG_MS)
-    expect(_tile(page, "count").locator(".dwb-value")).to_have_text(wanted, timeout=_LONG_MS)
+    expect(page.locator(".dww-chip")).to_have_text("status: shipped ✕", timeout=PATIENCE_MS)
+    expect(_tile(page, "count").locator(".dwb-value")).to_have_text(wanted, timeout=PATIENCE_MS)
     assert "filter=status%3Dshipped" in page.url
     page.locator(".dww-chip").click()
-    expect(_tile(page, "count").locator(".dwb-value")).not_to_have_text(wanted, timeout=_LONG_MS)
+    expect(_tile(page, "count").locator(".dwb-value")).not_to_have_text(wanted, timeout=PATIENCE_MS)
 
 
 def test_a_variable_is_chosen_from_a_menu(watched: Watched, address: str) -> None:
@@ -255,8 +256,8 @@ def test_a_variable_is_chosen_from_a_menu(watched: Watched, address: str) -> Non
     page.locator(".dww-menu summary").click()
     page.locator(".dww-menu label", has_text="shipped").locator("input").check()
     value = _tile(page, "chosen").locator(".dwb-value")
-    expect(value).to_have_text(wanted, timeout=_LONG_MS)
-    expect(page.locator(".dww-menu summary")).to_have_text("state: shipped", timeout=_LONG_MS)
+    expect(value).to_have_text(wanted, timeout=PATIENCE_MS)
+    expect(page.locator(".dww-menu summary")).to_have_text("state: shipped", timeout=PATIENCE_MS)
     assert "var=state%3Dshipped" in page.url
     assert watched.said == []
 
@@ -273,10 +274,12 @@ def test_a_drag_over_a_line_narrows_the_time(watched: Watched, address: str) -> 
     page.mouse.move(box["x"] + box["width"] * 0.9, middle, steps=5)
     page.mouse.up()
     expect(page.locator("#ranges button[aria-pressed=true]")).to_contain_text(
-        " to ", timeout=_LONG_MS
+        " to ", timeout=PATIENCE_MS
     )
     page.locator("#ranges button", has_text="1 h").click()
-    expect(page.locator("#ranges button[aria-pressed=true]")).to_have_text("1 h", timeout=_LONG_MS)
+    expect(page.locator("#ranges button[aria-pressed=true]")).to_have_text(
+        "1 h", timeout=PATIENCE_MS
+    )
 
 
 def test_the_keyboard_reads_a_chart(watched: Watched, address: str) -> None:
@@ -317,8 +320,8 @@ def test_a_lost_connection_is_said_and_made_again(watched: Watched, serving: Ser
     """The page says that it is not up to date, and goes on by itself."""
     watched.open(f"{serving.address}/d/shop")
     state = watched.page.locator("#state")
-    expect(state).to_contain_text("Live", timeout=_LONG_MS)
+    expect(state).to_contain_text("Live", timeout=PATIENCE_MS)
     serving.stop()
-    expect(state).to_contain_text("Reconnecting", timeout=_LONG_MS)
+    expect(state).to_contain_text("Reconnecting", timeout=PATIENCE_MS)
     serving.start()
-    expect(state).to_contain_text("Live", timeout=_LONG_MS)
+    expect(state).to_contain_text("Live", timeout=PATIENCE_MS)

@@ -28,7 +28,8 @@ from datawatch_lab.views.builder.component import Builder
 from datawatch_lab.views.builder.data import SCHEMA, _csv, file_of, rows_of
 from datawatch_lab.views.builder.draft import drawn, read_ask
 from datawatch_lab.views.watch import WatchPages
-from tests.views.conftest import free_port
+from tests.services.ports import free_port
+from tests.waiting import PATIENCE
 
 TILES: list[dict[str, Any]] = [
     {"kind": "counter", "id": "count", "query": {"metric": "orders_inserts_total"}},
@@ -180,7 +181,7 @@ def test_strangers_draw_nothing(address: str, shop: Workspace) -> None:
     owner = {"Authorization": "Bearer a-token-of-tests"}
     draw, file = f"{address}/d/{made.id}/draw", f"{address}/d/{made.id}/file"
     page = f"{address}/datawatch/dashboards/{made.id}"
-    with httpx.Client(timeout=30) as client:
+    with httpx.Client(timeout=PATIENCE) as client:
         assert client.post(draw, json=body).status_code == 401
         assert client.get(file).status_code == 401
         assert client.get(page).status_code == 401
@@ -199,7 +200,7 @@ def test_a_shared_link_opens_one_board_and_draws_none(address: str, shop: Worksp
     made = shop.add_dashboard(name="Shop", tiles=TILES)
     link = shop.share_dashboard(made.id, expires="1h").path
     token = link.partition("?")[2]
-    with httpx.Client(timeout=30) as client:
+    with httpx.Client(timeout=PATIENCE) as client:
         page = client.get(f"{address}{link}").text
         assert 'data-role=""' in page
         assert "dww-back" not in page
@@ -221,3 +222,20 @@ def test_a_viewer_changes_nothing(feed: BoardFeed, shop: Workspace) -> None:
 
 def _doc() -> dict[str, Any]:
     return {"name": "Shop", "tiles": TILES, "time_range": "1h"}
+
+
+def test_an_example_of_each_kind_is_drawn(shop: Workspace) -> None:
+    """The gallery's examples are valid tiles, and none of them is an error."""
+    found = {each.name: each.example for each in shop.tile_kinds()}
+    assert found["custom"] is None
+    shown = {name: each for name, each in found.items() if each is not None}
+    assert {"counter", "line", "bar", "donut", "table", "text", "alerts"} <= set(shown)
+    tiles = [{**each, "id": name} for name, each in shown.items()]
+    feed = BoardFeed(shop, loader(shop))
+    try:
+        ask = read_ask({"dashboard": {"name": "Gallery", "tiles": tiles}})
+        parts = drawn(feed, "viewer", ask).message.parts
+    finally:
+        feed.close()
+    assert {name: each.say for name, each in parts.items() if each.state == "error"} == {}
+    assert parts["counter"].state in ("ok", "stale")

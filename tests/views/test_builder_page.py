@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
@@ -16,15 +18,17 @@ from datawatch_lab.api.auth import gate_for
 from datawatch_lab.api.routes import patterns
 from datawatch_lab.api.server import Server
 from datawatch_lab.service.handle import Workspace, open_workspace
+from datawatch_lab.views.board.component import BUILT
 from datawatch_lab.views.board.stored import loader
 from datawatch_lab.views.watch import WatchPages
 from tests.conftest import missing
-from tests.views.conftest import free_port, orders, post
+from tests.services.ports import free_port
+from tests.views.conftest import orders, post
+from tests.waiting import PATIENCE_MS
 from tools import chromium as chromium_tool
 
 pytestmark = pytest.mark.browser
 
-_LONG_MS = 15_000
 _SHOWN = ":is([data-state=ok], [data-state=stale])"
 
 
@@ -60,7 +64,7 @@ def page(browser: Browser) -> Iterator[Page]:
     """An empty page; what it complains of fails the test."""
     said: list[str] = []
     with browser.new_context(viewport={"width": 1440, "height": 900}) as context:
-        context.set_default_timeout(_LONG_MS)
+        context.set_default_timeout(PATIENCE_MS)
         opened = context.new_page()
         opened.on("pageerror", lambda each: said.append(str(each)))
         opened.on("console", lambda each: said.append(each.text) if each.type == "error" else None)
@@ -105,7 +109,7 @@ def _add(page: Page, kind: str, metric: str, *labels: str) -> None:
 
 def _until(page: Page, holds: Callable[[], bool]) -> None:
     """Wait until what is stored is what was done."""
-    for _ in range(100):
+    for _ in range(600):
         if holds():
             return
         page.wait_for_timeout(100)
@@ -217,6 +221,27 @@ def test_the_keyboard_does_all(page: Page, address: str, board: str, shop: Works
     expect(page.locator(".dwe-keys")).to_contain_text("duplicate it")
 
 
+def test_the_gallery_shows_the_data_that_is_there(page: Page, address: str, board: str) -> None:
+    """Kinds are drawn before they are added; arrows choose, Enter takes the example."""
+    _edit(page, address, board)
+    page.keyboard.press("a")
+    shot = page.locator(".dwe-kind:has([data-kind=counter]) .dwe-shot")
+    expect(shot.locator(".dwb-value")).to_have_text("60")
+    expect(page.locator(".dwe-shot .dwb-tile[data-state=error]")).to_have_count(0)
+    expect(page.locator(".dwe-card").first).to_be_focused()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowDown")
+    expect(page.locator(".dwe-card[data-kind=line]")).to_be_focused()
+    page.keyboard.press("Enter")
+    page.wait_for_selector(f".dwe-preview .dwb-tile{_SHOWN}")
+    page.click(".dwe-drawer [data-act=apply]")
+    expect(_tile(page, "line-1")).to_be_visible()
+    page.keyboard.press("Control+z")
+    expect(_tile(page, "line-1")).to_have_count(0)
+    # The board is dropped after the test, and must not be stored after that.
+    expect(page.locator(".dwe-state")).to_contain_text("Saved, version")
+
+
 def test_a_phone_does_not_damage_the_layout(
     browser: Browser, address: str, board: str, shop: Workspace
 ) -> None:
@@ -315,3 +340,93 @@ def test_the_board_leaves_as_a_picture_in_both_themes(
         assert (corner < 64) is is_dark
         low, high = picture.getextrema()
         assert float(high) - float(low) > 128
+
+
+@contextmanager
+def _refusing(page: Page, answer: Callable[[Any], object]) -> Iterator[None]:
+    """Storing fails in some way."""
+    where = "**/api/v1/datawatch/dashboards/*"
+    page.route(
+        where, lambda each: answer(each) if each.request.method == "PUT" else each.continue_()
+    )
+    yield
+    page.unroute(where)
+
+
+def test_what_cannot_be_stored_is_said_and_tried_again(
+    browser: Browser, address: str, board: str, shop: Workspace
+) -> None:
+    """While the server is away the bar says so, Done keeps the editor open, and nothing is lost."""
+    with browser.new_context() as context:
+        page = context.new_page()
+        _edit(page, address, board)
+        state = page.locator(".dwe-state")
+        with _refusing(page, lambda route: route.abort()):
+            _tile(page, "top").focus()
+            page.keyboard.press("Delete")
+            expect(state).to_contain_text("Not saved yet", timeout=PATIENCE_MS)
+            page.click("[data-act=done]")
+            expect(page.locator("[data-act=drop]")).to_be_visible(timeout=PATIENCE_MS)
+            assert len(_places(shop, board)) == 2
+        expect(state).to_contain_text("Saved, version", timeout=PATIENCE_MS)
+        assert list(_places(shop, board)) == ["count"]
+
+
+def test_one_may_leave_without_what_is_refused(
+    browser: Browser, address: str, board: str, shop: Workspace
+) -> None:
+    """What the server will not take is said; leaving without it shows the board as it is stored."""
+    refusal = json.dumps({"error": {"code": "forbidden", "message": "You may only look."}})
+    with browser.new_context() as context:
+        page = context.new_page()
+        _edit(page, address, board)
+        with _refusing(page, lambda route: route.fulfill(status=403, body=refusal)):
+            _tile(page, "top").focus()
+            page.keyboard.press("Delete")
+            state = page.locator(".dwe-state")
+            expect(state).to_contain_text("Not saved: You may only look.", timeout=PATIENCE_MS)
+            page.click("[data-act=done]")
+            page.click("[data-act=drop]")
+            expect(page.locator(".dwe-bar")).to_be_empty(timeout=PATIENCE_MS)
+        expect(_tile(page, "top")).to_be_visible(timeout=PATIENCE_MS)
+        assert len(_places(shop, board)) == 2
+
+
+def test_the_explorer_is_given_every_filter(page: Page, address: str, board: str) -> None:
+    """Two filters of a board go along, a comma of a value behind a backslash."""
+    page.goto(f"{address}/d/{board}?filter=status=paid&filter=city=Paris, Texas")
+    asked: list[str] = []
+    page.route("**/datawatch/explorer?*", lambda route: _noted(route, asked))
+    _tile(page, "count").hover()
+    _tile(page, "count").get_by_role("button", name="Explore").click()
+    page.wait_for_url("**/datawatch/explorer?*")
+    assert parse_qs(urlsplit(asked[0]).query)["where"] == [r"status=paid,city=Paris\, Texas"]
+
+
+_TWO_FACES = """() => {
+  const colours = { ink: "#111", ink2: "#555", grid: "#ddd", surface: "#fff", font: "sans-serif" };
+  const tip = { show() {}, hide() {} };
+  const context = { head: { id: "t", title: "" }, colours: () => colours, send() {}, tip,
+    world: () => null, isStill: true, object: () => null };
+  const series = [{ name: "a", values: [1, 2] }, { name: "b", values: [3, 4] }];
+  const data = (count) => ({ names: ["x", "y"], series: series.slice(0, count), times: null,
+    step: 0, fmt: {}, across: false, stack: false, open: null, label: "" });
+  const drawn = (...counts) => {
+    const body = document.createElement("div");
+    document.body.append(body);
+    const face = window.CHARTS.bar(body, context);
+    face.resize(300, 200);
+    for (const each of counts) face.update({ state: "ok", data: data(each) }, null);
+    return body.querySelector("canvas").toDataURL();
+  };
+  return [drawn(2, 1) === drawn(1), drawn(2) === drawn(1)];
+}"""
+
+
+def test_a_series_that_is_gone_is_drawn_no_more(page: Page) -> None:
+    """After a filter has taken a series away, a chart is as if it had never been there."""
+    code = (BUILT / "charts.js").read_text("utf-8").rstrip()
+    script = re.sub(r"export\s*\{(\w+) as CHARTS\};?$", r"window.CHARTS=\1;", code)
+    page.set_content("<body></body>")
+    page.add_script_tag(content=script)
+    assert page.evaluate(_TWO_FACES) == [True, False]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import cast
 
@@ -17,6 +17,7 @@ from datawatch_lab.service.handle import Workspace
 from datawatch_lab.views import feed as feed_module
 from datawatch_lab.views.feed import Feed, Watch
 from tests.views.fakes import NOW, FakeWorkspace, status
+from tests.waiting import eventually
 
 EVERY = 0.01
 
@@ -44,14 +45,6 @@ def feed(
     made = Feed(lambda: cast("Workspace", fake), owned=True, clock=clock, every=EVERY)
     yield made
     made.close()
-
-
-def eventually(holds: Callable[[], object], seconds: float = 5.0) -> None:
-    """Wait until something holds."""
-    end = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < end, "did not come about"
-        time.sleep(EVERY / 2)
 
 
 def turns(fake: FakeWorkspace, count: int = 5) -> None:

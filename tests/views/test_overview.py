@@ -13,7 +13,7 @@ from datawatch_lab.service.handle import Workspace
 from datawatch_lab.views.feed import Feed
 from datawatch_lab.views.overview import Page, page_html
 from tests.views.fakes import NOW, FakeWorkspace, status
-from tests.views.test_feed import eventually
+from tests.waiting import eventually
 
 
 @pytest.fixture

@@ -94,7 +94,7 @@ def test_new_events_move_the_page(page: Page, serve: Serve, shop: Workspace) -> 
     assert card(page, "events") == "60"
     before = sum(value for value in chart_values(page, "amount") if value > 0)
     post(shop, orders(5, datetime.now(UTC), first_number=1_000))
-    expect(page.locator("[data-card=events] .value")).to_have_text("65", timeout=5_000)
+    expect(page.locator("[data-card=events] .value")).to_have_text("65")
     page.wait_for_function(
         """(before) => {
           const figure = Bokeh.documents[0].get_model_by_name("dw-amount");
@@ -102,7 +102,6 @@ def test_new_events_move_the_page(page: Page, serve: Serve, shop: Workspace) -> 
           return values.filter((v) => v > 0).reduce((a, b) => a + b, 0) > before;
         }""",
         arg=before,
-        timeout=5_000,
     )
 
 
@@ -123,7 +122,7 @@ def test_a_silent_source_is_said_to_be_silent(page: Page, serve: Serve, tmp_path
     with open_workspace(tmp_path / "quiet.duckdb", settings=settings) as workspace:
         post(workspace, orders(30, datetime.now(UTC) - timedelta(minutes=3)))
         show(page, serve.overview(workspace), "?range=15m")
-        expect(page.locator("[data-slot=banner]")).to_contain_text("No data since", timeout=8_000)
+        expect(page.locator("[data-slot=banner]")).to_contain_text("No data since")
         gap, end = page.evaluate(
             """() => {
               const figure = Bokeh.documents[0].get_model_by_name("dw-created");

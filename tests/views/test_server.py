@@ -17,6 +17,7 @@ from datawatch_lab.core.errors import DataWatchError
 from datawatch_lab.service.handle import Workspace
 from datawatch_lab.views.server import build_server
 from tests.views.conftest import Serve
+from tests.waiting import PATIENCE
 
 PAGE = "/datawatch"
 
@@ -43,7 +44,7 @@ def session_token(html: str) -> str:
 
 def open_socket(address: str, token: str, **headers: str) -> int:
     """Ask for the page's WebSocket; the status of the answer, 101 when it opens."""
-    connection = HTTPConnection(urlsplit(address).netloc, timeout=10)
+    connection = HTTPConnection(urlsplit(address).netloc, timeout=PATIENCE)
     handshake = {
         "Upgrade": "websocket",
         "Connection": "Upgrade",

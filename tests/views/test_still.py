@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import io
+import re
 import struct
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
+import panel as pn
 import pytest
 from PIL import Image
 
 from datawatch_lab.core import chromium
 from datawatch_lab.core.errors import InputError, MissingPackageError
-from datawatch_lab.views import theme
+from datawatch_lab.views import objects, theme
 from datawatch_lab.views.board.feed import BoardFeed
 from datawatch_lab.views.board.view import Look
 from datawatch_lab.views.still import Still, height_of, page_of, still_of
@@ -66,6 +70,22 @@ def test_without_chromium_the_error_says_what_helps(
     assert "CSV" in caught.value.hint
 
 
+def test_objects_of_python_stand_beside_the_page(feed: BoardFeed, tmp_path: Path) -> None:
+    """They are written as pages that ask nobody, in the colours of the theme."""
+    message = feed.draw(board_of(tile_of("custom", options={"object": "wave"})), Look())
+    page = page_of(message, Still(), height_of(message), {"wave": "object-0.html"})
+    assert "frame-src file:" in page
+    assert '{"wave":"object-0.html"}' in page
+    file = tmp_path / "object-0.html"
+    words: Any = pn.pane.Markdown
+    objects.save("wave", words("words of the object"), None, file, theme="dark")
+    made = file.read_text("utf-8")
+    assert "words of the object" in made
+    assert f"color:{theme.DARK['ink']}" in made
+    assert "default-src 'none'" in made
+    assert not re.search(r'<(?:script|link)[^>]+(?:src|href)="https?:', made)
+
+
 @pytest.fixture
 def _browser(_found_chromium: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
     """A Chromium that the tests have found, or the test is skipped."""
@@ -88,6 +108,12 @@ def test_pictures_and_papers_are_drawn(feed: BoardFeed) -> None:
     picture = Image.open(io.BytesIO(body)).convert("RGB")
     of_the_bars = tuple(bytes.fromhex(theme.ACCENT.removeprefix("#")))
     assert sum(n for n, each in picture.getcolors(1 << 24) or [] if each == of_the_bars) > 1_000
+    pane: Any = pn.pane.HTML
+    green = pane('<div style="background:#00c800;height:90px">.</div>', sizing_mode="stretch_width")
+    held = board_of(tile_of("custom", options={"object": "green"}))
+    drawn = still_of(feed, held, Look(), Still("png", 960), given={"green": green})[0]
+    shown = Image.open(io.BytesIO(drawn)).convert("RGB").getcolors(1 << 24) or []
+    assert sum(n for n, each in shown if each == (0, 200, 0)) > 10_000
     paper = still_of(feed, BOARD, Look(), Still("pdf"))[0]
     assert paper.startswith(b"%PDF")
     assert paper.count(b"/Type /Page\n") + paper.count(b"/Type /Page ") == 1

@@ -208,6 +208,21 @@ def test_a_misspelt_metric_is_answered_with_the_nearest() -> None:
     assert "Metrics:" not in part.say
 
 
+def test_anomalies_of_one_incident_are_one_line() -> None:
+    """The gravest whole metric stands for them, and says how many more there are."""
+    happened = happenings.Happened(
+        anomalies=(
+            anomaly(id="1", incident="i", labels={"city": "ulm"}),
+            anomaly(id="2", incident="i", metric_name="orders"),
+            anomaly(id="3", incident="j", severity="low"),
+        )
+    )
+    items = show(view(happened=happened), tile_of("anomalies")).data["items"]
+    assert [each.title for each in items] == ["orders", "sales"]
+    assert items[0].text.endswith(" And 1 more.")
+    assert not items[1].text.endswith("more.")
+
+
 def test_anomalies_are_listed_with_word_and_time() -> None:
     """Those that go on come with type, severity and sentence; those that are over are left out."""
     happened = happenings.Happened(anomalies=(anomaly(), anomaly(active=False)))

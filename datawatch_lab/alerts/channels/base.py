@@ -47,7 +47,14 @@ class Handed:
     text: str
 
 
-Outgoing = HttpRequest | Mail | Handed
+@dataclass(frozen=True)
+class Several:
+    """Requests one after the other, each once those before it were taken; none says nothing."""
+
+    parts: tuple[HttpRequest, ...]
+
+
+Outgoing = HttpRequest | Mail | Handed | Several
 Compose = Callable[[Message, ChannelSettings], Outgoing]
 
 

@@ -19,6 +19,6 @@ def obsolete(notice: Notice, alert: Alert, *, told: bool) -> str:
         return "told already"
     if notice.event == "resolved" and not told:
         return "nobody was told that it fires"
-    if notice.event == "repeat" and (not alert.is_open or alert.status != "open"):
+    if notice.event == "repeat" and (not alert.is_open or alert.status == "acknowledged"):
         return f"it is {alert.status}"
     return ""

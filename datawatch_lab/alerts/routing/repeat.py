@@ -1,4 +1,7 @@
-"""Repeats: an alert that is open, and that nobody acknowledged, is told again."""
+"""Repeats: an alert that is open, and that nobody acknowledged, is told again.
+
+One that was snoozed is told again as soon as the snooze ends, and counts as open from then on.
+"""
 
 from __future__ import annotations
 
@@ -17,9 +20,14 @@ def repeat_of(
         channel: its name.
         last: when it was told last.
         now: by the clock. One that was set back by more than the interval makes a repeat due.
-        interval: of `Routing`; zero repeats nothing.
+        interval: of `Routing`; zero repeats nothing but what was snoozed.
     """
-    if not interval or not alert.is_open or alert.status != "open" or abs(now - last) < interval:
+    until = alert.snoozed_until if alert.status == "snoozed" else None
+    is_awake = until is not None and until <= now
+    if not alert.is_open or not (alert.status == "open" or is_awake):
+        return None
+    is_first = until is not None and last < until
+    if not is_first and (not interval or abs(now - last) < interval):
         return None
     return Notice(
         id=id_of("notice", alert.id, "repeat", channel, last.isoformat()),

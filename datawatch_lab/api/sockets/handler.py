@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
-import socket
 
-from tornado.websocket import WebSocketClosedError, WebSocketHandler
+from tornado.websocket import WebSocketClosedError
 
 from datawatch_lab.api.auth import SECRETS
-from datawatch_lab.api.envelope import HttpError
-from datawatch_lab.api.handlers import ApiHandler, Shared
+from datawatch_lab.api.handlers import Shared
+from datawatch_lab.api.sockets.base import RoomSocket
 from datawatch_lab.api.sockets.room import Room
 from datawatch_lab.core.clock import SystemClock
 from datawatch_lab.core.errors import AccessError, BusyError, DataWatchError, InputError
@@ -32,27 +30,23 @@ from datawatch_lab.service.live.stream import Stream, StreamKey
 
 log = logging.getLogger(__name__)
 
-_POLICY = 1008
 _FIELDS = ("since", "interval", "quiet")
 
 
-class SocketHandler(ApiHandler, WebSocketHandler):
+class SocketHandler(RoomSocket):
     """A client that follows streams.
 
-    At most one message is on its way to it at a time; what comes meanwhile is a number in its
-    `Outbox`. Its own messages are done one after another, and the next is read when the answer to
-    the last has gone out: so neither side can fill the memory of the server.
+    What comes while a message is on its way to it is a number in its `Outbox`. Its own messages are
+    done one after another, and the next is read when the answer to the last has gone out: so
+    neither side can fill the memory of the server.
     """
 
     def initialize(self, shared: Shared, room: Room, topic: str) -> None:  # type: ignore[override]
         """Take what all sockets share, and the topic of the address."""
-        super().initialize(shared)
-        self.room = room
+        super().initialize(shared, room)
         self.topic = topic
         self.outbox = Outbox()
         self.names: dict[str, str] = {}
-        self._sending: asyncio.Task[None] | None = None
-        self._is_over = False
 
     # ------------------------------------------------------------------ opening
 
@@ -64,13 +58,8 @@ class SocketHandler(ApiHandler, WebSocketHandler):
                 sockets are open, 400 for a parameter.
         """
         self.who = self.shared.gate.check(self)
-        if self.request.headers.get("Upgrade", "").lower() != "websocket":
-            raise HttpError(
-                426,
-                f"{self.request.path} is a WebSocket.",
-                hint=f"Open ws://{self.request.host}{self.request.path} with a WebSocket client.",
-                headers={"Upgrade": "websocket", "Connection": "Upgrade"},
-            )
+        here = f"ws://{self.request.host}{self.request.path}"
+        self.check_upgrade(f"Open {here} with a WebSocket client.")
         self.room.check_room()
         self._read_query()
 
@@ -82,41 +71,13 @@ class SocketHandler(ApiHandler, WebSocketHandler):
                 f"{self.request.path}: no parameter {unknown[0]!r}.",
                 hint=f"Parameters: {', '.join(_FIELDS)}.",
             )
-        since = self.get_query_argument("since", "")
-        if since and not since.isdecimal():
-            raise InputError(f"since is {since!r}; it must be the number of a message.")
-        self.since = int(since) if since else None
+        self.since = self.asked_since()
         self.quiet = self.get_query_argument("quiet", "false").lower() in ("true", "1")
         self.first = topic_key(self.topic, self.get_query_argument("interval", "1s"), self.who.role)
 
-    def check_origin(self, origin: str) -> bool:
-        """The gate has checked it."""
-        del origin
-        return True
-
-    @property
-    def ping_interval(self) -> float:
-        """Seconds between pings; the timeout is the same."""
-        return self.room.limits.heartbeat
-
-    @property
-    def ping_timeout(self) -> float:
-        """Seconds that a client has for its answer."""
-        return self.room.limits.heartbeat
-
-    @property
-    def max_message_size(self) -> int:
-        """Bytes of a client's message."""
-        return self.room.limits.message_bytes
-
     async def open(self, *args: str, **kwargs: str) -> None:  # noqa: ARG002 — as tornado calls it
         """Begin with the topic of the address."""
-        self.set_nodelay(True)
-        if self.ws_connection is not None and self.ws_connection.stream is not None:
-            wire = self.ws_connection.stream.fileno()
-            if isinstance(wire, socket.socket):
-                wire.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, self.room.limits.send_bytes)
-        self.room.enter(self)
+        self.enter()
         if self.quiet:
             return
         try:
@@ -129,8 +90,7 @@ class SocketHandler(ApiHandler, WebSocketHandler):
 
     def on_close(self) -> None:
         """Follow nothing any more."""
-        self._is_over = True
-        self.room.leave(self)
+        super().on_close()
         self.outbox.followed.clear()
 
     def on_pong(self, data: bytes) -> None:
@@ -141,7 +101,7 @@ class SocketHandler(ApiHandler, WebSocketHandler):
         except AccessError:
             who = None
         if who is None or who.role != self.who.role:
-            self.close(_POLICY, "your access has changed; connect again")
+            self.dismiss()
 
     # ------------------------------------------------------------------ what the client says
 
@@ -223,7 +183,7 @@ class SocketHandler(ApiHandler, WebSocketHandler):
     async def _open_stream(self, key: StreamKey) -> Stream:
         """Follow a stream, unless the client goes away while it waits."""
         stream = await self.room.open_stream(key)
-        if self._is_over:
+        if self.is_over:
             self.room.hub.leave(stream)
             raise WebSocketClosedError
         self.room.join(self, stream)
@@ -237,22 +197,9 @@ class SocketHandler(ApiHandler, WebSocketHandler):
             await self._say(messages.write(answer))
         self.wake()
 
-    def wake(self) -> None:
-        """Send what there is to send, unless the last message is still on its way."""
-        if self._sending is None and not self._is_over:
-            self._sending = asyncio.create_task(self._send())
-
-    async def _send(self) -> None:
-        try:
-            while (text := self.outbox.next()) is not None:
-                await self.write_message(text)
-        except WebSocketClosedError:
-            log.debug("a client of %s has gone", self.request.path)
-        except Exception:
-            log.exception("a client of %s could not be sent to", self.request.path)
-            self.close(1011, "something went wrong inside the server")
-        finally:
-            self._sending = None
+    def next_message(self) -> bytes | None:
+        """The next message of the streams that are followed."""
+        return self.outbox.next()
 
     async def _say(self, text: bytes) -> None:
         """Answer; returns when it has left for the client, so that no answers pile up."""

@@ -125,7 +125,7 @@ def _value(name: str, key: str, given: object) -> object:
             return _recipients(given)
         if key == "headers":
             return _headers(given)
-        return text(given)
+        return _template(given) if key in ("title", "text") else text(given)
     except ValueError as error:
         raise ValueError(f"{where}: {error}") from None
 
@@ -134,6 +134,17 @@ def _recipients(given: object) -> tuple[str, ...]:
     found = texts(given, "addresses")
     if not found or not all("@" in each for each in found):
         raise ValueError("it must be a list of addresses such as [ops@example.org]")
+    return found
+
+
+def _template(given: object) -> str:
+    from jinja2 import Environment, TemplateSyntaxError
+
+    found = text(given)
+    try:
+        Environment(autoescape=True).parse(found)
+    except TemplateSyntaxError as error:
+        raise ValueError(f"line {error.lineno} is no Jinja template: {error.message}") from None
     return found
 
 

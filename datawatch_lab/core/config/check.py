@@ -74,6 +74,8 @@ def _server(config: Config) -> Found:
         yield "server.webhook_secret", f"it is shorter than {_SHORT_SECRET} characters."
     if not config.auth and config.host not in ("127.0.0.1", "localhost", "::1"):
         yield "server.auth", f"serve refuses to do without on {config.host}: others can reach it."
+    if config.objects and not Path(config.objects).is_file():
+        yield "objects", f"there is no file {config.objects}."
     for origin in config.cors:
         if origin.startswith("http://") and not _is_private(_host(origin)):
             yield "server.cors", f"{origin} is not encrypted; anybody on the way can speak for it."

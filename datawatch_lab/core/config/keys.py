@@ -64,6 +64,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
         log_level: DEBUG, INFO, WARNING or ERROR.
         log_format: text, or json with one object a line.
         workspace: path of the workspace file; by default ./datawatch.duckdb.
+        objects: Python file of the Panel and HoloViews objects that tiles show; it is run as the
+            server begins, with all its rights; see docs/board.md. Empty for none.
         settings: of the workspace's engine.
         cache_enabled: whether answers are kept.
         metrics, anomaly, quality, schema, alerts, backends: sections, see `core.config.sections`.
@@ -91,6 +93,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     log_level: str = "info"
     log_format: str = "text"
     workspace: str | None = None
+    objects: str = ""
     settings: Settings = Settings()
     cache_enabled: bool = True
     metrics: MetricsSection = MetricsSection()
@@ -303,6 +306,7 @@ KEYS: tuple[Key, ...] = (
     Key("sources", read_sources, "sources", is_secret=True),
     Key("data_quality_rules", read_quality_rules, "data_quality_rules", is_secret=True),
     Key("alert_rules", read_alert_rules, "alert_rules", is_secret=True),
+    Key("objects", read.folder, "objects"),
     Key("objectives", read_objectives, "objectives"),
     Key("reports", read_reports, "reports"),
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -65,15 +65,16 @@ def _change(
     note: str,
     until: datetime | None = None,
 ) -> Alert:
-    alert = _open(alerting, id_)
-    now = alerting.engine.clock.now()
-    changed = msgspec.structs.replace(
-        alert, status=what, by=by, at=now, note=note, snoozed_until=until
-    )
-    change = Changes(alerting, now)
-    ending = f" until {until:%Y-%m-%d %H:%MZ}" if until else ""
-    change.status(changed, f"{what} by {by}{ending}", note)
-    alerting.commit(change.stored)
+    with alerting.exclusive():
+        alert = _open(alerting, id_)
+        now = alerting.engine.clock.now()
+        changed = msgspec.structs.replace(
+            alert, status=what, by=by, at=now, note=note, snoozed_until=until
+        )
+        change = Changes(alerting, now)
+        ending = f" until {until:%Y-%m-%d %H:%MZ}" if until else ""
+        change.status(changed, f"{what} by {by}{ending}", note)
+        alerting.commit(change.stored)
     return changed
 
 
@@ -84,12 +85,13 @@ def resolve(alerting: Alerting, id_: str, by: str, note: str = "") -> Alert:
         NotFoundError: there is no such alert.
         InputError: it is over.
     """
-    alert = _open(alerting, id_)
-    now = alerting.engine.clock.now()
-    change = Changes(alerting, now)
-    change.end(msgspec.structs.replace(alert, by=by, at=now, note=note), now, by=by)
-    change.stored.standings[alert.rule_id, alert.labels] = Standing(state="normal", since=now)
-    alerting.commit(change.stored)
+    with alerting.exclusive():
+        alert = _open(alerting, id_)
+        now = alerting.engine.clock.now()
+        change = Changes(alerting, now)
+        change.end(msgspec.structs.replace(alert, by=by, at=now, note=note), now, by=by)
+        change.stored.standings[alert.rule_id, alert.labels] = Standing(state="normal", since=now)
+        alerting.commit(change.stored)
     return change.stored.alerts[-1]
 
 
@@ -203,8 +205,19 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     detail: str = ""
 
 
-def trace(alerting: Alerting, alert: str = "", rule: str = "") -> list[Line]:
+def trace(
+    alerting: Alerting,
+    alert: str = "",
+    rule: str = "",
+    shown: Callable[[Mapping[str, str]], Mapping[str, str]] = dict,
+) -> list[Line]:
     """Why an alert was told to its channels, or not; for a rule, how its states changed.
+
+    Args:
+        alerting: the stage.
+        alert: its id, or '' to ask for a rule.
+        rule: its id or name.
+        shown: labels as they may be shown.
 
     Raises:
         NotFoundError: there is no such alert or rule.
@@ -212,7 +225,7 @@ def trace(alerting: Alerting, alert: str = "", rule: str = "") -> list[Line]:
     if alert:
         found = alerting.alert(alert)
         steps, notices, deliveries, attempts = alerting.engine.store.alerts.trace(found.id, "")
-        lines = [_step(each) for each in steps]
+        lines = [_step(each, shown) for each in steps]
         if not found.channels:
             lines.append(Line(at=found.fired, what="told nobody", detail=_NO_CHANNELS))
         channels = {each.id: each.channel for each in deliveries}
@@ -221,7 +234,7 @@ def trace(alerting: Alerting, alert: str = "", rule: str = "") -> list[Line]:
         return sorted(lines, key=lambda each: each.at)
     stored = alerting.rule(rule)
     steps, *_ = alerting.engine.store.alerts.trace("", stored.id)
-    lines = [_step(each) for each in steps]
+    lines = [_step(each, shown) for each in steps]
     state, reason = alerting.state_of(stored)
     now = alerting.engine.clock.now()
     why = reason if stored.rule.is_enabled else "the rule is switched off"
@@ -231,8 +244,8 @@ def trace(alerting: Alerting, alert: str = "", rule: str = "") -> list[Line]:
 _NO_CHANNELS = "the rule names no channels, and there are none for its severity"
 
 
-def _step(each: Happening) -> Line:
-    labels = _words(each.labels)
+def _step(each: Happening, shown: Callable[[Mapping[str, str]], Mapping[str, str]]) -> Line:
+    labels = _words(tuple(shown(dict(each.labels)).items()))
     return Line(at=each.at, what=f"{each.what}{labels}", detail=each.detail)
 
 

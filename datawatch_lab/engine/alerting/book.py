@@ -149,6 +149,8 @@ class Book(ABC):
             change.stored.rules.append(stored)
             if old is not None and not rule.is_enabled:
                 self._end_all(change, stored.id, "the rule was switched off")
+            elif old is not None and _is_about_else(old.rule, rule):
+                self._end_all(change, stored.id, "the rule was changed")
             self._store(change)
             self._rules[stored.id] = stored
             self._ready.pop(stored.id, None)
@@ -188,10 +190,13 @@ class Book(ABC):
             del self._standings[key]
 
     def _end_all(self, change: Changes, rule: str, why: str) -> None:
+        """End the open alerts of a rule, and take all its instances back to normal."""
         now = floor(self.engine.clock.now(), timedelta(minutes=1))
         for key, alert in list(self._open.items()):
             if key[0] == rule:
                 change.end(alert, now, by=why)
+        for key, standing in self._standings.items():
+            if key[0] == rule and standing.state != "normal":
                 change.stored.standings[key] = Standing(state="normal", since=now)
 
     def _configure(self, rules: Iterable[AlertRule] | None) -> None:
@@ -241,6 +246,10 @@ class Book(ABC):
             else:
                 self._open.pop(key, None)
         self.telling.note(change.stored)
+
+    def exclusive(self) -> threading.RLock:
+        """Held while nothing is decided, so that what is read is still so when it is stored."""
+        return self._work
 
     def commit(self, change: AlertChange) -> None:
         """Store what a user or `Telling` changes."""
@@ -310,6 +319,12 @@ class Book(ABC):
 
 NEW = Standing()
 _GRAVITY = ("normal", "recovering", "no_data", "pending", "error", "firing")
+
+
+def _is_about_else(old: AlertRule, new: AlertRule) -> bool:
+    """Whether a rule is about other instances than before, so that states say nothing of it."""
+    about = ("type", "table", "metric", "filters", "group_by")
+    return any(getattr(old, name) != getattr(new, name) for name in about)
 
 
 def rule_id(rule: AlertRule, number: int = 0) -> str:

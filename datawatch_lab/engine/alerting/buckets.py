@@ -11,7 +11,7 @@ import polars as pl
 
 from datawatch_lab.core.storage import MeasureRead, MeasureStates, Span
 from datawatch_lab.core.values import Aggregation
-from datawatch_lab.engine.alerting.grid import Grid, Row
+from datawatch_lab.engine.alerting.grid import Grid, Row, check_size
 from datawatch_lab.metrics.numbers import decimal_floats
 from datawatch_lab.metrics.spans import EPOCH, level_of_step
 
@@ -31,6 +31,7 @@ class Buckets:
         self._width = max(1, grid.over // grid.stride)  # buckets a window
         self._count = grid.count + self._width - 1
         self._size = len(places)
+        check_size(self._size, grid)
         self._cache: dict[str, Row] = {}
         self._partials = self._read(engine, places).partials
         self._partials = self._partials.filter(pl.col("n") != 0)
@@ -68,8 +69,7 @@ class Buckets:
     def _rolled(self, name: str, rows: Row) -> Row:
         if self._width == 1 or not len(rows):
             return rows[:, : self._grid.count]
-        windows = np.lib.stride_tricks.sliding_window_view(rows, self._width, axis=1)
-        return fold(name, windows, axis=2)
+        return rolled(name, rows, self._width)
 
     def values(self, aggregation: Aggregation, members: Sequence[Sequence[int]]) -> Row:
         """Values of slots, each made of some series; shape (slots, windows)."""
@@ -93,6 +93,26 @@ class Buckets:
             if len(each) > 1:
                 made[place] = fold(name, rows[list(each)], axis=0)
         return made
+
+
+def rolled(name: str, rows: Row, width: int) -> Row:
+    """Rows of states merged over each window of so many buckets; NaN where it has none.
+
+    It takes the memory of a few such rows, however wide windows are.
+    """
+    count = rows.shape[1] - width + 1
+    merged = rows[:, :count].copy()
+    merge = {"min": np.fmin, "max": np.fmax}.get(name, _add)
+    for shift in range(1, width):
+        merge(merged, rows[:, shift : shift + count], out=merged)
+    return merged
+
+
+def _add(merged: Row, rows: Row, out: Row) -> None:
+    """Sums where nothing is known of one side are the other."""
+    known = ~np.isnan(rows)
+    np.copyto(out, 0.0, where=known & np.isnan(merged))
+    np.add(merged, rows, out=out, where=known)
 
 
 def fold(name: str, rows: Row, axis: int) -> Row:

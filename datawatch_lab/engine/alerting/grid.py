@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 import numpy as np
 from numpy.typing import NDArray
 
+from datawatch_lab.core.errors import InputError
 from datawatch_lab.metrics.spans import EPOCH
 
 Labels = tuple[tuple[str, str], ...]
@@ -15,6 +16,10 @@ Row = NDArray[np.float64]
 
 _MINUTE, _HOUR, _DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 _GRAINS = ((_HOUR, _MINUTE), (6 * _HOUR, 5 * _MINUTE), (_DAY, 15 * _MINUTE))
+
+
+MOST_VALUES = 20_000_000
+"""Series times windows that are worked out at once."""
 
 
 def grain_of(over: timedelta) -> timedelta:
@@ -70,3 +75,16 @@ class Grid:
         begin = (self.first - EPOCH).total_seconds()
         places = np.arange(self.count, dtype=np.float64)
         return np.asarray(begin + places * self.stride.total_seconds())
+
+
+def check_size(series: int, grid: Grid) -> None:
+    """Refuse what would not fit into memory.
+
+    Raises:
+        InputError: there are too many values; says what makes them fewer.
+    """
+    if series * grid.count > MOST_VALUES:
+        raise InputError(
+            f"{series:,} series over {grid.count:,} windows are too many to be worked out at once.",
+            hint="Take a shorter range, filter the rule, or group it by fewer labels.",
+        )

@@ -22,6 +22,8 @@ def message_of(
     notices: Sequence[Notice],
     known: Mapping[str, Alert],
     now: datetime,
+    *,
+    still_open: bool = False,
 ) -> Message:
     """The message about alerts of a group.
 
@@ -32,6 +34,7 @@ def message_of(
         notices: at least one.
         known: alerts by id, those that are over included.
         now: by the clock.
+        still_open: see `Message`.
     """
     live = {each.id: each for each in alerting.active()}
     newest: dict[str, Told] = {}
@@ -52,6 +55,7 @@ def message_of(
         high=first.high,
         link=_link(alerting),
         group=group,
+        still_open=still_open,
     )
 
 

@@ -79,15 +79,21 @@ class BackTest:
 def backtest(alerting: Alerting, rule: AlertRule, start: datetime, end: datetime) -> BackTest:
     """Run a rule over a range of the past; nothing is stored, nobody is told.
 
+    It begins with the first event of the workspace at the earliest.
+
     Late events are where they belong by now, which live they were not yet.
 
     Raises:
-        InputError: the rule cannot be evaluated, or the range is empty; says why.
+        InputError: the rule cannot be evaluated, or the range is empty, or there are more values in
+            it than are worked out at once; says why.
     """
     engine, interval = alerting.engine, alerting.settings.evaluation_interval
     start, end = floor(start, interval), floor(end, interval)
     if end <= start:
         raise InputError("the range of the back-test is empty.", hint="Give 'to' after 'from'.")
+    first = engine.span()[0]
+    if first is not None:  # nothing is known of the time before
+        start = max(start, min(floor(first, interval), end - interval))
     while (end - start) // interval > MAX_MOMENTS:
         interval *= 2
     ready = make_ready(engine, StoredRule(id="back-test", rule=rule, created=end, updated=end))

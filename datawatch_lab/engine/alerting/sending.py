@@ -56,15 +56,19 @@ class Sending:
         self._is_closed = True
 
     def send(self, deliveries: Iterable[Delivery], now: datetime) -> int:
-        """Try those that are due; gives the attempts made."""
+        """Try those of the channels whose oldest is due; gives the attempts made.
+
+        Nothing overtakes a delivery of its channel that waits to be tried again, so what is told
+        last is what was so last.
+        """
         by_channel: dict[str, list[Delivery]] = {}
         for each in sorted(deliveries, key=lambda each: each.created):
-            if is_due(each, now):
-                by_channel.setdefault(each.channel, []).append(each)
-        if not by_channel:
+            by_channel.setdefault(each.channel, []).append(each)
+        due = [mine for mine in by_channel.values() if is_due(mine[0], now)]
+        if not due:
             return 0
         with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="datawatch-send") as pool:
-            return sum(pool.map(self._send_all, by_channel.values()))
+            return sum(pool.map(self._send_all, due))
 
     def _send_all(self, deliveries: Iterable[Delivery]) -> int:
         attempts = 0
@@ -76,12 +80,22 @@ class Sending:
                 return attempts  # the channel is down; its other messages wait as well
         return attempts
 
+    def _has_left(self, delivery: Delivery) -> bool:
+        """Let a delivery to a channel that was removed wait, and in the end give it up."""
+        now = self._alerting.engine.clock.now()
+        if is_given_up(delivery, now, self._alerting.settings.routing.give_up_after):
+            detail = f"there is no channel {delivery.channel!r} any more"
+            failed = msgspec.structs.replace(delivery, state="failed", due=now, detail=detail)
+            self._alerting.commit(AlertChange(deliveries=[failed]))
+            log.error("alerts could not be told to %s: %s", delivery.channel, detail)
+        return True
+
     def _send_one(self, delivery: Delivery) -> bool:
         """Try once and put it on record; False when the channel seems to be down."""
         settings = self._alerting.settings
         channel = next((c for c in settings.channels if c.name == delivery.channel), None)
         if channel is None:
-            return True
+            return self._has_left(delivery)
         try:
             outcome = self.sender(msgspec.json.decode(delivery.body, type=Message), channel)
         except Exception as error:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from datawatch_lab.core.alerting import AlertRule, AlertSettings, Labels, StoredRule
+from datawatch_lab.core.alerting import AlertRule, AlertSettings, Labels, Standing, StoredRule
 from datawatch_lab.core.errors import DataWatchError
 from datawatch_lab.engine.alerting.book import NEW, Book
 from datawatch_lab.engine.alerting.due import clock_name, next_due
@@ -135,11 +135,29 @@ class Alerting(Book):
             windows, faults = self._prepared_apart(ready, at)
         change = Changes(self, self.engine.clock.now())
         change.stored.cursors.update(cursors)
+        restless = self._restless()
         for each in ready:
-            fault = faults.get(each.id, "")
-            for labels in [()] if fault else each.labels(windows):
+            fault, before = faults.get(each.id, ""), restless.get(each.id, set())
+            if fault:
+                self._decide(each, windows, (), at, change, fault)
+                continue
+            if each.rule.group_by and () in before:  # a fault of the whole rule, which is over
+                before.discard(())
+                change.stored.standings[each.id, ()] = Standing(state="normal", since=at)
+            for labels in sorted({*each.labels(windows), *before}):
                 self._decide(each, windows, labels, at, change, fault)
         self._store(change)
+
+    def _restless(self) -> dict[str, set[Labels]]:
+        """Labels of the instances that are not normal, by rule.
+
+        They are decided also when there are no values for them any more.
+        """
+        found: dict[str, set[Labels]] = {}
+        for (rule, labels), standing in self._standings.items():
+            if standing.state != "normal":
+                found.setdefault(rule, set()).add(labels)
+        return found
 
     def _prepared_apart(
         self, ready: Sequence[Ready], at: datetime

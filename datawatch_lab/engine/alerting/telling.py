@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -69,6 +69,7 @@ class Telling:
         self._last: dict[tuple[str, str], datetime] = dict(state.last_of_group)
         self._pruned: datetime | None = None
         self._round = threading.RLock()
+        self._noting = threading.Lock()  # an alert that ended is never here without its notices
         self._wake = threading.Event()
         self._closed = False
         self._thread: threading.Thread | None = None
@@ -103,20 +104,21 @@ class Telling:
 
     def note(self, change: AlertChange) -> None:
         """A change is stored: remember what concerns telling."""
-        for alert in change.alerts:
-            self._alerts[alert.id] = alert
-        for notice in change.notices:
-            if notice.state == "waiting":
-                self._waiting[notice.id] = notice
-            else:
-                self._waiting.pop(notice.id, None)
-        for delivery in change.deliveries:
-            if delivery.state == "waiting":
-                self._deliveries[delivery.id] = delivery
-            else:
-                self._deliveries.pop(delivery.id, None)
-        for silence in change.silences:
-            self._silences[silence.id] = silence
+        with self._noting:
+            for alert in change.alerts:
+                self._alerts[alert.id] = alert
+            for notice in change.notices:
+                if notice.state == "waiting":
+                    self._waiting[notice.id] = notice
+                else:
+                    self._waiting.pop(notice.id, None)
+            for delivery in change.deliveries:
+                if delivery.state == "waiting":
+                    self._deliveries[delivery.id] = delivery
+                else:
+                    self._deliveries.pop(delivery.id, None)
+            for silence in change.silences:
+                self._silences[silence.id] = silence
         self._wake.set()
 
     # ------------------------------------------------------------------ what there is
@@ -249,12 +251,13 @@ class Telling:
 
     def _forget(self) -> None:
         """Let go of alerts that are over and told."""
-        waited = {each.subject for each in self._waiting.values()}
-        for id_, alert in list(self._alerts.items()):
-            if not alert.is_open and id_ not in waited:
-                del self._alerts[id_]
-                for key in [key for key in self._told if key[0] == id_]:
-                    del self._told[key]
+        with self._noting:
+            waited = {each.subject for each in self._waiting.values()}
+            for id_, alert in list(self._alerts.items()):
+                if not alert.is_open and id_ not in waited:
+                    del self._alerts[id_]
+                    for key in [key for key in self._told if key[0] == id_]:
+                        del self._told[key]
 
     def _kept_back(
         self, notice: Notice, open_alerts: Sequence[Alert], now: datetime
@@ -303,7 +306,15 @@ class Telling:
             silence = self._silences[first.subject]
             message = reminder_of(self._alerting, id_, group, silence, now)
         else:
-            message = message_of(self._alerting, id_, group, notices, self._alerts, now)
+            message = message_of(
+                self._alerting,
+                id_,
+                group,
+                notices,
+                self._alerts,
+                now,
+                still_open=self._goes_on(channel, group, {each.subject for each in notices}),
+            )
         change.deliveries.append(
             Delivery(
                 id=id_,
@@ -316,6 +327,16 @@ class Telling:
             )
         )
         change.notices += [_with(n, state="told", reason="", delivery=id_) for n in notices]
+
+    def _goes_on(self, channel: str, group: str, but: Collection[str]) -> bool:
+        """Whether a channel was told of open alerts of a group beside some."""
+        names = self._alerting.settings.routing.group_by
+        return any(
+            each.id not in but
+            and (each.id, channel) in self._told
+            and group_of(each, names) == group
+            for each in self._alerting.active()
+        )
 
 
 def _with(notice: Notice, **changes: object) -> Notice:

@@ -18,7 +18,7 @@ import numpy as np
 from datawatch_lab.core.errors import InputError
 from datawatch_lab.core.values import Aggregation, Formula, MeasureDef, MeasureKind, MetricDef
 from datawatch_lab.engine.alerting.buckets import Buckets
-from datawatch_lab.engine.alerting.grid import Ask, Grid, Labels, Row
+from datawatch_lab.engine.alerting.grid import Ask, Grid, Labels, Row, check_size
 from datawatch_lab.engine.answering import Wanted, answer
 from datawatch_lab.engine.signals import SIGNALS
 from datawatch_lab.engine.signals.quality import is_score, score_of_metric
@@ -83,6 +83,7 @@ class Values:
         folded: list[tuple[Ask, Layout]] = []
         known = self._refresh()
         self._shared = {}
+        check_size(1, grid)
         for ask in dict.fromkeys(asks):
             if ask.metric in SIGNALS:
                 found[ask] = SIGNALS[ask.metric].read(self, ask, grid)
@@ -230,6 +231,7 @@ class Values:
         wanted = Wanted(
             now=grid.end, aggregation=layout.aggregation, group_by=ask.group_by, filters=ask.filters
         )
+        check_size(len(layout.groups), grid)
         phases = max(1, grid.over // grid.stride)
         rows: dict[Labels, Row] = {
             labels: np.full(grid.count, np.nan) for labels, _ in layout.groups

@@ -19,6 +19,7 @@ from datawatch_lab.core.errors import InputError
 from datawatch_lab.engine.alerting.ahead import ahead
 from datawatch_lab.engine.alerting.grid import Ask, Grid, Labels, Row, floor, grain_of
 from datawatch_lab.engine.alerting.values import Values
+from datawatch_lab.engine.signals import SIGNALS
 from datawatch_lab.metrics.calendar import same_clock
 
 _HOUR, _DAY = timedelta(hours=1), timedelta(days=1)
@@ -234,11 +235,14 @@ class Windows:
                 if not rest and 0 <= place < grid.count:
                     places.append((data, place))
             self._index[key] = places
+        is_read = False
         for data, place in places:
-            row = data.get(ask, {}).get(labels)
+            rows = data.get(ask)
+            row = None if rows is None else rows.get(labels)
             if row is not None:
                 return float(row[place])
-        return nan
+            is_read = is_read or rows is not None
+        return SIGNALS[ask.metric].absent if is_read and ask.metric in SIGNALS else nan
 
     def _sample_ends(self, over: timedelta, end: datetime, days: int) -> list[datetime]:
         """Ends of the windows of a baseline: around the same clock time, every so many days."""

@@ -21,6 +21,7 @@ from datawatch_lab.core.backends import (
     Backend,
     BackendError,
     BackendState,
+    KeptFor,
     Points,
     Sent,
     SentTable,
@@ -38,6 +39,7 @@ _log = logging.getLogger(__name__)
 SLICE_ROWS = 20_000
 """States that one write carries, about."""
 
+_HOUR = timedelta(hours=1)
 _MOST_MINUTES = 720
 _POLL = 5.0  # seconds; late events close nothing
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
@@ -90,7 +92,9 @@ class Sender:
     def resend(self, start: datetime) -> None:
         """Send all minutes from a moment on once more."""
         with self._asking:
-            self._forget = start if self._forget is None else min(start, self._forget)
+            whole = floor_to(start, _HOUR)  # hours that a back end makes need all of theirs
+            self._forget = whole if self._forget is None else min(whole, self._forget)
+            self._state = "catching up" if self._state == "current" else self._state
         self._wake.set()
 
     def close(self) -> None:
@@ -157,7 +161,7 @@ class Sender:
         if self._problem:
             _log.info("%s is back; what waited is sent", self._key)
         self._version, self._problem, self._state = health.version, "", "catching up"
-        self.backend.retain(self._engine.settings.minutes_kept)
+        self.backend.retain(KeptFor.of(self._engine.settings))
 
     def _failed(self, error: BackendError) -> None:
         if not self._problem:
@@ -173,8 +177,10 @@ class Sender:
                 self._send_table(table, until)
         if self._closed and not self._ended.is_set():
             self._send_own()
-        if not self._ended.is_set() and not self._wake.is_set() and self._own_due is None:
-            self._state = "current"
+        with self._asking:
+            waits = self._forget is not None or self._wake.is_set() or self._own_due is not None
+            if not waits and not self._ended.is_set():
+                self._state = "current"
 
     def _send_table(self, table: TableInfo, until: datetime) -> None:
         made = TablePoints(self._engine, table)

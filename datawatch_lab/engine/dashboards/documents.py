@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 Listener = Callable[[str], None]
 
 AUTOSAVE = timedelta(minutes=10)
-"""Automatic saves of one user within this time make one version."""
+"""Automatic saves of one user within this time of the first of them make one version."""
 
 _MOST_WORDS = 3
 
@@ -42,6 +42,8 @@ class Dashboards:
         self._boards = {each.id: each for each in engine.store.dashboards.all()}
         self._lock = threading.RLock()
         self._listeners: list[Listener] = []
+        self._runs: dict[str, tuple[int, datetime]] = {}
+        """Of each board that is saved by itself: the last version, and when the first was made."""
 
     # ------------------------------------------------------------------ asking
 
@@ -175,8 +177,11 @@ class Dashboards:
         found = differences(old, made)
         if not found:
             return old
-        replaces = self._autosaved(old) if what == "autosaved" else 0
+        replaces, began = 0, made.updated_at or self._engine.clock.now()
+        if what == "autosaved":
+            replaces, began = self._autosaved(old, began)
         self._store(made, what, words or _words(found), replaces=replaces)
+        self._runs[made.id] = made.version, began
         return made
 
     def drop(self, which: str) -> Dashboard:
@@ -276,13 +281,16 @@ class Dashboards:
             after_seq=self._engine.last_seq,
         )
 
-    def _autosaved(self, board: Dashboard) -> int:
-        """The version that an automatic save stands in for; 0 for none."""
+    def _autosaved(self, board: Dashboard, now: datetime) -> tuple[int, datetime]:
+        """The version that an automatic save stands in for, 0 for none, and when that began."""
         last = next(iter(self._engine.store.dashboards.versions(board.id)), None)
         is_mine = last is not None and last.what == "autosaved"
         if last is None or not is_mine or last.who != current_who().name:
-            return 0
-        return last.version if self._engine.clock.now() - last.at <= AUTOSAVE else 0
+            return 0, now
+        version, began = self._runs.get(board.id, (0, last.at))
+        if version != last.version:  # made before this process
+            began = last.at
+        return (last.version, began) if now - began <= AUTOSAVE else (0, now)
 
     def _last_version(self, id_: str) -> int:
         kept = self._engine.store.dashboards.versions(id_) if id_ else []

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from datawatch_lab.core.dashboards import Dashboard
+from datawatch_lab.core.dashboards import Dashboard, Tile
 from datawatch_lab.core.dashboards.code import as_code
 from datawatch_lab.core.dashboards.writing import to_json, to_yaml
 from datawatch_lab.core.errors import not_found
 from datawatch_lab.core.names import slug
 from datawatch_lab.core.values import MetricDef
+from datawatch_lab.dashboards.examples import examples
 from datawatch_lab.dashboards.facts import Facts
 from datawatch_lab.dashboards.grafana import to_grafana
 from datawatch_lab.dashboards.metabase import to_metabase
@@ -43,6 +44,11 @@ def templates_for(engine: Engine) -> list[tuple[Template, int]]:
     """Every template, and how many tiles it would make of a workspace; 0 for nothing to show."""
     facts = facts_of(engine)
     return [(each, len(each.make(facts))) for each in TEMPLATES.values()]
+
+
+def examples_for(engine: Engine) -> dict[str, Tile]:
+    """A tile of each kind that has something to show of a workspace, by kind."""
+    return examples(facts_of(engine))
 
 
 class Form(msgspec.Struct, frozen=True):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from datawatch_lab.anomaly.sensitivity import false_alarms_per_week, threshold
+from datawatch_lab.anomaly.sensitivity import episodes_per_week, threshold
 from datawatch_lab.core.anomalies import ALGORITHMS, DetectorSetting
 from datawatch_lab.core.errors import InputError, not_found
 from datawatch_lab.engine.detection.slots import slot_of
@@ -23,7 +23,7 @@ def choose(detection: Detection, setting: DetectorSetting) -> DetectorSetting:
     """
     slot_of(detection.engine, *setting.key)
     threshold(setting.sensitivity)
-    _check(setting.algorithms)
+    check_algorithms(setting.algorithms)
     _keep(detection, setting.id, setting)
     return setting
 
@@ -56,7 +56,12 @@ def take_back(detection: Detection, id_: str) -> DetectorSetting:
     return found
 
 
-def _check(algorithms: Sequence[str] | None) -> None:
+def check_algorithms(algorithms: Sequence[str] | None) -> None:
+    """Let a choice of algorithms through; None is that of the workspace.
+
+    Raises:
+        InputError: there is none among them, or one that there is not; says which there are.
+    """
     if algorithms is None:
         return
     unknown = [each for each in algorithms if each not in ALGORITHMS]
@@ -75,4 +80,4 @@ def _keep(detection: Detection, id_: str, setting: DetectorSetting | None) -> No
         detection.engine.store.anomalies.choose(id_, setting, state)
 
 
-__all__ = ["choose", "chosen", "false_alarms_per_week", "one", "take_back", "threshold"]
+__all__ = ["choose", "chosen", "episodes_per_week", "one", "take_back", "threshold"]

@@ -73,13 +73,16 @@ class Explanation:
     sentences: list[str]
 
 
-def explain(engine: Engine, anomaly: Anomaly, *, masked: bool) -> Explanation:
+def explain(
+    engine: Engine, anomaly: Anomaly, *, masked: bool, told: Anomaly | None = None
+) -> Explanation:
     """Look up what explains an anomaly.
 
     Args:
         engine: of the workspace.
         anomaly: the one.
         masked: hide sensitive values in rows.
+        told: the anomaly as it may be told in words; as it is when None.
     """
     width = timedelta(seconds=anomaly.step)
     start = anomaly.started_at - _BEFORE * width
@@ -94,7 +97,7 @@ def explain(engine: Engine, anomaly: Anomaly, *, masked: bool) -> Explanation:
         together=together,
         schema_change=change,
         rows=_rows(engine, anomaly, masked=masked),
-        sentences=_sentences(anomaly, together, change),
+        sentences=_sentences(told or anomaly, together, change),
     )
 
 

@@ -15,12 +15,15 @@ from numpy.typing import NDArray
 from datawatch_lab.anomaly.arrivals import arrival_history
 from datawatch_lab.anomaly.combined import Combined, combine
 from datawatch_lab.anomaly.episodes import Episode, Rules, fold
+from datawatch_lab.anomaly.evidence import WEIGHTS
+from datawatch_lab.anomaly.kinds import weights_of
 from datawatch_lab.anomaly.level_history import level_history
-from datawatch_lab.anomaly.sensitivity import NAMED, Sensitivity, false_alarms_per_week, threshold
+from datawatch_lab.anomaly.sensitivity import NAMED, Sensitivity, episodes_per_week, threshold
 from datawatch_lab.core.anomalies import Anomaly
 from datawatch_lab.core.errors import InputError
+from datawatch_lab.engine.detection.choosing import check_algorithms
 from datawatch_lab.engine.detection.rules import gap_of, goes_on_at
-from datawatch_lab.engine.detection.slots import Labels, Slot, slot_of
+from datawatch_lab.engine.detection.slots import Key, Labels, Slot, slot_of
 from datawatch_lab.engine.detection.values import values
 from datawatch_lab.engine.detection.words import BAND, anomaly_of, moment
 from datawatch_lab.engine.windows import is_current, span_of
@@ -108,17 +111,26 @@ class Histories:
         self._lock = threading.Lock()
         self._known: OrderedDict[tuple[object, ...], History] = OrderedDict()
 
-    def get(self, metric: str, labels: Labels, days: float) -> History:
-        """A history up to the last closed minute."""
+    def opened(self) -> list[Key]:
+        """Series that somebody looked at lately, the last one first."""
+        with self._lock:
+            found = [each.slot.key for each in self._known.values()]
+        return list(dict.fromkeys(reversed(found)))
+
+    def get(
+        self, metric: str, labels: Labels, days: float, algorithms: Sequence[str] | None = None
+    ) -> History:
+        """A history up to the last closed minute, by some algorithms or those in force."""
         slot = slot_of(self._engine, metric, labels)
         end = _end(self._engine, slot)
-        key = (metric, labels, days, end, slot.members)
+        by = _in_force(self._engine, slot) if algorithms is None else tuple(sorted(algorithms))
+        key = (metric, labels, days, end, slot.members, by)
         with self._lock:
             known = self._known.get(key)
             if known is not None:
                 self._known.move_to_end(key)
                 return known
-        made = _made(self._engine, slot, end, timedelta(days=days))
+        made = _made(self._engine, slot, end, timedelta(days=days), by)
         with self._lock:
             self._known[key] = made
             while len(self._known) > _KEPT:
@@ -127,7 +139,11 @@ class Histories:
 
 
 def history_of(
-    engine: Engine, metric: str, labels: Mapping[str, str] | None = None, days: float = DAYS
+    engine: Engine,
+    metric: str,
+    labels: Mapping[str, str] | None = None,
+    days: float = DAYS,
+    algorithms: Sequence[str] | None = None,
 ) -> History:
     """The scored history of a series; scored once, then kept while nothing more has closed.
 
@@ -136,14 +152,18 @@ def history_of(
         metric: its name.
         labels: of the series; none for the whole metric.
         days: how far back.
+        algorithms: that have a say; None for those in force.
 
     Raises:
         NotFoundError: there is no such metric or series.
-        InputError: the metric cannot be scored, or the days are out of range.
+        InputError: the metric cannot be scored, the days are out of range, or there is no such
+            algorithm.
     """
     if not 0 < days <= MOST_DAYS:
         raise InputError(f"days is {days:g}; it goes up to {MOST_DAYS:g}.")
-    return engine.beside(Histories).get(metric, tuple(sorted((labels or {}).items())), days)
+    check_algorithms(algorithms)
+    series = tuple(sorted((labels or {}).items()))
+    return engine.beside(Histories).get(metric, series, days, algorithms)
 
 
 def _end(engine: Engine, slot: Slot) -> datetime:
@@ -159,7 +179,16 @@ def _end(engine: Engine, slot: Slot) -> datetime:
     return floor_to(last, _MINUTE) + _MINUTE
 
 
-def _made(engine: Engine, slot: Slot, end: datetime, back: timedelta) -> History:
+def _in_force(engine: Engine, slot: Slot) -> tuple[str, ...]:
+    """Algorithms that have a say on a series that somebody looks at."""
+    from datawatch_lab.engine.detection.stage import Detection
+
+    return tuple(sorted(engine.beside(Detection).algorithms(slot.key)))
+
+
+def _made(
+    engine: Engine, slot: Slot, end: datetime, back: timedelta, by: tuple[str, ...]
+) -> History:
     start = floor_to(end - back, _MINUTE)
     first = span_of(engine, slot.table)[0]
     if first is not None:
@@ -178,8 +207,9 @@ def _made(engine: Engine, slot: Slot, end: datetime, back: timedelta) -> History
     from datawatch_lab.anomaly.history import score_history  # loads scipy.signal
 
     times = starts.astype(np.float64)
-    scored = score_history(x, times)
-    shift = level_history(x, times, counted=slot.counted) if step == _MINUTE else None
+    scored = score_history(x, times, joint="ml" in by, weights=weights_of(by, WEIGHTS))
+    by_level = step == _MINUTE and "seasonal" in by
+    shift = level_history(x, times, counted=slot.counted) if by_level else None
     row = (scored.score, scored.expected, scored.sigma)
     found = combine(x, row, shift, np.array(slot.counted), slot.least)
     if slot.counted:
@@ -212,7 +242,7 @@ def preview(history: History, sensitivities: Sequence[Sensitivity]) -> list[Prev
     found = []
     for each in sensitivities:
         rules = history.rules(each)
-        promised = false_alarms_per_week(each)
+        promised = episodes_per_week(each, int(history.step.total_seconds()))
         found.append(Previewed(each, rules, promised, history.episodes(rules)))
     return found
 

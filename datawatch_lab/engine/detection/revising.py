@@ -1,4 +1,4 @@
-"""Late data: buckets of episodes are looked at again, and nothing is learnt from them twice."""
+"""Episodes that turn out to be others, or none: after late data, and after a clock was set back."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from datawatch_lab.metrics.spans import EPOCH, floor_to
 if TYPE_CHECKING:
     from datawatch_lab.engine.detection.run import Detectors
     from datawatch_lab.engine.detection.slots import Slot
+    from datawatch_lab.engine.detection.work import Closed
 
 
 def revise_episodes(detectors: Detectors) -> None:
@@ -32,6 +33,20 @@ def revise_episodes(detectors: Detectors) -> None:
         minutes = [at for series, at, _ in late if series in slot.members]
         _look_again(detectors, going, slot, minutes)
     detectors.corrected = max(when for _, _, when in late)
+
+
+def take_back(detectors: Detectors, closed: Closed) -> None:
+    """Withdraw episodes of buckets that are still to come.
+
+    There are none, unless a clock that was ahead closed minutes and was set back since. These
+    minutes close again, and what is strange in them is found again.
+    """
+    for going in (*detectors.going.values(), *detectors.recent.values()):
+        if going.anomaly.table != closed.table.name or going.anomaly.withdrawn:
+            continue
+        start = floor_to(closed.start, timedelta(seconds=going.anomaly.step))
+        if going.episode.first >= (start - EPOCH).total_seconds():
+            _withdraw(detectors, going, going.episode.last)
 
 
 def _touched(detectors: Detectors, series: set[int]) -> Iterator[tuple[Going, Slot]]:

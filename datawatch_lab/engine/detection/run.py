@@ -15,11 +15,14 @@ import numpy as np
 
 from datawatch_lab.anomaly.arrivals import Arrivals
 from datawatch_lab.anomaly.bank import Bank
+from datawatch_lab.anomaly.bank_joint import Joints
 from datawatch_lab.anomaly.episodes import Rules
 from datawatch_lab.anomaly.evidence import WEIGHTS
 from datawatch_lab.anomaly.kinds import weights_of
 from datawatch_lab.anomaly.levels import Levels
 from datawatch_lab.core.anomalies import Anomaly, AnomalySettings, DetectorSetting
+from datawatch_lab.engine.detection.models import Models
+from datawatch_lab.engine.detection.revising import take_back
 from datawatch_lab.engine.detection.rules import Thresholds, gap_of, goes_on_at
 from datawatch_lab.engine.detection.slots import Key, Slot, Slots
 from datawatch_lab.engine.detection.state import (
@@ -51,6 +54,7 @@ class Detectors:
         engine: of the workspace.
         settings: how anomalies are looked for.
         check: called now and then; raises `Stopped` to end.
+        models: River's, that give their verdict; new ones when None.
 
     Attributes:
         watched: series by place in the bank.
@@ -60,12 +64,17 @@ class Detectors:
         recent: episodes that are over, by id of their anomaly.
         corrected: until when late changes were looked at.
         learning: how far the training of new series is; None while there is none.
+        ends: up to where the minutes of each table were looked at, by its id.
         open: by place, whether an episode is.
         held: by place, strange buckets in a row.
     """
 
     def __init__(
-        self, engine: Engine, settings: AnomalySettings, check: Callable[[], None]
+        self,
+        engine: Engine,
+        settings: AnomalySettings,
+        check: Callable[[], None],
+        models: Models | None = None,
     ) -> None:
         self.engine = engine
         self.settings = settings
@@ -81,6 +90,8 @@ class Detectors:
         self.going: dict[int, Going] = {}
         self.recent: dict[str, Going] = {}
         self.corrected = EPOCH
+        self.ends: dict[int, datetime] = {}
+        self.models = models or Models(engine)
         self.check = check
         self.learning: Learning | None = None
         self.open = np.zeros(0, dtype=bool)
@@ -101,6 +112,7 @@ class Detectors:
             arrays=arrays_out(self.bank.to_arrays()),
             levels=arrays_out(self.levels.of),
             arrivals=arrays_out(self.arrivals.of),
+            joints=arrays_out(self.bank.joints.of),
         )
 
     def restore(self, saved: Saved) -> None:
@@ -110,6 +122,8 @@ class Detectors:
             InputError: it was stored by another release.
         """
         self.bank = Bank.from_arrays(arrays_in(saved.arrays), self.bank.weights.tolist())
+        if saved.joints:
+            self.bank.joints = Joints.from_arrays(arrays_in(saved.joints))
         self.levels = Levels.from_arrays(arrays_in(saved.levels))
         self.arrivals = Arrivals.from_arrays(arrays_in(saved.arrivals))
         self.watched = saved.watched
@@ -135,6 +149,8 @@ class Detectors:
         Series of all tables are stepped together, minute by minute, as one bucket of many series
         costs hardly more than one of few.
         """
+        for each in closed:
+            take_back(self, each)
         slots = {each.table.id: self.slots.of(each.table) for each in closed}
         at = {each.table.id: each.at for each in closed}
         due: dict[Key, datetime] = {}
@@ -148,6 +164,7 @@ class Detectors:
             mine = [slot for each in over for slot in slots[each.table.id]]
             self._step_all([each for each in mine if each.key in self.places], here, until, at)
             self._enrol([each for each in mine if due.get(each.key) == until], until, at)
+        self.ends |= {each.table.id: each.end for each in closed}
         self._forget(max((each.end for each in closed), default=EPOCH))
 
     def _step_all(

@@ -57,6 +57,7 @@ class Saved(msgspec.Struct, frozen=True, kw_only=True):
         corrected: until when late changes were looked at.
         arrays: of the bank: name, type, shape, bytes.
         levels, arrivals: the same of the hourly baselines and the runs of zeros.
+        joints: the same of the trees; empty in states of older releases.
         recent: episodes, open ones first.
         open: how many of ``recent`` are open.
     """
@@ -69,6 +70,7 @@ class Saved(msgspec.Struct, frozen=True, kw_only=True):
     arrays: list[tuple[str, str, tuple[int, ...], bytes]]
     levels: list[tuple[str, str, tuple[int, ...], bytes]]
     arrivals: list[tuple[str, str, tuple[int, ...], bytes]]
+    joints: list[tuple[str, str, tuple[int, ...], bytes]] = []
 
 
 def packed(saved: Saved) -> bytes:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from datawatch_lab.anomaly.bank import Scores
 from datawatch_lab.anomaly.combined import Combined, combine
 from datawatch_lab.anomaly.episodes import Bucket, Episode, advance
+from datawatch_lab.anomaly.kinds import RIVER
 from datawatch_lab.anomaly.levels import HELD, Shift
 from datawatch_lab.core.anomalies import Anomaly
 from datawatch_lab.engine.detection.parts import error_rate_of, parts_of
@@ -57,6 +58,7 @@ class Run:
         by_level = [step == 60 and "seasonal" in owner.algorithms(each.key) for each in slots]
         self.levelled = np.array(by_level, dtype=bool)
         self.most = HELD_MOST[step]
+        self.modelled = [] if past else owner.models.rows(slots)
         self.of_table: dict[int, list[int]] = {}
         for row, each in enumerate(slots):
             self.of_table.setdefault(each.table_id, []).append(row)
@@ -86,6 +88,7 @@ class Run:
         scores = owner.bank.step(self.places, x, times, hold)
         alone = (scores.score, scores.expected, scores.sigma)
         found = self._with_silence(x, self._combined(x, alone, shift))
+        owner.models.step(self.modelled, x, start)
         owner.held[which] = np.where(found.score >= strange, held + 1, 0)
         for row in np.flatnonzero((found.score >= self.opens) | open_).tolist():
             self._fold(row, start, x, scores, found)
@@ -126,7 +129,9 @@ class Run:
             if going is not None and before is not None and now.count == before.count:
                 anomaly = going.anomaly
             else:
+                said = owner.models.said(self.slots[row].key, start)
                 anomaly = self._anomaly(row, now, going, x, found.expected)
+                anomaly = _with_verdicts(anomaly, going, said)
                 owner.changed[anomaly.id] = anomaly
             owner.open[place] = True
             owner.going[place] = Going(place=place, episode=now, anomaly=anomaly)
@@ -163,6 +168,13 @@ class Run:
         owner.open[place] = False
         owner.recent[ended.id] = Going(place=place, episode=episode, anomaly=ended)
         owner.changed[ended.id] = ended
+
+
+def _with_verdicts(made: Anomaly, going: Going | None, said: Sequence[str]) -> Anomaly:
+    """River's models that found one of its buckets strange are named with those that decided."""
+    before = going.anomaly.algorithms if going is not None else ()
+    heard = [each for each in RIVER if each in said or each in before]
+    return msgspec.structs.replace(made, algorithms=(*made.algorithms, *heard)) if heard else made
 
 
 def _same_id(made: Anomaly, going: Going | None) -> Anomaly:

@@ -50,3 +50,7 @@ class Learning:
 
 class Stopped(Exception):  # noqa: N818 — no error: the workspace is being closed
     """Detection is to end now."""
+
+
+class Changed(Exception):  # noqa: N818 — no error: somebody wants other settings
+    """Detection is to begin anew from what is stored, with other settings."""

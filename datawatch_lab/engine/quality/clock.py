@@ -1,14 +1,22 @@
-"""Rules of quality that go by the clock: ``max_age``, ``volume`` and ``sql``."""
+"""Rules of quality that go by the clock: ``max_age``, ``volume`` and ``sql``.
+
+A window of ``volume`` is judged once its table is closed up to its end, and again, at most once a
+minute, when rows of it come later. Of a table that is not closed for longer than the allowed
+lateness it is judged all the same.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
+import polars as pl
+
+from datawatch_lab.core.batches import TableBatch
 from datawatch_lab.core.durations import format_duration, parse_duration
 from datawatch_lab.core.errors import DataWatchError
 from datawatch_lab.core.quality import Rule, StoredRule
@@ -43,6 +51,40 @@ class Clocked:
     engine: Engine
     done: dict[str, datetime]
     problems: dict[str, str] = field(default_factory=dict)
+    _judged: dict[str, datetime] = field(default_factory=dict)  # when volume was, by id
+
+    def late(
+        self, rules: Sequence[StoredRule], batches: Sequence[TableBatch]
+    ) -> dict[tuple[str, str], str]:
+        """Rows of a table have come: windows that are judged already are to be judged again.
+
+        Args:
+            rules: of the table.
+            batches: of the table.
+
+        Returns:
+            Cells that change: (rule id, ``done``) and the moment.
+        """
+        volume = [each for each in rules if each.rule.rule == "volume" and each.id in self.done]
+        if not volume:
+            return {}
+        times = [each.events.filter(pl.col("op") == "c")["ts"].min() for each in batches]
+        known = [each for each in times if isinstance(each, datetime)]
+        cells = {}
+        for stored in volume if known else ():
+            start = max(self._start(stored.rule, min(known)), stored.created + _MICRO)
+            if start < self.done[stored.id]:
+                self.done[stored.id] = start
+                cells[stored.id, "done"] = start.isoformat()
+        return cells
+
+    def _start(self, rule: Rule, moment: datetime) -> datetime:
+        """Where the window begins that a moment is in."""
+        width = rule.span()
+        if width == _DAY:
+            zone = ZoneInfo(self.engine.settings.timezone)
+            return edges_over(CalendarStep(1, "day"), moment, moment, zone)[0]
+        return _floor(moment, width)
 
     def due(
         self, rules: list[StoredRule], now: datetime
@@ -80,9 +122,19 @@ class Clocked:
                 self.done[stored.id] = last
                 yield last, self.sql(stored)
             return
-        for start, end in self._windows(stored, now, until):
-            self.done[stored.id] = end
-            yield start, self.volume(stored, table, start, end)
+        if abs(now - self._judged.get(stored.id, _EPOCH)) < _MINUTE:
+            return
+        for start, end in self._windows(stored, now, self._closed(table, now)):
+            judged = self.volume(stored, table, start, end)
+            self.done[stored.id], self._judged[stored.id] = end, now
+            yield start, judged
+
+    def _closed(self, table: TableInfo, now: datetime) -> datetime:
+        """Until when rows of a table are taken to have come."""
+        settings = self.engine.settings
+        until = now - settings.close_delay
+        closed = self.engine.closing.until(table.id) or until
+        return max(min(until, closed), now - settings.allowed_lateness)
 
     def _windows(
         self, stored: StoredRule, now: datetime, until: datetime

@@ -28,6 +28,7 @@ BACK_FILL_EVENTS = 500_000
 """Newest events of the log that a new rule is evaluated on."""
 
 _CUSTOM = ("sql", "expression")
+_REMEMBER = ("unique", "monotonic")
 
 
 def check_rule(quality: Quality, rule: Rule, *, known: bool = True) -> Rule:
@@ -95,13 +96,24 @@ def add(
     now = quality.engine.clock.now()
     with quality.exclusive():
         quality.begin()
-        have = {each.id: each for each in quality.rules}
-        made = [
-            StoredRule(id=r.id, rule=r, origin=origin, created=now, since=quality.cursor)
-            for r in ready
-        ]
-        fresh = [each for each in {m.id: m for m in made}.values() if each.id not in have]
-        again = [msgspec.structs.replace(have[m.id], rule=m.rule) for m in made if m.id in have]
+        have = {each.rule.meaning: each for each in quality.rules}
+        taken = {each.id for each in quality.rules}
+        stated = {rule.meaning: rule for rule in ready}
+        again, fresh = list[StoredRule](), list[StoredRule]()
+        for meaning, rule in stated.items():
+            old = have.get(meaning)
+            if old is not None and not _begins_anew(old.rule, rule):
+                again.append(msgspec.structs.replace(old, rule=rule))
+                continue
+            fresh.append(
+                StoredRule(
+                    id=old.id if old else rule.free_id(taken),
+                    rule=rule,
+                    origin=old.origin if old else origin,
+                    created=old.created if old else now,
+                    since=quality.cursor,
+                )
+            )
         if again:
             quality.put(again)
         by_table: dict[str, list[StoredRule]] = {}
@@ -109,9 +121,19 @@ def add(
             by_table.setdefault(each.rule.table, []).append(each)
         for table, mine in by_table.items():
             outcome = _back_filled(quality, table, mine, backfill=backfill)
-            quality.put(mine, outcome=outcome)
-        current = {each.id: each for each in quality.rules}
-        return [current[each.id] for each in made]
+            anew = [each.id for each in mine if each.id in taken]
+            quality.put(mine, anew=anew, outcome=outcome)
+        current = {each.rule.meaning: each for each in quality.rules}
+        return [current[rule.meaning] for rule in ready]
+
+
+def _begins_anew(old: Rule, new: Rule) -> bool:
+    """Whether what was counted and is remembered by one rule is not what the other needs.
+
+    Rules that remember rows do not see what comes while they are switched off.
+    """
+    is_woken = new.enabled and not old.enabled
+    return old.meaning != new.meaning or (is_woken and new.kind.family in _REMEMBER)
 
 
 def _back_filled(
@@ -126,7 +148,7 @@ def _back_filled(
     outcome = evaluation.outcome()
     mine = [(each, tables[table].id) for each in rules if each.id in evaluation.states]
     now = quality.engine.clock.now()
-    found = said(Windows(None, evaluation.states).judge(mine), now)
+    found = said(Windows(None, evaluation.states, evaluation.problems).judge(mine), now)
     held = [
         pairs.with_columns(rule=pl.lit(rule))
         for rule, pairs in (evaluation.remembered or Remembered()).pairs.items()
@@ -166,7 +188,7 @@ def change(quality: Quality, id_: str, rule: Rule) -> StoredRule:
     rule = check_rule(quality, rule)
     made = msgspec.structs.replace(old, rule=rule)
     with quality.exclusive():
-        if rule.meaning == old.rule.meaning:
+        if not _begins_anew(old.rule, rule):
             quality.put([made])
             return made
         made = msgspec.structs.replace(made, since=quality.cursor)
@@ -202,8 +224,9 @@ def named(quality: Quality, id_: str) -> StoredRule:
 
 def configure(quality: Quality, rules: Iterable[Rule]) -> None:
     """Make the rules of the configuration those that it states now; others are left alone."""
-    stated = {rule.id: rule for rule in rules}
-    gone = [e.id for e in quality.rules if e.origin == "config" and e.id not in stated]
+    stated = {rule.meaning: rule for rule in rules}
+    mine = [each for each in quality.rules if each.origin == "config"]
+    gone = [each.id for each in mine if each.rule.meaning not in stated]
     if gone:
         quality.put([], dropped=gone)
     if stated:

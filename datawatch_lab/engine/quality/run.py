@@ -25,7 +25,7 @@ from datawatch_lab.engine.quality.steps import frame_of, verdicts_of
 from datawatch_lab.engine.quality.tables import cast, joined, table_of, violation_rows
 from datawatch_lab.metrics.sketch import bin_values, bins_of
 from datawatch_lab.quality.checks import check_rows
-from datawatch_lab.quality.images import Bools, Images, images_of
+from datawatch_lab.quality.images import Bools, Images, Ints, images_of
 from datawatch_lab.quality.monotonic import monotonic
 from datawatch_lab.quality.unique import PAIR, ROW, judge
 from datawatch_lab.quality.verdict import Verdict
@@ -104,7 +104,7 @@ class Evaluation:
         kept = [_let_through(rule.filter, each, condition) for each in sides]
         verdicts: list[Verdict] = []
         if rule.kind.family == "unique":
-            verdicts = self._unique(table, stored, batches, sides)
+            verdicts = self._unique(table, stored, batches, sides, kept)
         elif rule.kind.family == "reference":
             verdicts = self._references(stored, sides, kept)
         elif rule.kind.family == "aggregate":
@@ -115,9 +115,9 @@ class Evaluation:
             ]
             self.states.setdefault(stored.id, []).extend(found)
         else:
-            for images in sides:
+            for images, mask in zip(sides, kept, strict=True):
                 if rule.kind.family == "monotonic":
-                    verdicts.append(self._monotonic(stored, images))
+                    verdicts.append(self._monotonic(stored, images, mask))
                 elif rule.kind.family == "row":
                     verdicts.append(check_rows(rule, images, condition))
         for images, verdict, mask in zip(sides, verdicts, kept, strict=False):
@@ -137,10 +137,10 @@ class Evaluation:
         if len(bad):
             self._violations += violation_rows(table, stored, images, bad)
 
-    def _monotonic(self, stored: StoredRule, images: Images) -> Verdict:
+    def _monotonic(self, stored: StoredRule, images: Images, kept: Bools) -> Verdict:
         name = (stored.id, "highest")
         before = self._changed.get(name, self.cells.get(name))
-        verdict, after = monotonic(stored.rule, images, float(before) if before else None)
+        verdict, after = monotonic(stored.rule, images, kept, float(before) if before else None)
         if after is not None:
             self._changed[name] = repr(after)
         return verdict
@@ -153,27 +153,28 @@ class Evaluation:
         stored: StoredRule,
         batches: Sequence[TableBatch],
         sides: Sequence[Images],
+        kept: Sequence[Bools],
     ) -> list[Verdict]:
         by_insert = not table.key or set(table.key) <= set(stored.rule.columns)
         parts = [
-            self._steps(table, stored, batch, images, number, by_insert=by_insert)
-            for number, (batch, images) in enumerate(zip(batches, sides, strict=True))
+            self._steps(table, stored, batch, images, mask, number, by_insert=by_insert)
+            for number, (batch, images, mask) in enumerate(zip(batches, sides, kept, strict=True))
         ]
         steps = pl.concat([part for part, _ in parts]).sort("seq", "place", maintain_order=True)
-        cleared = max((seq for _, seq in parts), default=-1)
+        cleared = np.sort(np.concatenate([seqs for _, seqs in parts]))
         held = self.looking.holders.held(
             stored.id, steps.filter(pl.col("v_lo").is_not_null()), steps
         )
-        if cleared < 0:
-            found = judge(steps, held, by_insert=by_insert)
-            self._keep(stored.id, found.rows, found.now, emptied=False)
-            return verdicts_of(steps, found.broken, sides)
-        old, new = steps.filter(pl.col("seq") < cleared), steps.filter(pl.col("seq") > cleared)
-        first = judge(old, held, by_insert=by_insert)
-        last = judge(new, held.clear(), by_insert=by_insert)
-        self._keep(stored.id, last.rows, last.now, emptied=True)
-        broken = np.concatenate([first.broken, last.broken])
-        return verdicts_of(pl.concat([old, new]), broken, sides)
+        stretch = np.searchsorted(cleared, steps["seq"].to_numpy())  # how many TRUNCATEs before
+        broken = np.zeros(steps.height, dtype=np.bool_)
+        found = judge(steps.clear(), held.clear(), by_insert=by_insert)
+        for number in np.unique(np.append(stretch, len(cleared))).tolist():
+            mine = stretch == number
+            before = held.clear() if number else held
+            found = judge(steps.filter(pl.Series(mine)), before, by_insert=by_insert)
+            broken[mine] = found.broken
+        self._keep(stored.id, found.rows, found.now, emptied=len(cleared) > 0)
+        return verdicts_of(steps, broken, sides)
 
     def _keep(self, rule: str, rows: pl.DataFrame, now: pl.DataFrame, *, emptied: bool) -> None:
         if self.remembered is not None:
@@ -191,11 +192,15 @@ class Evaluation:
         stored: StoredRule,
         batch: TableBatch,
         images: Images,
+        kept: Bools,
         number: int,
         *,
         by_insert: bool,
-    ) -> tuple[pl.DataFrame, int]:
-        """Changes of a batch as steps, with the batch's number; seq of its last TRUNCATE or -1."""
+    ) -> tuple[pl.DataFrame, Ints]:
+        """Changes of a batch as steps, with the batch's number; seq of its TRUNCATEs.
+
+        A row that the filter does not let through holds nothing.
+        """
         hashes, columns = self.looking.store.hash_texts, stored.rule.columns
         row_key = columns if by_insert else table.key
         values = keys_of(batch.after, columns, hashes)
@@ -208,7 +213,7 @@ class Evaluation:
             seq=images.seq,
             place=np.arange(len(images)),
             batch=number,
-            value=(values.hi, values.lo, values.known),
+            value=(values.hi, values.lo, values.known & kept),
             row=(rows.hi, rows.lo),
             born=(images.op == ord("c")) | (images.op == born),
         ).filter(pl.Series(told))
@@ -216,8 +221,7 @@ class Evaluation:
         codes = first_bytes(events["op"])
         seq = np.asarray(events["seq"].cast(pl.Int64).to_numpy())
         gone = self._gone(table, row_key, batch, seq, codes, after, number)
-        cleared = seq[codes == _TRUNCATE]
-        return pl.concat([gone, after]), int(cleared.max()) if len(cleared) else -1
+        return pl.concat([gone, after]), seq[codes == _TRUNCATE]
 
     def _gone(
         self,

@@ -28,6 +28,7 @@ from datawatch_lab.core.values import MetricDef, TableInfo
 from datawatch_lab.engine.own_metrics.quality import metrics_of_quality
 from datawatch_lab.engine.quality.clock import Clocked
 from datawatch_lab.engine.quality.look import Looking
+from datawatch_lab.engine.quality.orphans import capped
 from datawatch_lab.engine.quality.parts import Found, Part
 from datawatch_lab.engine.quality.run import Evaluation
 from datawatch_lab.engine.quality.tables import cast
@@ -110,6 +111,7 @@ class Quality:
             given = outcome or Outcome()
             if given.cursor is None and not self._rules:
                 given = replace(given, cursor=self._cursor)
+            given = capped(self._orphans, given)
             self.store.store(given, rules=rules, anew=anew, dropped=dropped)
             for each in (*anew, *dropped):
                 self._cells = {k: v for k, v in self._cells.items() if k[0] != each}
@@ -238,7 +240,10 @@ class Quality:
         outcome = self._with_windows(evaluation, evaluation.outcome(upto), tables, now)
         names = {tables[id_].name for id_ in by_table}
         outcome = self._with_parents(outcome, names, now)
-        self._store(outcome)
+        cells = dict(outcome.cells)
+        for table_id, mine in by_table.items():
+            cells |= self._clocked.late(self.of_table(tables[table_id]), mine)
+        self._store(capped(self._orphans, replace(outcome, cells=cells)))
         self._tell(outcome, now)
 
     def of_table(self, table: TableInfo) -> list[StoredRule]:
@@ -260,7 +265,7 @@ class Quality:
             return outcome
         ids = {each.name: each.id for each in tables.values()}
         mine = [(self._rules[id_], ids[self._rules[id_].rule.table]) for id_ in evaluation.states]
-        found = said(Windows(self.store, evaluation.states).judge(mine), now)
+        found = said(Windows(self.store, evaluation.states, self.problems).judge(mine), now)
         return replace(
             outcome,
             verdicts=found.verdicts,

@@ -114,7 +114,7 @@ def _tried(
     counts = evaluation.counts().filter(pl.col("rule") == stored.id)
     violations = [v for v in evaluation.violations().to_pylist() if v["rule"] == stored.id]
     if stored.id in evaluation.states:
-        windows = Windows(None, evaluation.states).judge([(stored, table.id)])
+        windows = Windows(None, evaluation.states, evaluation.problems).judge([(stored, table.id)])
         result = said(windows, evaluation.now)
         judged = pl.DataFrame(result.verdicts)
         counts = judged.with_columns(pl.col("bucket").dt.epoch("us"))

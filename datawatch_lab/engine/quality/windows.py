@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,10 +14,13 @@ import pyarrow as pa
 
 from datawatch_lab.core import quality_results as core
 from datawatch_lab.core.durations import parse_duration
+from datawatch_lab.core.errors import InputError
 from datawatch_lab.core.quality import StoredRule, violation_id
 from datawatch_lab.engine.quality.run import SKETCH
 from datawatch_lab.quality.windows import Judged, States, Window, judge
 from datawatch_lab.store.quality import QualityStore
+
+log = logging.getLogger(__name__)
 
 _MICRO = timedelta(microseconds=1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -67,25 +71,33 @@ class Windows:
     Attributes:
         store: what is stored; None for an evaluation of its own.
         added: states of the evaluation, by rule id.
+        problems: why rules could not be judged, by id; written.
     """
 
     store: QualityStore | None
     added: Mapping[str, Sequence[States]]
+    problems: dict[str, str] = field(default_factory=dict)
 
     def judge(
         self, rules: Iterable[tuple[StoredRule, int]]
     ) -> list[tuple[StoredRule, int, datetime, Judged]]:
-        """Every window that the evaluation has values for.
+        """Every window that the evaluation has values for; a rule that fails holds up no other.
 
         Args:
             rules: and the ids of their tables.
         """
         found: list[tuple[StoredRule, int, datetime, Judged]] = []
         for stored, table_id in rules:
-            found += [
-                (stored, table_id, start, self._judged(stored, start))
-                for start in self._touched(stored)
-            ]
+            try:
+                found += [
+                    (stored, table_id, start, self._judged(stored, start))
+                    for start in self._touched(stored)
+                ]
+            except InputError as error:
+                self.problems[stored.id] = str(error)
+            except Exception as error:
+                log.exception("%s could not be judged", stored.rule.title)
+                self.problems[stored.id] = f"{type(error).__name__}: {error}"
         return found
 
     def _touched(self, stored: StoredRule) -> list[datetime]:

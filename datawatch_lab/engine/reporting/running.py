@@ -63,14 +63,15 @@ def run_in_process(
     with tempfile.TemporaryFile() as said:
         process = subprocess.Popen(  # noqa: S603 — this Python, arguments from the configuration
             _command(schedule, out, workspace),
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,  # it ends with this process, which holds the other end
             stdout=subprocess.DEVNULL,
             stderr=said,
             start_new_session=True,
         )
-        with suppress(OSError):  # it may be over already
-            os.setpriority(os.PRIO_PROCESS, process.pid, _NICE)
-        fault = _wait(process, schedule, ended)
+        with process:
+            with suppress(OSError):  # it may be over already
+                os.setpriority(os.PRIO_PROCESS, process.pid, _NICE)
+            fault = _wait(process, schedule, ended)
         said.seek(0)
         text = said.read().decode(errors="replace").strip()
     if fault or process.returncode:
@@ -82,7 +83,7 @@ def run_in_process(
 def _command(schedule: ReportSchedule, out: Path, workspace: Path) -> list[str]:
     params = [f"--param={name}={_word(value)}" for name, value in schedule.params.items()]
     return [
-        *(sys.executable, "-m", "datawatch_lab.cli", "report", schedule.notebook),
+        *(sys.executable, "-m", "datawatch_lab.cli.report_tied", schedule.notebook),
         *("--out", str(out.resolve()), "--workspace", str(workspace.resolve())),
         *params,
         *(["--code"] if schedule.code else []),

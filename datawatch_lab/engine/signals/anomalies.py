@@ -114,6 +114,7 @@ SIGNALS = (
         settle=_settle,
         ready=_ready,
         words=_words,
+        absent=0.0,
     ),
     Signal(
         described(
@@ -127,5 +128,6 @@ SIGNALS = (
         settle=_settle,
         ready=_ready,
         words=_words,
+        absent=0.0,
     ),
 )

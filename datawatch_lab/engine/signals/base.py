@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from math import nan
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -47,6 +48,7 @@ class Signal:
         settle: brings it up to date with what is stored; called before a moment is decided.
         ready: makes what it reads, where that can be made; called when a rule is made ready.
         words: evidence of [from, to) for people; '' for none.
+        absent: value of labels that a window has nothing for; NaN is no value.
     """
 
     metric: MetricDef
@@ -55,6 +57,7 @@ class Signal:
     settle: Callable[[Engine], None] = _nothing
     ready: Callable[[Engine], None] = _nothing
     words: Words = _silent
+    absent: float = nan
 
     @property
     def name(self) -> str:

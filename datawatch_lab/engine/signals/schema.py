@@ -82,6 +82,7 @@ def _signal(name: str, impacts: Sequence[str], description: str) -> Signal:
         partial(_read, impacts),
         settle=_settle,
         words=partial(_words, impacts),
+        absent=0.0,
     )
 
 

@@ -6,11 +6,13 @@ adds ``closed``) starts again from the beginning, so all its events come as dupl
 followed. One of which either is missing goes on where it stopped, even if it has grown. A file
 whose head is another, or that is shorter than what was read, is a new one. A file that is replaced
 while it is followed is read to its end, then the new one from its start; an event without an id
-that stands in both at the same offset is taken for the same.
+that stands in both at the same offset is taken for the same. One that was rotated away while nobody
+read it is looked for among its siblings, by its fingerprint, and read to its end first.
 """
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 import time
@@ -27,10 +29,13 @@ from datawatch_lab.ingest.sources.forms import Form, FormatName, JsonForm, forma
 from datawatch_lab.ingest.sources.pace import Pace
 from datawatch_lab.ingest.sources.parquet import ParquetRows
 from datawatch_lab.ingest.sources.place import Place
+from datawatch_lab.ingest.sources.rotated import is_about, rotated
 from datawatch_lab.ingest.sources.streams import ByteStream
 
 Progress = Callable[[int, int | None, int], None]
 """Told bytes done, bytes in all (None for a pipe), both as stored, and events received."""
+
+log = logging.getLogger(__name__)
 
 _POLL = 0.1
 _HEAD = 4_096
@@ -110,9 +115,14 @@ class FileSource:
         Raises:
             SourceError: the file cannot be opened or read, or is compressed and to be followed.
         """
-        again = True
+        if self.follow and resume is not None and self.path != "-":
+            yield from self._left_behind(resume)
+        again, first = True, True
         while again and not self._halt.is_set():
-            stream = ByteStream(self.path)
+            stream = self._opened(wait=not first)
+            if stream is None:
+                return
+            first = False
             try:
                 format_ = self._format(stream)
                 if format_ == "parquet":
@@ -123,6 +133,40 @@ class FileSource:
             finally:
                 stream.close()
             resume = None
+
+    def _opened(self, *, wait: bool) -> ByteStream | None:
+        """The file; one that was there before is waited for. None when told to stop meanwhile."""
+        while True:
+            try:
+                return ByteStream(self.path)
+            except SourceError:
+                if not wait or Path(self.path).exists():
+                    raise
+            if self._halt.wait(_POLL):
+                return None
+
+    def _left_behind(self, resume: Mapping[str, object]) -> Iterator[DecodedBatch]:
+        """What was not read yet of the file that the position is of, where it was rotated away."""
+        make = self._csv if resume.get("form") else JsonForm
+        if not Path(self.path).exists() or is_about(self.path, make(), resume):
+            return
+        place_in: Mapping[str, object] | None = resume
+        for each in rotated(self.path, make, resume):
+            log.info("%s: %s is read to its end first", self.path, each)
+            stream = ByteStream(each)
+            try:
+                yield from self._rest(Place(stream, make()), place_in)
+            finally:
+                stream.close()
+            place_in = None
+
+    def _rest(self, place: Place, resume: Mapping[str, object] | None) -> Iterator[DecodedBatch]:
+        """What is left of a file that does not grow any more."""
+        place.go_to(resume, finished_counts=True)
+        while not self._halt.is_set() and (data := place.stream.read(self.batch_bytes)):
+            yield from self._give(place.cut(data), place, None)
+        if not self._halt.is_set():
+            yield from self._give(place.finish(), place, None)
 
     def _format(self, stream: ByteStream) -> FormatName:
         if self.format != "auto":

@@ -265,7 +265,7 @@ class AlertEditor(Editor):
                 show_in(control, value)
 
     def _drag(self, threshold: float) -> None:
-        self.change(threshold=threshold)
+        self.change(threshold=float(f"{threshold:.4g}"))  # a mouse is no finer
 
 
 def _choice(label: str, options: tuple[str, ...], value: str) -> Any:

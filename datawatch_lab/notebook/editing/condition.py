@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import timedelta
+from decimal import Decimal
 
 from datawatch_lab.core.durations import format_duration, parse_duration
 
@@ -76,7 +77,7 @@ def with_level(condition: str, value: float) -> str:
     if known is None or found is None:
         return condition
     if known.kind == "percent":
-        said = f"{value * 100:.6g}%"
+        said = f"{_plain(value * 100)}%"
     elif known.kind == "span":
         said = format_duration(timedelta(seconds=max(1, round(value))))
     else:
@@ -86,13 +87,12 @@ def with_level(condition: str, value: float) -> str:
 
 
 def _plain(value: float) -> str:
-    """Four digits and no exponent.
+    """All its digits and no exponent.
 
-    >>> _plain(1234567.0), _plain(0.000123), _plain(-3.0)
-    ('1235000', '0.000123', '-3')
+    >>> _plain(1234567.0), _plain(0.000123), _plain(-3.0), _plain(1.1 * 100)
+    ('1234567', '0.000123', '-3', '110')
     """
-    rounded = float(f"{value:.4g}")
-    return f"{rounded:.12f}".rstrip("0").rstrip(".") if rounded % 1 else f"{rounded:.0f}"
+    return f"{Decimal(f'{value:.15g}'):f}"
 
 
 def over_of(condition: str) -> timedelta | None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from datawatch_lab.core.anomalies import ALGORITHMS
 from datawatch_lab.core.dashboards import Tile, TileQuery
 from datawatch_lab.notebook import markup
 from datawatch_lab.notebook.editing.course import Course, Dot, Mark, milliseconds, named
@@ -45,9 +46,12 @@ class DetectorEditor(Editor):
         labels: of the series; none for the whole metric.
         sensitivity: low, medium, high, a number from 0 to 1, or standard deviations above 1.
         days: of history.
+        algorithms: those of statistical, seasonal and ml that have a say; None for those of the
+            workspace.
 
     Raises:
-        InputError: the metric has no detector, or there is no such sensitivity; says which.
+        InputError: the metric has no detector, or there is no such sensitivity or algorithm; says
+            which.
     """
 
     lane = "flags"
@@ -60,34 +64,43 @@ class DetectorEditor(Editor):
         labels: Mapping[str, str] | None = None,
         sensitivity: str | float = "medium",
         days: float = 7.0,
+        algorithms: Sequence[str] | None = None,
     ) -> None:
         super().__init__(workspace)
         self.metric = metric
         self.labels = dict(labels or {})
         self.sensitivity = sensitivity
         self.days = days
+        self.algorithms = _in_order(algorithms)
         self.answer: PreviewAnswer
         self.setting: PreviewSetting
         self._made: dict[str, Any] = {}
+        self._is_syncing = False
         self.refresh()
 
     # ---------------------------------------------------------------- what is set
 
     def change(
-        self, *, sensitivity: str | float | None = None, days: float | None = None
+        self,
+        *,
+        sensitivity: str | float | None = None,
+        days: float | None = None,
+        algorithms: Sequence[str] | None = None,
     ) -> DetectorEditor:
-        """Set the sensitivity or the days of history, and look again.
+        """Set the sensitivity, the days of history or the algorithms, and look again.
 
         Returns:
             This editor; it is as before when an `InputError` says what is wrong.
         """
-        before = self.sensitivity, self.days
+        before = self.sensitivity, self.days, self.algorithms
         self.sensitivity = before[0] if sensitivity is None else sensitivity
         self.days = before[1] if days is None else days
+        self.algorithms = before[2] if algorithms is None else _in_order(algorithms)
         try:
-            self.refresh(again=self.days != before[1])
+            self.refresh(again=(self.days, self.algorithms) != before[1:])
         except Exception:
-            self.sensitivity, self.days = before
+            self.sensitivity, self.days, self.algorithms = before
+            self._sync()
             raise
         return self
 
@@ -103,6 +116,7 @@ class DetectorEditor(Editor):
             sensitivity=[self.sensitivity, _MOST_SENSITIVE] if again else self.sensitivity,
             days=self.days,
             points=_POINTS if again else 0,
+            algorithms=self._said_algorithms,
         )
         self.setting = found.settings[0]
         if again:
@@ -123,6 +137,7 @@ class DetectorEditor(Editor):
             labels=self.labels,
             sensitivity=list(sensitivities or _NAMES),
             days=self.days,
+            algorithms=self._said_algorithms,
         )
         names = ("sensitivity", "flagged", "per_week", "false_alarms_per_week", "threshold")
         rows = [[getattr(each, name) for name in names] for each in found.settings]
@@ -199,16 +214,24 @@ class DetectorEditor(Editor):
     def code(self) -> str:
         """Python that looks at the same."""
         labels = f", labels={self.labels!r}" if self.labels else ""
+        said = f", algorithms={self._said_algorithms!r}" if self.algorithms else ""
         return (
             f"lab.metric({self.metric!r}).tune(sensitivity={self.sensitivity!r}, "
-            f"days={self.days:g}{labels})"
+            f"days={self.days:g}{said}{labels})"
         )
 
     def save(self) -> DetectorAnswer:
-        """Look at this series with this sensitivity from the next bucket on."""
+        """Look at this series like this from the next bucket on."""
         return self.workspace.save_detector(
-            self.metric, sensitivity=self.sensitivity, labels=self.labels
+            self.metric,
+            sensitivity=self.sensitivity,
+            labels=self.labels,
+            algorithms=self._said_algorithms,
         )
+
+    @property
+    def _said_algorithms(self) -> list[str] | None:
+        return None if self.algorithms is None else list(self.algorithms)
 
     def tile(self) -> Tile:
         """A line of the series with its expected band."""
@@ -246,26 +269,71 @@ class DetectorEditor(Editor):
         made["number"].observe(lambda change: self._set(sensitivity=change["new"]), "value")
         made["name"].observe(lambda change: self._set(sensitivity=change["new"]), "value")
         made["days"].observe(lambda change: self._set(days=change["new"]), "value")
-        self._made = made
-        return list(made.values())
+        self._made = made | self._boxes()
+        return list(self._made.values())
+
+    def _boxes(self) -> dict[str, Widget]:
+        """A box to tick for each algorithm."""
+        import ipywidgets as w
+
+        layout = w.Layout(width="120px")
+        used = self._used()
+        boxes: dict[str, Any] = {
+            each: w.Checkbox(value=each in used, description=each, indent=False, layout=layout)
+            for each in ALGORITHMS
+        }
+
+        def ticked(_: Any) -> None:
+            self._set(algorithms=tuple(each for each, box in boxes.items() if box.value))
+
+        for box in boxes.values():
+            box.observe(ticked, "value")
+        return dict(boxes)
+
+    def _used(self) -> tuple[str, ...]:
+        """The algorithms that have a say as it is set now."""
+        return self.algorithms or tuple(self.workspace.detectors().algorithms)
 
     def _set(self, **what: Any) -> None:
-        value = next(iter(what.values()))
-        if value is not None and value not in (self.sensitivity, self.days):
+        ((name, value),) = what.items()
+        if not self._is_syncing and value is not None and value != getattr(self, name):
             self.attempt(lambda: self.change(**what))
 
     def _sync(self) -> None:
+        """Let the controls show what is set; that they do is no change by hand."""
         if not self._made:
             return
+        self._is_syncing = True
+        try:
+            self._show_set()
+        finally:
+            self._is_syncing = False
+
+    def _show_set(self) -> None:
         if isinstance(self.sensitivity, str):
             show_in(self._made["name"], self.sensitivity)
         else:
             self._made["name"].value = None
             self._made["number"].value = min(1.0, float(self.sensitivity))
+        days = self._made["days"]
+        if self.days not in [each for _, each in days.options]:
+            days.options = (*days.options, (f"{self.days:g} days", self.days))
+        days.value = self.days
+        used = self._used()
+        for each in ALGORITHMS:
+            self._made[each].value = each in used
 
     def _drag(self, threshold: float) -> None:
         """There is no level to be dragged."""
         del threshold
+
+
+def _in_order(algorithms: Sequence[str] | None) -> tuple[str, ...] | None:
+    """Each once, in the order in which they are listed; unknown ones, which are refused, last."""
+    if algorithms is None:
+        return None
+    known = [each for each in ALGORITHMS if each in algorithms]
+    return (*known, *(each for each in algorithms if each not in ALGORITHMS))
 
 
 def _said(sensitivity: str | float) -> str:

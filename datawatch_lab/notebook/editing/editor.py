@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -57,6 +58,7 @@ class Editor(ABC):
         self._words: Any = None
         self._head: Any = None
         self._layout: VBox | None = None
+        self._one_at_a_time = threading.RLock()
 
     # ---------------------------------------------------------------- what a subclass says
 
@@ -187,15 +189,19 @@ class Editor(ABC):
             self._actions.said = words
 
     def attempt(self, act: Callable[[], Any]) -> None:
-        """Do something that was asked for by hand; what is wrong is said and does not end it."""
-        self.say("")
-        try:
-            said = act()
-        except DataWatchError as error:
-            self.say(str(error))
-            return
-        if isinstance(said, str):
-            self.say(said)
+        """Do something that was asked for by hand; what is wrong is said and does not end it.
+
+        A kernel with subshells handles the messages of widgets beside its cells, in other threads.
+        """
+        with self._one_at_a_time:
+            self.say("")
+            try:
+                said = act()
+            except DataWatchError as error:
+                self.say(str(error))
+                return
+            if isinstance(said, str):
+                self.say(said)
 
     def _dragged(self, threshold: float | None) -> None:
         if threshold is not None and threshold != self.threshold:

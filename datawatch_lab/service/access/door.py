@@ -45,14 +45,34 @@ def carry_out(engine: Engine, operation: Operation[Any, Answer], ask: msgspec.St
 def _check(engine: Engine, operation: Operation[Any, Any], ask: msgspec.Struct, who: Who) -> None:
     """Refuse somebody whose role is too small, on the resource too, where it is about one."""
     resource = operation.resource(engine, ask) if operation.resource is not None else ""
-    if resource and not who.resource and not who.may(operation.role, resource):
+    check_role_on(engine, who, operation.role, resource)
+
+
+def check_role_on(engine: Engine, who: Who, wanted: UserRole, resource: str) -> None:
+    """Refuse somebody who has not a role on a resource; see `Shares.role_on`.
+
+    Args:
+        engine: of the workspace.
+        who: asks.
+        wanted: the least role.
+        resource: such as ``dashboard:ID``; '' for the whole workspace.
+
+    Raises:
+        AccessError: 403.
+    """
+    # A viewer's part is everybody's, and an admin's role is never less.
+    if resource and not who.resource and wanted != "viewer" and who.role != "admin":
         from datawatch_lab.service.access.access import Access
 
         with Access(engine.path, engine.clock) as access:
-            granted = access.shares.grants(resource).get(who.name)
-        if granted is not None and has_role(granted, operation.role):
+            role = access.shares.role_on(who, resource) or who.role
+        if has_role(role, wanted):
             return
-    check_role(who, operation.role, resource)
+        if role != who.role:
+            raise AccessError(
+                f"this needs the role {wanted}; {who.name} is {role} here.", status=403
+            )
+    check_role(who, wanted, resource)
 
 
 def check_role(who: Who, role: UserRole, resource: str = "") -> None:
@@ -75,8 +95,8 @@ def _noted(
 ) -> Answer:
     from datawatch_lab.service.access.access import Access
 
-    values = {field: getattr(ask, field) for field in ask.__struct_fields__}
-    values.pop("body", None)
+    kept_back = {"body", *operation.secret}
+    values = {name: getattr(ask, name) for name in ask.__struct_fields__ if name not in kept_back}
     target = "/".join(str(values[name]) for name in operation.path_fields if name in values)
     with Access(engine.path, engine.clock) as access:
         before = _before(engine, operation, ask)

@@ -19,7 +19,7 @@ from typing import Any
 
 from datawatch_lab.core.errors import InputError, MigrationError, WorkspaceError
 
-_VERSION = 1
+_VERSION = 2
 _PATIENCE_SECONDS = 10.0
 
 
@@ -119,15 +119,33 @@ def _prepare(con: sqlite3.Connection, path: Path) -> None:
     con.execute("PRAGMA foreign_keys = ON")
     con.execute("PRAGMA journal_mode = WAL")  # who reads waits for nobody
     con.execute("PRAGMA synchronous = FULL")
-    if _version(con, path) == _VERSION:
+    found = _version(con, path)
+    if found == _VERSION:
         return
+    con.execute("PRAGMA secure_delete = ON")
     con.execute("BEGIN IMMEDIATE")
-    if _version(con, path) == 0:  # nobody else was first
+    try:
+        _bring_up(con, _version(con, path))  # somebody else may have been first
+        con.execute("COMMIT")
+    except BaseException:
+        con.execute("ROLLBACK")
+        raise
+    if found:
+        con.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # the log beside it holds the old pages
+
+
+def _bring_up(con: sqlite3.Connection, version: int) -> None:
+    """Bring a file of an earlier version, 0 for an empty one, to this one."""
+    if version == 0:
         schema = resources.files(__package__).joinpath("schema.sql").read_text(encoding="utf-8")
         for statement in _statements(schema):
             con.execute(statement)
-        con.execute(f"PRAGMA user_version = {_VERSION}")
-    con.execute("COMMIT")
+    elif version == 1:
+        from datawatch_lab.service.access.purging import purge
+
+        purge(con)
+        con.execute("ALTER TABLE tokens ADD COLUMN bounded INTEGER NOT NULL DEFAULT 1")
+    con.execute(f"PRAGMA user_version = {_VERSION}")
 
 
 def _version(con: sqlite3.Connection, path: Path) -> int:

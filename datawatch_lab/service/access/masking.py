@@ -8,12 +8,14 @@ the quarantine.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache
 
-from datawatch_lab.core.errors import AccessError
+from datawatch_lab.core.errors import AccessError, NotFoundError
 from datawatch_lab.core.who import Who, current_who
 from datawatch_lab.engine import Engine
-from datawatch_lab.engine.sql import sensitive_labels
+from datawatch_lab.engine.signals import SIGNALS
+from datawatch_lab.engine.sql import sensitive_labels, sensitive_names
 
 MASK = "•••"
 """What stands for a masked value, in SQL too."""
@@ -35,6 +37,36 @@ def hidden_labels(engine: Engine, metric: str, who: Who | None = None) -> frozen
     if (who or current_who()).sees_sensitive:
         return frozenset()
     return sensitive_labels(engine, engine.metric(metric))
+
+
+Masked = Callable[[str, Mapping[str, str]], dict[str, str]]
+"""Of the name of a metric, '' for none, and labels: the labels as they may be shown."""
+
+
+def label_mask(engine: Engine) -> Masked:
+    """What masks labels for `current_who` where they are of any metric, as those of alerts are.
+
+    A label with the name of any sensitive field is masked, and every label of a metric that is not
+    there any more.
+    """
+    if current_who().sees_sensitive:
+        return lambda _, labels: dict(labels)
+    everywhere = sensitive_names(engine)
+
+    @cache
+    def hidden(metric: str) -> frozenset[str] | None:
+        if not metric or metric in SIGNALS:
+            return everywhere
+        try:
+            return everywhere | sensitive_labels(engine, engine.metric(metric))
+        except NotFoundError:
+            return None
+
+    def masked(metric: str, labels: Mapping[str, str]) -> dict[str, str]:
+        names = hidden(metric)
+        return masked_labels(labels, frozenset(labels) if names is None else names)
+
+    return masked
 
 
 def check_filters(hidden: Iterable[str], filters: Iterable[tuple[str, str]]) -> None:

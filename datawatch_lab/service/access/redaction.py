@@ -17,6 +17,7 @@ _SECRET = re.compile(
     re.IGNORECASE,
 )
 _TOKEN = re.compile(rf"\b{PREFIX}[\w-]{{20,}}")
+_LINK = re.compile(r"([?&;](?:share|token)=)[^&;\s\"'<>#\\]+", re.IGNORECASE)
 _LONGEST = 16_384
 _TEXT = 2_000
 _ITEMS = 50
@@ -27,6 +28,8 @@ def redacted(value: object) -> Any:
 
     >>> redacted({"url": "postgresql://ada:pw@db/shop", "password": "x", "limit": 3})
     {'url': 'postgresql://ada@db/shop', 'password': '…', 'limit': 3}
+    >>> redacted("/d/shop?share=WyJhIl0.x&embed=1")
+    '/d/shop?share=…&embed=1'
     """
     return _without(msgspec.to_builtins(value, enc_hook=str))
 
@@ -41,6 +44,11 @@ def as_text(value: object) -> str | None:
     return msgspec.json.encode({"cut": len(text), "begins": text[:_TEXT]}).decode()
 
 
+def without_links(text: str) -> str:
+    """A text, or JSON text, without the tokens of the links in it."""
+    return _LINK.sub(rf"\1{HIDDEN}", text)
+
+
 def _without(value: Any) -> Any:
     match value:
         case dict():
@@ -52,10 +60,16 @@ def _without(value: Any) -> Any:
         case list():
             return [_without(each) for each in value]
         case str():
-            text = value if len(value) <= _TEXT else value[:_TEXT] + HIDDEN
-            return _TOKEN.sub(HIDDEN, without_password(text) if "://" in text else text)
+            return _short(value[: 2 * _TEXT])
         case _:
             return value
+
+
+def _short(text: str) -> str:
+    """A text without the secrets that are known by their form, then cut."""
+    text = without_password(text) if "://" in text else text
+    text = without_links(_TOKEN.sub(HIDDEN, text))
+    return text if len(text) <= _TEXT else text[:_TEXT] + HIDDEN
 
 
 def _hides(key: object, value: object) -> bool:

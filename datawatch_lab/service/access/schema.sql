@@ -18,7 +18,8 @@ CREATE TABLE tokens (
     role TEXT NOT NULL CHECK (role IN ('viewer', 'editor', 'admin')),
     created TEXT NOT NULL,
     expires TEXT,
-    last_used TEXT
+    last_used TEXT,
+    bounded INTEGER NOT NULL DEFAULT 1      -- 0: what its user is given on a dashboard it has too
 ) STRICT;
 
 CREATE TABLE shares (

@@ -14,7 +14,7 @@ from itsdangerous import BadSignature, URLSafeSerializer
 
 from datawatch_lab.core.clock import Clock
 from datawatch_lab.core.errors import AccessError, InputError, not_found
-from datawatch_lab.core.who import UserRole, Who, has_role
+from datawatch_lab.core.who import UserRole, Who
 from datawatch_lab.service.access.file import AccessFile, moment_of, stamp
 from datawatch_lab.service.access.keys import signing_key
 from datawatch_lab.service.access.users import Users, checked_role
@@ -127,7 +127,7 @@ class Shares:
         return self.get(id_)
 
     def grant(self, resource: str, user: str, role: str) -> None:
-        """Give a user a role on one resource, beyond what they have everywhere."""
+        """Give a user a role on one resource, in place of the one they have everywhere."""
         name, wanted = self._users.get(user).name, checked_role(role)
         self._file.write(
             "INSERT INTO grants VALUES (?, ?, ?) "
@@ -147,12 +147,22 @@ class Shares:
         sql = "SELECT user, role FROM grants WHERE resource = ? ORDER BY user"
         return dict(self._file.rows(sql, resource))
 
+    def granted_to(self, user: str) -> dict[str, UserRole]:
+        """Role by resource of a user."""
+        return dict(self._file.rows("SELECT resource, role FROM grants WHERE user = ?", user))
+
     def role_on(self, who: Who, resource: str) -> UserRole | None:
-        """What somebody may do with a resource; None for nothing, as a link to another one."""
+        """What somebody may do with a resource; None for nothing, as a link to another one.
+
+        A role that was given on the resource stands in place of the one they have everywhere, be
+        it more or less. Admins keep theirs, so that nobody is locked out; a token
+        whose role was chosen gives no more than that.
+        """
         if who.resource not in ("", resource):
             return None
-        granted = self.grants(resource).get(who.name)
-        return granted if granted is not None and has_role(granted, who.role) else who.role
+        if who.resource or who.role == "admin":
+            return who.role
+        return who.at_most(self.grants(resource).get(who.name, who.role))
 
     def _signer(self) -> URLSafeSerializer:
         return URLSafeSerializer(signing_key(self._file), salt=_SALT)

@@ -31,6 +31,8 @@ class Token:
         role: what it may do at most; never more than its user may.
         expires: None for never.
         last_used: to the minute.
+        bounded: its role was chosen when it was made, and it may do no more on any resource either;
+            otherwise what its user is given on a dashboard it has too.
     """
 
     id: str
@@ -40,6 +42,7 @@ class Token:
     created: datetime | None
     expires: datetime | None
     last_used: datetime | None
+    bounded: bool = True
 
 
 class Tokens:
@@ -57,6 +60,7 @@ class Tokens:
         *,
         role: str | None = None,
         expires_in: timedelta | None = None,
+        until: datetime | None = None,
     ) -> tuple[Token, str]:
         """Make a token; gives it and its secret, which is not kept and never shown again.
 
@@ -65,6 +69,7 @@ class Tokens:
             name: what it is for.
             role: what it may do at most; what its user may when None.
             expires_in: None for never.
+            until: it ends no later; None for no bound.
 
         Raises:
             NotFoundError: there is no such user.
@@ -79,11 +84,12 @@ class Tokens:
         if len(name) > _LONGEST_NAME:
             raise InputError(f"the name of a token has at most {_LONGEST_NAME} characters.")
         now = self._clock.now()
-        ends = None if expires_in is None else later(now, expires_in)
+        wished = None if expires_in is None else later(now, expires_in)
+        ends = min((each for each in (wished, until) if each is not None), default=None)
         made, secret = secrets.token_hex(6), PREFIX + secrets.token_urlsafe(32)
         self._file.write(
-            "INSERT INTO tokens (id, hash, user, name, role, created, expires) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO tokens (id, hash, user, name, role, created, expires, bounded) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             made,
             _hash(secret),
             owner.name,
@@ -91,6 +97,7 @@ class Tokens:
             wanted,
             stamp(now),
             stamp(ends),
+            int(role is not None),
         )
         return self.get(made), secret
 
@@ -132,12 +139,13 @@ class Tokens:
         return user, token
 
 
-_SELECT = "SELECT id, user, name, role, created, expires, last_used FROM tokens"
+_SELECT = "SELECT id, user, name, role, created, expires, last_used, bounded FROM tokens"
 
 
-def _token(row: tuple[str, str, str, UserRole, str, str | None, str | None]) -> Token:
-    id_, user, name, role, created, expires, used = row
-    return Token(id_, user, name, role, moment_of(created), moment_of(expires), moment_of(used))
+def _token(row: tuple[str, str, str, UserRole, str, str | None, str | None, int]) -> Token:
+    id_, user, name, role, created, expires, used, bounded = row
+    times = moment_of(created), moment_of(expires), moment_of(used)
+    return Token(id_, user, name, role, *times, bounded=bool(bounded))
 
 
 def _hash(secret: str) -> bytes:

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 _NAME = re.compile(r"\w[\w.@+-]{0,63}")
 _RESERVED = frozenset({"owner", "webhook", "open", "share"})
 _LEAST, _MOST = 10, 1_024
-_AT_ONCE = 2
-"""Checks of a password at a time: each takes 64 MiB, and strangers may ask for them."""
+_ROOM = threading.BoundedSemaphore(2)
+"""Checks of a password at a time in this process: each takes 64 MiB, and strangers may ask."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,6 @@ class Users:
         self._file = file
         self._clock = clock
         self._hasher = hasher
-        self._room = threading.BoundedSemaphore(_AT_ONCE)
 
     def any(self) -> bool:
         """Whether there are users."""
@@ -90,8 +89,10 @@ class Users:
         values = (name, checked_role(role), self._hashed(password, name))
         try:
             self._file.write(
-                "INSERT INTO users (name, role, password, created) VALUES (?, ?, ?, ?)",
+                "INSERT INTO users (name, role, password, generation, created) "
+                "VALUES (?, ?, ?, ?, ?)",
                 *values,
+                secrets.randbits(31),  # cookies of an earlier user of this name stay void
                 stamp(self._clock.now()),
             )
         except sqlite3.IntegrityError:
@@ -107,6 +108,21 @@ class Users:
         user = self._kept_admin(self.get(name))
         self._file.write("DELETE FROM users WHERE name = ?", user.name)
         return user
+
+    def change(self, name: str, *, role: str | None = None, password: str | None = None) -> User:
+        """Give a user another role, another password, or both; all or nothing.
+
+        Raises:
+            NotFoundError: there is no such user.
+            InputError: there is no such role, the password is weak, or no admin would be left.
+        """
+        if password is not None:
+            check_password(password, self.get(name).name)
+        if role is not None:
+            self.set_role(name, role)
+        if password is not None:
+            self.set_password(name, password)
+        return self.get(name)
 
     def set_role(self, name: str, role: str) -> User:
         """Give a user another role; it holds from the next request on, tokens included."""
@@ -136,7 +152,7 @@ class Users:
 
         found = self._file.rows("SELECT password FROM users WHERE name = ?", _plain(name))
         kept = found[0][0] if found else None
-        with self._room:
+        with _ROOM:
             hasher = self._hashing()
             try:
                 hasher.verify(kept or _nobody(hasher), password[:_MOST])
@@ -174,7 +190,8 @@ class Users:
         if password is None:
             return None
         check_password(password, name)
-        return self._hashing().hash(password)
+        with _ROOM:
+            return self._hashing().hash(password)
 
     def _hashing(self) -> PasswordHasher:
         if self._hasher is None:

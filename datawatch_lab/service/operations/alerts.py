@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -13,6 +14,7 @@ from datawatch_lab.core.errors import InputError
 from datawatch_lab.engine import Engine
 from datawatch_lab.engine.alerting import Alerting
 from datawatch_lab.engine.alerting.past import backtest
+from datawatch_lab.service.access.masking import check_filters, label_mask
 from datawatch_lab.service.freshness import iso
 from datawatch_lab.service.operation import API, Nothing, operation
 
@@ -224,6 +226,9 @@ def backtest_alert(engine: Engine, ask: BacktestAsk) -> BacktestAnswer:
     if bool(ask.id) is (ask.rule is not None):
         raise InputError("give either the id of a rule, or a rule.")
     rule = alerting.rule(ask.id).rule if ask.rule is None else read_rule({"name": "?"} | ask.rule)
+    shown = partial(label_mask(engine), rule.metric)
+    if ask.rule is not None:
+        check_filters((name for name, _ in rule.filters if shown({name: ""})[name]), rule.filters)
     now, zone = engine.clock.now(), engine.settings.timezone
     found = backtest(
         alerting, rule, parse_time(ask.start, now, zone), parse_time(ask.end, now, zone)
@@ -235,7 +240,7 @@ def backtest_alert(engine: Engine, ask: BacktestAsk) -> BacktestAnswer:
         reading=found.reading,
         episodes=[
             EpisodeAnswer(
-                labels=dict(each.labels),
+                labels=shown(dict(each.labels)),
                 started=iso(each.started),
                 fired=iso(each.fired),
                 ended=iso(each.ended),
@@ -248,7 +253,7 @@ def backtest_alert(engine: Engine, ask: BacktestAsk) -> BacktestAnswer:
         states=[
             StateAnswer(
                 at=iso(each.at),
-                labels=dict(each.labels),
+                labels=shown(dict(each.labels)),
                 state=each.state,
                 value=each.value,
                 reason=each.reason,

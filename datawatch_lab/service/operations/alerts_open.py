@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from functools import partial
 
 import msgspec
 
@@ -12,6 +13,7 @@ from datawatch_lab.core.errors import InputError
 from datawatch_lab.core.who import current_who
 from datawatch_lab.engine import Engine
 from datawatch_lab.engine.alerting import Alerting, actions
+from datawatch_lab.service.access.masking import Masked, label_mask
 from datawatch_lab.service.freshness import iso
 from datawatch_lab.service.operation import API, Nothing, operation
 from datawatch_lab.service.operations.alerts import RuleAsk
@@ -55,13 +57,13 @@ class AlertAnswer(msgspec.Struct, frozen=True, kw_only=True):
     description: str
 
 
-def _answer(alert: Alert) -> AlertAnswer:
+def _answer(alert: Alert, masked: Masked) -> AlertAnswer:
     return AlertAnswer(
         id=alert.id,
         rule_id=alert.rule_id,
         rule=alert.rule,
         severity=alert.severity,
-        labels=dict(alert.labels),
+        labels=masked(alert.metric, dict(alert.labels)),
         metric=alert.metric,
         condition=alert.reading,
         value=alert.value,
@@ -87,7 +89,8 @@ def _answer(alert: Alert) -> AlertAnswer:
 def active_alerts(engine: Engine, ask: Nothing) -> list[AlertAnswer]:
     """Alerts that are not over, newest first."""
     del ask
-    return [_answer(each) for each in engine.beside(Alerting).active()]
+    masked = label_mask(engine)
+    return [_answer(each, masked) for each in engine.beside(Alerting).active()]
 
 
 class HistoryAsk(msgspec.Struct, frozen=True, kw_only=True):
@@ -115,7 +118,8 @@ def alert_history(engine: Engine, ask: HistoryAsk) -> list[AlertAnswer]:
     rule = alerting.rule(ask.rule).id if ask.rule else ""
     live = {each.id: each for each in alerting.active()}
     stored = engine.store.alerts.history(since, rule, ask.limit)
-    return [_answer(live.get(each.id, each)) for each in stored]
+    masked = label_mask(engine)
+    return [_answer(live.get(each.id, each), masked) for each in stored]
 
 
 class AlertSummary(msgspec.Struct, frozen=True, kw_only=True):
@@ -181,19 +185,21 @@ def _user(given: str) -> str:
 
 def _before(engine: Engine, ask: ActAsk) -> AlertAnswer:
     """The alert before a change."""
-    return _answer(engine.beside(Alerting).alert(ask.id))
+    return _answer(engine.beside(Alerting).alert(ask.id), label_mask(engine))
 
 
 @operation("POST", f"{API}/alerts/{{id}}/acknowledge", role="editor", before=_before)
 def acknowledge_alert(engine: Engine, ask: ActAsk) -> AlertAnswer:
     """Look after an alert: it is not told again until it is over."""
-    return _answer(actions.acknowledge(engine.beside(Alerting), ask.id, _user(ask.user), ask.note))
+    done = actions.acknowledge(engine.beside(Alerting), ask.id, _user(ask.user), ask.note)
+    return _answer(done, label_mask(engine))
 
 
 @operation("POST", f"{API}/alerts/{{id}}/resolve", role="editor", before=_before)
 def resolve_alert(engine: Engine, ask: ActAsk) -> AlertAnswer:
     """End an alert by hand; while its condition holds, a new one may fire."""
-    return _answer(actions.resolve(engine.beside(Alerting), ask.id, _user(ask.user), ask.note))
+    done = actions.resolve(engine.beside(Alerting), ask.id, _user(ask.user), ask.note)
+    return _answer(done, label_mask(engine))
 
 
 class SnoozeAsk(ActAsk, frozen=True, kw_only=True):
@@ -211,7 +217,8 @@ def snooze_alert(engine: Engine, ask: SnoozeAsk) -> AlertAnswer:
     """Keep an alert back for a while; if it is open then, it is told again."""
     until = engine.clock.now() + parse_duration(ask.lasting)
     alerting, user = engine.beside(Alerting), _user(ask.user)
-    return _answer(actions.snooze(alerting, ask.id, user, until, ask.note))
+    done = actions.snooze(alerting, ask.id, user, until, ask.note)
+    return _answer(done, label_mask(engine))
 
 
 class TraceLine(msgspec.Struct, frozen=True, kw_only=True):
@@ -228,5 +235,6 @@ def alert_trace(engine: Engine, ask: RuleAsk) -> list[TraceLine]:
     alerting = engine.beside(Alerting)
     known = {each.id for each in alerting.rules()} | {each.rule.name for each in alerting.rules()}
     which = {"rule": ask.id} if ask.id in known else {"alert": ask.id}
-    found = actions.trace(alerting, **which)
+    metric = "" if ask.id in known else alerting.alert(ask.id).metric
+    found = actions.trace(alerting, **which, shown=partial(label_mask(engine), metric))
     return [TraceLine(at=iso(each.at), what=each.what, detail=each.detail) for each in found]

@@ -230,8 +230,13 @@ def _hidden(engine: Engine, metric: str) -> frozenset[str]:
 
 
 def _masked(found: Anomaly, hidden: frozenset[str], incident: str) -> AnomalyAnswer:
+    masked = _without_hidden(found, hidden)
+    return answer_of(masked, masked.labels, incident)
+
+
+def _without_hidden(found: Anomaly, hidden: frozenset[str]) -> Anomaly:
     if not hidden:
-        return answer_of(found, found.labels, incident)
+        return found
     names = hidden if "*" not in hidden else frozenset(found.labels)
     parts = tuple(
         msgspec.structs.replace(each, value=MASK)
@@ -244,8 +249,9 @@ def _masked(found: Anomaly, hidden: frozenset[str], incident: str) -> AnomalyAns
         value = found.labels.get(name)
         if value:
             text = text.replace(f"{name}={value}", f"{name}={MASK}")
-    masked = msgspec.structs.replace(found, contributors=parts, description=text)
-    return answer_of(masked, masked_labels(found.labels, names), incident)
+    return msgspec.structs.replace(
+        found, contributors=parts, description=text, labels=masked_labels(found.labels, names)
+    )
 
 
 class AnomaliesAsk(msgspec.Struct, frozen=True, kw_only=True):
@@ -378,7 +384,9 @@ class AnomalyDetail(msgspec.Struct, frozen=True, kw_only=True):
 def anomaly(engine: Engine, ask: AnomalyAsk) -> AnomalyDetail:
     """One anomaly with what explains it: parts, metrics that moved too, schema changes, rows."""
     one = detection_of(engine).get(ask.id)
-    return _detail(engine, one, explain(engine, one, masked=not current_who().sees_sensitive))
+    told = _without_hidden(one, _hidden(engine, one.metric_name))
+    masked = not current_who().sees_sensitive
+    return _detail(engine, one, explain(engine, one, masked=masked, told=told))
 
 
 def _detail(engine: Engine, one: Anomaly, why: Explanation) -> AnomalyDetail:

@@ -44,6 +44,7 @@ class PreviewAsk(msgspec.Struct, frozen=True, kw_only=True):
             several of them; none for the three that have names.
         days: of history.
         points: points of the series that are given too, at most; 0 for none.
+        algorithms: some of statistical, seasonal and ml; None for those in force.
     """
 
     metric: str
@@ -51,6 +52,7 @@ class PreviewAsk(msgspec.Struct, frozen=True, kw_only=True):
     sensitivity: Sensitivity | list[Sensitivity] | None = None
     days: float = DAYS
     points: int = 0
+    algorithms: list[str] | None = None
 
 
 class PreviewSetting(msgspec.Struct, frozen=True, kw_only=True):
@@ -91,6 +93,8 @@ class PreviewAnswer(msgspec.Struct, frozen=True, kw_only=True):
         known: buckets with a value; a detector says nothing before it knows 50.
         mature: whether there are enough.
         in_force: score from which the series is flagged now; None when it is not watched.
+        models: River's models that look at the series; none where they do not.
+        strange: those of them that found its newest bucket strange.
         settings: by sensitivity, as asked.
         points: of the series.
     """
@@ -102,6 +106,8 @@ class PreviewAnswer(msgspec.Struct, frozen=True, kw_only=True):
     known: int
     mature: bool
     in_force: float | None
+    models: list[str]
+    strange: list[str]
     settings: list[PreviewSetting]
     points: list[PreviewPoint]
 
@@ -117,8 +123,9 @@ def preview_anomalies(engine: Engine, ask: PreviewAsk) -> PreviewAnswer:
             f"{len(wanted)} sensitivities and {ask.points:,} points asked for; at most "
             f"{_MOST_SETTINGS} and {_MOST_POINTS:,} can be had."
         )
-    history = history_of(engine, ask.metric, ask.labels, ask.days)
+    history = history_of(engine, ask.metric, ask.labels, ask.days, ask.algorithms)
     known = int((~np.isnan(history.x)).sum())
+    models, strange = detection.models.verdict(history.slot.key)
     return PreviewAnswer(
         metric=ask.metric,
         labels=ask.labels,
@@ -127,6 +134,8 @@ def preview_anomalies(engine: Engine, ask: PreviewAsk) -> PreviewAnswer:
         known=known,
         mature=bool((~np.isnan(history.scored.raw)).any()),
         in_force=detection.in_force(history.slot.key),
+        models=list(models),
+        strange=list(strange),
         settings=[_setting(engine, history, each) for each in preview(history, wanted)],
         points=_points(history, ask.points),
     )

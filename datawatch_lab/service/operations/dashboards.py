@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -13,9 +13,11 @@ from datawatch_lab.core.dashboards.places import Fault, refusal
 from datawatch_lab.core.dashboards.reading import look_at, read_dashboard
 from datawatch_lab.core.dashboards.writing import to_plain
 from datawatch_lab.core.errors import DataWatchError
+from datawatch_lab.core.who import UserRole, current_who
 from datawatch_lab.engine import Engine
 from datawatch_lab.engine.dashboards import Dashboards
 from datawatch_lab.engine.dashboards.making import made_of
+from datawatch_lab.service.access.access import Access
 from datawatch_lab.service.freshness import iso
 from datawatch_lab.service.operation import API, NO_CONTENT, operation
 
@@ -74,6 +76,7 @@ class DashboardItem(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         tiles: how many it has.
         path: where it is shown.
+        role: what whoever asks may do with it.
     """
 
     id: str
@@ -87,6 +90,7 @@ class DashboardItem(msgspec.Struct, frozen=True, kw_only=True):
     created_at: str | None
     updated_at: str | None
     path: str
+    role: str = "viewer"
 
 
 class DashboardAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -97,6 +101,7 @@ class DashboardAnswer(msgspec.Struct, frozen=True, kw_only=True):
         widgets: the same with the ids that the routes of widgets take.
         warnings: what it names and is not there.
         path: where it is shown.
+        role: what whoever asks may do with it.
     """
 
     id: str
@@ -118,6 +123,7 @@ class DashboardAnswer(msgspec.Struct, frozen=True, kw_only=True):
     created_at: str | None
     updated_at: str | None
     path: str
+    role: str = "viewer"
     warnings: list[FaultAnswer] = []
 
 
@@ -193,6 +199,7 @@ def answered(engine: Engine, board: Dashboard) -> DashboardAnswer:
         created_at=iso(board.created_at),
         updated_at=iso(board.updated_at),
         path=f"/d/{board.id}",
+        role=own_roles(engine)(board.id),
         warnings=[fault_answer(each) for each in found.faults],
     )
 
@@ -239,6 +246,16 @@ def resource_of(engine: Engine, ask: Any) -> str:
         return ""
 
 
+def own_roles(engine: Engine) -> Callable[[str], UserRole]:
+    """What whoever asks may do with each dashboard, by its id; see `Shares.role_on`."""
+    who = current_who()
+    if who.role == "admin" or who.resource or who.via == "live":
+        return lambda _: who.role
+    with Access(engine.path, engine.clock) as access:
+        granted = access.shares.granted_to(who.name)
+    return lambda id_: who.at_most(granted.get(f"dashboard:{id_}", who.role))
+
+
 class DashboardsAsk(msgspec.Struct, frozen=True, kw_only=True):
     """Which dashboards.
 
@@ -252,7 +269,7 @@ class DashboardsAsk(msgspec.Struct, frozen=True, kw_only=True):
 @operation("GET", PATH, also=(ALSO,))
 def list_dashboards(engine: Engine, ask: DashboardsAsk) -> list[DashboardItem]:
     """The dashboards, in order of name."""
-    text = ask.search.lower()
+    text, role_on = ask.search.lower(), own_roles(engine)
     return [
         DashboardItem(
             id=each.id,
@@ -266,6 +283,7 @@ def list_dashboards(engine: Engine, ask: DashboardsAsk) -> list[DashboardItem]:
             created_at=iso(each.created_at),
             updated_at=iso(each.updated_at),
             path=f"/d/{each.id}",
+            role=role_on(each.id),
         )
         for each in engine.beside(Dashboards).all()
         if text in f"{each.name} {each.description}".lower()

@@ -15,13 +15,13 @@ from datawatch_lab.service.access.access import Access
 from datawatch_lab.service.access.file import later
 from datawatch_lab.service.freshness import iso
 from datawatch_lab.service.operation import NO_CONTENT, operation
-from datawatch_lab.service.operations.dashboards import PATH, DashboardAsk
+from datawatch_lab.service.operations.dashboards import PATH, DashboardAsk, resource_of
 
 _PATH = f"{PATH}/{{id}}/access"
 
 
 class GrantAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """A role of a user on one dashboard, beyond the one they have everywhere."""
+    """A role of a user on one dashboard, in place of the one they have everywhere."""
 
     dashboard: str
     user: str
@@ -66,7 +66,7 @@ def _resource(engine: Engine, ask: Any) -> str:
     return f"dashboard:{engine.beside(Dashboards).get(ask.id).id}"
 
 
-@operation("GET", _PATH, role="editor")
+@operation("GET", _PATH, role="editor", resource=resource_of)
 def dashboard_access(engine: Engine, ask: DashboardAsk) -> AccessAnswer:
     """Who may do what with a dashboard: roles of users on it, and links."""
     board, resource = engine.beside(Dashboards).get(ask.id), _resource(engine, ask)
@@ -106,7 +106,7 @@ class GrantBody(msgspec.Struct, frozen=True, kw_only=True):
 
 @operation("PUT", f"{_PATH}/{{user}}", role="admin")
 def grant_dashboard(engine: Engine, ask: GrantBody) -> GrantAnswer:
-    """Give a user a role on one dashboard, beyond the one they have everywhere."""
+    """Give a user a role on one dashboard, in place of the one they have everywhere."""
     board, resource = engine.beside(Dashboards).get(ask.id), _resource(engine, ask)
     with Access(engine.path, engine.clock) as access:
         access.shares.grant(resource, ask.user, ask.role)
@@ -142,7 +142,7 @@ class LinkBody(msgspec.Struct, frozen=True, kw_only=True):
     expires: str = "7d"
 
 
-@operation("POST", f"{PATH}/{{id}}/share", role="editor", status=201)
+@operation("POST", f"{PATH}/{{id}}/share", role="editor", status=201, resource=resource_of)
 def share_dashboard(engine: Engine, ask: LinkBody) -> LinkAnswer:
     """Make a signed link that opens one dashboard to read, until it expires or is revoked."""
     resource = _resource(engine, ask)

@@ -11,9 +11,16 @@ from datawatch_lab.core.dashboards import TILE_KINDS, Dashboard
 from datawatch_lab.core.dashboards.reading import Outcome, look_at
 from datawatch_lab.core.dashboards.writing import from_text, look_at_text, to_plain
 from datawatch_lab.core.errors import InputError, NotFoundError
+from datawatch_lab.core.who import current_who
 from datawatch_lab.engine import Engine
 from datawatch_lab.engine.dashboards import Dashboards
-from datawatch_lab.engine.dashboards.making import exported, made_of, templates_for
+from datawatch_lab.engine.dashboards.making import (
+    examples_for,
+    exported,
+    made_of,
+    templates_for,
+)
+from datawatch_lab.service.access.door import check_role_on
 from datawatch_lab.service.operation import Nothing, operation
 from datawatch_lab.service.operations.dashboards import (
     PATH,
@@ -94,6 +101,7 @@ class KindAnswer(msgspec.Struct, frozen=True, kw_only=True):
         least: smallest columns and rows.
         needs: queries: none, maybe, one or many.
         asks: what a query may be about: metric, sql, table.
+        example: a tile of this kind, of what the workspace has; None where it has nothing for it.
     """
 
     name: str
@@ -106,15 +114,19 @@ class KindAnswer(msgspec.Struct, frozen=True, kw_only=True):
     needs: str
     asks: list[str]
     options: list[OptionAnswer]
+    example: dict[str, Any] | None = None
 
 
 @operation("GET", f"{PATH}/kinds")
 def tile_kinds(engine: Engine, ask: Nothing) -> list[KindAnswer]:
-    """The kinds of tiles and their options."""
-    del engine, ask
-    return msgspec.convert(
-        [msgspec.to_builtins(each) for each in TILE_KINDS.values()], list[KindAnswer]
+    """The kinds of tiles, their options, and an example of each of what the workspace has."""
+    del ask
+    found = examples_for(engine)
+    kinds = (
+        {**msgspec.to_builtins(each), "example": to_plain(found[name]) if name in found else None}
+        for name, each in TILE_KINDS.items()
     )
+    return msgspec.convert(list(kinds), list[KindAnswer])
 
 
 class ExportAsk(msgspec.Struct, frozen=True, kw_only=True):
@@ -180,6 +192,7 @@ def import_dashboard(engine: Engine, ask: ImportAsk) -> DashboardAnswer:
     old = _there(boards, board) if ask.replace else None
     if old is None:
         return answered(engine, boards.add(board))
+    check_role_on(engine, current_who(), "editor", f"dashboard:{old.id}")
     return answered(engine, boards.change(replace(board, id=old.id)))
 
 

@@ -11,7 +11,7 @@ from datawatch_lab.engine.detection import Detection, detection_of
 from datawatch_lab.engine.detection.choosing import (
     choose,
     chosen,
-    false_alarms_per_week,
+    episodes_per_week,
     one,
     take_back,
     threshold,
@@ -61,6 +61,24 @@ class LearningAnswer(msgspec.Struct, frozen=True, kw_only=True):
     share: float
 
 
+class ModelsAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """River's models of the series that are looked at more closely.
+
+    Attributes:
+        wanted: series that they should look at.
+        ready: series that they look at.
+        steps: buckets that they were given since the engine was opened.
+        skipped: buckets that they were not given, since their budget was spent.
+        share: of a core, that they may take.
+    """
+
+    wanted: int
+    ready: int
+    steps: int
+    skipped: int
+    share: float
+
+
 class DetectorsAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """What is looked at for anomalies, and how.
 
@@ -70,6 +88,7 @@ class DetectorsAnswer(msgspec.Struct, frozen=True, kw_only=True):
         algorithms: that have a say on those.
         watched: series.
         learning: None while nothing is being learnt.
+        models: River's, of the series that are looked at more closely.
         problem: why nothing could be looked at lately; '' when it could.
         chosen: settings of single series, oldest first.
     """
@@ -79,6 +98,7 @@ class DetectorsAnswer(msgspec.Struct, frozen=True, kw_only=True):
     algorithms: list[str]
     watched: int
     learning: LearningAnswer | None
+    models: ModelsAnswer
     problem: str
     chosen: list[DetectorAnswer]
 
@@ -101,8 +121,20 @@ def detectors(engine: Engine, ask: DetectorsAsk) -> DetectorsAnswer:
         learning=None
         if learning is None
         else LearningAnswer(series=learning.series, share=learning.share),
+        models=_models(detection),
         problem=detection.problem,
         chosen=[_answer(detection, each) for each in chosen(detection) if _is_shown(engine, each)],
+    )
+
+
+def _models(detection: Detection) -> ModelsAnswer:
+    found = detection.models.counts
+    return ModelsAnswer(
+        wanted=found.wanted,
+        ready=found.ready,
+        steps=found.steps,
+        skipped=found.skipped,
+        share=found.share,
     )
 
 
@@ -124,7 +156,9 @@ def _answer(detection: Detection, setting: DetectorSetting) -> DetectorAnswer:
         sensitivity=setting.sensitivity,
         algorithms=None if setting.algorithms is None else list(setting.algorithms),
         threshold=threshold(setting.sensitivity),
-        false_alarms_per_week=false_alarms_per_week(setting.sensitivity),
+        false_alarms_per_week=episodes_per_week(
+            setting.sensitivity, detection.step_of(setting.key)
+        ),
         in_force=detection.in_force(setting.key),
         by=setting.by,
         at=iso(setting.at) or "",
@@ -138,7 +172,7 @@ class DetectorBody(msgspec.Struct, frozen=True, kw_only=True):
         metric: its name.
         sensitivity: low, medium, high, a number from 0 to 1, or standard deviations above 1.
         labels: of the series; none for the whole metric, and for its parts without a setting.
-        algorithms: statistical, seasonal; without them those of the workspace.
+        algorithms: statistical, seasonal, ml; without them those of the workspace.
     """
 
     metric: str

@@ -66,7 +66,7 @@ class BacktestAsk(msgspec.Struct, frozen=True, kw_only=True, rename={"from_": "f
     masked: bool = True
 
 
-@operation("POST", f"{_QUALITY}/backtest", audited=False)
+@operation("POST", f"{_QUALITY}/backtest", role="editor", audited=False)
 def quality_backtest(engine: Engine, ask: BacktestAsk) -> TriedItem:
     """What a rule would have said of the past, before it is kept; nothing is stored."""
     now, zone = engine.clock.now(), engine.settings.timezone

@@ -8,6 +8,7 @@ from datawatch_lab.core.durations import parse_duration
 from datawatch_lab.core.who import current_who
 from datawatch_lab.engine import Engine
 from datawatch_lab.service.access.access import Access
+from datawatch_lab.service.access.door import check_role_on
 from datawatch_lab.service.access.file import later
 from datawatch_lab.service.access.shares import Share
 from datawatch_lab.service.freshness import iso
@@ -57,6 +58,7 @@ def list_shares(engine: Engine, ask: Nothing) -> list[ShareAnswer]:
 @operation("POST", f"{API}/shares", role="editor", status=201)
 def make_share(engine: Engine, ask: ShareBody) -> ShareAnswer:
     """Make a signed link that opens one resource to read."""
+    check_role_on(engine, current_who(), "editor", ask.resource)
     expires = later(engine.clock.now(), parse_duration(ask.expires))
     with Access(engine.path, engine.clock) as access:
         share, token = access.shares.sign_share(ask.resource, expires, by=current_who().name)
@@ -79,6 +81,7 @@ def _before(engine: Engine, ask: ShareAsk) -> ShareAnswer:
 def revoke_share(engine: Engine, ask: ShareAsk) -> ShareAnswer:
     """End a link now."""
     with Access(engine.path, engine.clock) as access:
+        check_role_on(engine, current_who(), "editor", access.shares.get(ask.id).resource)
         return _share(access.shares.revoke(ask.id))
 
 

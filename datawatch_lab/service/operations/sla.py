@@ -16,7 +16,7 @@ from datawatch_lab.core.plans import plan_named
 from datawatch_lab.engine import Engine
 from datawatch_lab.engine.alerting import Alerting
 from datawatch_lab.engine.objectives import Measured, Objectives, measure, metrics_of, newest
-from datawatch_lab.service.access.masking import check_filters, hidden_labels
+from datawatch_lab.service.access.masking import check_filters, hidden_labels, label_mask
 from datawatch_lab.service.freshness import iso
 from datawatch_lab.service.operation import API, operation
 from datawatch_lab.service.operations.anomalies import AnomaliesAsk, anomalies
@@ -286,6 +286,7 @@ def _alerts(engine: Engine, month: Month) -> list[IncidentAnswer]:
     """Alerts that were there in the month, also those that fired before it."""
     live = {each.id: each for each in engine.beside(Alerting).active()}
     stored = engine.store.alerts.within(month.start, month.end, _READ)
+    masked = label_mask(engine)
     return [
         IncidentAnswer(
             kind="alert",
@@ -293,7 +294,7 @@ def _alerts(engine: Engine, month: Month) -> list[IncidentAnswer]:
             at=iso(each.started) or "",
             ended=iso(each.resolved),
             severity=each.severity,
-            what=_with_labels(each.rule, dict(each.labels)),
+            what=_with_labels(each.rule, masked(each.metric, dict(each.labels))),
             metric=each.metric,
             costs={},
         )

@@ -8,11 +8,11 @@ import msgspec
 
 from datawatch_lab.core.durations import parse_duration
 from datawatch_lab.core.errors import AccessError
-from datawatch_lab.core.who import Who, current_who
+from datawatch_lab.core.who import Who, current_who, lesser
 from datawatch_lab.engine import Engine
 from datawatch_lab.service.access.access import Access
 from datawatch_lab.service.access.tokens import Token
-from datawatch_lab.service.access.users import User
+from datawatch_lab.service.access.users import User, checked_role
 from datawatch_lab.service.freshness import iso
 from datawatch_lab.service.operation import API, Nothing, operation
 
@@ -91,7 +91,13 @@ class PasswordAsk(msgspec.Struct, frozen=True, kw_only=True):
         return "PasswordAsk(…)"
 
 
-@operation("PUT", f"{API}/me/password", before=lambda _engine, _ask: None)
+@operation(
+    "PUT",
+    f"{API}/me/password",
+    before=lambda _engine, _ask: None,
+    secret=("old", "new"),
+    asks_password=True,
+)
 def change_password(engine: Engine, ask: PasswordAsk) -> UserAnswer:
     """Change the own password; all sessions of the user end, this one too."""
     with _access(engine) as access:
@@ -161,11 +167,7 @@ def _named(engine: Engine, ask: UserChange | UserAsk) -> UserAnswer | None:
 def change_user(engine: Engine, ask: UserChange) -> UserAnswer:
     """Give a user another role or password; both hold from the next request on."""
     with _access(engine) as access:
-        if ask.role is not None:
-            access.users.set_role(ask.name, ask.role)
-        if ask.password is not None:
-            access.users.set_password(ask.name, ask.password)
-        return _user(access.users.get(ask.name))
+        return _user(access.users.change(ask.name, role=ask.role, password=ask.password))
 
 
 class UserAsk(msgspec.Struct, frozen=True, kw_only=True):
@@ -207,7 +209,8 @@ class TokenBody(msgspec.Struct, frozen=True, kw_only=True):
         user: whose; only an admin may name another than the own.
         name: what it is for.
         role: what it may do at most; as its user when none is given.
-        expires: after a duration such as 90d; none for never.
+        expires: after a duration such as 90d; none for never. A token that is made with a token
+            may do no more than that one, and ends no later.
     """
 
     user: str = ""
@@ -226,15 +229,18 @@ def make_token(engine: Engine, ask: TokenBody) -> TokenAnswer:
         made, secret = access.tokens.make(
             _whose(who, ask.user or who.name),
             ask.name,
-            role=ask.role or _bounded(who),
+            role=_bounded(who, ask.role),
             expires_in=span_of(ask.expires),
+            until=who.until,
         )
         return msgspec.structs.replace(_token(made), token=secret)
 
 
-def _bounded(who: Who) -> str | None:
-    """A token that is made with a token may do no more than that one."""
-    return who.role if who.via.startswith("token:") else None
+def _bounded(who: Who, role: str | None) -> str | None:
+    """The role of a new token: one that is made with a token may do no more than that one."""
+    if not who.via.startswith("token:"):
+        return role
+    return who.role if role is None else lesser(checked_role(role), who.role)
 
 
 class TokenAsk(msgspec.Struct, frozen=True, kw_only=True):

@@ -81,6 +81,7 @@ def status(engine: Engine, ask: Nothing) -> StatusAnswer:
         engine.problem,
         CacheAnswer(**asdict(engine.answers.counts)),
         engine.settings.timezone,
+        engine.backends.states(),
     )
 
 

@@ -10,6 +10,8 @@ from datawatch_lab.engine.pulse import BOUNDS
 from datawatch_lab.service.telemetry.connections import Connections
 
 if TYPE_CHECKING:
+    from datawatch_lab.core.backends import BackendState
+    from datawatch_lab.core.watching import WatchState
     from datawatch_lab.engine import Engine
 
 
@@ -43,6 +45,37 @@ class CommitTimes(msgspec.Struct, frozen=True):
     failed: int
 
 
+class SourceVitals(msgspec.Struct, frozen=True):
+    """A watched server; see `core.watching.WatchState`.
+
+    Attributes:
+        up: whether it is copied or streamed now.
+        rows: stored since it was connected.
+        lag_bytes, lag_events: not stored yet, in the unit of its kind; None while not known.
+        retained_bytes: of log that the server keeps for us; None where it does not.
+    """
+
+    name: str
+    state: str
+    up: bool
+    rows: int
+    lag_bytes: int | None
+    lag_events: int | None
+    retained_bytes: int | None
+
+
+class BackendVitals(msgspec.Struct, frozen=True):
+    """A metric back end; see `core.backends.BackendState`."""
+
+    name: str
+    state: str
+    up: bool
+    behind_seconds: float
+    points: int
+    refused: int
+    errors: int
+
+
 class Vitals(msgspec.Struct, frozen=True):
     """How the server does.
 
@@ -53,6 +86,8 @@ class Vitals(msgspec.Struct, frozen=True):
         size_bytes: of the workspace on disk.
         quarantine: rows that wait there.
         connections: open WebSockets.
+        sources: that are watched.
+        backends: that metrics are written to.
     """
 
     release: str
@@ -68,6 +103,8 @@ class Vitals(msgspec.Struct, frozen=True):
     connections: int
     ledger: list[LedgerCell]
     commits: CommitTimes
+    sources: list[SourceVitals] = []
+    backends: list[BackendVitals] = []
 
 
 def vitals(engine: Engine) -> Vitals:
@@ -100,4 +137,30 @@ def vitals(engine: Engine) -> Vitals:
         commits=CommitTimes(
             list(BOUNDS), list(pulse.counts), pulse.seconds, pulse.events, pulse.failed
         ),
+        sources=[_source(each) for each in engine.watching.states()],
+        backends=[_backend(each) for each in engine.backends.states()],
+    )
+
+
+def _source(state: WatchState) -> SourceVitals:
+    return SourceVitals(
+        name=state.name,
+        state=state.state,
+        up=state.state in ("snapshot", "streaming"),
+        rows=state.rows,
+        lag_bytes=state.lag_bytes,
+        lag_events=state.lag_events,
+        retained_bytes=state.retained_bytes,
+    )
+
+
+def _backend(state: BackendState) -> BackendVitals:
+    return BackendVitals(
+        name=state.name,
+        state=state.state,
+        up=state.state in ("current", "catching up"),
+        behind_seconds=state.behind_seconds,
+        points=state.points,
+        refused=state.refused,
+        errors=state.errors,
     )

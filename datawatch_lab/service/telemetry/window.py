@@ -30,6 +30,15 @@ MOST_READ_AGAIN = 500_000
 
 RECENT_EVENTS = 20
 
+_KEPT_BEYOND = {
+    "users": timedelta(hours=1),
+    "failures": timedelta(hours=1),
+    "heartbeats": timedelta(0),
+    "service_metrics": timedelta(0),
+    "measurements": timedelta(0),
+}
+"""Tables that are cut to the window, and how much longer their rows may wait for it."""
+
 _SERVICE_FIELDS = (
     *("cpu_usage", "memory_usage", "disk_usage", "request_rate"),
     *("error_rate", "latency", "cache_hit_rate"),
@@ -56,6 +65,7 @@ class Window:
         self._engine = engine
         self._done: dict[str, tuple[int, int]] = {}  # by stream: read up to, rows there were then
         self._base = 0.0  # requests that were before what was read
+        self._is_based = False
         self._requests = 0.0
         self.cells = Cells()
         self.users: pl.DataFrame | None = None
@@ -83,7 +93,6 @@ class Window:
             counts = self._engine.store.table_counts()  # before the log: what comes between is next
             upto = self._engine.last_seq
             first = max(self._engine.store.first_seq() - 1, upto - MOST_READ_AGAIN, 0)
-            begins = not self._done
             for stream in STREAMS:
                 table = stream_table(self._engine, stream)
                 seen = counts[table.id].events if table and table.id in counts else 0
@@ -91,10 +100,14 @@ class Window:
                 if seen == before:
                     continue
                 for rows in rows_after(self._engine, stream, done, upto):
+                    # Noted first: rows that cannot be taken are not counted twice, nor for ever.
+                    self._done[stream] = (int(rows["_seq"][-1]), before)
                     self._take(stream, rows, now)
                 self._done[stream] = (upto, seen)
-            if begins and self._done and first > 0:
-                self._base = max(0.0, _requests_of_all_time(self._engine) - self._requests)
+            if self._done and not self._is_based:
+                self._is_based = True
+                if first > 0:
+                    self._base = max(0.0, _requests_of_all_time(self._engine) - self._requests)
             self._forget(now)
 
     def _take(self, stream: str, rows: pl.DataFrame, now: datetime) -> None:
@@ -146,11 +159,11 @@ class Window:
             table: pl.DataFrame | None = getattr(self, name)
             if table is not None and table.height > most:
                 setattr(self, name, table.filter(pl.col("at") >= since).top_k(most, by="seq"))
-        for name in ("users", "failures"):
+        for name, slack in _KEPT_BEYOND.items():
             table = getattr(self, name)
             if table is not None and table.height:
                 oldest = table["at"].min()
-                if isinstance(oldest, datetime) and oldest < since - timedelta(hours=1):
+                if isinstance(oldest, datetime) and oldest < since - slack:
                     setattr(self, name, table.filter(pl.col("at") >= since))
 
 

@@ -1,15 +1,17 @@
 """ClickHouse as a metric back end, over its HTTP interface: tables that keep the newest version.
 
 A state that is sent again is one more row with a greater version. `ReplacingMergeTree` drops the
-older ones when it merges parts, and ``FINAL`` leaves them out before that. There are no roll-ups: a
-materialised view would add up the older versions too, and ClickHouse reads minutes fast enough.
+older ones when it merges parts, and ``FINAL`` leaves them out before that. A materialised view
+would add up the older versions too, so hours are made by a statement that aggregates what ``FINAL``
+leaves: see `hours`.
 """
 
 from __future__ import annotations
 
 import re
 import threading
-from datetime import datetime, timedelta
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 import httpx
@@ -22,6 +24,7 @@ from datawatch_lab.core.backends import (
     BackendError,
     Capabilities,
     Health,
+    KeptFor,
     Points,
 )
 from datawatch_lab.core.clock import Clock, SystemClock
@@ -29,6 +32,7 @@ from datawatch_lab.core.config.sections import BackendsSection
 from datawatch_lab.core.errors import ConfigError
 from datawatch_lab.store.backends import clickhouse_native as native
 from datawatch_lab.store.backends import clickhouse_sql as sql
+from datawatch_lab.store.backends.hours import Hours, stretches
 
 _MONTHS = 12
 _LATEST = 2**32
@@ -118,8 +122,9 @@ class ClickHouse:
         self._newest = 0
         self._version = ""
         self._known: set[int] = set()
-        self._kept: timedelta | None = None
+        self._kept: KeptFor | None = None
         self._swept: datetime | None = None
+        self._hours = Hours(self)
 
     def __repr__(self) -> str:
         return f"ClickHouse({self.address!r}, database={self._database!r})"
@@ -147,6 +152,7 @@ class ClickHouse:
         for table in sql.TYPES:
             if table not in there:
                 self._run(sql.make(self._database, table))
+        self._hours.forget()
 
     def write(self, points: Points) -> None:
         """Store points; a minute that was written before is replaced.
@@ -163,6 +169,7 @@ class ClickHouse:
             at = pl.col("last_at").dt.epoch("us")
             self._insert("datawatch_states", states.with_columns(series, at), version)
             self._insert("datawatch_values", values, version)
+            self._hours.wrote(states)
             self._sweep()
         if refused := points.height - states.height - values.height:
             raise BackendError(
@@ -209,7 +216,8 @@ class ClickHouse:
         keys = {int(key, 16): key for key in asked.series}
         if not keys:
             return pl.DataFrame(schema=MERGED)
-        frame = self._ask(sql.read(self._database, asked, list(keys)))
+        parts = stretches(asked, self._hours.until())
+        frame = self._ask(sql.read(self._database, asked, list(keys), parts))
         if not frame.height:
             return pl.DataFrame(schema=MERGED)
         bucket = pl.from_epoch("bucket", "s").cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
@@ -223,15 +231,51 @@ class ClickHouse:
             .alias("last_at"),
         )
 
-    def retain(self, kept: timedelta) -> None:
-        """Drop minutes older than this, by TTL; once a day by us where the server has none."""
+    # ------------------------------------------------------------------ hours
+
+    def span(self) -> tuple[datetime, datetime] | None:
+        """See `hours.HoursServer`, which this and what follows are for."""
+        found = self._ask(sql.span(self._database))
+        if not found.height or not found["rows"][0]:
+            return None
+        return _moment(found["first"][0]), _moment(found["last"][0])
+
+    def known_series(self) -> list[str]:
+        """Keys of all series."""
+        found = self._ask(sql.known_series(self._database))
+        return [f"{key:016x}" for key in found["series"]] if found.height else []
+
+    def mark(self) -> datetime | None:
+        """Hours before this are made."""
+        found = self._ask(sql.mark(self._database))
+        return _moment(found["until"][0]) if found.height else None
+
+    def put_mark(self, until: datetime) -> None:
+        """Say up to where hours are made."""
+        self._run(sql.put_mark(self._database, until, self._next_version()))
+
+    def make_hours(self, series: Sequence[str], start: datetime, end: datetime) -> None:
+        """Make hours of minutes, within the server."""
+        keys = [int(key, 16) for key in series]
+        self._run(sql.make_hours(self._database, keys, start, end, self._next_version()))
+
+    # ------------------------------------------------------------------ the rest
+
+    def retain(self, kept: KeptFor) -> None:
+        """Drop what is older, by TTL; once a day by us where the server has none."""
         self._look()
         if self._has_ttl:
             made = self._tables()
             for table in sql.TIMED:
-                if sql.ttl(kept) not in made.get(table, ""):  # it would rewrite what is stored
-                    self._run(sql.expire(self._database, table, kept))
+                age = _age(table, kept)
+                if sql.ttl(age) not in made.get(table, ""):  # it would rewrite what is stored
+                    self._run(sql.expire(self._database, table, age))
         self._kept = kept
+
+    def shortfall(self, kept: KeptFor) -> str:
+        """Nothing: retention is ours."""
+        del kept
+        return ""
 
     def _sweep(self) -> None:
         now = self._clock.now()
@@ -239,7 +283,8 @@ class ClickHouse:
             return
         if not self._has_ttl:
             for table in sql.TIMED:
-                self._run(sql.delete_before(self._database, table, now - self._kept))
+                before = now - _age(table, self._kept)
+                self._run(sql.delete_before(self._database, table, before))
         self._swept = now
 
     def health(self) -> Health:
@@ -318,10 +363,20 @@ class ClickHouse:
         words = " ".join(reply.text.partition("DB::Exception: ")[2].split()) or reply.reason_phrase
         if code == 60:
             self._known.clear()
+            self._hours.forget()
         if code in (192, 193, 194, 516):
             words = f"user {self._user} or the password is wrong."
         hint = _DO.get(code, "").format(database=self._database, user=self._user)
         return BackendError(f"ClickHouse at {self.address}: {words[:300]}", hint=hint)
+
+
+def _age(table: str, kept: KeptFor) -> timedelta:
+    """How long a table is kept; there is no level of days, so hours stand for them."""
+    return kept.days if table == sql.HOURS else kept.minutes
+
+
+def _moment(seconds: int) -> datetime:
+    return datetime.fromtimestamp(int(seconds), UTC)
 
 
 def _in_range(frame: pl.DataFrame) -> pl.DataFrame:

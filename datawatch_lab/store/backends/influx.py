@@ -10,8 +10,8 @@ Source: https://docs.influxdata.com/influxdb/v1/write_protocols/line_protocol_re
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -24,17 +24,26 @@ from datawatch_lab.core.backends import (
     BackendError,
     Capabilities,
     Health,
+    KeptFor,
     Points,
 )
 from datawatch_lab.core.config.sections import BackendsSection
+from datawatch_lab.core.durations import format_duration
 from datawatch_lab.core.errors import ConfigError
+from datawatch_lab.store.backends.hours import Hours, stretches
+from datawatch_lab.store.backends.influx_hours import InfluxHours
+from datawatch_lab.store.backends.influx_lines import quoted, state_lines, value_lines
+from datawatch_lab.store.backends.influx_reading import frame_of, joined, select
 from datawatch_lab.store.backends.signing import signed
 
-_STATES = "datawatch_states"
 _FIELDS = {
     each: f'{how}("{each}")'
     for each, how in {"n": "sum", "sum": "sum", "min": "min", "max": "max"}.items()
 }
+_NO_ADMIN = (
+    "Its user is no administrator of InfluxDB, who alone may make retention policies: no hours are "
+    "made, and autogen keeps minutes for as long as it is set to."
+)
 _LINES = 5_000  # of one request, as InfluxData advises
 _BUSY = frozenset({408, 425, 429, 500, 502, 503, 504})
 
@@ -91,6 +100,9 @@ class Influx:
         headers = {"Authorization": f"Token {token}"} if token else {}
         auth = (username, password) if username and not token else named
         self._client = httpx.Client(timeout=timeout, headers=headers, auth=auth)
+        self._made = InfluxHours(self._ask, self._put, self._database)
+        self._hours: Hours | None = None  # of 1.x, where the user may make a retention policy
+        self._is_admin = True
 
     def __repr__(self) -> str:
         return f"Influx({self.address}, {self._database!r})"
@@ -112,20 +124,36 @@ class Influx:
         """What it can do."""
         return Capabilities(
             retention="theirs" if self._is_second else "ours",
-            notes=("Backslashes, line ends and % within labels are written as %5C, %0A and %25.",),
+            notes=(
+                "Backslashes, line ends and % within labels are written as %5C, %0A and %25.",
+                *(() if self._is_admin else (_NO_ADMIN,)),
+            ),
         )
 
     def prepare(self) -> None:
         """Make the database of 1.x when it is missing; a bucket of 2.x has to be there."""
-        if self._is_second or self._database in self._databases():
+        if self._is_second:
             return
-        self._ask(f"CREATE DATABASE {_name(self._database)}")
+        if self._database not in self._databases():
+            self._ask(f"CREATE DATABASE {quoted(self._database)}")
+        self._is_admin = self._if_admin(self._made.prepare)
+        self._hours = Hours(self._made) if self._is_admin else None
+
+    def _if_admin(self, run: Callable[[], object]) -> bool:
+        """Run what the server lets administrators alone do; whether it did."""
+        try:
+            run()
+        except _DeniedError as error:
+            if "requires admin privilege" not in error.said:
+                raise
+            return False
+        return True
 
     def _databases(self) -> list[str]:
         (found,) = self._ask("SHOW DATABASES")
         return [row[0] for each in found.get("series", ()) for row in each.get("values", ())]
 
-    def _buckets(self) -> list[str]:
+    def _buckets(self) -> list[dict[str, Any]]:
         """Those of 2.x with the name of ours that the token may see."""
         where = {"org": self._org, "name": self._database}
         answer = self._request("GET", "/api/v2/buckets", params=where)
@@ -133,14 +161,14 @@ class Influx:
             return []
         if not answer.is_success:
             raise self._failure(answer)
-        found = self._decoded(answer).get("buckets", [])
-        return [str(each["name"]) for each in found]
+        found: list[dict[str, Any]] = self._decoded(answer).get("buckets", [])
+        return found
 
     # ------------------------------------------------------------------ writing
 
     def write(self, points: Points) -> None:
         """Store points; the same time and tags take the place of what was there."""
-        lines = [*_state_lines(points.states), *_value_lines(points.values)]
+        lines = [*state_lines(points.states), *value_lines(points.values)]
         path = "/api/v2/write" if self._is_second else "/write"
         if self._is_second:
             where = {"org": self._org, "bucket": self._database, "precision": "ns"}
@@ -158,8 +186,18 @@ class Influx:
             if failure.retry:
                 raise failure
             rejected += len(chunk) if failure.rejected is None else failure.rejected
+        if self._hours is not None:
+            self._hours.wrote(points.states)
         if failure is not None:
             failure.rejected = rejected
+            raise failure
+
+    def _put(self, line: str, policy: str) -> None:
+        where = {"db": self._database, "rp": policy, "precision": "ns"}
+        answer = self._request("POST", "/write", params=where, content=line.encode())
+        if not answer.is_success:
+            failure = self._failure(answer)
+            failure.retry = True  # the points themselves are stored
             raise failure
 
     # ------------------------------------------------------------------ reading
@@ -170,53 +208,69 @@ class Influx:
             return pl.DataFrame(schema=MERGED)
         parts = [each for each in _FIELDS if each in asked.parts or each == "n"]
         fields = ", ".join(f'{_FIELDS[each]} AS "{each}"' for each in parts)
-        asks = [self._select(fields, asked)]
+        asks = [(fields, (*parts, "n"))]
         if "last" in asked.parts:
-            asks.append(self._select('last("last") AS "last", last("last_at") AS "last_at"', asked))
-        found = self._ask("; ".join(asks))
-        frame = _frame(found[0], (*parts, "n"), asked)
-        if len(found) > 1:
-            last = _frame(found[1], ("last", "last_at"), asked)
-            on = ("series", "bucket")
-            frame = frame.join(last, on=on, how="left", nulls_equal=True)
-        missing = [pl.lit(None).alias(each) for each in MERGED if each not in frame.columns]
-        at = pl.col("last_at").cast(pl.Int64).cast(pl.Datetime("us", "UTC"))
-        return (
-            frame.with_columns(missing)
-            .filter(pl.col("n").is_not_null())
-            .with_columns(at)
-            .select(pl.col(name).cast(kind) for name, kind in MERGED.items())
+            last = 'last("last") AS "last", last("last_at") AS "last_at"'
+            asks.append((last, ("last", "last_at")))
+        where = stretches(asked, self._hours.until() if self._hours else None)
+        found = iter(
+            self._ask("; ".join(select(each, asked, part) for part in where for each, _ in asks))
         )
-
-    def _select(self, fields: str, asked: Asked) -> str:
-        where = f"time >= {_nanos(asked.start)} AND time < {_nanos(asked.end)}"
-        keys = "|".join(asked.series)
-        buckets = '"series"'
-        if asked.step is not None:
-            width = int(asked.step.total_seconds())
-            offset = int(asked.start.timestamp()) % width
-            buckets += f", time({width}s, {offset}s)"
-        return (
-            f'SELECT {fields} FROM {_STATES} WHERE {where} AND "series" =~ /^({keys})$/ '
-            f'AND "n" != 0 GROUP BY {buckets}' + (" fill(none)" if asked.step else "")
-        )
+        frames = []
+        for _ in where:
+            frame, *more = (frame_of(next(found), named, asked) for _, named in asks)
+            for each in more:
+                frame = frame.join(each, on=("series", "bucket"), how="left", nulls_equal=True)
+            missing = [pl.lit(None).alias(each) for each in MERGED if each not in frame.columns]
+            frames.append(
+                frame.with_columns(missing).select(
+                    pl.col(name).cast(pl.Int64() if name == "last_at" else kind)
+                    for name, kind in MERGED.items()
+                )
+            )
+        at = pl.col("last_at").cast(pl.Datetime("us", "UTC"))
+        return joined(frames).filter(pl.col("n").is_not_null()).with_columns(at)
 
     # ------------------------------------------------------------------ the rest
 
-    def retain(self, kept: timedelta) -> None:
-        """Set how long the default retention policy of a 1.x database keeps points."""
+    def retain(self, kept: KeptFor) -> None:
+        """Set how long the retention policies of a 1.x database keep minutes, and hours."""
+        if self._is_second:
+            return
+        named = quoted(self._database)
+
+        def alter() -> None:
+            self._ask(f"ALTER RETENTION POLICY autogen ON {named} DURATION {_hours(kept.minutes)}")
+            self._made.retain(kept.days)
+
+        self._is_admin = self._if_admin(alter)
+
+    def shortfall(self, kept: KeptFor) -> str:
+        """Whether a bucket of 2.x keeps minutes for less long than the workspace does."""
         if not self._is_second:
-            hours = max(int(kept.total_seconds() // 3_600), 1)
-            self._ask(
-                f"ALTER RETENTION POLICY autogen ON {_name(self._database)} DURATION {hours}h",
-            )
+            return ""
+        for each in self._buckets():
+            seconds = [rule.get("everySeconds", 0) for rule in each.get("retentionRules", [])]
+            if any(0 < every < kept.minutes.total_seconds() for every in seconds):
+                wanted = format_duration(kept.minutes)
+                return (
+                    f"The bucket {self._database} keeps points for "
+                    f"{format_duration(timedelta(seconds=min(seconds)))}, the workspace minutes "
+                    f"for {wanted}. Set it: influx bucket update --id ID --retention "
+                    f"{_hours(kept.minutes)}, or set metrics.retention to less."
+                )
+        return ""
 
     def health(self) -> Health:
         """Whether it answers, lets us in and has the database."""
         try:
             answer = self._request("GET", "/ping")
             version = answer.headers.get("X-Influxdb-Version", "").removeprefix("v")
-            there = self._buckets() if self._is_second else self._databases()
+            there = (
+                [str(each["name"]) for each in self._buckets()]
+                if self._is_second
+                else self._databases()
+            )
             if self._database not in there:
                 kind = "bucket" if self._is_second else "database"
                 return Health(
@@ -274,10 +328,11 @@ class Influx:
         text = _said(answer)
         if code in (401, 403):
             name = "token" if self._is_second else "username and password"
-            return BackendError(
+            return _DeniedError(
                 f"InfluxDB at {self.address} lets nobody in ({code}).",
                 hint=f"Check storage.influxdb's {name}, and that it may write and read "
                 f"{self._database}.",
+                said=text,
             )
         if code == 404:
             return BackendError(
@@ -291,95 +346,25 @@ class Influx:
         return BackendError(sentence, retry=retry, rejected=rejected)
 
 
+class _DeniedError(BackendError):
+    """The server does not let the user do this.
+
+    Attributes:
+        said: its own words.
+    """
+
+    def __init__(self, message: str, *, hint: str, said: str) -> None:
+        super().__init__(message, hint=hint)
+        self.said = said
+
+
+def _hours(kept: timedelta) -> str:
+    return f"{max(int(kept.total_seconds() // 3_600), 1)}h"
+
+
 def _said(answer: httpx.Response) -> str:
     try:
         found = msgspec.json.decode(answer.content, type=dict[str, Any])
     except msgspec.DecodeError:
         return answer.text[:200]
     return str(found.get("error") or found.get("message") or "")[:200]
-
-
-def _frame(result: Mapping[str, Any], parts: Sequence[str], asked: Asked) -> pl.DataFrame:
-    """A result as series, bucket and parts."""
-    frames = []
-    for each in result.get("series", ()):
-        columns = list(zip(*each["values"], strict=True))
-        named = dict(zip(each["columns"], columns, strict=True))
-        times = pl.Series(named["time"], dtype=pl.Int64) // 1_000
-        bucket = times.cast(pl.Datetime("us", "UTC"))
-        if asked.step is None:
-            bucket = pl.Series([None] * len(times), dtype=pl.Datetime("us", "UTC"))
-        kinds = {"n": pl.Int64(), "last_at": pl.Int64()}
-        cells = {
-            part: pl.Series(named[part], dtype=kinds.get(part, pl.Float64()), strict=False)
-            for part in dict.fromkeys(parts)
-        }
-        key = [each["tags"]["series"]] * len(times)
-        frames.append(pl.DataFrame({"series": key, "bucket": bucket, **cells}))
-    if frames:
-        return pl.concat(frames)
-    kinds = {"n": pl.Int64(), "last_at": pl.Int64()}
-    empty: dict[str, Any] = {"series": pl.String(), "bucket": pl.Datetime("us", "UTC")}
-    return pl.DataFrame(schema=empty | {each: kinds.get(each, pl.Float64()) for each in parts})
-
-
-def _state_lines(states: pl.DataFrame) -> list[str]:
-    """Points of states; a part that is null is left out, and so keeps nothing of before."""
-    if not states.height:
-        return []
-    measures = states["measure"].unique().to_list()
-    safe = states["measure"].replace_strict(measures, [escaped(each) for each in measures])
-    fields = [pl.format("n={}i", "n")]
-    for part in ("sum", "min", "max", "last"):
-        shown = pl.format(f"{part}={{}}", pl.col(part))
-        fields.append(pl.when(pl.col(part).is_not_null()).then(shown))
-    at = pl.format("last_at={}i", pl.col("last_at").dt.epoch("us"))
-    fields.append(pl.when(pl.col("last_at").is_not_null()).then(at))
-    lines = states.with_columns(safe.alias("measure")).select(
-        pl.format(
-            _STATES + ",measure={},series={} {} {}",
-            "measure",
-            "series",
-            pl.concat_str(fields, separator=",", ignore_nulls=True),
-            pl.col("minute").dt.epoch("us") * 1_000,
-        )
-    )
-    return lines.to_series().to_list()
-
-
-def _value_lines(values: pl.DataFrame) -> list[str]:
-    """Points of values, the measurement and tags written once for all minutes of a series."""
-    lines: list[str] = []
-    for (metric, labels), rows in values.group_by("metric", "labels", maintain_order=True):
-        tags = msgspec.json.decode(str(labels), type=dict[str, str])
-        named = [escaped(str(metric))]
-        named += [f"{escaped(tag)}={escaped(value)}" for tag, value in tags.items() if value]
-        shown = pl.format(
-            "{} value={} {}",
-            pl.lit(",".join(named)),
-            "value",
-            pl.col("minute").dt.epoch("us") * 1_000,
-        )
-        lines += rows.select(shown.alias("line"))["line"].to_list()
-    return lines
-
-
-def escaped(text: str) -> str:
-    r"""A measurement, tag or tag value of the line protocol.
-
-    A backslash cannot be written in every place, so it and line ends are written as in addresses.
-
-    >>> escaped("a b,c=d"), escaped("x\\")
-    ('a\\ b\\,c\\=d', 'x%5C')
-    """
-    text = text.replace("%", "%25").replace("\\", "%5C").replace("\n", "%0A").replace("\r", "%0D")
-    return re.sub(r"([ ,=])", r"\\\1", text)
-
-
-def _name(name: str) -> str:
-    """A name within InfluxQL."""
-    return '"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"'
-
-
-def _nanos(moment: datetime) -> int:
-    return int(moment.timestamp()) * 1_000_000_000

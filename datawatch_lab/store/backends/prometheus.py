@@ -32,12 +32,13 @@ from datawatch_lab.core.backends import (
     BackendError,
     Capabilities,
     Health,
+    KeptFor,
     Points,
 )
 from datawatch_lab.core.config.sections import BackendsSection
 from datawatch_lab.core.dashboards import prometheus_name
-from datawatch_lab.core.durations import parse_duration
-from datawatch_lab.core.errors import ConfigError, MissingPackageError
+from datawatch_lab.core.durations import format_duration, parse_duration
+from datawatch_lab.core.errors import ConfigError, InputError, MissingPackageError
 from datawatch_lab.core.names import prometheus_label
 from datawatch_lab.store.backends.prometheus_wire import (
     Series,
@@ -58,6 +59,7 @@ _CORRECTIONS = (
     "Late corrections reach the states that queries are answered from; values drawn by hand "
     "(datawatch_<metric>) stay as first sent."
 )
+_USUAL_RETENTION = "15d"
 _BUSY = frozenset({408, 425, 429, 502, 503, 504})
 _TOO_OLD = ("too old sample", "out of bounds")
 _HALVED = frozenset({400, 413})  # something in it is refused, or there is too much in it
@@ -308,9 +310,25 @@ class Prometheus:
 
     # ------------------------------------------------------------------ the rest
 
-    def retain(self, kept: timedelta) -> None:
+    def retain(self, kept: KeptFor) -> None:
         """Nothing: how long it keeps samples is said when it is started."""
         del kept
+
+    def shortfall(self, kept: KeptFor) -> str:
+        """Whether it was started to keep minutes for less long than the workspace does."""
+        flags = self._call("GET", "/api/v1/status/flags")
+        said = str(flags.get("storage.tsdb.retention.time") or _USUAL_RETENTION)
+        try:
+            keeps = parse_duration(said if said not in ("0s", "0") else _USUAL_RETENTION)
+        except InputError:
+            return ""
+        if keeps >= kept.minutes:
+            return ""
+        return (
+            f"Prometheus at {self.address} keeps samples for {said}, the workspace minutes for "
+            f"{format_duration(kept.minutes)}. Start it with --storage.tsdb.retention.time="
+            f"{format_duration(kept.minutes)}, or set metrics.retention to less."
+        )
 
     def health(self) -> Health:
         """Whether it answers, and has its receiver switched on."""

@@ -21,12 +21,14 @@ from datawatch_lab.core.backends import (
     BackendError,
     Capabilities,
     Health,
+    KeptFor,
     Points,
     labels_json,
     series_key,
 )
 from datawatch_lab.core.config.sections import BackendsSection
 from datawatch_lab.store.backends import timescale_sql as sql
+from datawatch_lab.store.backends.buckets import down, up
 from datawatch_lab.store.backends.postgres_session import Rows, Session
 
 _log = logging.getLogger(__name__)
@@ -57,7 +59,6 @@ class Timescale:
     Args:
         url: ``postgresql://user:password@host:port/database``.
         timeout: seconds that one statement takes at most.
-        hours_kept: how long the roll-ups of hours and days are kept.
 
     Raises:
         ConfigError: the address cannot be read.
@@ -66,18 +67,15 @@ class Timescale:
 
     name = "timescale"
 
-    def __init__(
-        self, url: str, *, timeout: float = 10.0, hours_kept: timedelta = timedelta(days=1_826)
-    ) -> None:
+    def __init__(self, url: str, *, timeout: float = 10.0) -> None:
         self._session = Session(url, timeout=timeout, greet=self._look)
-        self._hours_kept = hours_kept
         self._version = ""
         self._extension = self._licensed = False
         self._hypertables: frozenset[str] = frozenset()
         self._roll_ups: frozenset[str] = frozenset()
         self._known: set[int] = set()
         self._swept = 0.0
-        self._kept: timedelta | None = None
+        self._kept: KeptFor | None = None
         self._writing = threading.Lock()
 
     def __repr__(self) -> str:
@@ -195,8 +193,12 @@ class Timescale:
             mark, now = marks.get(each.name, (None, None))
             if mark is None or first.timestamp() * 1e6 >= mark:
                 continue
-            oldest = first if self._kept is None else max(first, now - self._kept + each.width)
-            start, end = sql.down(oldest, each.width), sql.up(last + MINUTE, each.width)
+            # what it is made from may be gone before: those buckets stay as they are
+            gone = datetime.min.replace(tzinfo=UTC)
+            if self._kept is not None:
+                gone = now - _goes(self._kept)[each.source] + each.width
+            oldest = max(first, gone)
+            start, end = down(oldest, each.width), up(last + MINUTE, each.width)
             if start < end:
                 self._session.run(sql.REFRESH, [f"datawatch.{each.name}", start, end])
 
@@ -215,26 +217,26 @@ class Timescale:
             pl.col("series").replace_strict(ids, default=None, return_dtype=pl.String())
         )
 
-    def retain(self, kept: timedelta) -> None:
-        """Drop minutes older than this: whole chunks of 7 days by the server, else rows by us."""
+    def retain(self, kept: KeptFor) -> None:
+        """Drop what is older: whole chunks of 7 days by the server, else minutes by us."""
         self._session.run("SELECT 1")  # a new connection looks at what is there
         before, self._kept = self._kept, kept
         if kept == before or not (self._licensed and self._hypertables):
             return
         self._kept = None  # until the server has all of it
-        goes = dict.fromkeys(self._hypertables, kept)
-        goes |= {
-            each.name: kept if each.source == "states" else max(kept, self._hours_kept)
-            for each in sql.ALL_ROLL_UPS
-            if each.name in self._roll_ups
-        }
+        goes = _goes(kept)
         for each in sql.ALL_ROLL_UPS:
             if each.name in self._roll_ups:
                 self._schedule(each, goes[each.source])
-        for table, age in goes.items():
+        for table in sorted(self._hypertables | self._roll_ups):
             self._session.run(sql.NO_RETENTION, [f"datawatch.{table}"])
-            self._session.run(sql.RETENTION, [f"datawatch.{table}", age])
+            self._session.run(sql.RETENTION, [f"datawatch.{table}", goes[table]])
         self._kept = kept
+
+    def shortfall(self, kept: KeptFor) -> str:
+        """Nothing: retention is ours."""
+        del kept
+        return ""
 
     def _sweep(self) -> None:
         """Delete what is too old where the server does not: a slice a write, until all is gone."""
@@ -245,7 +247,7 @@ class Timescale:
             for table in sql.HYPERTABLES:
                 if not (self._licensed and table in self._hypertables):
                     slice_ = sql.DELETE_SLICE.format(table=table)
-                    ((gone,),) = self._session.run(slice_, [self._kept])
+                    ((gone,),) = self._session.run(slice_, [self._kept.minutes])
                     most = max(most, gone)
         except BackendError as error:  # what was written is stored all the same
             _log.warning("old minutes are not deleted, it is tried again in an hour: %s", error)
@@ -291,6 +293,17 @@ class Timescale:
             self._version += f", TimescaleDB {extension}"
             self._hypertables = frozenset(name for (name,) in run(sql.IS_HYPERTABLE))
             self._roll_ups = frozenset(name for (name,) in run(sql.ROLL_UPS))
+
+
+def _goes(kept: KeptFor) -> dict[str, timedelta]:
+    """How long each table and roll-up is kept."""
+    return {
+        "states": kept.minutes,
+        "metric_values": kept.minutes,
+        "states_5m": kept.five_minutes,
+        "states_1h": kept.hours,
+        "states_1d": kept.days,
+    }
 
 
 _STATE_COLUMNS = ("id", "minute", "n", "sum", "min", "max", "last", "last_at")

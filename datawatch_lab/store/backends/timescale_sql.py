@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from datawatch_lab.core.backends import Asked
+from datawatch_lab.store.backends.buckets import HOUR, down, up
 
 TABLES: Mapping[str, Sequence[str]] = {
     "series": (
@@ -85,7 +86,7 @@ MERGED: Mapping[str, str] = {
 """SQL that merges each column of states."""
 
 _TYPES = {"n": "bigint", "last_at": "timestamptz"}
-_HOUR, _DAY = timedelta(hours=1), timedelta(days=1)
+_DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -119,8 +120,8 @@ class RollUp:
 
 ALL_ROLL_UPS: Sequence[RollUp] = (
     RollUp("states_5m", "states", timedelta(minutes=5), timedelta(minutes=10)),
-    RollUp("states_1h", "states_5m", _HOUR, _HOUR),
-    RollUp("states_1d", "states_1h", _DAY, 6 * _HOUR),
+    RollUp("states_1h", "states_5m", HOUR, HOUR),
+    RollUp("states_1d", "states_1h", _DAY, 6 * HOUR),
 )
 """Finest first: each is made from the one before it, so they are brought up to date in order."""
 
@@ -171,19 +172,6 @@ ON CONFLICT (series, minute) DO UPDATE SET value = excluded.value"""
 """A minute that is written again takes the place of what was there: nothing is added twice."""
 
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-def down(moment: datetime, width: timedelta) -> datetime:
-    """The start of the bucket that a moment is in; buckets are aligned to 1970 in UTC."""
-    return moment - (moment - _EPOCH) % width
-
-
-def up(moment: datetime, width: timedelta) -> datetime:
-    """The first start of a bucket that is not before a moment."""
-    return moment + (_EPOCH - moment) % width
-
-
 def read(asked: Asked, series: Sequence[int], made: frozenset[str]) -> tuple[str, list[object]]:
     """The statement that answers a question, and its values.
 
@@ -221,18 +209,28 @@ def read(asked: Asked, series: Sequence[int], made: frozenset[str]) -> tuple[str
 
 
 def _stretches(asked: Asked, made: frozenset[str]) -> list[tuple[str, datetime, datetime]]:
-    """(table, start, end) that together are the range: the widest roll-up, and minutes beside."""
-    minutes = "states"
-    for each in reversed(ALL_ROLL_UPS):
-        start, end = up(asked.start, each.width), down(asked.end, each.width)
-        fits = asked.step is None or (
-            asked.step % each.width == timedelta() and start == asked.start
-        )
-        if each.name in made and fits and start < end:
-            parts = [
-                (minutes, asked.start, start),
-                (each.name, start, end),
-                (minutes, end, asked.end),
-            ]
-            return [part for part in parts if part[1] < part[2]]
-    return [(minutes, asked.start, asked.end)]
+    """(table, start, end) that together are the range, each as wide as its edges allow."""
+    wide = [
+        each
+        for each in reversed(ALL_ROLL_UPS)
+        if each.name in made
+        and (asked.step is None or not asked.step % each.width)
+        and (asked.step is None or up(asked.start, each.width) == asked.start)
+    ]
+    return _cover(asked.start, asked.end, wide)
+
+
+def _cover(
+    start: datetime, end: datetime, wide: Sequence[RollUp]
+) -> list[tuple[str, datetime, datetime]]:
+    """A range of the widest buckets, finer ones beside them, and minutes at its very ends.
+
+    Minutes may be gone already where hours are still kept.
+    """
+    for place, each in enumerate(wide):
+        low, high = up(start, each.width), down(end, each.width)
+        if low < high:
+            finer = wide[place + 1 :]
+            middle = (each.name, low, high)
+            return [*_cover(start, low, finer), middle, *_cover(high, end, finer)]
+    return [("states", start, end)] if start < end else []

@@ -45,7 +45,7 @@
     tip.replaceChildren();
     const head = document.createElement("div");
     head.className = "at";
-    head.textContent = `${at[2]} UTC`;
+    head.textContent = at[2];
     tip.append(head);
     for (const line of lines) {
       const point = nearest(line.p, at[0]);

@@ -9,17 +9,19 @@ from collections.abc import Callable, Iterable
 
 import msgspec
 
-from datawatch_lab.core.dashboards import Dashboard, Tile
+from datawatch_lab.core.dashboards import Dashboard, Tile, TileQuery
 from datawatch_lab.views.board.delta import shortened
 from datawatch_lab.views.board.message import BoardMessage, Part, Status, TickMessage, head_of
 from datawatch_lab.views.board.tiles import show
 from datawatch_lab.views.board.view import Look, View
+from datawatch_lab.views.clock import clocks_of, told
 
 RING = 120
 """Messages that are kept for those who come back."""
 
 _BEHIND = 10  # messages; who is further behind is sent the whole
 _COST_FACTOR = 4.0
+_NAMED = 3
 _LOADING = Part(state="loading", say="Loading")
 
 _encode = msgspec.json.Encoder().encode
@@ -148,7 +150,9 @@ class Channel:
         """What a tile's values depend on; while it stays the same they need not be asked."""
         where = view.window()
         bucket = int(where.end.timestamp() // min(60.0, where.line.total_seconds()))
-        return (view.status.version, view.status.status, bucket, tile, id(view.happened))
+        board = view.dashboard
+        shared = (board.filters, board.variables, board.notes, board.annotations, view.range_key)
+        return (view.status.version, view.status.status, bucket, tile, id(view.happened), shared)
 
     def _is_due(self, view: View, tile: Tile) -> bool:
         """A tile that is slow to answer is asked less often, whatever the board says."""
@@ -166,7 +170,7 @@ class Channel:
                 seq=self.seq + 1,
                 at=_ms(view.now.timestamp()),
                 span=_span(view),
-                status=Status(view.status.status, view.status.message),
+                status=_status(view),
                 parts={id_: shortened(self._parts.get(id_), each) for id_, each in changed.items()},
             )
             known = {each.id for each in view.dashboard.tiles}
@@ -204,7 +208,7 @@ def whole(view: View, parts: dict[str, Part], seq: int) -> BoardMessage:
         seq=seq,
         at=_ms(view.now.timestamp()),
         span=_span(view),
-        status=Status(view.status.status, view.status.message),
+        status=_status(view),
         board=head_of(view.dashboard, view.look, view, titles_of(view.dashboard)),
         parts=parts,
     )
@@ -222,13 +226,27 @@ def parts_of(view: View, tiles: Iterable[str] | None = None) -> dict[str, Part]:
 
 def titles_of(dashboard: Dashboard) -> dict[str, str]:
     """Titles for tiles that have none: what they ask."""
-    found = {}
-    for each in dashboard.tiles:
-        query = each.query
-        if not each.title and query is not None:
-            by = f" by {', '.join(query.by)}" if query.by else ""
-            found[each.id] = (query.label or query.metric or query.table).replace("_", " ") + by
-    return found
+    return {
+        each.id: _title(each.all_queries)
+        for each in dashboard.tiles
+        if not each.title and each.all_queries
+    }
+
+
+def _title(queries: tuple[TileQuery, ...]) -> str:
+    """What several queries are about: the names of all, or of the first ones; one says by what."""
+    first, *others = queries
+    names = [(each.label or each.metric or each.table).replace("_", " ") for each in queries]
+    if others:
+        more = " …" if len(names) > _NAMED else ""
+        return ", ".join(dict.fromkeys(names[:_NAMED])) + more
+    by = f" by {', '.join(first.by)}" if first.by else ""
+    return names[0] if names[0].endswith(by.replace("_", " ")) else names[0] + by
+
+
+def _status(view: View) -> Status:
+    with clocks_of(view.status.timezone):
+        return Status(view.status.status, told(view.status.message))
 
 
 def _span(view: View) -> tuple[int, int]:

@@ -12,17 +12,19 @@ from typing import Any
 
 import panel as pn
 import param
+from bokeh.model import Model
 from panel.custom import JSComponent
 from panel.io.resources import component_resource_path
 from panel.viewable import Children
 
 from datawatch_lab.core.dashboards import COLUMNS, THEMES, Dashboard, replace
-from datawatch_lab.core.errors import InputError
+from datawatch_lab.core.errors import DataWatchError, InputError
 from datawatch_lab.views import theme
 from datawatch_lab.views.board.channel import Viewer
 from datawatch_lab.views.board.feed import BoardFeed
 from datawatch_lab.views.board.view import Look
 from datawatch_lab.views.objects import shown
+from datawatch_lab.views.still import WIDTH, Still, still_of
 
 log = logging.getLogger(__name__)
 
@@ -79,14 +81,16 @@ class Board(JSComponent):
         self._listeners: list[Listener] = []
         self._document = pn.state.curdoc
         self._is_ready = False
+        self._objects = dict(objects or {})
         document = feed.load(dashboard) if isinstance(dashboard, str) else dashboard
         params.setdefault("sizing_mode", "stretch_width")
-        params["children_"] = [shown(each) for each in (objects or {}).values()]
-        params["names"] = list(objects or {})
+        params["children_"] = [shown(each) for each in self._objects.values()]
+        params["names"] = list(self._objects)
         params.setdefault("pieces", _served(self._document))
         super().__init__(edit=edit, **params)  # type: ignore[no-untyped-call]
         self._board = document
         self._viewer = self._open()
+        self._has_left = False
         if self._document is not None:
             pn.state.on_session_destroyed(lambda _: self.close())
 
@@ -108,9 +112,18 @@ class Board(JSComponent):
         self._reopen()
 
     def look(self, **changes: Any) -> None:
-        """Look at another range, with other filters or variables; see `Look`."""
-        self._look = Look(**{**_fields(self._look), **changes})
-        self._reopen()
+        """Look at another range, with other filters or variables; see `Look`.
+
+        Raises:
+            DataWatchError: that cannot be looked at; the board stays as it was.
+        """
+        before = self._look
+        self._look = Look(**{**_fields(before), **changes})
+        try:
+            self._reopen()
+        except DataWatchError:
+            self._look = before
+            raise
 
     def refresh(self) -> None:
         """Ask the tiles of a document that is not stored anew."""
@@ -118,8 +131,28 @@ class Board(JSComponent):
             self._feed.refresh(self._viewer, self._board)
             self._schedule()
 
+    def picture(self, form: str = "png", *, width: int = WIDTH, theme: str = "light") -> bytes:
+        """The board as it is now, with its objects: a PNG of twice the width, or a PDF.
+
+        Raises:
+            MissingPackageError: there is no Chromium here; says what helps.
+        """
+        how = Still(form, width, theme)
+        return still_of(self._feed, self._board, self._look, how, given=self._objects)[0]
+
     def close(self) -> None:
         """Keep it up to date no more."""
+        self._leave()
+
+    def _cleanup(self, root: Model | None = None) -> None:
+        """A place where it was shown is gone, such as the output of a cell; perhaps the last."""
+        super()._cleanup(root)
+        if not self._models:
+            self._leave()
+
+    def _leave(self) -> None:
+        """Look no more, until it is shown again."""
+        self._has_left = True
         self._viewer.close()
 
     # ------------------------------------------------------------------ messages
@@ -130,8 +163,11 @@ class Board(JSComponent):
         return self._feed.watch(self._name, self._look, self._schedule)
 
     def _reopen(self) -> None:
+        if self._has_left:  # it is opened when it is shown again
+            return
+        new = self._open()
         self._viewer.close()
-        self._viewer = self._open()
+        self._viewer = new
         self._schedule()
 
     def _schedule(self) -> None:
@@ -142,7 +178,7 @@ class Board(JSComponent):
             self._send()
 
     def _send(self) -> None:
-        if not self._is_ready:
+        if not self._is_ready or self._has_left:
             return
         while (text := self._viewer.next()) is not None:
             self._send_msg(json.loads(text))
@@ -154,6 +190,8 @@ class Board(JSComponent):
         match data.get("type"):
             case "ready":
                 self._is_ready = True
+                if self._has_left:  # shown again
+                    self._viewer, self._has_left = self._open(), False
                 self._viewer.since = None
                 self._send()
                 return
@@ -162,15 +200,21 @@ class Board(JSComponent):
                 return
             case "layout":
                 self._moved(data)
-            case "click":
-                pair = (str(data.get("label")), str(data.get("value")))
-                self.look(filters=_toggled(self._look.filters, pair))
-            case "zoom":
-                self.look(range=_span(data))
-            case "range":
-                self.look(range=str(data.get("range")))
+            case "click" | "zoom" | "range" as how:
+                self._looked(how, data)
         for each in tuple(self._listeners):
             each(data)
+
+    def _looked(self, how: str, data: dict[str, Any]) -> None:
+        """Look at what was chosen on the board; where it is refused, what is shown stays."""
+        try:
+            if how == "click":
+                pair = (str(data.get("label")), str(data.get("value")))
+                self.look(filters=_toggled(self._look.filters, pair))
+            else:
+                self.look(range=_span(data) if how == "zoom" else str(data.get("range")))
+        except DataWatchError as error:
+            log.warning("a %s on a board was refused: %s", how, error)
 
     def _need(self, what: str) -> None:
         if what == "world":

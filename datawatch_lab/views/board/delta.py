@@ -28,6 +28,8 @@ def shortened(old: Part | None, new: Part) -> Part:
     """
     if old is None or old.face != "line" or new.face != "line" or "keep" in new.data:
         return new
+    if "times" in new.data or "times" in old.data:  # there are few, and they are not counted
+        return new
     before, now = old.data, new.data
     names = [each["name"] for each in before["series"]], [each["name"] for each in now["series"]]
     shift, odd = divmod(now["t0"] - before["t0"], max(1, now["step"]))

@@ -11,6 +11,7 @@ from datawatch_lab.core.dashboards import Tile
 from datawatch_lab.views.board.message import Badge
 from datawatch_lab.views.board.values import Points, finite, millis
 from datawatch_lab.views.board.view import View
+from datawatch_lab.views.clock import told
 
 _MOST = 40
 
@@ -59,13 +60,14 @@ def marks_of(view: View, tile: Tile) -> list[Mark]:
 
 
 def badge_of(view: View, tile: Tile) -> Badge | None:
-    """The anomalies that go on in a tile's metrics; None for none."""
+    """The anomalies that go on in a tile's metrics, one an incident; None for none."""
     metrics = {each.metric for each in tile.all_queries if each.metric}
     active = [each for each in _anomalies(view, metrics) if each.active]
     if not active:
         return None
-    count = len(active)
-    return Badge(count, f"{count} anomal{'y' if count == 1 else 'ies'}: {active[0].description}")
+    count = len({each.incident or each.id for each in active})
+    what = "anomaly" if count == 1 else "anomalies"
+    return Badge(count, f"{count} {what}: {told(active[0].description)}")
 
 
 def placed(marks: list[Mark], points: Points) -> list[Mark]:
@@ -85,7 +87,7 @@ def _anomalies(view: View, metrics: set[str]) -> list[Any]:
 
 def _anomaly(found: Any) -> Mark:
     value = None if found.labels else finite(found.value)
-    return Mark(millis(found.peak_at), None, "anomaly", found.description, value)
+    return Mark(millis(found.peak_at), None, "anomaly", told(found.description), value)
 
 
 def _alert(found: Any) -> Mark:

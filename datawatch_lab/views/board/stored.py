@@ -37,7 +37,7 @@ def loader(workspace: Any) -> Loader:
     Args:
         workspace: a `Workspace`; it raises a `NotFoundError` for a dashboard that there is not.
     """
-    held: dict[str, tuple[Any, Dashboard]] = {}
+    held: dict[tuple[str, str], tuple[Any, Dashboard]] = {}
 
     def load(name: str) -> Dashboard:
         try:
@@ -46,13 +46,14 @@ def loader(workspace: Any) -> Loader:
             if name != HOME:
                 raise
             return _home(workspace)
-        known = held.get(name)
+        key = (name, answer.role)  # the answer is another one for each role
+        known = held.get(key)
         if known is not None and known[0] == answer:
             return known[1]
         if len(held) >= _KEPT:
             held.clear()
         found = dashboard_of(answer)
-        held[name] = (answer, found)
+        held[key] = (answer, found)
         return found
 
     return load

@@ -9,6 +9,7 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
+import polars as pl
 
 from datawatch_lab.core.dashboards import Tile, TileQuery, options_of
 from datawatch_lab.service.answers import QueryAnswer, SeriesAnswer
@@ -37,10 +38,12 @@ class Points:
 
     Attributes:
         start: of the first bucket, ms since 1970 UTC.
-        step: width of a bucket, ms.
+        step: width of a bucket, ms; where they differ, the mean of days and months, the least of
+            rows of SQL.
         unit: of the values.
         open: place of the bucket that is not over yet; None for none.
-        times: start of each bucket where they are not evenly spread (rows of SQL, months).
+        times: start of each bucket where they are not evenly spread (rows of SQL, months, days
+            among which clocks are changed).
     """
 
     start: int
@@ -105,6 +108,28 @@ def millis(text: str) -> int:
     return int(np.datetime64(text.removesuffix("Z"), "ms").astype(np.int64))
 
 
+def wall_clock(times: np.ndarray, zone: str) -> np.ndarray:
+    """Milliseconds since 1970, UTC, as the clocks of a zone show them.
+
+    Where clocks are set back an hour comes twice.
+    """
+    stamps = pl.Series(times.astype(np.int64)).cast(pl.Datetime("ms", "UTC"))
+    shown = stamps.dt.convert_time_zone(zone).dt.replace_time_zone(None)
+    return shown.dt.epoch("ms").to_numpy()
+
+
+def clock_texts(times: Sequence[int], zone: str, width: int = 16) -> tuple[str, ...]:
+    """Moments, ms since 1970 UTC, as the clocks of a zone show them: to the minute, or to the day.
+
+    >>> clock_texts([1_767_225_600_000], "Asia/Kolkata")
+    ('2026-01-01 05:30',)
+    """
+    if not times:
+        return ()
+    shown = wall_clock(np.array(times, dtype=np.int64), zone).astype("datetime64[ms]").astype(str)
+    return tuple(str(each).replace("T", " ")[:width] for each in shown)
+
+
 def title_of(query: TileQuery) -> str:
     """What a query is called: its label, else what it asks, in words."""
     return query.label or (query.metric or query.table).replace("_", " ")
@@ -137,8 +162,8 @@ def _points(answer: QueryAnswer, query: TileQuery, *, alone: bool) -> Points:
     if not answer.series:
         return Points(0, 60_000, (), answer.unit)
     times = [millis(at) for at, _ in answer.series[0].points]
-    step = times[1] - times[0] if len(times) > 1 else 60_000
-    even = all(times[at + 1] - times[at] == step for at in range(len(times) - 1))
+    step = round((times[-1] - times[0]) / (len(times) - 1)) if len(times) > 1 else 60_000
+    even = all(later - earlier == step for earlier, later in pairwise(times))
     lines = [
         Line(
             name_of(each, query, alone=alone),
@@ -189,15 +214,11 @@ def _points_of_rows(answer: SqlAnswer) -> Points:
 
 def _on_steps(given: Points, first: Points) -> list[Line]:
     """The lines of another query on the steps of the first; what lies between them is left out."""
-    if given is first or (given.start, given.step, given.count) == (
-        first.start,
-        first.step,
-        first.count,
-    ):
+    own, steps = moments(given), moments(first)
+    if own == steps:
         return list(given.lines)
-    own = _times(given)
     place = {at: number for number, at in enumerate(own)}
-    wanted = [place.get(at) for at in _times(first)]
+    wanted = [place.get(at) for at in steps]
     return [
         Line(
             each.name,
@@ -208,19 +229,20 @@ def _on_steps(given: Points, first: Points) -> list[Line]:
     ]
 
 
-def _times(points: Points) -> list[int]:
+def moments(points: Points) -> list[int]:
+    """The start of each bucket, ms since 1970 UTC."""
     if points.times:
         return list(points.times)
     return [points.start + at * points.step for at in range(points.count)]
 
 
 def evened(points: Points) -> Points:
-    """Points on even steps, with gaps where nothing stood; the browser counts steps."""
+    """Points that stand on even steps but leave some out, with gaps there; others as they are."""
     if not points.times or points.step <= 0:
         return points
-    place = {(at - points.start) // points.step: number for number, at in enumerate(points.times)}
-    last = max(place, default=0)
-    if last > 20_000:
+    place = {(at - points.start) / points.step: number for number, at in enumerate(points.times)}
+    last = int(max(place))
+    if last > 20_000 or not all(each.is_integer() for each in place):
         return points
     lines = tuple(
         Line(

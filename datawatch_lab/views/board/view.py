@@ -92,14 +92,17 @@ class View:
         first, last = parse_iso(self.status.first_event), parse_iso(self.status.last_event)
         if key in KEYS:
             return window(key, self.status.status, first, last, self.now)
-        end = self.now
+        end, zone = self.now, self.status.timezone
         if self.status.status == "history" and last is not None:
             end = last + timedelta(seconds=1)
         previous = ""
         if "/" in key:
-            start, end = (parse_time(each, self.now) for each in key.split("/", 1))
+            start, end = (parse_time(each, self.now, zone) for each in key.split("/", 1))
         elif key == "today":
-            start, previous = parse_time("today", end), "day"
+            start, previous = parse_time("today", end, zone), "day"
+        elif key == "yesterday":
+            start, end = (parse_time(each, end, zone) for each in ("yesterday", "today"))
+            previous = "day"
         else:
             start = end - parse_duration(key)
             previous = key
@@ -174,42 +177,68 @@ class View:
         answer: QueryAnswer = self.workspace.query(query.metric, compare=compare, **how)
         return answer
 
-    def rows(self, query: TileQuery, limit: int) -> SqlAnswer:
-        """Rows of SQL, or of a table as it is now."""
+    def rows(self, query: TileQuery, limit: int, sort: str = "") -> SqlAnswer:
+        """Rows of SQL, or of a table as it is now.
+
+        Args:
+            query: says which.
+            limit: at most so many.
+            sort: a column of `columns` that the rows of a table come in order of, downwards with
+                ``-`` before it, the unknown last; rows of SQL come as it says itself.
+        """
         if query.sql:
             answer: SqlAnswer = self.workspace.sql(query.sql, limit=limit)
             return answer
-        name = query.table.replace('"', '""')
         where = [
             f"{_quoted(label)} IN ({', '.join(map(_text, values))})"
-            for label, values in self._filters(query.filters, self._columns(query)).items()
+            for label, values in self._filters(query.filters, self.columns(query)).items()
         ]
         condition = f" WHERE {' AND '.join(where)}" if where else ""
-        sql = f'SELECT * FROM live."{name}"{condition}'  # noqa: S608 — quoted; the gate checks it
+        order = ""
+        if sort:
+            way = " DESC" if sort.startswith("-") else ""
+            order = f" ORDER BY {_quoted(sort.removeprefix('-'))}{way} NULLS LAST"
+        # Quoted; the gate checks it.
+        sql = f"SELECT * FROM live.{_quoted(query.table)}{condition}{order} LIMIT {limit + 1}"  # noqa: S608
         found: SqlAnswer = self.workspace.sql(sql, limit=limit)
         return found
 
-    def _columns(self, query: TileQuery) -> set[str]:
+    def columns(self, query: TileQuery) -> set[str]:
+        """Names of the columns of a query's table; empty for SQL and an unknown table."""
         table = self.catalogue.tables.get(query.table)
         return {each.name for each in table.columns} if table else set()
 
-    def _how(self, query: TileQuery, start: datetime, end: datetime) -> dict[str, Any]:
-        labels = set(self.metric(query.metric).labels)
-        filters = [
+    def row_count(self, query: TileQuery) -> int | None:
+        """Rows of a query's table, where it takes all of them; None where nobody has counted."""
+        table = self.catalogue.tables.get(query.table)
+        if table is None or self._filters(query.filters, self.columns(query)):
+            return None
+        return table.rows
+
+    def filters_of(self, query: TileQuery) -> list[str] | None:
+        """Filters of a metric's query as the interface takes them, with those of the board."""
+        labels = self.metric(query.metric).labels
+        return [
             f"{label}={value}"
             for label, values in self._filters(query.filters, labels).items()
             for value in values
-        ]
+        ] or None
+
+    def _how(self, query: TileQuery, start: datetime, end: datetime) -> dict[str, Any]:
         return {
             "start": iso(start),
             "end": iso(end),
             "aggregation": query.aggregation or None,
             "group_by": ",".join(query.by) or None,
-            "filters": filters or None,
+            "filters": self.filters_of(query),
         }
 
     def _filters(self, own: Filters, labels: Iterable[str]) -> dict[str, tuple[str, ...]]:
-        """Filters of a query with those of the board and of clicks, where it has the label."""
+        """Filters of a query with those of the board and of clicks, where it has the label.
+
+        A click, or an address, chooses among what the document lets through and nothing beside:
+        where it names another value, the document's stand.
+        """
         known = set(labels)
         found = {
             label: self._said(value)
@@ -218,7 +247,8 @@ class View:
         }
         found.update({label: self._said(value) for label, value in own.items()})
         for label, value in self.look.filters:
-            if label in known:
+            held = found.get(label)
+            if label in known and (not held or value in held):
                 found[label] = (value,)
         return {label: values for label, values in found.items() if values}
 
@@ -231,7 +261,7 @@ class View:
             if each.startswith("$") and each[1:] in names:
                 found.extend(self.chosen(each[1:]))
             else:
-                found.append(each)
+                found.append(each[1:] if each.startswith("$$") else each)
         return tuple(found)
 
     # ------------------------------------------------------------------ what happened

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import panel as pn
 
-from datawatch_lab.core.errors import DataWatchError
+from datawatch_lab.core.errors import DataWatchError, WorkspaceError
 from datawatch_lab.service.handle import Workspace, default_path
 from datawatch_lab.views.board.component import Board
 from datawatch_lab.views.board.feed import BoardFeed
 from datawatch_lab.views.board.stored import loader
 from datawatch_lab.views.builder.component import Builder
-from datawatch_lab.views.pages.serving import Place
+from datawatch_lab.views.pages.serving import shared_place
 
 __all__ = ["builder", "dashboard"]
 
@@ -34,21 +34,36 @@ def _opened(*, edit: bool) -> pn.viewable.Viewable:
     try:
         feed = _feed()
         id_ = _chosen(feed.workspace)
+    except WorkspaceError as error:
+        _forget()
+        return pn.Column(_NONE_YET.format(message=error))
     except DataWatchError as error:
         return pn.Column(_NONE_YET.format(message=error))
     return Builder(feed, id_) if edit else Board(feed, id_)
 
 
+def _key() -> str:
+    return f"datawatch boards {default_path().resolve()}"
+
+
 def _feed() -> BoardFeed:
     """The boards of this process, over the workspace that its apps share."""
-    path = default_path().resolve()
 
     def make() -> BoardFeed:
-        workspace = Place(path).lend()
+        workspace = shared_place().lend()
         return BoardFeed(workspace, loader(workspace))
 
-    made: BoardFeed = pn.state.as_cached(f"datawatch boards {path}", make)
+    made: BoardFeed = pn.state.as_cached(_key(), make)
     return made
+
+
+def _forget() -> None:
+    """Give a workspace back that is reached no more; who looks next reaches it anew."""
+    kept = pn.state.cache.pop((_key(),), None)
+    if kept is not None:
+        feed: BoardFeed = kept[0]
+        feed.close()
+        feed.workspace.close()
 
 
 def _chosen(workspace: Workspace) -> str:

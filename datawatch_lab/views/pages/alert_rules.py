@@ -8,6 +8,7 @@ from typing import Any
 
 from datawatch_lab.core.errors import DataWatchError
 from datawatch_lab.service.operations.alerts import BacktestAnswer, RuleAnswer
+from datawatch_lab.service.operations.metrics import read_filters, write_filters
 from datawatch_lab.views import format as words
 from datawatch_lab.views.pages.page import Action, Done, Fields, Look, listed, text, ticked
 from datawatch_lab.views.pages.parts import (
@@ -47,6 +48,9 @@ _NO_DATA = (
     ("ok", "take it as fine"),
     ("keep", "keep the state"),
 )
+_NOT_ASKED = ("type", "table", "aggregation", "keep_firing_for")
+"""What the form does not ask; a rule that is changed keeps it."""
+
 _EXAMPLES = (
     "> 200% of baseline",
     "< 50% of same_hour_last_week",
@@ -112,7 +116,8 @@ def _row(look: Look, rule: RuleAnswer) -> tuple[object, ...]:
 
 def _edit(look: Look, id_: str) -> Mapping[str, str]:
     stored = look.workspace.alert_rule(id_) if id_ else None
-    rule = dict(stored.rule) if stored else {"metric": look.place.get("metric")}
+    # What is as by default is left out of a stored rule; a new one begins with 5m.
+    rule = {"for": "0s", **stored.rule} if stored else {"metric": look.place.get("metric")}
     title = f"Change {stored.name}" if stored else "New rule"
     form = tag(
         "form",
@@ -145,7 +150,7 @@ def _flat(rule: Mapping[str, Any]) -> dict[str, Any]:
     filters = rule.get("filters") or {}
     return {
         **rule,
-        "filters": ", ".join(f"{n}={v}" for n, v in filters.items()),
+        "filters": write_filters(f"{n}={v}" for n, v in filters.items()) or "",
         "group_by": ", ".join(rule.get("group_by") or []),
     }
 
@@ -183,7 +188,7 @@ def _what(flat: Mapping[str, Any]) -> list[Html]:
         "condition",
         flat.get("condition", ""),
         list="dw-conditions",
-        required=True,
+        required=flat.get("type", "metric") == "metric",
         placeholder="> 200% of baseline",
         spellcheck="false",
     )
@@ -208,7 +213,7 @@ def _where(flat: Mapping[str, Any]) -> list[Html]:
     only = text_input("filters", flat["filters"], placeholder="status=paid")
     each = text_input("group_by", flat["group_by"], placeholder="status")
     return [
-        field("Only where", only, hint="labels, with commas"),
+        field("Only where", only, hint="labels, with commas; a comma of a value is \\,"),
         field("For each", each, hint="a state of its own for each value of these labels"),
     ]
 
@@ -241,29 +246,20 @@ def _box(label: str, **of: Any) -> Html:
     return tag("label", tag("input", type="checkbox", **of), f" {label}", class_="row")
 
 
-def _rule(fields: Fields) -> dict[str, Any]:
-    """The rule that the form says, as the interface takes it."""
-    made: dict[str, Any] = {
-        name: text(fields, name)
-        for name in (
-            "name",
-            "metric",
-            "condition",
-            "severity",
-            "description",
-            "no_data",
-            "for",
-            "keep_firing_for",
-            "aggregation",
-            "type",
-            "table",
-        )
-        if text(fields, name)
-    }
-    if filters := listed(fields, "filters"):
-        made["filters"] = {
-            each.partition("=")[0].strip(): each.partition("=")[2].strip() for each in filters
-        }
+def _rule(look: Look, fields: Fields) -> dict[str, Any]:
+    """The rule that the form says, as the interface takes it, with what it does not ask.
+
+    Raises:
+        NotFoundError: the rule that is changed is gone.
+        InputError: a filter cannot be read.
+    """
+    id_ = text(fields, "id")
+    stored = look.workspace.alert_rule(id_).rule if id_ else {}
+    made: dict[str, Any] = {name: stored[name] for name in _NOT_ASKED if name in stored}
+    asked = ("name", "metric", "condition", "severity", "description", "no_data", "for")
+    made |= {name: text(fields, name) for name in asked if text(fields, name)}
+    if filters := read_filters(text(fields, "filters")):
+        made["filters"] = dict(filters)
     for name in ("group_by", "channels"):
         if found := listed(fields, name):
             made[name] = found
@@ -271,11 +267,12 @@ def _rule(fields: Fields) -> dict[str, Any]:
 
 
 def _save(look: Look, fields: Fields) -> Done:
-    given = _rule(fields)
-    given["lasting"] = given.pop("for", "0s")
-    given["is_enabled"] = ticked(fields, "is_enabled")
-    name, condition, id_ = given.pop("name", ""), given.pop("condition", ""), text(fields, "id")
     try:
+        given = _rule(look, fields)
+        given["lasting"] = given.pop("for", "0s")
+        given["is_enabled"] = ticked(fields, "is_enabled")
+        name, condition = given.pop("name", ""), given.pop("condition", "")
+        id_ = text(fields, "id")
         if id_:
             kept = look.workspace.change_alert_rule(name=name, condition=condition, id=id_, **given)
         else:
@@ -295,10 +292,10 @@ def _wrong(error: DataWatchError) -> Html:
 
 def _try(look: Look, fields: Fields) -> Done:
     """Read the condition back, and what it would have done in the last day."""
-    rule = _rule(fields)
-    if not rule.get("condition"):
-        return Done(slots={"reading": "", "tried": ""})
     try:
+        rule = _rule(look, fields)
+        if not rule.get("condition") and not rule.get("type"):
+            return Done(slots={"reading": "", "tried": ""})
         found = look.workspace.backtest_alert(rule=rule, start="-24h")
     except DataWatchError as error:
         return Done(slots={"reading": _wrong(error), "tried": ""})
@@ -353,7 +350,12 @@ def _picture(look: Look, rule: Mapping[str, Any], found: BacktestAnswer) -> Html
     filters = [f"{name}={value}" for name, value in (rule.get("filters") or {}).items()]
     # By 5 minutes, as the condition takes it; the interval of the metric itself would show noise.
     answer = look.workspace.range(
-        metric, start=found.start, end=found.end, step="5m", filters=filters or None
+        metric,
+        start=found.start,
+        end=found.end,
+        step="5m",
+        filters=filters or None,
+        aggregation=rule.get("aggregation"),
     )
     marks = [
         Mark(ms(each.fired or found.end), ms(each.ended or found.end), "bad", "would have fired")
@@ -366,7 +368,7 @@ def _picture(look: Look, rule: Mapping[str, Any], found: BacktestAnswer) -> Html
         answer.unit,
         ms(answer.start),
         ms(answer.end),
-        threshold=threshold(rule["condition"]),
+        threshold=threshold(rule.get("condition", "")),
         marks=marks,
     )
     return draw(plot)

@@ -10,6 +10,7 @@ import msgspec
 from datawatch_lab.core.errors import DataWatchError, InputError
 from datawatch_lab.service.handle import Workspace
 from datawatch_lab.views import format as words
+from datawatch_lab.views.clock import told
 from datawatch_lab.views.pages import icons, tuning
 from datawatch_lab.views.pages.page import Done, Fields, Look, Page, text
 from datawatch_lab.views.pages.parts import (
@@ -181,7 +182,7 @@ def item(look: Look, found: Any, *, acts: bool = True) -> Html:
         tag(
             "p",
             tag("span", _ICONS.get(found.type, "◆"), aria_hidden="true"),
-            f" {found.description}",
+            f" {told(found.description)}",
         ),
     ]
     if group is not None and group.anomalies > 1:
@@ -243,7 +244,7 @@ def _detail(look: Look, id_: str) -> Html:
     close = link("Close", look.place.link(id=None), class_="btn")
     explore = link("Explore", look.place.link("explorer", metric=one.metric_name), class_="btn")
     head = join([severity(one.severity), " ", one.metric_name, " ", labels(one.labels)])
-    chart = card(head, draw(_plot(found)), note=one.description, tools=join([explore, close]))
+    chart = card(head, draw(_plot(found)), note=told(one.description), tools=join([explore, close]))
     facts = card("What it is", pairs(rows), _acts(look, one))
     return tag(
         "div",
@@ -260,7 +261,7 @@ def _plot(found: Any) -> Plot:
     band = [(ms(each.at), each.min, each.max) for each in found.points]
     start = ms(one.started_at)
     end = ms(one.ended_at) if one.ended_at else (points[-1][0] if points else start)
-    mark = Mark(start, max(end, start + one.step * 1e3), "bad", one.description)
+    mark = Mark(start, max(end, start + one.step * 1e3), "bad", told(one.description))
     return Plot(
         f"{one.metric_name} around the anomaly",
         [Line(one.metric_name, points)],

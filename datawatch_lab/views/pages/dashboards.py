@@ -35,6 +35,11 @@ def board_link(look: Look, path: str) -> str:
     return up + path.lstrip("/")
 
 
+def may_edit(role: str) -> bool:
+    """Whether a role on a dashboard is enough to change it."""
+    return role != "viewer"
+
+
 def view(look: Look) -> Mapping[str, str]:
     """The list, templates, and what one may do."""
     search = look.place.get("q")
@@ -51,7 +56,7 @@ def view(look: Look) -> Mapping[str, str]:
     )
     made: dict[str, str] = {"filters": form if found or search else ""}
     if found:
-        made["list"] = tag("div", *(_card(look, each) for each in found), class_="even")
+        made["list"] = tag("div", *(_card(look, each) for each in found), class_="even same")
     elif search:
         made["list"] = card("Dashboards", empty("None has that in its name"))
     else:
@@ -78,12 +83,13 @@ def _card(look: Look, item: DashboardItem) -> Html:
     acts: list[Html] = [
         tag("a", "Open", href=board_link(look, item.path), class_="btn main", target="_top")
     ]
-    if look.may("editor"):
+    if may_edit(item.role):
         edit = f"{board_link(look, item.path)}?edit"
         acts.append(tag("a", "Edit", href=edit, class_="btn", target="_top"))
     acts.append(link("More", look.place.link(id=item.id), class_="btn"))
     if look.may("editor"):
         acts.append(button("Duplicate", "duplicate", id=item.id))
+    if may_edit(item.role):
         acts.append(
             button(
                 "Delete",
@@ -118,7 +124,7 @@ def _detail(look: Look, id_: str) -> Html:
     except DataWatchError as error:
         text_ = tag("p", error.message, class_="reading bad")
     opened = tag("a", "Open", href=board_link(look, board.path), class_="btn main", target="_top")
-    if look.may("editor"):
+    if may_edit(board.role):
         edit = f"{board_link(look, board.path)}?edit"
         opened = join([opened, tag("a", "Edit", href=edit, class_="btn", target="_top")], " ")
     close = link("Close", look.place.link(id=None, format=None), class_="btn")
@@ -221,4 +227,5 @@ PAGE = Page(
     view,
     {"template": _template, "new": _add, "import": _import, "duplicate": _duplicate, "drop": _drop},
     every=3.0,
+    personal=True,
 )

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from datawatch_lab.core.errors import DataWatchError
 from datawatch_lab.core.watching import Finding, WatchState
 from datawatch_lab.views import format as words
+from datawatch_lab.views.clock import told
+from datawatch_lab.views.pages.data_backends import backends
 from datawatch_lab.views.pages.page import Action, Done, Fields, Look, listed, text, ticked
 from datawatch_lab.views.pages.parts import (
     Html,
@@ -57,7 +59,7 @@ def view(look: Look) -> Mapping[str, str]:
         rows = [
             (
                 each.name,
-                state(each.message or each.status, _STATES.get(each.status, "calm")),
+                state(told(each.message) or each.status, _STATES.get(each.status, "calm")),
                 words.count(each.received),
                 when(each.last_received, look.now),
             )
@@ -67,6 +69,8 @@ def view(look: Look) -> Mapping[str, str]:
             "What has sent something",
             table(("Source", "State", "Received", "Last"), rows, numbers=(2,), label="sources"),
         )
+    if status.backends:
+        made["backends"] = backends(status.backends)
     if not watched and not status.sources:
         hint = (
             "An admin can connect a database here."
@@ -151,6 +155,8 @@ def _watched(source: WatchState, *, may: bool) -> Html:
         rows.append(("Copying", join([said, bar])))
     if source.lag_bytes is not None:
         rows.append(("Behind", f"{words.size(source.lag_bytes)} of log"))
+    if source.lag_events is not None:
+        rows.append(("Behind", f"{words.count(source.lag_events)} messages"))
     if source.retained_bytes is not None:
         rows.append(("Kept for us", f"{words.size(source.retained_bytes)} of log on the server"))
     rows.append(
@@ -178,7 +184,7 @@ def _watched(source: WatchState, *, may: bool) -> Html:
     head = tag(
         "div",
         tag("h3", source.name),
-        state(source.message or source.state, _STATES.get(source.state, "calm")),
+        state(told(source.message) or source.state, _STATES.get(source.state, "calm")),
         tag("span", *acts, class_="tools-end"),
         class_="head",
     )

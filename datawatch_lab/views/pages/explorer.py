@@ -12,6 +12,7 @@ from datawatch_lab.service.operations.metrics import ComparedAnswer, MetricDetai
 from datawatch_lab.views import format as words
 from datawatch_lab.views.hv import ranked, series_name
 from datawatch_lab.views.pages import explorer_sql, explorer_tile, icons
+from datawatch_lab.views.pages.explorer_asked import RANGES, chosen_end, narrowed
 from datawatch_lab.views.pages.page import Look, Page
 from datawatch_lab.views.pages.parts import (
     Html,
@@ -34,15 +35,6 @@ from datawatch_lab.views.pages.plot import Line, Plot, draw, lines_of, ms
 from datawatch_lab.views.pages.tuning import usual
 from datawatch_lab.views.ranges import nice
 
-RANGES = (
-    ("-15m", "15 minutes"),
-    ("-1h", "1 hour"),
-    ("-6h", "6 hours"),
-    ("-24h", "24 hours"),
-    ("-7d", "7 days"),
-    ("-30d", "30 days"),
-    ("-1y", "a year"),
-)
 _COMPARE = (
     ("", "nothing"),
     ("previous_period", "the period before"),
@@ -160,7 +152,7 @@ def _shown(look: Look, metric: MetricDetail) -> list[Html]:
     compare = place.get("compare") if place.get("compare") in dict(_COMPARE) else ""
     asked = {
         "start": place.get("from") or None,
-        "end": place.get("to") or None,
+        "end": chosen_end(place) or None,
         "aggregation": wanted,
         "group_by": by or None,
         "filters": where,
@@ -197,7 +189,7 @@ def _controls(look: Look, metric: MetricDetail, by: str) -> Html:
             "input",
             type="hidden",
             name="to",
-            value="" if start in dict(RANGES) else place.get("to"),
+            value=chosen_end(place),
         ),
         field(
             "Taken as",
@@ -229,7 +221,7 @@ def _controls(look: Look, metric: MetricDetail, by: str) -> Html:
     )
     reset = (
         link("Whole range", place.link(**{"from": None, "to": None}), class_="btn")
-        if place.get("to")
+        if chosen_end(place)
         else ""
     )
     return card(metric.name, tag("p", metric.description, class_="note"), form, tools=reset)
@@ -326,7 +318,7 @@ def _numbers(look: Look, metric: MetricDetail, value: ComparedAnswer, by: str) -
         then = before.get(tuple(sorted(each.labels.items())))
         ratio = then.ratio[0] if then is not None and then.ratio else None
         share = now / total if now is not None and total else None
-        only = look.place.link(where=f"{by}={each.labels.get(by, '')}", by=None)
+        only = look.place.link(where=narrowed(look.place, by, each.labels.get(by, "")), by=None)
         rows.append(
             (
                 link(series_name(each), only),
@@ -389,4 +381,5 @@ PAGE = Page(
     view,
     {**explorer_sql.ACTIONS, **explorer_tile.ACTIONS},
     every=3.0,
+    personal=True,
 )

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from datawatch_lab.core.errors import DataWatchError, InputError
+from datawatch_lab.views.board.stored import default_of
+from datawatch_lab.views.pages.dashboards import may_edit
+from datawatch_lab.views.pages.explorer_asked import filters_of_tile
 from datawatch_lab.views.pages.page import Action, Done, Fields, Look, text
 from datawatch_lab.views.pages.parts import Html, card, field, select, tag, text_input
 
@@ -19,7 +22,9 @@ def form(look: Look, metric: str) -> Html:
         boards = look.workspace.list_dashboards()
     except DataWatchError:  # a server without dashboards offers none
         return Html("")
-    options = [*((each.id, each.name) for each in boards), (_NEW, "a new dashboard")]
+    mine = [each for each in boards if may_edit(each.role)]
+    mine.sort(key=lambda each: each is not default_of(boards))
+    options = [*((each.id, each.name) for each in mine), (_NEW, "a new dashboard")]
     kinds = [("line", "line"), ("bar", "bars"), ("counter", "counter")]
     return card(
         "Make a tile",
@@ -46,7 +51,6 @@ def _make(look: Look, fields: Fields) -> Done:
             name=f"Explored: {text(fields, 'title') or metric}"[:80]
         )
         board = made.id
-    filters = dict([place.get("where").split("=", 1)]) if "=" in place.get("where") else None
     by = [place.get("by")] if place.get("by") else None
     look.workspace.add_widget(
         id=board,
@@ -55,7 +59,7 @@ def _make(look: Look, fields: Fields) -> Done:
         metric=metric,
         aggregation=place.get("agg") or None,
         by=by,
-        filters=filters,
+        filters=filters_of_tile(place),
     )
     return Done(said="The tile is made.", changed=True, go=place.link("dashboards", id=board))
 

@@ -9,7 +9,7 @@ from datawatch_lab.views import format as words
 from datawatch_lab.views.board.stored import HOME, default_of
 from datawatch_lab.views.fragments import first_steps
 from datawatch_lab.views.pages import anomalies, icons
-from datawatch_lab.views.pages.dashboards import board_link
+from datawatch_lab.views.pages.dashboards import board_link, may_edit
 from datawatch_lab.views.pages.page import Done, Fields, Look, Page
 from datawatch_lab.views.pages.parts import (
     Html,
@@ -24,9 +24,10 @@ from datawatch_lab.views.pages.parts import (
     when,
 )
 from datawatch_lab.views.pages.plot import spark
-from datawatch_lab.views.pages.schema import impact
+from datawatch_lab.views.pages.schema_parts import impact
 
 _MOST = 5
+_LEAST_HOURS = 4
 
 
 def view(look: Look) -> Mapping[str, str]:
@@ -68,21 +69,21 @@ def _events(look: Look) -> Shown:
     hours = look.workspace.range(
         "events_total", start="today", end="now", aggregation="sum", step="1h"
     )
-    line = [at for _, at in hours.series[0].points] if hours.series else []
+    points = hours.series[0].points if hours.series else []
+    # Soon after midnight two hours would be a slope, which says nothing of the day.
+    line = [at for _, at in points] if len(points) >= _LEAST_HOURS else []
     quarantined = look.workspace.status().quarantined
     note = f"{words.count(quarantined)} in quarantine" if quarantined else "nothing in quarantine"
     return words.count(value or 0.0), note, spark(line, "events by hour today")
 
 
 def _strange(look: Look) -> Shown:
-    found = anomalies.asked(look.workspace, "anomalies", active=True, limit=1_000)
+    found = anomalies.asked(look.workspace, "anomalies", active=True, limit=1_000, group="incident")
     grave = sum(each.severity in ("high", "critical") for each in found)
-    tone = "bad" if grave else "warn" if found else "good"
-    return (
-        words.count(len(found)),
-        badge(f"{grave} high or critical" if found else "nothing strange", tone),
-        "",
-    )
+    if not found:
+        return words.count(0), badge("nothing strange", "good"), ""
+    said = badge(f"{grave} high or critical", "bad") if grave else badge("none high or critical")
+    return words.count(len(found)), said, ""
 
 
 def _quality(look: Look) -> Shown:
@@ -135,7 +136,7 @@ def _board(look: Look) -> Html:
         name, path = shown.name, shown.path
         href = board_link(look, path)
         tools = [tag("a", "Open", href=href, class_="btn", target="_top")]
-        if look.may("editor"):
+        if may_edit(shown.role):
             tools.append(tag("a", "Edit", href=f"{href}?edit", class_="btn", target="_top"))
     others = [
         tag("a", each.name, href=board_link(look, each.path), class_="btn quiet", target="_top")
@@ -204,4 +205,4 @@ def _schema(look: Look) -> Html:
     return card("Schema changes", tag("ul", *rows, class_="feed"), note="last 30 days", tools=more)
 
 
-PAGE = Page("home", "Home", "h", icons.HOME, view, {"keep": _keep}, every=3.0)
+PAGE = Page("home", "Home", "h", icons.HOME, view, {"keep": _keep}, every=3.0, personal=True)

@@ -18,6 +18,7 @@ from datawatch_lab.core.config import Config
 from datawatch_lab.core.errors import DataWatchError
 from datawatch_lab.core.who import Who, acting
 from datawatch_lab.service.handle import Workspace
+from datawatch_lab.views.clock import clocks_of
 from datawatch_lab.views.pages.page import Done, Look, Page
 from datawatch_lab.views.pages.parts import fault
 from datawatch_lab.views.pages.place import Place
@@ -90,6 +91,7 @@ class Live:
         self._reach = reach
         self._owned = owned
         self._workspace: Workspace | None = None
+        self._timezone = "UTC"
         self._seen: dict[Key, _Seen] = {}
         self._lock = threading.RLock()
         self._opening = threading.Lock()
@@ -155,7 +157,7 @@ class Live:
         def run() -> None:
             page = self.pages[place.page]
             try:
-                with acting(who):
+                with acting(who), clocks_of(self._timezone):
                     outcome = page.act(Look(self._open(), place, who, self.config), name, fields)
             except DataWatchError as error:
                 outcome = Done(fault=str(error))
@@ -234,7 +236,9 @@ class Live:
 
     def _version(self) -> int:
         try:
-            return self._open().status().version
+            status = self._open().status()
+            self._timezone = status.timezone
+            return status.version
         except DataWatchError:
             self._drop()
             return -2
@@ -260,7 +264,7 @@ class Live:
 
     def _slots(self, seen: _Seen) -> Slots:
         try:
-            with acting(seen.who):
+            with acting(seen.who), clocks_of(self._timezone):
                 return seen.page.view(Look(self._open(), seen.place, seen.who, self.config))
         except DataWatchError as error:
             return {"fault": fault(error)}

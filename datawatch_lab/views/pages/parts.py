@@ -11,6 +11,7 @@ from datetime import datetime
 
 from datawatch_lab.core.errors import AccessError, DataWatchError, WorkspaceError
 from datawatch_lab.views import format as words
+from datawatch_lab.views.clock import local, zone_word
 from datawatch_lab.views.format import escape
 
 
@@ -226,7 +227,7 @@ def when(iso: str | None, now: datetime) -> Html:
     if at is None:
         return html(words.NOTHING)
     said = words.ago(at, now) if at <= now else f"in {words.duration((at - now).total_seconds())}"
-    return tag("time", said, datetime=iso, title=f"{at:%Y-%m-%d %H:%M:%S} UTC")
+    return tag("time", said, datetime=iso, title=f"{local(at):%Y-%m-%d %H:%M:%S} {zone_word(at)}")
 
 
 def labels(given: Mapping[str, str]) -> Html:

@@ -10,11 +10,12 @@ import json
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from datawatch_lab.service.answers import QueryAnswer
 from datawatch_lab.views import axes, theme
 from datawatch_lab.views import format as words
+from datawatch_lab.views.clock import local_ms, zone_word
 from datawatch_lab.views.hv import ranked, series_name
 from datawatch_lab.views.pages.parts import Html, empty, join, tag
 
@@ -152,7 +153,7 @@ def _scale(plot: Plot, known: Sequence[float]) -> _Scale:
     ticks = _ticks(low, high, plot.unit)
     if start >= end:
         end = start + 60_000.0
-    window = [datetime.fromtimestamp(each / 1e3, UTC) for each in (start, end)]
+    window = [local_ms(each) for each in (start, end)]
     top = max(ticks.end, high)
     return _Scale(start, end, min(ticks.places[0], low), top, ticks, axes.times(*window))
 
@@ -264,7 +265,7 @@ def _x_labels(scale: _Scale) -> Html:
         made.append(
             tag("span", inner, style=f"left:{share:.2f}%", class_=f"{css or ''}{edge}" or None)
         )
-    return tag("div", *made, tag("em", "UTC"), class_="x")
+    return tag("div", *made, tag("em", zone_word(local_ms(scale.end))), class_="x")
 
 
 def _key(plot: Plot) -> Html:
@@ -313,7 +314,8 @@ def _said(value: float, unit: str) -> str:
 
 
 def _at(at: float, span: timedelta) -> str:
-    return words.moment(datetime.fromtimestamp(at / 1e3, UTC), span)
+    moment = local_ms(at)
+    return f"{words.moment(moment, span)} {zone_word(moment)}"
 
 
 def _sentence(plot: Plot, known: Sequence[float]) -> str:

@@ -1,4 +1,4 @@
-"""Schema: changes with class and reason, what they touch, tables as of any time, differences."""
+"""Schema: changes with class and reason, what they touch, tables as of any time."""
 
 from __future__ import annotations
 
@@ -7,12 +7,11 @@ from collections.abc import Iterable, Mapping
 from datawatch_lab.service.operations.schema import (
     SchemaChangeItem,
     SchemaColumn,
-    SchemaStep,
     SchemaTable,
 )
 from datawatch_lab.views import format as words
-from datawatch_lab.views.pages import icons
-from datawatch_lab.views.pages.page import Done, Fields, Look, Page, text
+from datawatch_lab.views.pages import icons, schema_moments
+from datawatch_lab.views.pages.page import Look, Page
 from datawatch_lab.views.pages.parts import (
     Html,
     badge,
@@ -20,7 +19,6 @@ from datawatch_lab.views.pages.parts import (
     code,
     empty,
     field,
-    html,
     join,
     link,
     pairs,
@@ -31,6 +29,7 @@ from datawatch_lab.views.pages.parts import (
     text_input,
     when,
 )
+from datawatch_lab.views.pages.schema_parts import facts, impact
 
 _PARTS = (
     ("changes", "Changes"),
@@ -38,7 +37,6 @@ _PARTS = (
     ("diff", "Compare"),
     ("snapshots", "Snapshots"),
 )
-_TONES = {"breaking": "bad", "risky": "warn", "safe": "good"}
 _MOST = 100
 
 
@@ -48,13 +46,13 @@ def view(look: Look) -> Mapping[str, str]:
     options = [
         (key, title, look.place.link(tab=key, id=None, table=None), "") for key, title in _PARTS
     ]
-    parts = {"changes": _changes, "tables": _tables, "diff": _diff, "snapshots": _snapshots}
+    parts = {
+        "changes": _changes,
+        "tables": _tables,
+        "diff": schema_moments.diff,
+        "snapshots": schema_moments.snapshots,
+    }
     return {"tabs": str(tabs(options, chosen))} | dict(parts.get(chosen, _changes)(look))
-
-
-def impact(name: str) -> Html:
-    """The class of a change."""
-    return badge(name, _TONES.get(name, "calm"))
 
 
 # ---------------------------------------------------------------------- changes
@@ -131,16 +129,15 @@ def _change(look: Look, change: SchemaChangeItem) -> Html:
     rows: list[tuple[object, object]] = [
         ("When", when(change.at, look.now)),
         ("Class", join([impact(change.impact), " ", change.reason])),
-        ("Table", link(change.table, look.place.link(tab="tables", table=change.table, id=None))),
-        (
-            "Read from",
-            _origin(change),
-        ),
     ]
+    if change.table:  # none of an enum
+        place = look.place.link(tab="tables", table=change.table, id=None)
+        rows.append(("Table", link(change.table, place)))
+    rows.append(("Read from", _origin(change)))
     if change.before:
-        rows.append(("Before", tag("span", _facts(change.before), class_="mono del")))
+        rows.append(("Before", tag("span", facts(change.before), class_="mono del")))
     if change.after:
-        rows.append(("After", tag("span", _facts(change.after), class_="mono add")))
+        rows.append(("After", tag("span", facts(change.after), class_="mono add")))
     rows += [("Because", each) for each in change.why]
     blast = (
         table(
@@ -154,13 +151,13 @@ def _change(look: Look, change: SchemaChangeItem) -> Html:
         if change.references
         else empty("It touches nothing here", "No metric, rule or alert depends on it.")
     )
-    facts = card(
+    shown = card(
         change.title,
         pairs(rows),
         code(change.ddl) if change.ddl else "",
         tools=link("Close", look.place.link(id=None), class_="btn"),
     )
-    return tag("div", facts, card("Blast radius", blast), class_="even")
+    return tag("div", shown, card("Blast radius", blast), class_="even")
 
 
 def _origin(change: SchemaChangeItem) -> str:
@@ -168,10 +165,6 @@ def _origin(change: SchemaChangeItem) -> str:
     source = f" of {change.source}" if change.source else ""
     by = f" by {change.by}" if change.by else ""
     return f"{change.origin}{source}{by}"
-
-
-def _facts(given: Mapping[str, object]) -> str:
-    return ", ".join(f"{name}: {value}" for name, value in given.items() if value not in (None, ""))
 
 
 # ---------------------------------------------------------------------- tables
@@ -284,118 +277,7 @@ def _null(column: SchemaColumn) -> str:
 
 
 def _listed(found: Iterable[Mapping[str, object]]) -> str:
-    return "; ".join(_facts(each) for each in found)
-
-
-# ---------------------------------------------------------------------- compare, snapshots
-
-
-def _diff(look: Look) -> Mapping[str, str]:
-    start, end = look.place.get("from", "-7d"), look.place.get("to", "now")
-    named = [each.name for each in look.workspace.schema_snapshots()]
-    moments = tag(
-        "datalist",
-        *(tag("option", value=each) for each in ["-1h", "-1d", "-7d", "-30d", "now", *named]),
-        id="dw-moments",
-    )
-    form = tag(
-        "form",
-        moments,
-        field(
-            "From",
-            text_input("from", start, list="dw-moments", data_wait=True),
-            hint="a time such as -7d, or a snapshot",
-        ),
-        field("To", text_input("to", end, list="dw-moments", data_wait=True)),
-        tag("button", "Compare", class_="btn main"),
-        class_="filters",
-        data_go=True,
-    )
-    found = look.workspace.schema_diff(start, end=end)
-    steps = (
-        tag("ul", *(_step(each) for each in found.steps), class_="feed")
-        if found.steps
-        else empty("The schema was the same", "Nothing changed between these two moments.")
-    )
-    note = f"{found.start} to {found.end}"
-    return {
-        "choose": card("Two moments", form),
-        "diff": card(f"{len(found.steps)} steps", steps, note=note),
-    }
-
-
-def _step(step: SchemaStep) -> Html:
-    changed = []
-    if step.before:
-        changed.append(tag("div", f"− {_facts(step.before)}", class_="mono del"))
-    if step.after:
-        changed.append(tag("div", f"+ {_facts(step.after)}", class_="mono add"))
-    return tag(
-        "li",
-        tag("span", impact(step.impact), " ", step.title, class_="what"),
-        html(""),
-        tag("p", step.reason, *changed),
-    )
-
-
-def _snapshots(look: Look) -> Mapping[str, str]:
-    found = look.workspace.schema_snapshots()
-    made: dict[str, str] = {}
-    if look.may("editor"):
-        form = tag(
-            "form",
-            field("Name", text_input("name", required=True, placeholder="before-release-12")),
-            field("Moment", text_input("at", placeholder="now, or -1d")),
-            field("Note", text_input("note")),
-            tag("button", "Name this moment", class_="btn main"),
-            class_="filters",
-            id="dw-snapshot",
-            data_act="snapshot",
-        )
-        made["add"] = card("Name a moment", form)
-    rows = [
-        (
-            each.name,
-            when(each.at, look.now),
-            words.count(each.tables),
-            words.count(each.columns),
-            each.note or words.NOTHING,
-            each.by or words.NOTHING,
-            tag(
-                "div",
-                link(
-                    "Compare with now",
-                    look.place.link(tab="diff", **{"from": each.name, "to": "now"}),
-                    class_="btn",
-                ),
-                class_="acts",
-            ),
-        )
-        for each in found
-    ]
-    shown = (
-        table(
-            ("Snapshot", "Moment", "Tables", "Columns", "Note", "By", ""),
-            rows,
-            numbers=(2, 3),
-            hide=(2, 3, 4, 5),
-            label="snapshots",
-        )
-        if rows
-        else empty(
-            "No snapshot yet",
-            "A snapshot is a name for a moment, so that the schema of then can be compared "
-            "with that of now.",
-        )
-    )
-    return made | {"snapshots": card("Snapshots", shown)}
-
-
-def _snapshot(look: Look, fields: Fields) -> Done:
-    made = look.workspace.make_schema_snapshot(
-        text(fields, "name"), at=text(fields, "at") or None, note=text(fields, "note")
-    )
-    return Done(said=f"{made.name} names that moment.", changed=True)
+    return "; ".join(facts(each) for each in found)
 
 
 PAGE = Page(
@@ -404,6 +286,6 @@ PAGE = Page(
     "s",
     icons.SCHEMA,
     view,
-    {"snapshot": _snapshot},
+    schema_moments.ACTIONS,
     every=3.0,
 )

@@ -19,7 +19,7 @@ from datawatch_lab.views.pages.live import Live
 from datawatch_lab.views.pages.portal import opened, pages_by_key
 from datawatch_lab.views.pages.session import SHELL
 
-__all__ = ["Place", "overview", "page"]
+__all__ = ["Place", "overview", "page", "shared_place"]
 
 
 class _Lent(Workspace):
@@ -70,12 +70,19 @@ class Place:
                 workspace.close()
 
 
+def shared_place() -> Place:
+    """The workspace file that all apps and sessions of this process share."""
+    path = default_path().resolve()
+    made: Place = pn.state.as_cached(f"datawatch place {path}", lambda: Place(path))
+    return made
+
+
 def _shared() -> tuple[Feed, Live]:
     """The feed and the parts of pages that all apps and sessions of this process share."""
     path = default_path().resolve()
 
     def make() -> tuple[Feed, Live]:
-        place = Place(path)
+        place = shared_place()
         feed = Feed(place.lend, name=path.stem, owned=True)
         known = pages_by_key()
         frame = known.pop(SHELL)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -16,13 +17,16 @@ from datawatch_lab.views.pages.page import Done
 from datawatch_lab.views.pages.place import HOME, Place
 
 WhoOf = Callable[[], Who]
-"""Says who looks; asked again for each action, so that a sign-out counts at once.
+"""Says who looks; asked again for each action, and now and then while the page is kept up to date.
 
 Raises `AccessError` for somebody who may not look any more.
 """
 
 SHELL = "shell"
 """Key of the page whose parts stand around every other page."""
+
+ASK_AGAIN_SECONDS = 15.0
+"""How long who looks is taken to be the same while there is news for them."""
 
 _LONGEST = 200_000
 
@@ -51,6 +55,8 @@ class Session:
         self._sent: dict[str, str] = {}
         self._order: tuple[str, ...] = ()
         self._watches: list[Watch] = []
+        self._who: Who | None = None
+        self._asked_who = 0.0
         pn.state.on_session_destroyed(self._gone)
 
     @property
@@ -90,12 +96,10 @@ class Session:
         self._look()
 
     def _look(self) -> None:
-        for watch in self._watches:
-            watch.close()
+        self._leave()
         try:
-            who = self._who_of()
+            who = self._ask_who()
         except DataWatchError as error:
-            self._watches = []
             self._send(Done(fault=str(error)))
             return
         places = [self.place, Place(SHELL)] if self.around else [self.place]
@@ -123,9 +127,33 @@ class Session:
     # ------------------------------------------------------------------ what it is sent
 
     def _gone(self, _: Any) -> None:
+        self._leave()
+
+    def _leave(self) -> None:
         for watch in self._watches:
             watch.close()
         self._watches = []
+
+    def _ask_who(self) -> Who:
+        self._who = self._who_of()
+        self._asked_who = time.monotonic()
+        return self._who
+
+    def _is_same(self) -> bool:
+        """Whether who looks still may and still is the same; else what they see is changed."""
+        if time.monotonic() - self._asked_who < ASK_AGAIN_SECONDS:
+            return True
+        before = self._who
+        try:
+            who = self._ask_who()
+        except DataWatchError as error:
+            self._leave()
+            self._send(Done(fault=str(error)))
+            return False
+        if before is not None and (before.name, before.role) == (who.name, who.role):
+            return True
+        self._look()
+        return False
 
     def _changed(self) -> None:
         self._later(self.tick)
@@ -136,7 +164,7 @@ class Session:
 
     def tick(self) -> None:
         """Send what differs from what was sent; runs under the document's lock."""
-        if not self._ready or not self._watches:
+        if not self._ready or not self._watches or not self._is_same():
             return
         page = self._watches[0].slots if self.place.page in self.live.pages else None
         around = self._watches[1].slots if len(self._watches) > 1 else None

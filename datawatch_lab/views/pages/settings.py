@@ -1,4 +1,4 @@
-"""Settings: who one is, users and tokens, the configuration and where each value comes from."""
+"""Settings: who one is, users, tokens, reports, the configuration and where each value is from."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from datawatch_lab.core.errors import DataWatchError
 from datawatch_lab.core.who import USER_ROLES
 from datawatch_lab.service.operations.users import TokenAnswer, UserAnswer
 from datawatch_lab.views import format as words
-from datawatch_lab.views.pages import icons
+from datawatch_lab.views.pages import icons, settings_reports
 from datawatch_lab.views.pages.page import Done, Fields, Look, Page, text
 from datawatch_lab.views.pages.parts import (
     Html,
@@ -33,6 +33,7 @@ from datawatch_lab.views.pages.settings_values import rows
 
 _PARTS = (
     ("configuration", "Configuration"),
+    ("reports", "Reports"),
     ("you", "You"),
     ("users", "Users"),
     ("audit", "Audit log"),
@@ -46,9 +47,10 @@ def view(look: Look) -> Mapping[str, str]:
     """The part that is chosen."""
     chosen = look.place.get("tab", "configuration")
     shown = [each for each in _PARTS if look.may("admin") or each[0] not in ("users", "audit")]
-    options = [(key, title, look.place.link(tab=key), "") for key, title in shown]
+    options = [(key, title, look.place.link(tab=key, id=None), "") for key, title in shown]
     parts = {
         "configuration": _configuration,
+        "reports": settings_reports.view,
         "you": _you,
         "users": _users,
         "audit": _audit,
@@ -361,6 +363,7 @@ PAGE = Page(
         "user.add": _add_user,
         "user.role": _change_role,
         "user.drop": _drop_user,
+        **settings_reports.ACTIONS,
     },
     every=5.0,
     personal=True,

@@ -211,7 +211,8 @@ def counts(look: Look) -> dict[str, tuple[int, str, str]]:
         )
 
     def strange() -> tuple[int, str, str]:
-        return len(workspace.anomalies(active=True)), "warn", "anomalies that go on"
+        found = workspace.anomalies(active=True, limit=1_000, group="incident")
+        return len(found), "warn", "incidents of anomalies that go on"
 
     def data() -> tuple[int, str, str]:
         return workspace.quarantine(limit=1).total, "", "events in quarantine"

@@ -8,6 +8,7 @@ from typing import Any
 from datawatch_lab.core.errors import DataWatchError
 from datawatch_lab.service.answers import MetricAnswer, TableAnswer
 from datawatch_lab.views import format as words
+from datawatch_lab.views.clock import told
 from datawatch_lab.views.pages import icons
 from datawatch_lab.views.pages.page import Action, Done, Fields, Look, Page, text
 from datawatch_lab.views.pages.parts import (
@@ -167,7 +168,7 @@ def _tuned(look: Look, fields: Fields) -> Html:
             ms(each.started_at),
             ms(each.ended_at) if each.ended_at else None,
             "bad",
-            f"{each.severity}: {each.description}",
+            f"{each.severity}: {told(each.description)}",
         )
         for each in chosen.episodes
     ]
@@ -180,7 +181,8 @@ def _tuned(look: Look, fields: Fields) -> Html:
     )
     plot = draw(Plot(found.metric, [line], band=band, marks=marks, zoom=True))
     said = (
-        f"{words.count(chosen.flagged)} episodes in {found.days:.1f} days at "
+        f"{words.count(chosen.flagged)} episode{'' if chosen.flagged == 1 else 's'} "
+        f"in {words.number(round(found.days, 1))} days at "
         f"{chosen.sensitivity:g}; drag over an incident to ask who would have seen it"
     )
     return join(
@@ -205,6 +207,9 @@ def _settings(found: Any) -> Html:
     heads = ("Sensitivity", "Flagged", "A week", "False alarms a week", "Score from")
     now = found.in_force
     note = f"flagged now from a score of {words.number(now)}" if now is not None else "not watched"
+    if found.models:
+        said = f"{', '.join(found.strange)} find it strange" if found.strange else "nothing strange"
+        note += f"; River's models of the newest bucket: {said}"
     shown = table(heads, rows, numbers=range(1, 5), hide=(4,), label="sensitivities")
     return card("By sensitivity", shown, note=note)
 
@@ -215,7 +220,7 @@ def _episodes(look: Look, chosen: Any) -> Html:
     rows = [
         tag(
             "li",
-            tag("span", severity(each.severity), " ", each.description, class_="what"),
+            tag("span", severity(each.severity), " ", told(each.description), class_="what"),
             when(each.started_at, look.now),
         )
         for each in chosen.episodes[:_MOST_LISTED]

@@ -32,7 +32,7 @@ class KafkaRig(Rig):
 
     def __init__(self, server: Server) -> None:
         self.server = server
-        self.version = server.version
+        self.version = f"Kafka ({server.version})"
         self.items = Items(self._send)
         self._producer = server.producer()
         self._number = 0

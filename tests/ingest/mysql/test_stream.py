@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ from datawatch_lab.ingest.sources.mysql import MysqlOptions, MysqlSource, readin
 from datawatch_lab.ingest.sources.postgres import Selection
 from tests.ingest.mysql.conftest import Shop
 from tests.ingest.sink import Sink
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.services
 
@@ -112,11 +112,12 @@ def test_a_log_that_was_purged_is_told(shop: Shop, sink: Sink) -> None:
     shop.query("INSERT INTO t VALUES (2)")
     shop.query("FLUSH BINARY LOGS")
     last = str(shop.query("SHOW MASTER STATUS")[0][0])
-    for _ in range(100):  # a log that a reader still holds stays
+
+    def are_gone() -> bool:
         shop.query(f"PURGE BINARY LOGS TO '{last}'")
-        if str(shop.query("SHOW BINARY LOGS")[0][0]) == last:
-            break
-        time.sleep(0.1)
+        return str(shop.query("SHOW BINARY LOGS")[0][0]) == last
+
+    eventually(are_gone, "a log that a reader still holds stays")
     with pytest.raises(SourceError) as raised:
         _read(shop, sink)
     assert "watch it again" in raised.value.hint

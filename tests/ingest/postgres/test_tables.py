@@ -22,8 +22,9 @@ from datawatch_lab.ingest.sources.postgres import (
 from datawatch_lab.ingest.sources.postgres.address import Address
 from tests.ingest.postgres.conftest import Shop
 from tests.ingest.sink import Sink
-from tests.ingest.source_contract import eventually, sink
+from tests.ingest.source_contract import sink
 from tests.services.postgres import PASSWORD, URL_PASSWORD
+from tests.waiting import PATIENCE, eventually
 
 __all__ = ["sink"]
 
@@ -57,7 +58,7 @@ def _following(url: str, sink: Sink) -> Iterator[None]:
         yield
     finally:
         source.stop()
-        thread.join(timeout=30)
+        thread.join(PATIENCE)
     assert not thread.is_alive()
 
 

@@ -12,6 +12,7 @@ from datawatch_lab.core.who import current_who
 from datawatch_lab.service.live.asking import Asking
 from datawatch_lab.service.live.topics import Document, Question
 from datawatch_lab.service.operation import Nothing, Operation
+from tests.waiting import PATIENCE
 
 
 class Page(msgspec.Struct, frozen=True):
@@ -49,7 +50,7 @@ class FakeCaller:
     def call(self, operation: Operation[Any, Any], ask: Any) -> Any:
         """The next page."""
         del operation, ask
-        self.gate.wait(20)
+        self.gate.wait(PATIENCE)
         self.asked += 1
         self.roles.append(current_who().role)
         if self.fault is not None:

@@ -13,6 +13,7 @@ from datawatch_lab.service.handle import Workspace
 from datawatch_lab.views.pages.live import Live, Watch
 from datawatch_lab.views.pages.page import Done, Fields, Look, Page
 from datawatch_lab.views.pages.place import Place
+from tests.waiting import PATIENCE
 
 ANN = Who("ann", "viewer", "session")
 BEN = Who("ben", "viewer", "session")
@@ -52,7 +53,7 @@ class Looking:
 
     def sees(self) -> Mapping[str, str]:
         """What there is."""
-        assert self.news.wait(10)
+        assert self.news.wait(PATIENCE)
         assert self.watch.slots is not None
         return self.watch.slots
 
@@ -132,10 +133,10 @@ def test_an_action_answers_who_asked(live: Live) -> None:
         came.set()
 
     live.act(Place("p"), EVA, "do", {}, done)
-    assert came.wait(10)
+    assert came.wait(PATIENCE)
     came.clear()
     live.act(Place("p"), EVA, "do", {"fail": True}, done)
-    assert came.wait(10)
+    assert came.wait(PATIENCE)
     assert [answers[0].said, answers[1].fault] == ["eva did", "not so"]
 
 

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import pytest
 
-from datawatch_lab.core.errors import AccessError, DataWatchError
+from datawatch_lab.core.config.reports import read_reports
+from datawatch_lab.core.errors import AccessError, DataWatchError, InputError
+from datawatch_lab.core.reports import ReportRun
 from datawatch_lab.core.who import UserRole, Who, acting
+from datawatch_lab.engine.reporting import Reporting
+from datawatch_lab.service.callers import LocalCaller
 from datawatch_lab.service.handle import Workspace, open_workspace
 from datawatch_lab.views.pages import PAGES
 from datawatch_lab.views.pages.page import Done, Look
 from datawatch_lab.views.pages.place import Place
 from datawatch_lab.views.pages.portal import pages_by_key
 from tests.views.conftest import event, orders, post
+from tests.waiting import PATIENCE
 
 EVIL = "<img src=x onerror=alert(1)>"
 TABS = {
@@ -27,7 +34,7 @@ TABS = {
     "schema": ("changes", "tables", "diff", "snapshots"),
     "alerts": ("open", "rules", "history", "silences", "channels"),
     "data": ("ledger", "quarantine", "sources", "late"),
-    "settings": ("configuration", "you", "users", "audit", "server"),
+    "settings": ("configuration", "reports", "you", "users", "audit", "server"),
 }
 PLACES = [(page, tab) for page, tabs in TABS.items() for tab in tabs]
 
@@ -205,6 +212,39 @@ def test_a_corrected_event_is_replayed(shop: Workspace) -> None:
     done = act(shop, "data", "replay", id=str(waiting.id), raw=raw)
     assert done.changed
     assert "1 of 1 applied" in done.said
+
+
+def test_scheduled_reports_stand_in_settings(shop: Workspace) -> None:
+    """Next time, last outcome, all runs of one; run now; a viewer is told no address."""
+    assert isinstance(shop.caller, LocalCaller)
+    reporting = shop.caller.engine.beside(Reporting)
+    week = {"notebook": "week.ipynb", "name": "week", "every": "monday 08:00"}
+    reporting.configure(read_reports([{**week, "mail": ["ada@example.org"]}]))
+    due = datetime(2026, 3, 2, 8, tzinfo=UTC)
+    run = ReportRun(report="week", due=due, state="done", started=due, out="reports/w.html")
+    ended, detail = due + timedelta(seconds=20), f"not mailed: {EVIL}"
+    shop.caller.engine.store.reports.put(msgspec.structs.replace(run, ended=ended, detail=detail))
+    shown = look_at(shop, "settings", "editor", tab="reports", id="week")
+    for said in (
+        "monday 08:00",
+        "no server runs them",
+        "not mailed",
+        "reports/w.html",
+        "ada@",
+        "20",
+    ):
+        assert said in shown, said
+    assert "<img" not in shown
+    assert "ada@" not in look_at(shop, "settings", "viewer", tab="reports", id="week")
+    with pytest.raises(InputError, match="none is running"):
+        act(shop, "settings", "report.run", name="week")
+    done = threading.Event()
+    reporting.run = lambda *_: done.set()
+    reporting.start()
+    assert "no server runs them" not in look_at(shop, "settings", "editor", tab="reports")
+    assert act(shop, "settings", "report.run", name="week").changed
+    assert done.wait(PATIENCE)
+    reporting.close()
 
 
 def test_an_unknown_action_names_those_that_there_are(shop: Workspace) -> None:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -17,8 +16,13 @@ from playwright.sync_api import Page, expect
 
 from datawatch_lab.core.errors import WorkspaceError
 from datawatch_lab.service.handle import open_workspace
-from datawatch_lab.views.pages.serving import Place
-from tests.views.conftest import free_port, orders, post
+from datawatch_lab.views.board.component import Board
+from datawatch_lab.views.builder import apps
+from datawatch_lab.views.builder.component import Builder
+from datawatch_lab.views.pages.serving import Place, shared_place
+from tests.services.ports import free_port
+from tests.views.conftest import orders, post
+from tests.waiting import PATIENCE, eventually
 
 ROOT = Path(__file__).resolve().parents[3]
 _PATIENCE = 90_000  # ms; the first page of a process loads Panel
@@ -37,17 +41,17 @@ def panel_serve(workspace: Path, folder: Path) -> Iterator[str]:
         )
         try:
             address = f"http://localhost:{port}"
-            until = time.monotonic() + 60
-            while time.monotonic() < until:
-                try:
-                    httpx.get(f"{address}/static/js/bokeh.min.js", timeout=5)
-                    break
-                except httpx.TransportError:
-                    time.sleep(0.3)
+
+            def answers() -> bool:
+                with suppress(httpx.TransportError):
+                    return httpx.get(f"{address}/static/js/bokeh.min.js").is_success
+                return False
+
+            eventually(answers)
             yield address
         finally:
             running.terminate()
-            running.wait(30)
+            running.wait(PATIENCE)
 
 
 @pytest.mark.parametrize("app", APPS, ids=lambda app: app.stem)
@@ -72,6 +76,10 @@ def test_all_apps_share_one_workspace(page: Page, tmp_path: Path) -> None:
         page.goto(f"{address}/detector_tuning", timeout=_PATIENCE)
         expect(page.locator("#content")).to_contain_text("Tune a detector", timeout=_PATIENCE)
         assert page.locator("#dw-nav").count() == 0
+        page.goto(f"{address}/dashboard", timeout=_PATIENCE)
+        expect(page.locator(".dwb-tile").first).to_be_visible(timeout=_PATIENCE)
+        page.goto(f"{address}/builder", timeout=_PATIENCE)
+        expect(page.locator("[data-act=add]")).to_be_visible(timeout=_PATIENCE)
 
 
 @pytest.mark.soak
@@ -99,6 +107,51 @@ def test_a_workspace_is_opened_once_and_closed_by_the_last(tmp_path: Path) -> No
     second.close()
     with open_workspace(path, what="others") as other:
         assert not other.is_remote
+
+
+def test_boards_are_of_the_workspace_that_the_pages_have(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The apps of dashboards open the file once with the others, and let go of it with them."""
+    path = tmp_path / "shop.duckdb"
+    open_workspace(path, what="tests").close()
+    monkeypatch.setenv("DATAWATCH_WORKSPACE", str(path))
+    page = shared_place().lend()
+    shown, edited = apps.dashboard(), apps.builder()
+    assert isinstance(shown, Board)
+    assert isinstance(edited, Builder)
+    assert edited.workspace.caller is page.caller
+    shown.close()
+    edited.close()
+    page.close()
+    apps._forget()
+    with open_workspace(path, what="others") as other:
+        assert not other.is_remote
+
+
+def test_a_workspace_that_is_gone_is_reached_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After its workspace could not be used, an app does not keep what it had of it."""
+    path = tmp_path / "late.duckdb"
+    monkeypatch.setenv("DATAWATCH_WORKSPACE", str(path))
+    assert not isinstance(apps.dashboard(), Board)
+    open_workspace(path, what="tests").close()
+    first = apps.dashboard()
+    assert isinstance(first, Board)
+    first.close()
+    feed = apps._feed()
+    monkeypatch.setattr(feed.workspace, "list_dashboards", _gone)
+    assert not isinstance(apps.dashboard(), Board)
+    second = apps.dashboard()
+    assert isinstance(second, Board)
+    assert apps._feed() is not feed
+    second.close()
+    apps._forget()
+
+
+def _gone() -> None:
+    raise WorkspaceError("nobody serves it any more.")
 
 
 def test_a_workspace_that_is_not_there_is_not_made(tmp_path: Path) -> None:

@@ -5,18 +5,35 @@ has it in its place: outside of the guarded block, since a message of a subtrans
 behind the row that follows it. A new table is published in the transaction that makes it, so no
 row is missed. A failure inside is a warning to whoever ran the command, never an error.
 
-A command on an index or a type is told with the tables that have it; of a type that no table has
-nothing is told. When an index is dropped nothing says any more whose it was, so before that is done
+A command on an index or a type is told with the tables that have it; one on an enum that no table
+has, and the dropping of a type, with the oldest published table, since every event is filed with
+one. When an index is dropped nothing says any more whose it was, so before that is done
 a setting of the session takes note of which table has which.
 """
 
 TRIGGERS = {
     "ddl": "ON ddl_command_end WHEN TAG IN ('CREATE TABLE', 'CREATE TABLE AS', 'SELECT INTO', "
-    "'ALTER TABLE', 'CREATE INDEX', 'ALTER INDEX', 'ALTER TYPE')",
-    "drop": "ON sql_drop WHEN TAG IN ('DROP TABLE', 'DROP SCHEMA', 'DROP OWNED', 'DROP INDEX')",
+    "'ALTER TABLE', 'CREATE INDEX', 'ALTER INDEX', 'CREATE TYPE', 'ALTER TYPE')",
+    "drop": "ON sql_drop WHEN TAG IN ('DROP TABLE', 'DROP SCHEMA', 'DROP OWNED', 'DROP INDEX', "
+    "'DROP TYPE')",
     "owner": "ON ddl_command_start WHEN TAG IN ('DROP INDEX')",
 }
 """When each runs."""
+
+_HOME = """SELECT coalesce(jsonb_agg(home), '[]')
+        INTO told
+        FROM (
+            SELECT n.nspname AS schema, c.relname AS table, NULL AS columns
+            FROM pg_publication p
+            JOIN pg_publication_rel r ON r.prpubid = p.oid
+            JOIN pg_class c ON c.oid = r.prrelid
+            JOIN pg_namespace n ON n.oid = c.relnamespace
+            WHERE p.pubname IN ({full}, {inserts})
+              AND n.nspname || '.' || c.relname ~ {include}
+              AND n.nspname || '.' || c.relname !~ {exclude}
+            ORDER BY c.oid
+            LIMIT 1) home;"""
+"""The table that a command on a type of no table is filed with; none while none is published."""
 
 _DDL = """
 DECLARE
@@ -66,6 +83,13 @@ BEGIN
             WHERE a.attrelid = t.oid AND a.attnum > 0 AND NOT a.attisdropped
                   AND a.attgenerated = ''));
     END LOOP;
+    IF told = '[]' AND EXISTS (
+        SELECT FROM pg_event_trigger_ddl_commands() d
+        JOIN pg_type y ON y.oid = d.objid
+        WHERE d.classid = 'pg_type'::regclass AND y.typtype = 'e' AND NOT d.in_extension
+    ) THEN
+        @home
+    END IF;
     EXCEPTION WHEN OTHERS THEN
         RAISE WARNING 'DataWatch Lab could not take note of %: %', tg_tag, SQLERRM;
     END;
@@ -97,6 +121,11 @@ BEGIN
                    -> d.objid::text AS owner) o
         WHERE d.object_type = 'index' AND owner IS NOT NULL;
         PERFORM set_config('datawatch.owners', '', false);
+    ELSIF tg_tag = 'DROP TYPE' AND EXISTS (
+        SELECT FROM pg_event_trigger_dropped_objects()
+        WHERE original AND object_type = 'type' AND NOT is_temporary
+    ) THEN
+        @home
     END IF;
     EXCEPTION WHEN OTHERS THEN
         RAISE WARNING 'DataWatch Lab could not take note of %: %', tg_tag, SQLERRM;
@@ -125,5 +154,9 @@ EXCEPTION WHEN OTHERS THEN
 END
 """
 
-FUNCTIONS = {"ddl": _DDL, "drop": _DROP, "owner": _OWNER}
+FUNCTIONS = {
+    "ddl": _DDL.replace("@home", _HOME),
+    "drop": _DROP.replace("@home", _HOME),
+    "owner": _OWNER,
+}
 """Bodies of the trigger functions; ``{…}`` are filled with literals."""

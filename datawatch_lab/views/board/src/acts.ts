@@ -2,7 +2,7 @@
 
 import { fill, h } from "./dom.ts";
 
-const API = "/api/v1/datawatch/dashboards";
+const API = "api/v1/datawatch/dashboards";
 const FILES: [format: string, label: string][] = [
   ["csv", "Values as CSV"],
   ["json", "Values as JSON"],
@@ -28,13 +28,25 @@ const isDark = (): boolean => {
   return said ? said === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
 };
 
+export interface ActsOptions {
+  /** Of the dashboard. */
+  id: string;
+  /** What whoever looks may do with this dashboard; '' for who came by a shared link. */
+  role: string;
+  /** Of the server, which may stand below any path of a proxy. */
+  root: URL;
+  edit(): void;
+  query(): URLSearchParams;
+}
+
 /** The buttons in the header; for who came by a shared link there are none. */
-export function acts(place: HTMLElement, id: string, role: string, edit: () => void, query: () => URLSearchParams): void {
+export function acts(place: HTMLElement, { id, role, root, edit, query }: ActsOptions): void {
   if (!role) return;
+  const own = new URL(`${API}/${encodeURIComponent(id)}/`, root);
   const mayChange = role !== "viewer";
   const change = h("button", { type: "button", class: "dww-tool dww-word", id: "edit" }, "Edit");
   change.addEventListener("click", edit);
-  fill(place, mayChange && change, mayChange && sharing(id), exporting(id, query));
+  fill(place, mayChange && change, mayChange && sharing(own, root), exporting(new URL(`d/${encodeURIComponent(id)}/file`, root), own, query));
 }
 
 function menu(label: string, ...children: HTMLElement[]): HTMLDetailsElement {
@@ -54,7 +66,7 @@ function item(label: string, act: () => void, name: string): HTMLElement {
   return made;
 }
 
-function exporting(id: string, query: () => URLSearchParams): HTMLElement {
+function exporting(file: URL, own: URL, query: () => URLSearchParams): HTMLElement {
   const said = h("p", { class: "dww-said", role: "status" });
   const files = FILES.map(([format, label]) => item(label, () => void take(format, label), `file-${format}`));
   const forms = FORMS.map(([format, label]) => item(label, () => void form(format, label), `form-${format}`));
@@ -101,7 +113,7 @@ function exporting(id: string, query: () => URLSearchParams): HTMLElement {
     const tick = setInterval(() => (said.textContent = `${waiting} ${Math.round((Date.now() - began) / 1_000)} s`), 1_000);
     said.textContent = waiting;
     try {
-      const answer = await fetch(`/d/${encodeURIComponent(id)}/file?${asked}`);
+      const answer = await fetch(`${file.href}?${asked}`);
       clearInterval(tick);
       if (!answer.ok) {
         const isMissing = (await answer.clone().text()).includes('"missing_package"');
@@ -116,7 +128,7 @@ function exporting(id: string, query: () => URLSearchParams): HTMLElement {
 
   async function form(format: string, label: string): Promise<void> {
     await attempt(label, async () => {
-      const answer = await fetch(`${API}/${encodeURIComponent(id)}/export?format=${format}`);
+      const answer = await fetch(new URL(`export?format=${format}`, own));
       if (!answer.ok) throw new Error(await faultOf(answer));
       const found = await answer.json();
       save(found.name, new Blob([found.text], { type: found.media_type }));
@@ -165,11 +177,11 @@ async function faultOf(answer: Response): Promise<string> {
   }
 }
 
-function sharing(id: string): HTMLElement {
+function sharing(own: URL, root: URL): HTMLElement {
   const link = h("input", { type: "text", readonly: true, class: "dww-link", "aria-label": "Link", hidden: true });
   const said = h("p", { class: "dww-said", role: "status" });
   const make = async (expires: string): Promise<void> => {
-    const answer = await fetch(`${API}/${encodeURIComponent(id)}/share`, {
+    const answer = await fetch(new URL("share", own), {
       method: "POST",
       headers: { "Content-Type": "application/json" },
       body: JSON.stringify({ expires }),
@@ -179,7 +191,7 @@ function sharing(id: string): HTMLElement {
       return;
     }
     const { path } = await answer.json();
-    link.value = new URL(path, location.origin).href;
+    link.value = new URL(path.replace(/^\//, ""), root).href;
     link.hidden = false;
     link.select();
     said.textContent = "Who has this link sees this dashboard, and nothing else.";

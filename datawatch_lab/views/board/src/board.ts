@@ -169,6 +169,19 @@ export class Board {
       view.element.classList.toggle("dwb-wide", w > 6);
       view.element.classList.toggle("dwb-low", high <= 3);
     }
+    this.pair();
+  }
+
+  /** In two columns, a tile with nobody beside it takes both. */
+  private pair(): void {
+    let left: TileView | null = null;
+    for (const view of this.tiles.values()) {
+      view.element.classList.remove("dwb-alone");
+      const isWide = view.head.w > 6;
+      if (isWide) left?.element.classList.add("dwb-alone");
+      left = isWide || left ? null : view;
+    }
+    left?.element.classList.add("dwb-alone");
   }
 
   private moved(places: Place[]): void {

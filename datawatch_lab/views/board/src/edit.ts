@@ -19,7 +19,7 @@ export class GridEditor implements Editor {
     this.grid.classList.add("grid-stack");
     for (const view of board.tiles.values()) {
       const { id, x, y, w, h, least } = view.head;
-      const set = { "gs-id": id, "gs-x": x, "gs-y": y, "gs-w": w, "gs-h": h, "gs-min-w": least[0], "gs-min-h": least[1] };
+      const set = { "gs-id": id, "gs-x": x, "gs-y": y, "gs-w": w, "gs-h": h, "gs-min-w": Math.min(least[0], w), "gs-min-h": Math.min(least[1], h) };
       for (const [name, value] of Object.entries(set)) view.element.setAttribute(name, String(value));
       view.element.classList.add("grid-stack-item");
       view.element.firstElementChild?.classList.add("grid-stack-item-content");

@@ -98,6 +98,8 @@ export function money(value: Value, currency = "", short = false): string {
 export function percent(fraction: Value): string {
   if (missing(fraction)) return NOTHING;
   const size = Math.abs(fraction) * 100;
+  // Only what is all says 100 %.
+  if (size >= 99.95 && size < 100 - 1e-9) return `${grouped((Math.sign(fraction) * Math.floor(size * 100)) / 100, 2)}${NBSP}%`;
   return `${grouped(fraction * 100, size < 1 ? 2 : size < 100 ? 1 : 0)}${NBSP}%`;
 }
 
@@ -157,6 +159,7 @@ function marked(text: string, unit: string): string {
 
 function auto(value: Value, unit: string, short: boolean): string {
   if (unit === "ratio") return percent(value);
+  if (unit === "percent" || unit === "%") return percent(missing(value) ? null : value / 100);
   if (unit in SECONDS) return duration(missing(value) ? null : value * SECONDS[unit]);
   if (unit === "bytes" || unit === "B") return size(value);
   if (CURRENCY.test(unit)) return money(value, unit, short);

@@ -23,6 +23,8 @@ const SECONDS: Record<string, number> = { "1s": 1, "5s": 5, "30s": 30, "1m": 60 
 
 const snapshot = JSON.parse(byId("snapshot").textContent ?? "null") as BoardMessage;
 const query = new URLSearchParams(location.search);
+/** Of the server: the page may stand below any path of a proxy. */
+const root = new URL(byId("board").dataset.root || "/", location.href);
 if (query.has("kiosk")) document.body.classList.add("dww-kiosk");
 
 let status: Status = snapshot.status;
@@ -50,11 +52,11 @@ board.receive(snapshot);
 performance.mark("dwb-drawn");
 feed.open();
 tools();
-acts(byId("acts"), snapshot.board.id, role, () => void edit(), () => query);
+acts(byId("acts"), { id: snapshot.board.id, role, root, edit: () => void edit(), query: () => query });
 if (query.has("edit") && (role === "editor" || role === "admin")) void edit();
 
 function addressOf(): string {
-  const made = new URL(`/ws/boards/${encodeURIComponent(snapshot.board.id)}`, location.href);
+  const made = new URL(`ws/boards/${encodeURIComponent(snapshot.board.id)}`, root);
   made.protocol = location.protocol === "https:" ? "wss:" : "ws:";
   for (const name of ["share", "range", "filter", "var"]) {
     for (const value of query.getAll(name)) made.searchParams.append(name, value);
@@ -81,15 +83,16 @@ function outgoing(message: Outgoing): void {
   }
 }
 
-/** The metric of a tile in the explorer, over the time and with the filter that hold here. */
+/** The metric of a tile in the explorer, over the time and with the filters that hold here. */
 function explore(asked: string): void {
   const to = new URLSearchParams(asked);
   const span = board.head?.range ?? "";
   if (span.includes("/")) for (const [place, name] of ["from", "to"].entries()) to.set(name, span.split("/")[place]);
   else if (/^\d/.test(span)) to.set("from", `-${span}`);
-  const filter = query.getAll("filter")[0];
-  if (filter) to.set("where", filter);
-  (frame ? window.parent : window).location.assign(`/datawatch/explorer?${to}`);
+  // There a comma parts two filters; one of a value stands behind a backslash.
+  const filters = query.getAll("filter").map((each) => each.replace(/[\\,]/g, "\\$&"));
+  if (filters.length) to.set("where", filters.join(","));
+  (frame ? window.parent : window).location.assign(new URL(`datawatch/explorer?${to}`, root));
 }
 
 /** The frame of a page of ours that this board stands in as one of its parts; null elsewhere. */
@@ -130,7 +133,7 @@ async function edit(): Promise<void> {
   const bar = byId("bar");
   builder = new Builder({
     board,
-    backend: new Http(),
+    backend: new Http(root),
     id: snapshot.board.id,
     charts: CHARTS,
     world: byId("board").dataset.world ?? "",
@@ -252,17 +255,17 @@ function pill(): void {
 }
 
 function tools(): void {
-  const root = document.documentElement;
+  const page = document.documentElement;
   byId("theme").addEventListener("click", () => {
-    const isDark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
-    root.dataset.theme = isDark ? "light" : "dark";
+    const isDark = page.dataset.theme ? page.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
+    page.dataset.theme = isDark ? "light" : "dark";
   });
   byId("full").addEventListener("click", () => {
     if (document.fullscreenElement) void document.exitFullscreen();
-    else void root.requestFullscreen();
+    else void page.requestFullscreen();
   });
   document.addEventListener("fullscreenchange", () => {
-    document.body.classList.toggle("dww-kiosk", document.fullscreenElement === root || query.has("kiosk"));
+    document.body.classList.toggle("dww-kiosk", document.fullscreenElement === page || query.has("kiosk"));
   });
   addEventListener("popstate", () => location.reload());
 }

@@ -38,6 +38,7 @@ from datawatch_lab.views.board.tiles import (
     top,
 )
 from datawatch_lab.views.board.view import View
+from datawatch_lab.views.clock import clocks_of, told
 
 log = logging.getLogger(__name__)
 
@@ -69,7 +70,8 @@ def kind_of(name: str) -> Kind:
 def show(view: View, tile: Tile) -> Part:
     """What a tile shows now; a fault is a part too, with the sentence that says it."""
     try:
-        return _shown(view, tile)
+        with clocks_of(view.status.timezone):
+            return _shown(view, tile)
     except DataWatchError as error:
         return words.failed(error)
     except Exception:
@@ -88,4 +90,4 @@ def _shown(view: View, tile: Tile) -> Part:
         return part
     part = msgspec.structs.replace(part, badge=badge_of(view, tile))
     silence = view.silence(tile)
-    return msgspec.structs.replace(part, state="stale", say=silence) if silence else part
+    return msgspec.structs.replace(part, state="stale", say=told(silence)) if silence else part

@@ -10,6 +10,7 @@ from datawatch_lab.views.board.numbers import Fmt, shown
 from datawatch_lab.views.board.tiles.listed import Item, Listed, cut, draw, to_hv
 from datawatch_lab.views.board.values import millis
 from datawatch_lab.views.board.view import View
+from datawatch_lab.views.clock import told
 from datawatch_lab.views.format import plain
 
 _RANKS = ("info", "warning", "critical")
@@ -53,7 +54,7 @@ def _item(alert: Any) -> Item:
         word = f"{word}, {alert.status}"
     labels = ", ".join(f"{name}={value}" for name, value in alert.labels.items())
     said = f"{alert.metric} {plain(shown(alert.value, fmt))}" if alert.metric else alert.condition
-    text = " · ".join(filter(None, [alert.description or said, labels]))
+    text = " · ".join(filter(None, [told(alert.description) or said, labels]))
     return Item(level, word, alert.rule, text, millis(alert.fired) if alert.fired else None)
 
 

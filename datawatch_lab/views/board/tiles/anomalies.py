@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
 from datawatch_lab.core.dashboards import Tile, options_of
 from datawatch_lab.views.board.kind import Kind
 from datawatch_lab.views.board.tiles.listed import Item, Listed, cut, draw, to_hv
 from datawatch_lab.views.board.values import millis
 from datawatch_lab.views.board.view import View
+from datawatch_lab.views.clock import told
 
 _MILDEST = {"all": 0, "info": 0, "warning": 1, "critical": 2}
 _RANKS = {"low": 0, "medium": 1, "high": 2, "critical": 3}
 
 
 def read(view: View, tile: Tile) -> Listed:
-    """The episodes: those that go on, or all of the window.
+    """The incidents, one line each: those that go on, or all of the window.
 
     Raises:
         DataWatchError: they could not be had.
@@ -37,7 +40,19 @@ def read(view: View, tile: Tile) -> Listed:
         and (is_open or millis(each.ended_at or each.started_at) >= start)
     ]
     calm = "Nothing unusual now" if is_open else "Nothing unusual"
-    return cut([_item(each) for each in found], options["limit"], calm)
+    incidents: dict[str, list[Any]] = {}
+    for each in found:
+        incidents.setdefault(each.incident or each.id, []).append(each)
+    return cut([_line(each) for each in incidents.values()], options["limit"], calm)
+
+
+def _line(members: list[Any]) -> Item:
+    """An incident: the gravest of its anomalies, whole metrics first, and how many more."""
+    lead = min(members, key=lambda each: (-_RANKS.get(each.severity, 0), bool(each.labels)))
+    item = _item(lead)
+    if len(members) == 1:
+        return item
+    return msgspec.structs.replace(item, text=f"{item.text} And {len(members) - 1:,} more.")
 
 
 def _item(found: Any) -> Item:
@@ -47,7 +62,7 @@ def _item(found: Any) -> Item:
         word = f"{word}, over"
     labels = ", ".join(f"{name}={value}" for name, value in found.labels.items())
     title = f"{found.metric_name} ({labels})" if labels else found.metric_name
-    return Item(level, word, title, found.description, millis(found.started_at))
+    return Item(level, word, title, told(found.description), millis(found.started_at))
 
 
 KIND = Kind("anomalies", read, draw, to_hv)

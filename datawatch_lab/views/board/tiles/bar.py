@@ -11,7 +11,15 @@ from datawatch_lab.views.board.kind import Kind
 from datawatch_lab.views.board.message import Part
 from datawatch_lab.views.board.numbers import fmt_of
 from datawatch_lab.views.board.tiles.line import label_of
-from datawatch_lab.views.board.values import Line, Points, Shares, Value, points_of, shares_of
+from datawatch_lab.views.board.values import (
+    Line,
+    Points,
+    Shares,
+    Value,
+    moments,
+    points_of,
+    shares_of,
+)
 from datawatch_lab.views.board.view import View
 from datawatch_lab.views.board.words import in_words, sub_of
 
@@ -49,7 +57,7 @@ def read(view: View, tile: Tile) -> Barred:
 
 def over_time(points: Points) -> Barred:
     """Points as bars."""
-    times = points.times or tuple(points.start + at * points.step for at in range(points.count))
+    times = tuple(moments(points))
     series = tuple((each.name, each.values) for each in points.lines)
     names = tuple(str(each) for each in times)
     return Barred(names, series, points.unit, times, points.step, "", points.open)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 from datawatch_lab.core.dashboards import Tile, options_of
-from datawatch_lab.core.durations import parse_duration
+from datawatch_lab.service.operations.forecasts import ForecastSeries
 from datawatch_lab.views.board import hv_parts
 from datawatch_lab.views.board.kind import Kind
 from datawatch_lab.views.board.message import Part
 from datawatch_lab.views.board.tiles import line
 from datawatch_lab.views.board.tiles.line import Lined
-from datawatch_lab.views.board.values import Line, Points, Value, finite, millis, title_of
+from datawatch_lab.views.board.values import Line, Points, Value, evened, finite, millis, title_of
 from datawatch_lab.views.board.view import View
 from datawatch_lab.views.board.words import in_words
 
@@ -21,16 +23,11 @@ _AHEAD = "forecast"
 def read(view: View, tile: Tile) -> Lined:
     """The history of the largest series, and what follows it."""
     query, options = tile.all_queries[0], options_of(tile)
-    filters = [
-        f"{label}={value}"
-        for label, said in query.filters.items()
-        for value in ((said,) if isinstance(said, str) else said)
-    ]
     answer = view.workspace.forecast(
         query.metric,
         horizon=options["horizon"],
         by=",".join(query.by) or None,
-        filters=filters or None,
+        filters=view.filters_of(query),
         aggregation=query.aggregation or None,
         level=options["level"],
         threshold=options["threshold"],
@@ -38,23 +35,30 @@ def read(view: View, tile: Tile) -> Lined:
     found = next((each for each in answer.series if each.points), None)
     if found is None:
         return Lined(Points(0, 60_000, (), answer.unit))
-    step = int(parse_duration(answer.step).total_seconds() * 1e3)
-    history = [(millis(at), finite(value)) for at, value in found.history]
-    start = history[0][0] if history else millis(found.points[0].at)
-    ahead = [(millis(each.at), each) for each in found.points]
-    count = (ahead[-1][0] - start) // step + 1
-    past, middle, low, high = (list[Value]([None] * count) for _ in range(4))
-    for at, value in history:
-        past[(at - start) // step] = value
-    for at, point in ahead:
-        place = (at - start) // step
-        middle[place], low[place], high[place] = point.value, point.low, point.high
-    if history:
-        middle[(history[-1][0] - start) // step] = history[-1][1]
-    lines = (Line(title_of(query), tuple(past)), Line(_AHEAD, tuple(middle)))
-    points = Points(start, step, lines, answer.unit)
-    span = (start, ahead[-1][0] + step)
-    return Lined(points, (), tuple(low), tuple(high), span, (_AHEAD,))
+    return _lined(found, title_of(query), answer.unit)
+
+
+def _lined(found: ForecastSeries, name: str, unit: str) -> Lined:
+    """What was and what is coming, at their own times: days and months differ in length."""
+    past: dict[int, Value] = {millis(at): finite(value) for at, value in found.history}
+    ahead = {millis(each.at): each for each in found.points}
+    times = sorted({*past, *ahead})
+    gaps = [later - earlier for earlier, later in pairwise(times)]
+    step = min(gaps, default=60_000)
+    middle: dict[int, Value] = {at: each.value for at, each in ahead.items()}
+    if past:
+        last = max(past)
+        middle[last] = past[last]
+    low: dict[int, Value] = {at: each.low for at, each in ahead.items()}
+    high: dict[int, Value] = {at: each.high for at, each in ahead.items()}
+    columns = ((name, past), (_AHEAD, middle), ("low", low), ("high", high))
+    lines = tuple(Line(each, tuple(values.get(at) for at in times)) for each, values in columns)
+    uneven = () if all(gap == step for gap in gaps) else tuple(times)
+    made = evened(Points(times[0], step, lines, unit, None, uneven))
+    shown = replace(made, lines=made.lines[:2])
+    low_values, high_values = (each.values for each in made.lines[2:])
+    span = (times[0], times[-1] + step)
+    return Lined(shown, (), low_values, high_values, span, (_AHEAD,))
 
 
 def draw(tile: Tile, data: Lined) -> Part | None:

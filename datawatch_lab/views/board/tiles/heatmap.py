@@ -7,14 +7,20 @@ from datetime import timedelta
 from typing import Any
 
 import numpy as np
-import polars as pl
 
 from datawatch_lab.core.dashboards import Tile, options_of, replace
 from datawatch_lab.views.board import hv_parts
 from datawatch_lab.views.board.kind import Kind
 from datawatch_lab.views.board.message import Part
 from datawatch_lab.views.board.numbers import Fmt, fmt_of
-from datawatch_lab.views.board.values import Points, Value, points_of
+from datawatch_lab.views.board.values import (
+    Points,
+    Value,
+    clock_texts,
+    moments,
+    points_of,
+    wall_clock,
+)
 from datawatch_lab.views.board.view import View
 from datawatch_lab.views.board.words import in_words, sub_of
 
@@ -47,7 +53,7 @@ def read(view: View, tile: Tile) -> Heated:
     if of == "correlation":
         return _correlation(points_of(view, tile))
     if of == "label":
-        return _labels(points_of(view, tile, bars=True))
+        return _labels(points_of(view, tile, bars=True), view.status.timezone)
     hourly = replace(tile, queries=(), query=replace(tile.all_queries[0], step="1h"))
     if tile.window is None and view.window(tile).span < timedelta(days=7):
         # A week is what weekdays need; days of hours need several.
@@ -55,16 +61,6 @@ def read(view: View, tile: Tile) -> Heated:
     points = points_of(view, hourly)
     make = _weekdays if of == "hour by weekday" else _by_day
     return make(points, view.status.timezone)
-
-
-def wall_clock(times: np.ndarray, zone: str) -> np.ndarray:
-    """Milliseconds since 1970, UTC, as the clocks of a zone show them.
-
-    Where clocks are set back an hour comes twice.
-    """
-    stamps = pl.Series(times.astype(np.int64)).cast(pl.Datetime("ms", "UTC"))
-    shown = stamps.dt.convert_time_zone(zone).dt.replace_time_zone(None)
-    return shown.dt.epoch("ms").to_numpy()
 
 
 def _weekdays(points: Points, zone: str) -> Heated:
@@ -100,12 +96,11 @@ def _by_day(points: Points, zone: str) -> Heated:
     )
 
 
-def _labels(points: Points) -> Heated:
-    """Each label's values over time."""
-    times = [points.start + at * points.step for at in range(points.count)]
-    width = 10 if points.step >= _DAY_MS else 16
-    names = np.array(times, dtype="datetime64[ms]").astype(str)
-    xs = tuple(str(each).replace("T", " ")[:width] for each in names)
+def _labels(points: Points, zone: str) -> Heated:
+    """Each label's values over time, by the clocks of a zone."""
+    # Some days are an hour shorter than others.
+    width = 10 if points.step >= _DAY_MS - _HOUR_MS else 16
+    xs = clock_texts(moments(points), zone, width)
     ys = tuple(each.name for each in points.lines)
     return Heated(xs, ys, tuple(each.values for each in points.lines), points.unit, "label")
 

@@ -107,6 +107,7 @@ def draw(tile: Tile, data: Lined) -> Part | None:
             "log": bool(options.get("log", False)),
             "legend": options.get("legend", "auto"),
             **({"span": data.span} if data.span else {}),
+            **({"times": points.times} if points.times else {}),
         },
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -70,7 +71,7 @@ def draw(tile: Tile, data: Scored) -> Part | None:
         return listed.draw(tile, listed.Listed(tuple(items), data.more, "No issues"))
     if data.score is None and not any(row[2] is not None for row in data.rows):
         return None
-    said = "–" if data.score is None else f"{data.score:.1f} %"
+    said = "–" if data.score is None else f"{_down(data.score):.1f} %"
     if show == "score":
         return _whole(data, said)
     numbers = ("score", "completeness", "validity", "freshness")
@@ -83,7 +84,7 @@ def draw(tile: Tile, data: Scored) -> Part | None:
         face="table",
         data={
             "columns": columns,
-            "rows": data.rows,
+            "rows": [(*row[:2], *map(_down, row[2:])) for row in data.rows],
             "states": [_STATES.get(row[1]) for row in data.rows],
             "more": data.more,
         },
@@ -96,13 +97,18 @@ def _whole(data: Scored, said: str) -> Part:
         label=f"{said} of checks are good",
         face="number",
         data={
-            "value": data.score,
+            "value": _down(data.score),
             "fmt": _PERCENT,
             "trend": trend_of(figure, "up"),
             "spark": None,
             "fill": False,
         },
     )
+
+
+def _down(percent: float | None) -> float | None:
+    """A score with one digit, rounded down: 100 % is said of nothing that failed."""
+    return None if percent is None else math.floor(percent * 10 + 1e-9) / 10
 
 
 def _column(name: str, *, number: bool) -> dict[str, Any]:

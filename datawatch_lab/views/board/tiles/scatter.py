@@ -13,7 +13,7 @@ from datawatch_lab.views.board import hv_parts
 from datawatch_lab.views.board.kind import Kind
 from datawatch_lab.views.board.message import Part
 from datawatch_lab.views.board.numbers import Fmt, fmt_of
-from datawatch_lab.views.board.values import finite, points_of
+from datawatch_lab.views.board.values import clock_texts, finite, moments, points_of
 from datawatch_lab.views.board.view import View
 
 _MOST = 5_000
@@ -58,10 +58,9 @@ def read(view: View, tile: Tile) -> Scattered:
     points = points_of(view, tile)
     if len(points.lines) < 2:
         return Scattered((), ())
-    (x, y), starts = points.lines[:2], points.start + np.arange(points.count) * points.step
-    names = starts.astype("datetime64[ms]").astype(str)
+    (x, y), names = points.lines[:2], clock_texts(moments(points), view.status.timezone)
     pairs = [
-        (left, right, str(name).replace("T", " ")[:16])
+        (left, right, name)
         for left, right, name in zip(x.values, y.values, names, strict=True)
         if left is not None and right is not None
     ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from datawatch_lab.core.dashboards import Tile, options_of
@@ -19,6 +19,7 @@ from datawatch_lab.views.board.view import View
 _NUMBERS = ("integer", "number", "decimal")
 _MOST = 10_000
 _LONGEST = 300
+_COUNTLESS = -1
 _NAMES = re.compile(r"(?:^|_)id$", re.IGNORECASE)
 
 Cell = str | float | int | bool | None
@@ -39,7 +40,7 @@ class Rows:
     """Rows, each a tuple in order of the columns.
 
     Attributes:
-        more: rows beyond these, as far as they were counted.
+        more: rows beyond these; -1 where there are some that nobody has counted.
     """
 
     columns: tuple[Column, ...]
@@ -72,7 +73,23 @@ def read(view: View, tile: Tile) -> Rows:
         )
         found = Rows(columns, tuple(rows))
         return _arranged(found, tile, default=f"-{columns[-1].name}" if by else "")
-    return _arranged(_plain(view.rows(query, _MOST)), tile)
+    if query.sql:
+        return _arranged(_plain(view.rows(query, _MOST)), tile)
+    return _of_table(view, tile)
+
+
+def _of_table(view: View, tile: Tile) -> Rows:
+    """Rows of a table, sorted and cut where they are stored."""
+    query, options = tile.all_queries[0], options_of(tile)
+    sort = options["sort"]
+    if sort and sort.removeprefix("-") not in view.columns(query):
+        return _arranged(_plain(view.rows(query, _MOST)), tile)
+    answer = view.rows(query, options["limit"], sort)
+    found = _arranged(_plain(answer), tile, is_sorted=True)
+    if not answer.truncated:
+        return found
+    count = view.row_count(query)
+    return replace(found, more=_COUNTLESS if count is None else max(1, count - options["limit"]))
 
 
 def _plain(answer: SqlAnswer) -> Rows:
@@ -108,10 +125,10 @@ def _cell(value: Any, kind: str) -> Cell:
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
 
-def _arranged(found: Rows, tile: Tile, default: str = "") -> Rows:
+def _arranged(found: Rows, tile: Tile, default: str = "", *, is_sorted: bool = False) -> Rows:
     options = options_of(tile)
     names = [each.name for each in found.columns]
-    sort = options["sort"] or default
+    sort = "" if is_sorted else options["sort"] or default
     rows = list(found.rows)
     if sort:
         at = _place(names, sort.removeprefix("-"))

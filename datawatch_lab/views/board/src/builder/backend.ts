@@ -79,6 +79,8 @@ export interface KindSpec {
   needs: "none" | "maybe" | "one" | "many";
   asks: string[];
   options: OptionSpec[];
+  /** A tile of this kind, of what the workspace has; null where it has nothing for it. */
+  example: Partial<TileDoc> | null;
 }
 
 export interface Metric {
@@ -111,7 +113,7 @@ export interface Backend {
   ask(what: string, given?: Record<string, unknown>): Promise<any>;
 }
 
-const API = "/api/v1/datawatch";
+const API = "api/v1/datawatch";
 const ROUTES: Record<string, [method: string, path: string]> = {
   get_dashboard: ["GET", `${API}/dashboards/{id}`],
   change_dashboard: ["PUT", `${API}/dashboards/{id}`],
@@ -124,11 +126,14 @@ const ROUTES: Record<string, [method: string, path: string]> = {
   metrics: ["GET", `${API}/metrics`],
   tables: ["GET", `${API}/tables`],
   query: ["GET", `${API}/metrics/{name}/query`],
-  draw: ["POST", "/d/{id}/draw"],
+  draw: ["POST", "d/{id}/draw"],
 };
 
 /** Asks the server that the page came from. */
 export class Http implements Backend {
+  /** @param root of the server, which may stand below any path of a proxy */
+  constructor(private readonly root: URL) {}
+
   async ask(what: string, given: Record<string, unknown> = {}): Promise<any> {
     const [method, path] = ROUTES[what];
     const rest = { ...given };
@@ -137,7 +142,7 @@ export class Http implements Backend {
       delete rest[name];
       return value;
     });
-    const address = new URL(where, location.origin);
+    const address = new URL(where, this.root);
     const how: RequestInit = { method, headers: { "Content-Type": "application/json" } };
     if (method === "GET") for (const [name, value] of Object.entries(rest)) address.searchParams.set(name, String(value));
     else how.body = JSON.stringify(rest);

@@ -8,11 +8,13 @@ import { Refused, type Backend, type Doc, type Drawn, type KindSpec, type Metric
 import { differing, Draft, freeId, placed } from "./draft.ts";
 import { button } from "./fields.ts";
 import { TileForm } from "./form.ts";
+import { Gallery } from "./gallery.ts";
 import { codePanel, versionsPanel } from "./past.ts";
 import type { Known } from "./query.ts";
 import { settingsForm } from "./settings.ts";
 
 const SAVE_MS = 500;
+const RETRY_MS = 3_000;
 const WHOLE: Omit<Required<Doc>, "name"> = {
   description: "",
   tiles: [],
@@ -58,7 +60,9 @@ export class Builder {
   private draft = new Draft({ name: "" }, 0);
   private kinds: KindSpec[] = [];
   private known: Known;
-  private form: TileForm | null = null;
+  /** What stands in the drawer and has to be ended. */
+  private form: { close(): void } | null = null;
+  private shapes: Promise<unknown> | null = null;
   private selected = "";
   private timer = 0;
   private work: Promise<unknown> = Promise.resolve();
@@ -66,6 +70,8 @@ export class Builder {
   private isSaving = false;
   private isConflict = false;
   private savedAt = 0;
+  /** Why what was changed is not stored; "" while nothing stands in the way. */
+  private trouble = "";
   private readonly drawer = h("aside", { class: "dwe-drawer", hidden: true, "aria-label": "Edit" });
   private readonly state = h("span", { class: "dwe-state", role: "status" });
   private readonly undoing = button("↶", () => this.undo(), { "aria-label": "Undo", title: "Undo (Ctrl Z)", class: "dwe-btn" });
@@ -98,9 +104,18 @@ export class Builder {
     if (!this.draft.doc.tiles?.length) this.gallery();
   }
 
+  /** Leave edit mode, once everything is stored; what cannot be keeps it open and says why. */
   async end(): Promise<void> {
     await this.work;
+    while (this.isSaving) await new Promise((done) => setTimeout(done, 50));
     await this.save();
+    if (this.isConflict) return;
+    if (this.isDirty) this.stuck();
+    else await this.leave();
+  }
+
+  private async leave(): Promise<void> {
+    clearTimeout(this.timer);
     this.close();
     this.drawer.remove();
     fill(this.host.bar);
@@ -235,11 +250,42 @@ export class Builder {
     } catch (error) {
       this.isDirty = true;
       if (error instanceof Refused && error.status === 409) this.conflict(error.message);
-      else this.fault(error);
+      else this.unsaved(error);
     } finally {
       this.isSaving = false;
-      if (!this.isConflict) this.tell();
+      if (!this.isDirty) this.tell();
     }
+  }
+
+  /** Say why it is not stored; what passes by itself is tried again. */
+  private unsaved(error: unknown): void {
+    const status = error instanceof Refused ? error.status : 0;
+    const isPassing = status === 0 || status === 429 || status >= 500;
+    this.trouble = error instanceof Error ? error.message : String(error);
+    this.say(`Not saved${isPassing ? " yet" : ""}: ${this.trouble}`, "dwe-bad");
+    if (isPassing) {
+      clearTimeout(this.timer);
+      this.timer = window.setTimeout(() => void this.save(), RETRY_MS);
+    }
+  }
+
+  /** Done was said, but something is not stored: stay, or leave without it. */
+  private stuck(): void {
+    const drop = button("Leave without it", () => void this.drop(), { "data-act": "drop" });
+    this.state.className = "dwe-state dwe-bad";
+    fill(this.state, `Not saved: ${this.trouble}`, drop);
+  }
+
+  private async drop(): Promise<void> {
+    this.isDirty = false;
+    clearTimeout(this.timer);
+    try {
+      await this.replace(await this.host.backend.ask("get_dashboard", { id: this.host.id }));
+    } catch (error) {
+      // The board as it is stored is shown when the server is there again.
+      this.fault(error);
+    }
+    await this.leave();
   }
 
   private conflict(sentence: string): void {
@@ -351,16 +397,23 @@ export class Builder {
   }
 
   private gallery(): void {
-    const cards = this.kinds.map((kind) => {
-      const made = button("", () => this.compose(kind), { class: "dwe-btn dwe-card", "data-kind": kind.name });
-      fill(made, h("b", {}, kind.label), h("small", {}, kind.description));
-      return made;
+    const made = new Gallery(this.kinds, {
+      charts: this.host.charts,
+      world: () => (this.shapes ??= this.world()),
+      draw: (tiles) => this.draw({ ...this.draft.doc, tiles }, null),
+      chosen: (kind) => this.compose(kind),
     });
-    this.open("Add a tile", h("div", { class: "dwe-panel dwe-gallery" }, ...cards));
+    this.open("Add a tile", made.element);
+    this.form = made;
+  }
+
+  private async world(): Promise<unknown> {
+    return this.host.world ? (await fetch(this.host.world)).json() : null;
   }
 
   private compose(kind: KindSpec): void {
-    const tile: TileDoc = { id: freeId(this.draft.doc, kind.name), kind: kind.name };
+    const tile: TileDoc = { ...(structuredClone(kind.example) ?? {}), id: freeId(this.draft.doc, kind.name), kind: kind.name };
+    for (const side of ["x", "y", "w", "h"] as const) delete tile[side];
     this.tileForm(kind, tile, true);
   }
 

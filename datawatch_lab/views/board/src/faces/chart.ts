@@ -39,7 +39,10 @@ export function chartFace<Data>(drawing: Drawing<Data>): (body: HTMLElement, con
         animationDurationUpdate: 300,
         textStyle: { fontFamily: colours.font },
       };
-      chart.setOption({ ...base, ...drawing.option(held, colours, box, context) }, { notMerge: fresh });
+      const option = { ...base, ...drawing.option(held, colours, box, context) } as Option;
+      // A series that is gone must not stay drawn; one that has no name goes on by its place.
+      const all = [option.series ?? []].flat().map((each: Option, place: number) => ({ id: `at-${place}`, ...each }));
+      chart.setOption({ ...option, series: all }, { notMerge: fresh, replaceMerge: ["series"] });
       // A picture may be taken before the next frame.
       if (context.isStill) chart.getZr().flush();
     };

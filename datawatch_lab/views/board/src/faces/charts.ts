@@ -65,7 +65,7 @@ const bar: Drawing<BarData> = {
     };
     const few = names.length * data.series.length <= 12 && !data.times && !data.stack;
     return {
-      grid: { left: 4, right: data.across && few ? 56 : 12, top: data.series.length > 1 ? 26 : 14, bottom: 2, containLabel: true },
+      grid: { left: 4, right: data.across && few ? 56 : 12, top: data.series.length > 1 ? 26 : 14, bottom: 6, containLabel: true },
       xAxis: data.across ? value : category,
       yAxis: data.across ? category : value,
       series: data.series.map((each, at) => ({

@@ -19,6 +19,8 @@ export interface Mark {
 export interface LineData {
   t0: number;
   step: number;
+  /** Where steps differ in width: the start of each, ms. */
+  times?: number[];
   fmt: Fmt;
   series: { name: string; values: Values; dashed?: boolean; fmt?: Fmt }[];
   band: { low: Values; high: Values } | null;
@@ -59,7 +61,7 @@ export function lineFace(body: HTMLElement, context: Context): Face {
   const apply = (): void => {
     if (!plot || !held) return;
     plot.setData(columns(held), false);
-    const [from, to] = span ?? [held.t0, held.t0 + held.step * Math.max(1, length(held) - 1)];
+    const [from, to] = span ?? [held.t0, timeAt(held, Math.max(1, length(held) - 1))];
     plot.batch(() => {
       plot?.setScale("x", { min: from / 1000, max: Math.max(to, from + 1000) / 1000 });
       const [low, high] = limits(held as LineData);
@@ -126,12 +128,15 @@ interface Handlers {
 
 const length = (data: LineData): number => data.series[0]?.values.length ?? data.band?.low.length ?? 0;
 
+/** Start of a step, ms; one beyond the last has the usual width. */
+const timeAt = (data: LineData, at: number): number => data.times?.[at] ?? data.t0 + at * data.step;
+
 const shapeOf = (data: LineData): string =>
   JSON.stringify([data.series.map((each) => [each.name, each.dashed]), Boolean(data.band), data.fill, data.stack, data.log]);
 
 /** Columns of uPlot: times, each series without its open end, then the open ends, then the band. */
 function columns(data: LineData): uPlot.AlignedData {
-  const times = Array.from({ length: length(data) }, (_, at) => (data.t0 + at * data.step) / 1000);
+  const times = Array.from({ length: length(data) }, (_, at) => timeAt(data, at) / 1000);
   const lines = data.stack ? stacked(data) : data.series.map((each) => each.values);
   const open = data.open;
   const closed = lines.map((each) => (open === null ? each : each.map((value, at) => (at >= open ? null : value))));
@@ -426,7 +431,7 @@ function legend(place: HTMLElement, data: LineData): void {
 }
 
 function tipOf(data: LineData, at: number): [TipLine[], string] {
-  const time = data.t0 + at * data.step;
+  const time = timeAt(data, at);
   const lines: TipLine[] = data.series.map((each, place) => ({
     name: each.name,
     value: shown(each.values[at], each.fmt ?? data.fmt),

@@ -27,7 +27,7 @@ export function tableFace(body: HTMLElement, context: Context): Face {
   let held: TableData | null = null;
   const show = (): void => {
     if (!held) return;
-    fill(body, tableOf(held, sorted, context, sortBy), held.more > 0 && more(held.more));
+    fill(body, tableOf(held, sorted, context, sortBy), Boolean(held.more) && more(held.more));
   };
   const sortBy = (column: number): void => {
     const falling = sorted?.column === column ? !sorted.falling : Boolean(held?.columns[column].number);
@@ -63,7 +63,7 @@ function tableOf(
   const rows = order.map((at) => {
     const cells = data.rows[at].map((value, column) => cell(value, data.columns[column], context));
     const state = data.states?.[at];
-    if (state && cells.length) cells[0].prepend(icon(state));
+    if (state && cells.length) cells[0].prepend(h("span", { class: `dwb-state-${state}` }, icon(state)));
     return h("tr", {}, ...cells);
   });
   return h("table", {}, h("thead", {}, h("tr", {}, ...heads)), h("tbody", {}, ...rows));
@@ -94,7 +94,7 @@ function cell(value: string | number | boolean | null, column: Column, context: 
 }
 
 function more(count: number): HTMLElement {
-  return h("div", { class: "dwb-more" }, `${shown(count, { f: "integer" })} more`);
+  return h("div", { class: "dwb-more" }, count < 0 ? "there are more" : `${shown(count, { f: "integer" })} more`);
 }
 
 interface TopData {

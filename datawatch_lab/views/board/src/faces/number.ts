@@ -77,7 +77,7 @@ export function showTrend(place: HTMLElement, trend: Trend | null): void {
   }
   const sign = trend.way === "up" || trend.way === "down" ? icon(trend.way) : null;
   const [lead, ...rest] = trend.text.split(" vs ");
-  fill(place, sign, h("b", {}, lead), rest.length ? ` vs ${rest.join(" vs ")}` : "");
+  fill(place, sign, rest.length ? h("b", {}, lead) : lead, rest.length ? ` vs ${rest.join(" vs ")}` : "");
   if (trend.good) place.append(h("span", { class: "dwb-hidden" }, trend.good === "good" ? ", good" : ", bad"));
 }
 
