@@ -32,6 +32,9 @@ for _part in ("connect", "read", "write", "pool"):
     setattr(DEFAULT_TIMEOUT_CONFIG, _part, PATIENCE)
 
 
+_SOAKED = 4
+"""Times as many examples as in an ordinary run are drawn with ``--soak``."""
+
 _LONG = (
     *("e2e/test_planted_file", "e2e/test_kill", "e2e/test_live_tables", "e2e/test_postgres"),
     *("cli/test_serve", "notebook/test_notebooks", "engine/test_retention", "e2e/test_disk"),
@@ -62,13 +65,26 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     places = {f"tests/{name}.py": place for place, name in enumerate(_LONG)}
     items.sort(key=lambda item: places.get(item.nodeid.partition("::")[0], len(places)))
     skip = pytest.mark.skip(reason="takes minutes; run with --soak")
+    soak = bool(config.getoption("--soak"))
     for item in items:
+        if soak:
+            _look_longer(item)
         if "chromium" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.browser)
         if _SERVERS & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.services)
-        if item.get_closest_marker("soak") and not config.getoption("--soak"):
+        if item.get_closest_marker("soak") and not soak:
             item.add_marker(skip)
+
+
+def _look_longer(item: pytest.Item) -> None:
+    """Let Hypothesis draw many more examples than in an ordinary run."""
+    test = getattr(item, "obj", None)
+    given: settings | None = getattr(test, "_hypothesis_internal_use_settings", None)
+    if given is not None and not getattr(test, "looks_longer", False):
+        longer = settings(given, max_examples=_SOAKED * given.max_examples)
+        test._hypothesis_internal_use_settings = longer  # type: ignore[union-attr]
+        test.looks_longer = True  # type: ignore[union-attr]
 
 
 @pytest.fixture(autouse=True)

@@ -6,7 +6,6 @@ import contextlib
 import json
 import random
 import threading
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from decimal import Decimal
@@ -14,15 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pymysqlreplication import BinLogStreamReader  # type: ignore[import-untyped]
-from pymysqlreplication.row_event import WriteRowsEvent  # type: ignore[import-untyped]
 
 from datawatch_lab.service.handle import Workspace, open_workspace
 from datawatch_lab.service.intake import ingest_source
-from tests.e2e import follow_kills, source_speed
+from tests.e2e import follow_kills
 from tests.e2e.follower import source_of
 from tests.services.mariadb import Server
-from tests.services.postgres import PASSWORD
 from tests.waiting import eventually
 
 pytestmark = [pytest.mark.services, pytest.mark.timeout(600)]
@@ -216,52 +212,6 @@ def test_alterations_under_load_reach_the_schema_log(
         kinds = {str(change.kind) for change in workspace.schema_changes().changes}
         assert {"add_column", "rename_column", "drop_column"} <= kinds
         assert workspace.ledger().quarantined == 0
-
-
-@pytest.mark.soak
-@pytest.mark.timeout(1200)
-def test_how_fast_it_is_read(
-    mariadb_server: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """The same rows by the client library, the source and the whole product, each thrice."""
-    with shop(mariadb_server, "speed", rows=1) as url:
-        ((file, place, *_),) = mariadb_server.query("SHOW MASTER STATUS")
-
-        def write() -> None:
-            for part in range(6):
-                mariadb_server.query(
-                    "INSERT INTO orders (customer, amount, note) "
-                    f"SELECT seq %% 50, seq / 7, 'part {part}' FROM seq_1_to_1000",
-                    [], database="speed",
-                )  # fmt: skip
-
-        def library() -> int:
-            reader = BinLogStreamReader(
-                connection_settings={
-                    "host": "127.0.0.1",
-                    "port": mariadb_server.port,
-                    "user": "root",
-                    "password": PASSWORD,
-                },
-                server_id=4_711,
-                log_file=file,
-                log_pos=place,
-                resume_stream=True,
-                only_events=[WriteRowsEvent],
-                is_mariadb=True,
-            )
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", DeprecationWarning)  # of one library by the other
-                count = sum(len(event.rows) for event in reader)
-            reader.close()
-            return count
-
-        speeds = source_speed.measure(
-            f"MariaDB {mariadb_server.version}", url, tmp_path, write, library
-        )
-    with capsys.disabled():
-        print(f"\n  {speeds}")
-    assert speeds.changes == 6_000
 
 
 def test_two_deaths_of_the_engine_leave_no_trace(mariadb_server: Server, tmp_path: Path) -> None:
