@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -160,6 +160,29 @@ def test_silence_is_missing_data(shop: Shop) -> None:
     shop.silence(20)
     (gap,) = _of(shop.found(), "orders_total")
     assert (gap.type, gap.value, gap.active) == ("missing", 0.0, True)
+
+
+def test_months_that_one_event_closes_are_passed_over(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A table that changes again after months: two days of empty minutes is looked at, then all."""
+    looked: list[Closed] = []
+    close = Detectors.close
+
+    def noted(self: Detectors, closed: Sequence[Closed]) -> None:
+        looked.extend(closed)
+        close(self, closed)
+
+    monkeypatch.setattr(Detectors, "close", noted)
+    shop.feed(counts(MINUTES, {}))
+    shop.found()
+    looked.clear()
+    later = MINUTES + 200 * 24 * 60
+    shop.feed(counts(MINUTES, SPIKE, seed=2), first=later)
+    found = [each.started_at for each in _of(shop.found(), "orders_total")]
+    assert any(each >= START + timedelta(minutes=later) for each in found), found
+    minutes = sum((each.end - each.start) // timedelta(minutes=1) for each in looked)
+    assert MINUTES <= minutes <= MINUTES + 2 * 24 * 60
 
 
 @pytest.mark.parametrize("ahead", [timedelta(minutes=40), timedelta(hours=40)])

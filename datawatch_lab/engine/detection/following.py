@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 _SLICE = 2_000
 """Closes that are gone through between two places where the state can be stored."""
+
+_LONGEST = timedelta(days=2)
+"""Of what one event closes: a weekend of silence is looked at, of a silence of months its end."""
 
 _BUSY_EVENTS = 100_000
 
@@ -78,7 +81,7 @@ class Following(Keeping):
             part = closes.filter(pl.col("number") > here)
             if cut is not None:
                 part = part.filter(pl.col("number") <= cut)
-            for ahead in forward(part):
+            for ahead in forward(part, _LONGEST):
                 yield from ahead.iter_slices(_SLICE)
             if cut is not None:
                 here = cut
@@ -126,13 +129,27 @@ class Following(Keeping):
         return int(closes["number"].max() or 0) if closes.height else self._number  # type: ignore[arg-type]  # of an integer column
 
 
-def forward(closes: pl.DataFrame) -> list[pl.DataFrame]:
-    """Closes cut where a table's minutes are closed again, since a clock was set back."""
+def forward(closes: pl.DataFrame, most: timedelta) -> list[pl.DataFrame]:
+    """Closes as they can be gone through together, in order.
+
+    They are cut where a table's minutes are closed again, since a clock was set back, and where one
+    event closes a long stretch at once: of that only the end is gone through, or a table that
+    changes once a year would cost half a million empty minutes.
+
+    Args:
+        closes: of the log, with ``closed_from`` and ``closed_until`` by ``table_id``.
+        most: of a stretch that one close closes.
+    """
     if not closes.height:
         return []
     before = pl.col("closed_until").cum_max().shift(1).over("table_id")
     back = (pl.col("closed_from") < before).fill_null(value=False)
-    parts = closes.with_columns(back.cum_sum().alias("part"))
+    late = pl.col("closed_until") - most
+    long = pl.col("closed_from") < late
+    parts = closes.with_columns(
+        (back | long).cum_sum().alias("part"),
+        pl.when(long).then(late).otherwise("closed_from").alias("closed_from"),
+    )
     return [part.drop("part") for part in parts.partition_by("part", maintain_order=True)]
 
 
