@@ -11,7 +11,7 @@ from datawatch_lab.cli import text
 from datawatch_lab.cli.options import json_option, opened, print_json, workspace_option
 
 if TYPE_CHECKING:
-    from datawatch_lab.core.backends import BackendState
+    from datawatch_lab.core.backend_states import BackendState
 
 
 @click.command(short_help="Show the metric back ends, or send to one again.")

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from datawatch_lab.core.backends import BackendError, BackendState
+from datawatch_lab.core.backend_states import BackendState
+from datawatch_lab.core.backends import BackendError
 from datawatch_lab.core.errors import not_found
 from datawatch_lab.notebook import markup
 from datawatch_lab.notebook.listing import Listing

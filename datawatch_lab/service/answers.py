@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from datawatch_lab.core.backends import BackendState
+from datawatch_lab.core.backend_states import BackendState
 from datawatch_lab.core.watching import WatchState
 
 Status = Literal["live", "quiet", "silent", "history", "empty"]

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pyarrow import Table
 
-from datawatch_lab.core.backends import BackendState
+from datawatch_lab.core.backend_states import BackendState
 from datawatch_lab.core.values import Role
 from datawatch_lab.core.watching import Finding, Unwatched, WatchState
 from datawatch_lab.engine.alerting.actions import Tried

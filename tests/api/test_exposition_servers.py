@@ -8,7 +8,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import Metric
 
 from datawatch_lab.api import exposition_servers as servers
-from datawatch_lab.core.backends import BackendState
+from datawatch_lab.core.backend_states import BackendState
 from datawatch_lab.core.watching import WatchState
 from datawatch_lab.service.telemetry.vitals import CommitTimes, Vitals, _backend, _source
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import msgspec
 
-from datawatch_lab.core.backends import Backend, BackendState
+from datawatch_lab.core.backend_states import BackendState
+from datawatch_lab.core.backends import Backend
 from datawatch_lab.core.clock import ManualClock
 from datawatch_lab.core.errors import InputError
 from datawatch_lab.engine import Engine

@@ -138,7 +138,7 @@ def test_a_password_within_the_address_signs_in_and_is_logged_nowhere(
     influx_server: Server, caplog: pytest.LogCaptureFixture
 ) -> None:
     """It is taken out of the address, which HTTP clients log with every request."""
-    caplog.set_level("DEBUG")
+    caplog.set_level("DEBUG", "httpx")
     made = Influx(influx_server.url.replace("//", f"//ada:{PASSWORD}@"))
     made.prepare()
     assert made.health().ok

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from datawatch_lab.core.backends import BackendError, BackendState
+from datawatch_lab.core.backend_states import BackendState
+from datawatch_lab.core.backends import BackendError
 from datawatch_lab.core.errors import NotFoundError
 from datawatch_lab.notebook.backends import line
 from datawatch_lab.notebook.hints import hints

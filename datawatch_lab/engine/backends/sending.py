@@ -16,11 +16,11 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from datawatch_lab.core.backend_states import BackendState
 from datawatch_lab.core.backends import (
     MINUTE,
     Backend,
     BackendError,
-    BackendState,
     KeptFor,
     Points,
     Sent,

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from datawatch_lab.core.backends import Backend, BackendState, Sent
+from datawatch_lab.core.backend_states import BackendState
+from datawatch_lab.core.backends import Backend, Sent
 from datawatch_lab.core.errors import not_found
 from datawatch_lab.core.storage import MeasureStates
 from datawatch_lab.engine.backends.asking import read_backend

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from datawatch_lab.core.backends import BackendState
+from datawatch_lab.core.backend_states import BackendState
 from datawatch_lab.core.durations import parse_time
 from datawatch_lab.engine import Engine
 from datawatch_lab.service.operation import API, Nothing, operation

@@ -10,7 +10,7 @@ from datawatch_lab.engine.pulse import BOUNDS
 from datawatch_lab.service.telemetry.connections import Connections
 
 if TYPE_CHECKING:
-    from datawatch_lab.core.backends import BackendState
+    from datawatch_lab.core.backend_states import BackendState
     from datawatch_lab.core.watching import WatchState
     from datawatch_lab.engine import Engine
 

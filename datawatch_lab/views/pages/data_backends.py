@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from datawatch_lab.core.backends import BackendState
+from datawatch_lab.core.backend_states import BackendState
 from datawatch_lab.views import format as words
 from datawatch_lab.views.pages.parts import Html, card, join, state, table, tag
 

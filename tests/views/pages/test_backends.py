@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datawatch_lab.core.backends import BackendState
+from datawatch_lab.core.backend_states import BackendState
 from datawatch_lab.core.watching import WatchState
 from datawatch_lab.views.pages.data_backends import backends
 from datawatch_lab.views.pages.data_sources import _watched
