@@ -28,7 +28,7 @@ _SETTINGS = {
     "shared_buffers": "32MB",
     "max_replication_slots": "10",
     "max_wal_senders": "10",
-    "wal_sender_timeout": "5s",
+    "wal_sender_timeout": "30s",
     "autovacuum": "off",
 }
 
