@@ -382,7 +382,7 @@ def test_a_window_that_cannot_be_judged_says_so_and_holds_no_other_up(bench: Wor
     (good,) = bench.add(STATUS)
     rows = ({"id": n, "amount": n, "status": "paid"} for n in range(200, 220))
     bench.insert("orders", *rows)
-    bench.insert("orders", {"id": 300, "status": "lost"})
+    bench.insert("orders", {"id": 300, "amount": 1, "status": "lost"})
     assert bench.counted(good) == (21, 1)
     assert bench.engine.quality.cursor == bench.engine.last_seq
     problems = bench.engine.quality.problems
