@@ -10,8 +10,8 @@ import numpy as np
 from datawatch_lab.anomaly import bank_tails
 from datawatch_lab.anomaly.bank_state import Array, Rows
 from datawatch_lab.anomaly.joint import KNOWN, NODES, TREES, WINDOW, paths, rarity
+from datawatch_lab.anomaly.stored import restored
 from datawatch_lab.anomaly.tails import BINS, LOWEST
-from datawatch_lab.core.errors import InputError
 
 _FIELDS: dict[str, tuple[type, tuple[int, ...], float]] = {
     "series": (np.int64, (), 0),
@@ -145,12 +145,7 @@ class Joints:
             InputError: a field is missing or of another type or shape.
         """
         made = cls()
-        size = len(arrays["series"]) if "series" in arrays else 0
-        for name, (kind, shape, _) in _FIELDS.items():
-            found = arrays.get(name)
-            if found is None or found.dtype != kind or found.shape != (size, *shape):
-                raise InputError(f"trees: no array {name} as this release has it.")
-            made.of[name] = np.array(found, order="C")
+        made.of = restored(arrays, _FIELDS, "series", "trees")
         made._index()
         return made
 

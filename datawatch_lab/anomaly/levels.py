@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datawatch_lab.anomaly.bank_state import Array, Rows
-from datawatch_lab.core.errors import InputError
+from datawatch_lab.anomaly.stored import restored
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -139,12 +139,7 @@ class Levels:
             InputError: a field is missing or of another type or shape.
         """
         made = cls()
-        size = len(arrays["hour"]) if "hour" in arrays else 0
-        for name, (kind, shape, _) in FIELDS.items():
-            found = arrays.get(name)
-            if found is None or found.dtype != kind or found.shape != (size, *shape):
-                raise InputError(f"baselines: no array {name} as this release has it.")
-            made.of[name] = np.array(found, order="C")
+        made.of = restored(arrays, FIELDS, "hour", "baselines")
         return made
 
     def step(self, rows: Ints, x: Floats, t: Floats, counted: NDArray[np.bool_]) -> Shift:

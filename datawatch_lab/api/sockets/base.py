@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
+from abc import ABC, abstractmethod
 
 from tornado.websocket import WebSocketClosedError, WebSocketHandler
 
@@ -21,7 +22,7 @@ _FAULT = 1011
 _DIGITS = 19
 
 
-class RoomSocket(ApiHandler, WebSocketHandler):
+class RoomSocket(ApiHandler, WebSocketHandler, ABC):
     """A client in the room of all sockets, which has the limits.
 
     At most one message is on its way to it at a time; what comes meanwhile waits to be asked for
@@ -36,9 +37,9 @@ class RoomSocket(ApiHandler, WebSocketHandler):
         self.is_over = False
         self._sending: asyncio.Task[None] | None = None
 
+    @abstractmethod
     def next_message(self) -> str | bytes | None:
         """What to send next; None when all is sent."""
-        raise NotImplementedError
 
     # ------------------------------------------------------------------ opening
 
