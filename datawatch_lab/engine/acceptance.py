@@ -23,9 +23,9 @@ from datawatch_lab.core.settings import Settings
 from datawatch_lab.core.values import LedgerCounts
 from datawatch_lab.engine.classify import APPLIED
 from datawatch_lab.engine.journal import LIMIT_BYTES, Journal
-from datawatch_lab.engine.planner import Submission
 from datawatch_lab.engine.receipts import Receipt
 from datawatch_lab.engine.registry import TableRegistry
+from datawatch_lab.engine.submission import Submission
 from datawatch_lab.engine.transfer import pack, unpack
 
 MOST_EVENTS = 20
@@ -33,6 +33,15 @@ MOST_EVENTS = 20
 
 _CHANGES = ("c", "u", "d")
 _NAMES = ("line", "offset", "schema", "table", "op", "ts", "event_id", "origin")
+_TOLD = ("line", "offset", "event_id", "table")
+_OUTCOMES = {
+    "line": pl.Int64(),
+    "offset": pl.Int64(),
+    "event_id": pl.String(),
+    "table": pl.String(),
+    "outcome": pl.String(),
+    "reason": pl.String(),
+}
 _HALF = 8
 _PATIENCE_SECONDS = 30.0
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -176,11 +185,7 @@ def unpacked(payload: bytes) -> tuple[DecodedBatch, datetime]:
 
 
 def _receipt(events: Sequence[dict[str, Any]]) -> Receipt:
-    outcomes = pl.DataFrame(
-        {
-            name: [event[name] for event in events]
-            for name in ("line", "offset", "event_id", "table")
-        }
-    ).with_columns(pl.lit(APPLIED).alias("outcome"), pl.lit("").alias("reason"))
+    told = {name: [event[name] for event in events] for name in _TOLD}
+    outcomes = pl.DataFrame(told | {"outcome": APPLIED, "reason": ""}, schema=_OUTCOMES)
     counts = LedgerCounts(received=len(events), applied=len(events))
     return Receipt(counts, outcomes, 0)

@@ -18,13 +18,15 @@ from datawatch_lab.core.storage import (
     Corrections,
 )
 from datawatch_lab.core.values import TableInfo
+from datawatch_lab.engine.aside import set_aside
 from datawatch_lab.engine.closing import Advance, Closed, CloseListener, Closing
 from datawatch_lab.engine.corrections import with_depth
 from datawatch_lab.engine.measures import Derived, Measures
-from datawatch_lab.engine.planner import JOURNAL, Plan, Submission, make_plan, set_aside
+from datawatch_lab.engine.planner import Plan, make_plan
 from datawatch_lab.engine.receipts import Receipt
 from datawatch_lab.engine.registry import TableRegistry
 from datawatch_lab.engine.revisions import find_corrections
+from datawatch_lab.engine.submission import JOURNAL, Submission
 from datawatch_lab.engine.touched import Touched
 from datawatch_lab.store.duck import DuckStore
 

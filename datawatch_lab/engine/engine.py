@@ -29,7 +29,7 @@ from datawatch_lab.engine.committing import BatchListener, Committer
 from datawatch_lab.engine.detection import Detection
 from datawatch_lab.engine.journal import Journal, read_journal
 from datawatch_lab.engine.measures import Measures
-from datawatch_lab.engine.planner import Plan, Submission
+from datawatch_lab.engine.planner import Plan
 from datawatch_lab.engine.pulse import Pulse
 from datawatch_lab.engine.quality import Quality
 from datawatch_lab.engine.receipts import Receipt
@@ -37,6 +37,7 @@ from datawatch_lab.engine.replay import ReplayResult, run_replay
 from datawatch_lab.engine.retention import kept_since
 from datawatch_lab.engine.schema.log import SchemaLog
 from datawatch_lab.engine.sql import run_sql
+from datawatch_lab.engine.submission import Submission
 from datawatch_lab.engine.touched import Touched
 from datawatch_lab.engine.upkeep import Upkeep
 from datawatch_lab.engine.watching import Watching

@@ -17,8 +17,9 @@ import polars as pl
 
 from datawatch_lab.core.batches import BAD_SCHEMA, TableRows
 from datawatch_lab.core.errors import DataWatchError
-from datawatch_lab.engine.planner import Submission, pick
+from datawatch_lab.engine.planner import pick
 from datawatch_lab.engine.receipts import Receipt
+from datawatch_lab.engine.submission import Submission
 
 log = logging.getLogger(__name__)
 

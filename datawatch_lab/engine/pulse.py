@@ -8,7 +8,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from datawatch_lab.engine.planner import Submission
+from datawatch_lab.engine.submission import Submission
 
 Answer = TypeVar("Answer")
 

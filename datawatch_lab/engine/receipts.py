@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
+import numpy as np
 import polars as pl
+import pyarrow as pa
 
+from datawatch_lab.core.columns import true_where
+from datawatch_lab.core.storage import LEDGER_SCHEMA
 from datawatch_lab.core.values import LedgerCounts
+from datawatch_lab.engine.classify import APPLIED, DUPLICATE, FUTURE, LATE
+
+QUARANTINED = "quarantined"
+WORDS = (APPLIED, DUPLICATE, LATE, QUARANTINED)
+"""What may become of an event, in the order of `LedgerCounts`."""
+
+_TOLD = ("batch", "line", "offset", "event_id")
 
 
 @dataclass(frozen=True)
@@ -27,13 +40,69 @@ class Receipt:
     version: int
 
 
-def counts_of(outcomes: pl.DataFrame) -> LedgerCounts:
-    """The four counts of outcomes."""
-    found = dict(outcomes.group_by("outcome").len().iter_rows())
-    return LedgerCounts(
-        received=outcomes.height,
-        applied=found.get("applied", 0),
-        duplicate=found.get("duplicate", 0),
-        late=found.get("late", 0),
-        quarantined=found.get("quarantined", 0),
+def outcomes_of(events: pl.DataFrame, bad: pl.DataFrame) -> pl.DataFrame:
+    """What became of each event of several submissions, ordered by (batch, line, offset).
+
+    Args:
+        events: judged, as `classify` gives them.
+        bad: as `gathering.bad_of` gives them, with ``seen``.
+
+    Returns:
+        batch (index of the submission) and the columns of `Receipt.outcomes`.
+    """
+    ahead = pl.col("outcome") == FUTURE
+    outcomes = events.select(
+        *_TOLD,
+        pl.col("name").alias("table"),
+        pl.when(ahead).then(pl.lit(QUARANTINED)).otherwise("outcome").alias("outcome"),
+        pl.when(ahead)
+        .then(pl.lit("its time is ahead of the clock"))
+        .when(pl.col("outcome") == LATE)
+        .then(pl.lit("older than the allowed lateness of its source"))
+        .otherwise(pl.lit(""))
+        .alias("reason"),
     )
+    if bad.height:
+        malformed = bad.select(
+            *_TOLD,
+            pl.col("name").alias("table"),
+            pl.when("seen").then(pl.lit(DUPLICATE)).otherwise(pl.lit(QUARANTINED)).alias("outcome"),
+            pl.when("seen").then(pl.lit("")).otherwise("reason").alias("reason"),
+        )
+        outcomes = pl.concat([outcomes, malformed])
+    return outcomes.sort("batch", "line", "offset", maintain_order=True)
+
+
+def receipts_of(outcomes: pl.DataFrame, submissions: int, version: int) -> list[Receipt]:
+    """A receipt for each submission, from what `outcomes_of` gave."""
+    batch = outcomes["batch"].to_numpy()
+    counts = np.stack(
+        [
+            np.bincount(batch[true_where(outcomes["outcome"] == word)], minlength=submissions)
+            for word in WORDS
+        ]
+    ).T.tolist()
+    bounds = np.searchsorted(batch, np.arange(submissions + 1)).tolist()
+    told = outcomes.drop("batch")
+    return [
+        Receipt(LedgerCounts(end - start, *mine), told[start:end], version)
+        for (start, end), mine in zip(pairwise(bounds), counts, strict=True)
+    ]
+
+
+def ledger_of(outcomes: pl.DataFrame, sources: Sequence[str]) -> pa.Table:
+    """Increments of the four counts by source and table, in the form of `LEDGER_SCHEMA`.
+
+    Args:
+        outcomes: as `outcomes_of` gives them.
+        sources: of each submission.
+    """
+    of_row = pl.Series("source", sources, dtype=pl.String)[outcomes["batch"]]
+    counts = {word: (pl.col("outcome") == word).sum().cast(pl.Int64) for word in WORDS}
+    counted = (
+        outcomes.select("table", "outcome")
+        .hstack([of_row])
+        .group_by("source", "table", maintain_order=True)
+        .agg(pl.len().cast(pl.Int64).alias("received"), **counts)
+    )
+    return counted.select(LEDGER_SCHEMA.names).to_arrow().cast(LEDGER_SCHEMA)

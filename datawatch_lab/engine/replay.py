@@ -12,7 +12,8 @@ import pyarrow as pa
 from datawatch_lab.core.batches import DecodedBatch
 from datawatch_lab.core.errors import NotFoundError
 from datawatch_lab.core.storage import LEDGER_SCHEMA, QuarantineRow
-from datawatch_lab.engine.planner import Plan, Submission, identities_of, make_plan
+from datawatch_lab.engine.planner import Plan, identities_of, make_plan
+from datawatch_lab.engine.submission import Submission
 from datawatch_lab.ingest.decode import decode
 
 if TYPE_CHECKING:

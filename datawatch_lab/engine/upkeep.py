@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 from datawatch_lab.core.batches import nothing
 from datawatch_lab.engine.committing import Committer
 from datawatch_lab.engine.journal import LIMIT_BYTES
-from datawatch_lab.engine.planner import Submission
 from datawatch_lab.engine.retention import Retention
+from datawatch_lab.engine.submission import Submission
 
 _COMPACT_EVERY = 100  # commits; a large one counts for several
 _COMPACT_PAUSE = timedelta(seconds=10)  # between two passes in a flood …

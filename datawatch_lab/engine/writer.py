@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
@@ -14,8 +15,8 @@ from typing import TypeVar, cast
 from datawatch_lab.core.errors import BusyError, WorkspaceError
 from datawatch_lab.core.settings import Settings
 from datawatch_lab.engine.parting import is_of_data, store_in_parts
-from datawatch_lab.engine.planner import Submission
 from datawatch_lab.engine.receipts import Receipt
+from datawatch_lab.engine.submission import Submission
 
 Result = TypeVar("Result")
 
@@ -49,6 +50,10 @@ The writer steps out of Python some thousand times a commit, for arrays and stat
 another thread decodes the next batch meanwhile, it comes back only after a turn, by default 5 ms.
 """
 
+_REST = 3.0  # times as long as the last commit took …
+_LONGEST_REST_SECONDS = 0.1  # … but no longer
+_WORTH_A_COMMIT = 1_000  # events that wait, from which on there is no rest
+
 
 @dataclass(eq=False)
 class _Waiting:
@@ -70,12 +75,19 @@ class _Waiting:
     def tables(self) -> int:
         return len(self.submission.batch.rows) if self.submission else 0
 
+    @property
+    def presses(self) -> bool:
+        """Whether somebody waits for it: what the journal has is answered for."""
+        return self.submission is None or not self.submission.journal
+
 
 class Writer:
     """Runs commits one after another in its own thread.
 
     Batches grow with the load: while a commit runs, what arrives is gathered for the next, so a
-    single event is stored at once and a flood in few large transactions.
+    single event is stored at once and a flood in few large transactions. A trickle of events that
+    the journal has is gathered a little longer: a commit of each would leave the threads that take
+    them in too little of the processor.
     """
 
     def __init__(
@@ -95,6 +107,8 @@ class Writer:
         self._waiting: deque[_Waiting] = deque()
         self._events = 0
         self._bytes = 0
+        self._pressing = 0
+        self._rested = 0.0  # when the next commit of a trickle may begin
         self._changed = threading.Condition()
         self._closing = False
         sys.setswitchinterval(min(sys.getswitchinterval(), SWITCH_SECONDS))
@@ -190,6 +204,7 @@ class Writer:
         self._waiting.append(item)
         self._events += item.size
         self._bytes += item.bytes
+        self._pressing += item.presses
         self._changed.notify_all()
 
     def _run(self) -> None:
@@ -200,14 +215,23 @@ class Writer:
                 )
                 if not self._waiting and self._closing:
                     return
+                self._changed.wait_for(self._is_worth_it, self._rested - time.monotonic())
                 taken = self._take()
             if not ready:
                 self._tidy(idle=True)
             elif taken[0].job is not None:
                 self._finish_job(taken[0].job, taken[0].done)
             else:
+                began = time.monotonic()
                 self._finish_batches(self._without_left(taken))
                 self._tidy(idle=False)
+                ended = time.monotonic()
+                self._rested = ended + min(_REST * (ended - began), _LONGEST_REST_SECONDS)
+
+    def _is_worth_it(self) -> bool:
+        """Whether what waits is stored without a rest before; nothing at all is."""
+        few = len(self._waiting) > 0 and self._events < _WORTH_A_COMMIT
+        return self._closing or self._pressing > 0 or not few
 
     def _take(self) -> list[_Waiting]:
         """The next job alone, or as many batches as make one commit."""
@@ -221,6 +245,7 @@ class Writer:
             if taken and (head.job or full):
                 break
             taken.append(self._waiting.popleft())
+            self._pressing -= head.presses
             size += head.size
             length += head.bytes
             if head.job:

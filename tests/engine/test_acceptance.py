@@ -21,8 +21,8 @@ from datawatch_lab.core.errors import WorkspaceError
 from datawatch_lab.core.values import LedgerCounts
 from datawatch_lab.engine import Engine
 from datawatch_lab.engine.acceptance import identity_of
-from datawatch_lab.engine.planner import Submission
 from datawatch_lab.engine.receipts import Receipt
+from datawatch_lab.engine.submission import Submission
 from datawatch_lab.ingest.decode import decode
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)

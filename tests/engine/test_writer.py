@@ -18,8 +18,8 @@ from datawatch_lab.core.settings import Settings
 from datawatch_lab.core.values import LedgerCounts
 from datawatch_lab.engine import writer as writers
 from datawatch_lab.engine.parting import halves, is_of_data, store_in_parts
-from datawatch_lab.engine.planner import Submission
 from datawatch_lab.engine.receipts import Receipt
+from datawatch_lab.engine.submission import Submission
 from datawatch_lab.engine.writer import Writer
 from tests.ingest.samples import decoded, event
 from tests.waiting import PATIENCE
@@ -222,3 +222,31 @@ def test_what_is_left_to_the_journal_leaves_all_after_it_there() -> None:
     assert stored == []
     assert waiting[0].exception(PATIENCE) is not None
     assert isinstance(waiting[1].exception(PATIENCE), WorkspaceError)
+
+
+def test_a_trickle_of_answered_events_is_gathered_until_somebody_waits(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """After a commit what only the journal has waits for more; who waits for a commit has it soon.
+
+    The rest is made endless here, so that only what presses can end it.
+    """
+    monkeypatch.setattr(writers, "_LONGEST_REST_SECONDS", 1e6)
+    monkeypatch.setattr(writers, "_REST", 1e12)
+    commits: list[int] = []
+
+    def commit(given: Sequence[Submission]) -> Sequence[Receipt]:
+        commits.append(len(given))
+        return [receipt_of(each) for each in given]
+
+    writer = Writer(commit, lambda _: None, Settings(), commit)
+    writer.submit(submission([1])).result(PATIENCE)
+    answered = [writer.put(submission([number])) for number in range(2, 8)]
+    assert not any(each.done() for each in answered)
+    writer.submit(replace(submission([8]), journal=0)).result(PATIENCE)
+    assert all(each.done() for each in answered)
+    assert commits == [1, 7]
+    last = writer.put(submission([9]))
+    writer.close()
+    assert last.done()
+    assert commits == [1, 7, 1]
