@@ -36,9 +36,10 @@ class Page(msgspec.Struct, frozen=True):
 
 def has_pages(operation: Operation[Any, Any]) -> bool:
     """Whether its answer is a list that is cut here, and not by the operation itself."""
+    if operation.method != "GET" or get_origin(operation.answer) is not list:
+        return False
     fields = {each.encode_name for each in msgspec.structs.fields(operation.ask)}
-    is_list = get_origin(operation.answer) is list
-    return operation.method == "GET" and is_list and not fields & {"limit", "offset"}
+    return not fields & {"limit", "offset"}
 
 
 def take_page(query: dict[str, list[str]]) -> Page:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, get_args, get_origin
 
 import msgspec
@@ -70,10 +71,15 @@ def _query_values(operation: Operation[Any, Any], query: Mapping[str, list[str]]
     return values
 
 
+@cache
+def _inputs(ask: type[msgspec.Struct]) -> dict[str, Any]:
+    """The inputs of an operation and their types; told once, since msgspec evaluates hints."""
+    return {each.encode_name: each.type for each in msgspec.structs.fields(ask)}
+
+
 def _is_repeatable(operation: Operation[Any, Any], name: str) -> bool:
     """Whether an input may be a list, so that its parameter may be given several times."""
-    fields = msgspec.structs.fields(operation.ask)
-    kinds = next((get_args(each.type) for each in fields if each.encode_name == name), ())
+    kinds = get_args(_inputs(operation.ask).get(name))
     return any(get_origin(kind) is list for kind in kinds)
 
 
@@ -82,7 +88,7 @@ def _body_values(
 ) -> dict[str, Any]:
     if not body:
         raise InputError(f"{operation.name}: the body is empty.", hint="Send the events as JSON.")
-    taken = {each.encode_name for each in msgspec.structs.fields(operation.ask)}
+    taken = _inputs(operation.ask)
     given = {
         "body": body,
         "content_type": headers.get("Content-Type", "").partition(";")[0].strip().lower(),
