@@ -72,14 +72,14 @@ def _query_values(operation: Operation[Any, Any], query: Mapping[str, list[str]]
 
 
 @cache
-def _inputs(ask: type[msgspec.Struct]) -> dict[str, Any]:
+def _inputs(operation: Operation[Any, Any]) -> dict[str, Any]:
     """The inputs of an operation and their types; told once, since msgspec evaluates hints."""
-    return {each.encode_name: each.type for each in msgspec.structs.fields(ask)}
+    return {each.encode_name: each.type for each in msgspec.structs.fields(operation.ask)}
 
 
 def _is_repeatable(operation: Operation[Any, Any], name: str) -> bool:
     """Whether an input may be a list, so that its parameter may be given several times."""
-    kinds = get_args(_inputs(operation.ask).get(name))
+    kinds = get_args(_inputs(operation).get(name))
     return any(get_origin(kind) is list for kind in kinds)
 
 
@@ -88,7 +88,7 @@ def _body_values(
 ) -> dict[str, Any]:
     if not body:
         raise InputError(f"{operation.name}: the body is empty.", hint="Send the events as JSON.")
-    taken = _inputs(operation.ask)
+    taken = _inputs(operation)
     given = {
         "body": body,
         "content_type": headers.get("Content-Type", "").partition(";")[0].strip().lower(),
