@@ -36,6 +36,7 @@ FOLDED: tuple[LevelName, ...] = ("1m", "5m")
 STEP_SECONDS = 0.2
 """How long a step may take before the next ones get smaller."""
 
+_REST_SECONDS = 1.0
 _LEVELS: tuple[LevelName, ...] = ("1s", "1m", "5m", "1h", "1d")
 _LOOK_EVERY = timedelta(minutes=1)
 _WEIGH_EVERY = timedelta(minutes=10)
@@ -124,6 +125,7 @@ class Retention:
         self._log_to = 0
         self._log_first = False
         self._looked: datetime | None = None
+        self._rests_until = 0.0
         self._weighed: datetime | None = None
         self._row_bytes: float | None = None
         self._rows = Pace(_ROWS, _LEAST_ROWS, _MOST_ROWS)
@@ -166,10 +168,18 @@ class Retention:
         return edges
 
     def run(self, *, idle: bool) -> None:
-        """Do a step between two commits, or as many as fit into one's time when nothing waits."""
-        until = time.perf_counter() + STEP_SECONDS
-        while self.step() and idle and time.perf_counter() < until:
+        """Do a step between two commits, or as many as fit into one's time when nothing waits.
+
+        In a flood of commits, when there was nothing to do, it is not looked for again at once.
+        """
+        now = time.perf_counter()
+        if not idle and now < self._rests_until:
+            return
+        until = now + STEP_SECONDS
+        while (did := self.step()) and idle and time.perf_counter() < until:
             pass
+        if not did:
+            self._rests_until = now + _REST_SECONDS
 
     def step(self) -> bool:
         """Do one slice of what is due, levels and the log by turns; gives whether it did any."""

@@ -52,7 +52,9 @@ another thread decodes the next batch meanwhile, it comes back only after a turn
 
 _REST = 3.0  # times as long as the last commit took …
 _LONGEST_REST_SECONDS = 0.1  # … but no longer
-_WORTH_A_COMMIT = 1_000  # events that wait, from which on there is no rest
+_GATHER = 0.15  # the same, where senders wait
+_LONGEST_GATHER_SECONDS = 0.025
+_WORTH_A_COMMIT = 5_000  # events that wait, from which on nothing more is waited for
 
 
 @dataclass(eq=False)
@@ -87,7 +89,8 @@ class Writer:
     Batches grow with the load: while a commit runs, what arrives is gathered for the next, so a
     single event is stored at once and a flood in few large transactions. A trickle of events that
     the journal has is gathered a little longer: a commit of each would leave the threads that take
-    them in too little of the processor.
+    them in too little of the processor. And senders who wait for their commit and then send again
+    are gathered too, or each commit would have only those who came during the one before.
     """
 
     def __init__(
@@ -107,8 +110,9 @@ class Writer:
         self._waiting: deque[_Waiting] = deque()
         self._events = 0
         self._bytes = 0
-        self._pressing = 0
-        self._rested = 0.0  # when the next commit of a trickle may begin
+        self._pressing = self._jobs = 0
+        self._ended = self._took = 0.0  # the last commit, seconds
+        self._senders = 0  # submissions that it had, and that waited when it ended
         self._changed = threading.Condition()
         self._closing = False
         sys.setswitchinterval(min(sys.getswitchinterval(), SWITCH_SECONDS))
@@ -205,6 +209,7 @@ class Writer:
         self._events += item.size
         self._bytes += item.bytes
         self._pressing += item.presses
+        self._jobs += item.job is not None
         self._changed.notify_all()
 
     def _run(self) -> None:
@@ -215,7 +220,7 @@ class Writer:
                 )
                 if not self._waiting and self._closing:
                     return
-                self._changed.wait_for(self._is_worth_it, self._rested - time.monotonic())
+                self._gather()
                 taken = self._take()
             if not ready:
                 self._tidy(idle=True)
@@ -225,13 +230,25 @@ class Writer:
                 began = time.monotonic()
                 self._finish_batches(self._without_left(taken))
                 self._tidy(idle=False)
-                ended = time.monotonic()
-                self._rested = ended + min(_REST * (ended - began), _LONGEST_REST_SECONDS)
+                self._ended = time.monotonic()
+                self._took = self._ended - began
+                self._senders = len(taken) + len(self._waiting)
+
+    def _gather(self) -> None:
+        """Wait a little for more, where that makes the commit better worth its cost."""
+        while not self._is_worth_it():
+            share, most = _REST, _LONGEST_REST_SECONDS
+            if self._pressing:
+                share, most = _GATHER, _LONGEST_GATHER_SECONDS
+            left = self._ended + min(share * self._took, most) - time.monotonic()
+            if left <= 0 or not self._changed.wait(left):
+                return
 
     def _is_worth_it(self) -> bool:
-        """Whether what waits is stored without a rest before; nothing at all is."""
-        few = len(self._waiting) > 0 and self._events < _WORTH_A_COMMIT
-        return self._closing or self._pressing > 0 or not few
+        """Whether what waits is stored at once; where nothing waits there is nothing to gather."""
+        if self._closing or self._jobs or not self._waiting or self._events >= _WORTH_A_COMMIT:
+            return True
+        return self._pressing > 0 and len(self._waiting) >= self._senders
 
     def _take(self) -> list[_Waiting]:
         """The next job alone, or as many batches as make one commit."""
@@ -246,6 +263,7 @@ class Writer:
                 break
             taken.append(self._waiting.popleft())
             self._pressing -= head.presses
+            self._jobs -= head.job is not None
             size += head.size
             length += head.bytes
             if head.job:
