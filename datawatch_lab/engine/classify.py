@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import datetime, timedelta
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
+
+from datawatch_lab.core.columns import micros_of, true_where
 
 APPLIED, DUPLICATE, LATE, FUTURE = "applied", "duplicate", "late", "future"
+
+_WORDS = pl.Series("outcome", [APPLIED, DUPLICATE, FUTURE, LATE])
+_MOMENT = pl.Datetime("us", "UTC")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICRO = timedelta(microseconds=1)
+_NEVER = np.iinfo(np.int64).min
+_TABLE_BITS = 32
+_TABLES = (1 << _TABLE_BITS) - 1
 
 _BACKFILL = " (back-fill)"
 
@@ -48,44 +61,55 @@ def classify(
         allowed_lateness: how far behind the watermark an event may be.
         future_tolerance: how far ahead of ``received`` an event may be.
     """
-    known = pl.DataFrame(
-        {
-            "source": [source for source, _ in watermarks],
-            "table_id": [table for _, table in watermarks],
-            "watermark": list(watermarks.values()),
-        },
-        schema={
-            "source": pl.String,
-            "table_id": pl.Int32,
-            "watermark": pl.Datetime("us", "UTC"),
-        },
+    ts, seen = micros_of(events["ts"]), true_where(events["seen"])
+    replay = true_where(events["replay"])
+    ahead = ts > _micros(received + future_tolerance)
+    order, bounds, keys = _by_source_and_table(events)
+    marks = [_NEVER if (mark := watermarks.get(key)) is None else _micros(mark) for key in keys]
+    newest = np.empty_like(ts)
+    newest[order] = _newest_before(
+        np.where(seen | ahead | replay, _NEVER, ts)[order], bounds, marks
     )
-    ahead = pl.col("ts") > pl.lit(received + future_tolerance)
-    counts = ~pl.col("seen") & ~ahead & ~pl.col("replay")
-    before = (
-        pl.when(counts)
-        .then(pl.col("ts"))
-        .otherwise(None)
-        .shift(1)
-        .cum_max()
-        .forward_fill()
-        .over("source", "table_id")
+    known = newest != _NEVER
+    late = known & ~replay & (ts < newest - allowed_lateness // _MICRO)
+    outcome = np.select([seen, ahead, late], [1, 2, 3], 0)
+    moments = pl.Series("newest", newest).cast(_MOMENT)
+    return events.hstack(
+        [
+            moments if known.all() else moments.set(pl.Series(~known), None),
+            _WORDS[pl.Series(outcome.astype(np.uint32))],
+        ]
     )
-    return (
-        events.join(known, on=["source", "table_id"], how="left", maintain_order="left")
-        .with_columns(pl.max_horizontal(before, "watermark").alias("newest"))
-        .with_columns(
-            pl.when("seen")
-            .then(pl.lit(DUPLICATE))
-            .when(ahead)
-            .then(pl.lit(FUTURE))
-            .when(~pl.col("replay") & (pl.col("ts") < pl.col("newest") - allowed_lateness))
-            .then(pl.lit(LATE))
-            .otherwise(pl.lit(APPLIED))
-            .alias("outcome")
-        )
-        .drop("watermark")
-    )
+
+
+def _by_source_and_table(
+    events: pl.DataFrame,
+) -> tuple[NDArray[np.int64], NDArray[np.int64], list[tuple[str, int]]]:
+    """Events by source and table: their places, where each pair begins and all end, the pairs."""
+    sources = events["source"].rechunk().to_arrow().dictionary_encode()
+    names = sources.dictionary.to_pylist()
+    code = np.asarray(sources.indices, np.int64) << _TABLE_BITS | events["table_id"].to_numpy()
+    order = np.argsort(code, kind="stable")
+    code = code[order]
+    starts = np.flatnonzero(np.diff(code, prepend=-1))
+    keys = [(names[each >> _TABLE_BITS], each & _TABLES) for each in code[starts].tolist()]
+    return order, np.append(starts, len(code)), keys
+
+
+def _newest_before(
+    times: NDArray[np.int64], bounds: NDArray[np.int64], marks: Sequence[int]
+) -> NDArray[np.int64]:
+    """The newest time before each event of its group, or the group's mark; ``_NEVER`` for none."""
+    newest = np.empty_like(times)
+    for (start, end), mark in zip(pairwise(bounds.tolist()), marks, strict=True):
+        newest[start] = mark
+        newest[start + 1 : end] = times[start : end - 1]
+        np.maximum.accumulate(newest[start:end], out=newest[start:end])
+    return newest
+
+
+def _micros(moment: datetime) -> int:
+    return (moment - _EPOCH) // _MICRO
 
 
 def new_watermarks(

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import polars as pl
 import pyarrow as pa
 
 from datawatch_lab.core.batches import MeasureAppends, RowFrame, TableBatch
+from datawatch_lab.core.columns import micros_of
 from datawatch_lab.core.settings import Settings
 from datawatch_lab.core.storage import FIRST_SCHEMA, Corrections, FirstStates
 from datawatch_lab.core.values import LEVEL_SECONDS, TableInfo
@@ -32,6 +33,9 @@ DeriveBatch = Callable[[TableBatch], MeasureAppends]
 _CORRECTED = [name for name in LEVEL_SECONDS if name != "1s"]
 _KEY = ["level", "series", "bucket"]
 _UTC_US = pl.Datetime("us", "UTC")
+_LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICRO = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,8 @@ def with_depth(
         settings: ``close_delay``, and ``allowed_lateness`` beyond which an event is history, which
             the clock closed nothing for.
     """
+    if _none_is_late(judged, by_clock, settings):
+        return None
     mark = pl.col("newest")
     if by_clock:
         ends = {id_: until + settings.close_delay for id_, until in by_clock.items()}
@@ -78,6 +84,19 @@ def with_depth(
         return None
     applied = judged.select("seq", "table_id", "ts", "outcome").with_columns(late)
     return applied.filter(pl.col("outcome") == APPLIED).drop("outcome")
+
+
+def _none_is_late(
+    judged: pl.DataFrame, by_clock: Mapping[int, datetime], settings: Settings
+) -> bool:
+    """Whether every event is surely younger than all that was closed, as nearly all are."""
+    if not judged.height:
+        return True
+    ts = micros_of(judged["ts"])
+    behind = micros_of(judged["newest"].fill_null(_LONG_AGO)) - ts
+    if behind.max() > settings.close_delay // _MICRO:
+        return False
+    return not by_clock or ts.min() >= (max(by_clock.values()) - _EPOCH) // _MICRO
 
 
 def _width(level: str) -> timedelta:
