@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -62,7 +62,20 @@ def patterns(
 
         operations = OPERATIONS
     by_path = group(operations)
-    shared = Shared(
+    shared = _shared(workspace, gate, tuple(by_path), max_bytes)
+    room = room or room_of(workspace.caller)
+    return [
+        *_pages(shared, operations, style),
+        *_operations(shared, by_path),
+        *socket_patterns(shared, room),
+        *(board_patterns(shared, boards, room) if boards is not None else ()),
+        ("/(?:api|ws)(?:/.*)?", UnknownHandler, {"shared": shared}),
+    ]
+
+
+def _shared(workspace: Workspace, gate: Gate, paths: tuple[str, ...], max_bytes: int) -> Shared:
+    """What all handlers share, with the threads that operations are carried out in."""
+    return Shared(
         caller=workspace.caller,
         gate=gate,
         readers=ThreadPoolExecutor(_READERS, thread_name_prefix="datawatch-read"),
@@ -70,33 +83,35 @@ def patterns(
         intake=ThreadPoolExecutor(_INTAKE, thread_name_prefix="datawatch-intake"),
         max_bytes=max_bytes,
         bodies=Bodies(_BODIES * max_bytes),
-        paths=(*by_path, *SOCKETS, OPENAPI_PATH, documentation.PATH, PORTAL, PAGE, SOCKET),
+        paths=(*paths, *SOCKETS, OPENAPI_PATH, documentation.PATH, PORTAL, PAGE, SOCKET),
     )
-    room = room or room_of(workspace.caller)
-    described = msgspec.json.encode(document(operations, cookie=gate.cookie))
+
+
+def _pages(shared: Shared, operations: Sequence[Operation[Any, Any]], style: str) -> list[Pattern]:
+    """Home, signing in and out, the description of the API and what its page is made of."""
+    described = msgspec.json.encode(document(operations, cookie=shared.gate.cookie))
+    api_script = {"shared": shared, "body": static.script("api.js")}
     return [
         ("/", HomeHandler, {"shared": shared, "home": PORTAL}),
         (LOGIN, LoginHandler, _login(shared, style)),
         (LOGOUT, LogoutHandler, {"shared": shared}),
         (OPENAPI_PATH, DocumentHandler, {"shared": shared, "body": described}),
         (documentation.PATH, documentation.PageHandler, {"shared": shared, "style": style}),
-        (
-            documentation.SCRIPT_PATH,
-            static.ScriptHandler,
-            {"shared": shared, "body": static.script("api.js")},
-        ),
+        (documentation.SCRIPT_PATH, static.ScriptHandler, api_script),
         (static.PATH, static.ScriptHandler, {"shared": shared, "body": static.script()}),
-        *(
-            (
-                regex_of(path),
-                ExpositionHandler if path == EXPOSED else OperationHandler,
-                {"shared": shared, "operations": found},
-            )
-            for path, found in by_path.items()
-        ),
-        *socket_patterns(shared, room),
-        *(board_patterns(shared, boards, room) if boards is not None else ()),
-        ("/(?:api|ws)(?:/.*)?", UnknownHandler, {"shared": shared}),
+    ]
+
+
+def _operations(
+    shared: Shared, by_path: Mapping[str, Mapping[str, Operation[Any, Any]]]
+) -> list[Pattern]:
+    return [
+        (
+            regex_of(path),
+            ExpositionHandler if path == EXPOSED else OperationHandler,
+            {"shared": shared, "operations": found},
+        )
+        for path, found in by_path.items()
     ]
 
 

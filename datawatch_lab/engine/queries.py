@@ -14,9 +14,10 @@ from datawatch_lab.engine.answering import FORMULA, Answered, Wanted, answer, re
 from datawatch_lab.engine.comparing import Comparison, compare
 from datawatch_lab.engine.remembering import Question, basis_of, still_holds
 from datawatch_lab.engine.windows import GOOD_POINTS, Window, range_of, span_of, window_of
+from datawatch_lab.metrics.buckets import MAX_POINTS
 from datawatch_lab.metrics.downsample import LEAST_POINTS
 from datawatch_lab.metrics.finalise import ResultSeries, finalise
-from datawatch_lab.metrics.query import MAX_POINTS, QUANTILES, plan
+from datawatch_lab.metrics.query import QUANTILES, plan
 from datawatch_lab.metrics.spans import ceil_to, floor_to
 from datawatch_lab.store.summaries import TableCounts
 

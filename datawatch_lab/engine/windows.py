@@ -10,8 +10,8 @@ from zoneinfo import ZoneInfo
 
 from datawatch_lab.core.durations import format_duration, parse_duration, parse_time
 from datawatch_lab.core.errors import InputError
+from datawatch_lab.metrics.buckets import MAX_POINTS
 from datawatch_lab.metrics.calendar import CalendarStep, day_start, edges_over, read_step, runs
-from datawatch_lab.metrics.query import MAX_POINTS
 from datawatch_lab.metrics.spans import EPOCH
 
 if TYPE_CHECKING:

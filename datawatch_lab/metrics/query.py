@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import pairwise
 
 from datawatch_lab.core.errors import InputError, not_found
-from datawatch_lab.core.storage import MeasureRead, Span
+from datawatch_lab.core.storage import MeasureRead
 from datawatch_lab.core.values import (
     Aggregation,
     CustomMetric,
@@ -19,25 +18,15 @@ from datawatch_lab.core.values import (
     SeriesDef,
     TableInfo,
 )
+from datawatch_lab.metrics.buckets import Buckets, buckets_of
 from datawatch_lab.metrics.custom import aggregations_of
 from datawatch_lab.metrics.kept import Kept
-from datawatch_lab.metrics.spans import (
-    BEGINNING,
-    EPOCH,
-    ceil_to,
-    cover,
-    floor_to,
-    level_of_edges,
-    level_of_step,
-)
+from datawatch_lab.metrics.spans import BEGINNING, EPOCH, cover
 
 A = Aggregation
 
 EVERYTHING = Kept()
 """Nothing was dropped yet."""
-
-MAX_POINTS = 50_000
-"""Buckets a series may have in one answer."""
 
 RUNNING = (MeasureKind.ROWS, MeasureKind.STATE)
 """Kinds whose value is a running total over all time."""
@@ -172,11 +161,8 @@ def plan(  # noqa: PLR0913 — the parts of a question, by keyword
     """
     chosen = _aggregation(metric, aggregation)
     labels, wanted = _labels(metric, group_by, filters)
-    sketch = chosen in QUANTILES or chosen is A.DISTINCT
-    if edges:
-        start, end, step = *_edged(edges, kept, sketch=sketch), None
-    else:
-        start, end = _range(start, end, step, origin, kept, sketch=sketch)
+    sketch = _is_of_sketch(chosen)
+    buckets = buckets_of(start, end, step, origin, edges, kept, sketch=sketch)
     if chosen is A.DISTINCT and metric.measure is MeasureKind.VALUE and (labels or wanted):
         raise InputError(
             f"{metric.name}: distinct values are counted in total, not by label.",
@@ -184,56 +170,57 @@ def plan(  # noqa: PLR0913 — the parts of a question, by keyword
         )
     mine = _measures(metric, tuple(tables), measures)
     groups, members = _groups(metric, mine, series_of, labels, wanted)
-    if edges:
-        spans: tuple[Span, ...] = (Span(level_of_edges(edges), start, end),)
-    elif step is None:
-        spans = cover(start, end)
-    else:
-        spans = (Span(level_of_step(step, origin), start, end),)
-    read = MeasureRead(
-        groups=members,
-        spans=spans,
-        step=step,
+    return Plan(
+        metric=metric,
+        aggregation=chosen,
+        groups=groups,
+        start=buckets.start,
+        end=buckets.end,
+        step=buckets.step,
         origin=origin,
-        edges=tuple(edges),
-        bins=chosen in QUANTILES,
-        registers=chosen is A.DISTINCT,
-        finalised=step is not None
-        and kept.needs_finalised(level_of_step(step, origin), start, sketch=sketch),
-        columns=_columns(metric, chosen),
+        now=now,
+        read=_read(metric, chosen, members, buckets, kept),
+        base=_base(metric, chosen, members, buckets.start),
+        presence=_presence(mine, measures, series_of),
+        edges=buckets.edges,
     )
-    if read.finalised and len(set(members.values())) < len(members):
+
+
+def _read(
+    metric: MetricDef,
+    aggregation: Aggregation,
+    members: Mapping[int, int],
+    buckets: Buckets,
+    kept: Kept,
+) -> MeasureRead:
+    """The read of the states of a range.
+
+    Raises:
+        InputError: quantiles that are final by now would have to be merged.
+    """
+    sketch = _is_of_sketch(aggregation)
+    finalised = buckets.are_final(kept, sketch=sketch)
+    if finalised and len(set(members.values())) < len(members):
         raise InputError(
             f"{metric.name}: before {kept.sketches:%Y-%m-%dT%H:%M:%SZ} the quantiles of minutes "
             "are final, and those of several series cannot be merged.",
             hint="Ask for one series a group, for steps of whole hours, or a later 'from'.",
         )
-    return Plan(
-        metric=metric,
-        aggregation=chosen,
-        groups=groups,
-        start=start,
-        end=end,
-        step=step,
-        origin=origin,
-        now=now,
-        read=read,
-        base=_base(metric, chosen, members, start),
-        presence=_presence(mine, measures, series_of),
-        edges=tuple(edges),
+    return MeasureRead(
+        groups=members,
+        spans=buckets.spans,
+        step=buckets.step,
+        origin=buckets.origin,
+        edges=buckets.edges,
+        bins=aggregation in QUANTILES,
+        registers=aggregation is A.DISTINCT,
+        finalised=finalised,
+        columns=_columns(metric, aggregation),
     )
 
 
-def _edged(edges: Sequence[datetime], kept: Kept, *, sketch: bool) -> tuple[datetime, datetime]:
-    """The range of buckets of unequal width, once it is clear that they can be had."""
-    if len(edges) - 1 > MAX_POINTS:
-        raise InputError(
-            f"the range has {len(edges) - 1:,} steps; the limit is {MAX_POINTS:,}.",
-            hint="Take a longer step or a shorter range.",
-        )
-    narrowest = min(after - before for before, after in pairwise(edges))
-    kept.check(level_of_edges(edges), narrowest, edges[0], sketch=sketch)
-    return edges[0], edges[-1]
+def _is_of_sketch(aggregation: Aggregation) -> bool:
+    return aggregation in QUANTILES or aggregation is A.DISTINCT
 
 
 def _base(
@@ -298,37 +285,6 @@ def _own(metric: MetricDef) -> tuple[str, ...]:
     if metric.measure is not MeasureKind.CHANGES:
         return ()
     return ("op", "table") if not metric.table else ("op",)
-
-
-def _range(
-    start: datetime,
-    end: datetime,
-    step: timedelta | None,
-    origin: datetime,
-    kept: Kept,
-    *,
-    sketch: bool,
-) -> tuple[datetime, datetime]:
-    if end <= start:
-        raise InputError(
-            f"the range ends ({end.isoformat()}) before it starts ({start.isoformat()}).",
-            hint="Give a 'to' after 'from'.",
-        )
-    width = step or timedelta(seconds=1)
-    if step is not None:
-        level_of_step(step, origin)
-        points = (end - start) // width
-        if points > MAX_POINTS:
-            raise InputError(
-                f"the range has {points:,} steps of {width}; the limit is {MAX_POINTS:,}.",
-                hint="Take a longer step or a shorter range.",
-            )
-    if step is None:
-        widths = [kept.finest(each, sketch=sketch) for each in (start, end)]
-        return floor_to(start, widths[0]), ceil_to(end, widths[1])
-    start, end = floor_to(start, width, origin), ceil_to(end, width, origin)
-    kept.check(level_of_step(step, origin), step, start, sketch=sketch)
-    return start, end
 
 
 def _measures(
