@@ -14,7 +14,6 @@ import polars as pl
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from datawatch_lab.core.batches import BAD_SCHEMA
 from datawatch_lab.core.columns import side_by_side, taken
 from datawatch_lab.core.values import Op
 from datawatch_lab.engine.registry import TableRegistry
@@ -33,7 +32,13 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICRO = timedelta(microseconds=1)
 _MOMENT = pl.Datetime("us", "UTC")
 _NO_BAD = {
-    **pl.DataFrame(BAD_SCHEMA.empty_table()).schema,
+    "line": pl.Int64(),
+    "offset": pl.Int64(),
+    "schema": pl.String(),
+    "table": pl.String(),
+    "event_id": pl.String(),
+    "reason": pl.String(),
+    "raw": pl.Binary(),
     "name": pl.String(),
     "batch": pl.Int32(),
     "source": pl.String(),
