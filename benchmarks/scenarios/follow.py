@@ -72,7 +72,11 @@ def _servers(name: str) -> Any:
 
 
 def _read(source: Any, resume: Mapping[str, object] | None = None) -> int:
-    return sum(batch.events.num_rows for batch in source.batches(resume))
+    count = 0
+    for batch in source.batches(resume):
+        count += batch.events.num_rows
+        source.stored(batch.offset.position)
+    return count
 
 
 # ------------------------------------------------------------------ MariaDB
@@ -92,20 +96,25 @@ def _mariadb(rows: int) -> Iterator[Ways]:
         begin = last.offset.position if last.offset else None
         gtid = str(server.query("SELECT @@global.gtid_binlog_pos")[0][0])
         for first in range(1, rows + 1, _ONE):
-            end = min(first + _ONE, rows + 1) - 1
+            last_one = min(first + _ONE, rows + 1) - 1
             server.query(
                 "INSERT INTO items (id, name, price, state, note) "
                 "SELECT seq, concat('item ', seq), "
-                f"seq / 7, 'paid', repeat('x', seq MOD 60) FROM seq_{first}_to_{end}",
+                f"seq / 7, 'paid', repeat('x', seq MOD 60) FROM seq_{first}_to_{last_one}",
                 database="bench",
             )
+        end = int(server.query("SHOW MASTER STATUS")[0][1])
         yield (
             lambda: _read(MysqlSource(url, options), begin),
-            lambda: _log_alone(server, gtid),
+            lambda: _log_alone(server, gtid, end),
         )
 
 
-def _log_alone(server: Any, gtid: str) -> int:
+def _log_alone(server: Any, gtid: str, end: int) -> int:
+    """All rows up to a place of the log; asked to end by itself, MariaDB resets the connection.
+
+    The reader takes that for a fault, and reads the whole log again and again.
+    """
     from pymysqlreplication import BinLogStreamReader  # type: ignore[import-untyped]
     from pymysqlreplication.row_event import WriteRowsEvent  # type: ignore[import-untyped]
 
@@ -114,6 +123,8 @@ def _log_alone(server: Any, gtid: str) -> int:
         server_id=4_711,
         is_mariadb=True,
         auto_position=gtid,
+        blocking=True,
+        end_log_pos=end,
         only_events=[WriteRowsEvent],
         enable_logging=False,
     )

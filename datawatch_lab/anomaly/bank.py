@@ -153,7 +153,7 @@ class Bank:
         Args:
             index: numbers of the series; one that comes several times is stepped in that order.
             x: values; NaN ones score 0, infinite ones as the largest; neither is learnt.
-            t: UTC seconds.
+            t: seconds, of UTC or of a wall clock: hours of day and week are theirs.
             hold: raw score, one a row, from which on a row is scored but not got used to, so that
                 outages do not become what is usual; None for never.
 

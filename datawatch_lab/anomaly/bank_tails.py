@@ -11,7 +11,19 @@ from typing import Protocol
 import numpy as np
 
 from datawatch_lab.anomaly.bank_state import Array, Rows
-from datawatch_lab.anomaly.tails import ALIKE, BINS, FLOOR, GROWTH, LIMIT, PER_OCTAVE, PRIOR
+from datawatch_lab.anomaly.tails import (
+    ALIKE,
+    BINS,
+    BLIND,
+    BLIND_YOUNG,
+    FLOOR,
+    GROWTH,
+    LIMIT,
+    LOWEST,
+    PER_OCTAVE,
+    PRIOR,
+    YOUNG,
+)
 
 _BINS = np.arange(BINS, dtype=np.int64)
 _REACHED = np.tri(BINS, dtype=np.float32)
@@ -74,6 +86,21 @@ def add(state: Tails, rows: Rows, place: Array) -> None:
         state["tails"][heavy] /= np.float32(LIMIT)
         state["total"][heavy] /= LIMIT
         state["weight"][heavy] /= LIMIT
+    raised = state["bins_from"][rows] > LOWEST
+    if raised.any():
+        total = state["total"][rows]
+        least = total * np.where(total < YOUNG * state["weight"][rows], BLIND_YOUNG, BLIND)
+        blind = raised & (state["tails"][rows][:, :, 1] < least[:, None])
+        if blind.any():
+            _restart(state, state.numbers(rows)[blind.any(axis=1)])
+
+
+def _restart(state: Tails, rows: Array) -> None:
+    """Let some series begin anew: where one part is blind all do, they share their weights."""
+    state["tails"][rows] = 0.0
+    state["total"][rows] = 0.0
+    state["weight"][rows] = 1.0
+    state["bins_from"][rows] = LOWEST
 
 
 def _shift(state: Tails, rows: Array, k: Array) -> None:

@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import lfilter  # type: ignore[import-untyped]  # it has no types
 
-from datawatch_lab.anomaly import tails
 from datawatch_lab.anomaly.bank_evidence import clipped
 from datawatch_lab.anomaly.evidence import (
     BASE_RATE,
@@ -35,6 +34,7 @@ from datawatch_lab.anomaly.evidence import (
 from datawatch_lab.anomaly.history_policy import heard
 from datawatch_lab.anomaly.joint import KNOWN, WINDOW, objected, rarity_history
 from datawatch_lab.anomaly.metric_detector import IGNORANCE, MOVES, RARITY, STEP_RATE
+from datawatch_lab.anomaly.tail_history import surprises_history
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -79,7 +79,7 @@ def score_history(
 
     Args:
         x: values; NaN ones score 0 and are not learnt.
-        t: UTC seconds, ascending.
+        t: seconds in order of time, of UTC or of a wall clock: hours of day and week are theirs.
         joint: whether ``ml`` has a say, see `joint`.
         weights: of the surprises, see `kinds.weights_of`.
 
@@ -133,8 +133,9 @@ def _scored(x: Floats, t: Floats, weights: Sequence[float], *, joint: bool) -> S
     off, expected, sigma, upto = _look(start, rows, seconds)
     rows, off, expected, sigma = rows[:upto], off[:upto], expected[:upto], sigma[:upto]
     raw = np.zeros(upto)
+    said_by_part = surprises_history(np.abs(off))
     for part, weight in enumerate(weights):
-        raw += weight * _surprises(np.abs(off[:, part]))
+        raw += weight * said_by_part[:, part]
     said = _together(off) if joint else np.full(upto, np.nan)
     raw = objected(raw, said)
     changes = np.cumsum(np.diff(x[: WARM_ROWS + upto], prepend=x[0]) != 0.0)[WARM_ROWS - 1 : -1]
@@ -149,7 +150,7 @@ def _together(departures: Floats) -> Floats:
     """What the trees say of each row; NaN until they know enough."""
     said = np.full(len(departures), np.nan)
     if len(departures) > KNOWN:
-        found = _surprises(rarity_history(departures)[WINDOW:])
+        found = surprises_history(rarity_history(departures)[WINDOW:, None])[:, 0]
         said[KNOWN:] = found[KNOWN - WINDOW :]
     return said
 
@@ -267,27 +268,3 @@ def _from_slots(off: Floats, slots: Ints) -> Floats:
             mean = np.concatenate([[0.0], learnt[other]])[seen]
             nearest[rows] = np.minimum(nearest[rows], np.abs(off[rows] - mean))
     return nearest
-
-
-def _surprises(sizes: Floats) -> Floats:
-    """−log10 of the share of rows before that were at least as large, see `tails.Tail`."""
-    logs = tails.PER_OCTAVE * np.log2(sizes + tails.FLOOR)
-    bins = np.floor(logs).astype(np.int64)
-    highest = np.maximum.accumulate(np.maximum(bins - tails.BINS + 1, tails.LOWEST))
-    lowest = np.concatenate([[tails.LOWEST], highest[:-1]])
-    asked = np.maximum(bins, lowest)
-    part = np.where(bins < lowest, 0.0, logs - bins)
-    weights = np.exp2(np.arange(1, len(sizes) + 1) / tails.HALF_LIFE)
-    prior = tails.PRIOR * np.exp2(np.arange(len(sizes)) / tails.HALF_LIFE)
-    total = np.concatenate([[0.0], np.cumsum(weights)[:-1]])
-    above = np.zeros(len(sizes))
-    larger = np.zeros(len(sizes))
-    for each in np.unique(np.concatenate([bins, asked]))[::-1].tolist():
-        here = np.cumsum(np.where(bins == each, weights, 0.0))
-        seen = np.concatenate([[0.0], here[:-1]])
-        rows = np.flatnonzero(asked == each)
-        same = np.where(bins[rows] <= lowest[rows], total[rows] - larger[rows], seen[rows])
-        above[rows] = larger[rows] + same * (1.0 - (1.0 - tails.ALIKE) * part[rows])
-        larger += seen
-    above[asked - lowest >= tails.BINS] = 0.0
-    return np.asarray(-np.log10((above + prior) / (total + 2.0 * prior)))

@@ -145,6 +145,8 @@ class Joint:
         """Count a row."""
         if self._known >= WINDOW:
             self._tail.add(self._rarity(departures))
+            if self._tail.blind:
+                self._tail = Tail()
         self._trees.learn_one(_features(departures))
         self._known += 1
 

@@ -40,25 +40,29 @@ Floats = NDArray[np.float64]
 _LEAST_ROWS = 10
 
 
-def level_history(x: Any, t: Any, *, counted: bool) -> Shift:
+def level_history(
+    x: Any, t: Any, *, counted: bool, silent: NDArray[np.bool_] | None = None
+) -> Shift:
     """Shifts of level of each row, by those before it.
 
     Args:
         x: values; NaN ones are no rows.
-        t: UTC seconds, ascending.
+        t: seconds, of UTC or of a wall clock, in order of time.
         counted: the series is a count, see `levels.Levels.step`.
+        silent: rows as there; None for none.
     """
     values, times = np.asarray(x, dtype=np.float64), np.asarray(t, dtype=np.float64)
     hours = (times // 3_600.0).astype(np.int64)
     part = np.abs(times % 3_600.0 / 3_600.0 - 0.5)
     early = times % 3_600.0 < 1_800.0
+    left_out = np.zeros(len(values), dtype=bool) if silent is None else silent
     cuts = np.flatnonzero(np.diff(hours, prepend=hours[:1] - 1)).tolist()
     found = Shift(*(np.full(len(values), nan) for _ in range(3)))
     baseline = _Baseline(counted=counted)
     for start, end in zip(cuts, [*cuts[1:], len(values)], strict=True):
         baseline.begin(int(hours[start]))
         rows = slice(start, end)
-        made = baseline.rows_of(values[rows], part[rows], early[rows])
+        made = baseline.rows_of(values[rows], part[rows], early[rows], left_out[rows])
         for mine, theirs in zip(found, made, strict=True):
             mine[rows] = theirs
     return found
@@ -90,13 +94,16 @@ class _Baseline:
         self.rows = self.sum = self.away = self.all_rows = self.all_sum = 0.0
         self.sizes = np.zeros(3)
 
-    def rows_of(self, x: Floats, part: Floats, early: NDArray[np.bool_]) -> Shift:
+    def rows_of(
+        self, x: Floats, part: Floats, early: NDArray[np.bool_], silent: NDArray[np.bool_]
+    ) -> Shift:
         """Score and learn the rows of an hour.
 
         Args:
             x: values.
             part: distance of each from the middle of the hour, in hours.
             early: whether it is before the middle.
+            silent: rows that are left out while there is no baseline for the hour.
         """
         here = self._profile(self.hour)
         if isnan(here):
@@ -117,7 +124,8 @@ class _Baseline:
         self.gathered = gathered[-1]
         usual = np.broadcast_to(self.usual, gathered.shape)
         z = largest(gathered, usual, self._unsure(here) / sigma)
-        self._learn(x, expected, sigma, gathered, came & (isnan(here) | (np.abs(z) < HELD)), here)
+        kept = came & (~silent if isnan(here) else np.abs(z) < HELD)
+        self._learn(x, expected, sigma, gathered, kept, here)
         return Shift(np.full(len(x), nan) if isnan(here) else z, expected, sigma)
 
     def _learn(

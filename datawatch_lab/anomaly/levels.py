@@ -142,14 +142,23 @@ class Levels:
         made.of = restored(arrays, FIELDS, "hour", "baselines")
         return made
 
-    def step(self, rows: Ints, x: Floats, t: Floats, counted: NDArray[np.bool_]) -> Shift:
+    def step(
+        self,
+        rows: Ints,
+        x: Floats,
+        t: Floats,
+        counted: NDArray[np.bool_],
+        silent: NDArray[np.bool_] | None = None,
+    ) -> Shift:
         """Score a row of each of some series, then learn it.
 
         Args:
             rows: numbers of the series, none twice.
             x: values; NaN ones are no rows.
-            t: UTC seconds.
+            t: seconds, of UTC or of a wall clock: hours are theirs.
             counted: which series are counts, that vary by the root of what is expected at least.
+            silent: rows that are left out of the baseline of an hour that is not known yet, see
+                `arrivals.Silence`; None for none.
         """
         hour = (t // 3_600.0).astype(np.int64)
         if (over := self.of["hour"][rows] != hour).any():
@@ -157,9 +166,16 @@ class Levels:
         expected, known = self._expected(rows, t)
         spread, between = self._spreads(rows, hour)
         sigma = spread_of(spread, expected, counted)
-        return self._stepped(rows, x, counted, (expected, sigma, between, known))
+        return self._stepped(rows, x, counted, (expected, sigma, between, known), silent)
 
-    def step_all(self, rows: Rows, x: Floats, at: float, counted: NDArray[np.bool_]) -> Shift:
+    def step_all(
+        self,
+        rows: Rows,
+        x: Floats,
+        at: float,
+        counted: NDArray[np.bool_],
+        silent: NDArray[np.bool_] | None = None,
+    ) -> Shift:
         """`step` of series that are all at the same moment, of which many follow in one hour.
 
         What an hour's baseline says does not change within the hour, so it is put together once.
@@ -182,7 +198,7 @@ class Levels:
         known = ~np.isnan(found)
         expected = np.where(known, found, 0.0)
         sigma = spread_of(spread, expected, counted)
-        return self._stepped(rows, x, counted, (expected, sigma, between, known))
+        return self._stepped(rows, x, counted, (expected, sigma, between, known), silent)
 
     def _stepped(
         self,
@@ -190,6 +206,7 @@ class Levels:
         x: Floats,
         counted: NDArray[np.bool_],
         usual: tuple[Floats, Floats, Floats, NDArray[np.bool_]],
+        silent: NDArray[np.bool_] | None,
     ) -> Shift:
         """Score and learn rows against expected, sigma, between, and whether they are known."""
         expected, sigma, between, known = usual
@@ -202,7 +219,8 @@ class Levels:
             gathered[none] = before[none]
         self.of["gathered"][rows] = gathered
         z = largest(gathered, self.of["usual"][rows], between / sigma)
-        self._learn(rows, x, expected, sigma, gathered, z, known)
+        kept = np.where(known, np.abs(z) < HELD, True if silent is None else ~silent)
+        self._learn(rows, x, expected, sigma, gathered, kept, known)
         return Shift(np.where(known, z, np.nan), expected, sigma)
 
     def _expected(self, rows: Ints, t: Floats) -> tuple[Floats, NDArray[np.bool_]]:
@@ -244,12 +262,12 @@ class Levels:
         expected: Floats,
         sigma: Floats,
         gathered: Floats,
-        z: Floats,
+        usual: NDArray[np.bool_],
         known: NDArray[np.bool_],
     ) -> None:
         """Count the rows of the hour, those that are off apart."""
         came = ~np.isnan(x)
-        kept = came & ((np.abs(z) < HELD) | ~known)
+        kept = came & usual
         value = np.where(came, x, 0.0)
         near = np.where(
             known, np.clip(value, expected - CLIP * sigma, expected + CLIP * sigma), value

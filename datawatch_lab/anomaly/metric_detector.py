@@ -55,6 +55,9 @@ class MetricDetector(SeriesDetector):
     It fails on series that are strange in their rhythm (an hour early, say), in correlation with
     others, or by slow drift: it gets used to what lasts for days.
 
+    Hours of day and week are those of UTC, whatever zone times have; times without a zone are taken
+    as they stand. Where people's clock matters give times of the wall clock without their zone.
+
     Args:
         sensitivity: ``low``, ``medium``, ``high``, a number in [0, 1], or standard deviations
             above 1; sets `threshold`, not the score.
@@ -152,6 +155,8 @@ class MetricDetector(SeriesDetector):
         self._follow(now)
         for tail, departure in zip(self._tails, departures, strict=True):
             tail.add(abs(departure))
+        if any(tail.blind for tail in self._tails):
+            self._tails = [Tail() for _ in WEIGHTS]
         if self._joint is not None:
             self._joint.learn(departures)
         self._changes += x != self._evidence.last

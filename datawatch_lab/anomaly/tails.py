@@ -1,7 +1,8 @@
 """How rarely something as large was seen: a decayed histogram of logarithmic bins.
 
 Kind: estimator of a survival function. Memory: `BINS` counts. Cost: one logarithm and one sum.
-The bins follow growth: what lies above the highest one shifts them, so any scale fits.
+The bins follow growth: what lies above the highest one shifts them, so any scale fits. One huge
+size may shift them so far that all others are alike; a tail that is `blind` so has to begin anew.
 """
 
 from __future__ import annotations
@@ -25,6 +26,13 @@ LIMIT = 2.0**60
 
 ALIKE = 0.5
 """Of the rows in the same bin at least this share counts as as large: values that repeat tie."""
+
+BLIND_YOUNG, BLIND = 0.0031, 5e-5
+"""Share of the weight above the lowest bin below which a tail is blind: of one that knows fewer
+than `YOUNG` rows, whose first ones were no measure, and later, when a single row is more than that.
+"""
+
+YOUNG = 1_000
 
 LOWEST = PER_OCTAVE * -4
 """Bin of the floor."""
@@ -77,6 +85,14 @@ class Tail:
             self.counts = [count / LIMIT for count in self.counts]
             self.total /= LIMIT
             self.weight /= LIMIT
+
+    @property
+    def blind(self) -> bool:
+        """Whether bins have shifted to where hardly anything is any more."""
+        if self.base == LOWEST:
+            return False
+        least = BLIND_YOUNG if self.total < YOUNG * self.weight else BLIND
+        return sum(self.counts[1:]) < least * self.total
 
     def _shift(self, bins: int) -> None:
         """Drop the lowest bins into one and make room above."""

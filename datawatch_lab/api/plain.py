@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import difflib
 
+from tornado.http1connection import HTTP1Connection
+from tornado.web import stream_request_body
+
 from datawatch_lab.api.auth import without_token
 from datawatch_lab.api.envelope import HttpError
 from datawatch_lab.api.handlers import STRANGER, ApiHandler, Shared
+from datawatch_lab.api.requests import MAX_BYTES
+
+_DROPPED = 4 * MAX_BYTES
 
 
 class DocumentHandler(ApiHandler):
@@ -24,16 +30,31 @@ class DocumentHandler(ApiHandler):
     head = get
 
 
+@stream_request_body
 class UnknownHandler(ApiHandler):
-    """Answers for paths that do not exist, naming the nearest that does."""
+    """Answers for paths that do not exist, naming the nearest that does.
+
+    A body that comes along is dropped piece by piece, however large: who sends events to a path
+    that is misspelt is told so, in the shape of every other error.
+    """
 
     def prepare(self) -> None:
+        """Let the body come first; a client that still sends could not read the answer."""
+        if isinstance(self.request.connection, HTTP1Connection):
+            self.request.connection.set_max_body_size(_DROPPED)
+
+    def data_received(self, chunk: bytes) -> None:
+        """Nothing is asked for."""
+
+    def _refuse(self) -> None:
         """Sign in, then say that there is no such path."""
         super().prepare()
         path = self.request.path
         near = difflib.get_close_matches(path, self.shared.paths, n=1, cutoff=0.6)
         guess = f"; did you mean {near[0]}?" if near else "."
         raise HttpError(404, f"no path {path}{guess}", hint="All paths are in /api/openapi.json.")
+
+    get = head = post = put = patch = delete = options = _refuse
 
 
 class HomeHandler(ApiHandler):

@@ -14,7 +14,12 @@ DEFAULT_FILE = Path("datawatch.yaml")
 
 @click.group(short_help="Check a configuration file, or begin one.")
 def config() -> None:
-    """Check a configuration file, or begin one."""
+    """Check a configuration file, or begin one.
+
+    A workspace remembers the settings that it was last given (`datawatch serve --config FILE`), for
+    who opens it without a file. What a file leaves out has its default again, so that an empty file
+    resets them.
+    """
 
 
 @config.command(short_help="Say whether a file is right; connects to nothing.")

@@ -89,6 +89,11 @@ def templates(workspace: Path | None, as_json: bool) -> None:
 @workspace_option
 def export(names: tuple[str, ...], form: str, output: Path | None, workspace: Path | None) -> None:
     """Write the dashboards of these NAMES, or ids; all of them without one."""
+    from datawatch_lab.core.writing import check_target, write_whole
+
+    is_file = output is not None and len(names) == 1 and not output.is_dir()
+    if output is not None and is_file:
+        check_target(output)
     with opened(workspace, "dashboards export") as handle:
         wanted = names or tuple(each.id for each in handle.list_dashboards())
         found = [handle.export_dashboard(each, format=form) for each in wanted]
@@ -96,8 +101,8 @@ def export(names: tuple[str, ...], form: str, output: Path | None, workspace: Pa
         separator = "---\n" if form == "yaml" else ""
         click.echo(separator.join(each.text for each in found), nl=False)
         return
-    if len(names) == 1 and not output.is_dir():
-        output.write_text(found[0].text, "utf-8")
+    if is_file:
+        write_whole(output, found[0].text.encode())
         say(f"Wrote {output}.")
         return
     output.mkdir(parents=True, exist_ok=True)

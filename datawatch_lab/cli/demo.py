@@ -127,7 +127,6 @@ def _run(
     simulation, rooms = Simulation(handle, source), Furnishing(handle)
     with ExitStack() as stack:
         place = stack.enter_context(served(handle, path, host=_HOST, port=chosen, auth=True))
-        stack.enter_context(scheduled_reports(handle))
         click.echo(f"DataWatch shows the demo shop at {place.link}")
         sys.stdout.flush()
         say(f"Ask it from another terminal: export DATAWATCH_WORKSPACE={path.resolve()}")
@@ -140,6 +139,8 @@ def _run(
                 simulation.wait(interruption, until=history.done)
                 simulation.settle(interruption)
             if not interruption.signal and simulation.is_alive():
+                # not before: the report of a week that was missed is about what fills the gap
+                stack.enter_context(scheduled_reports(handle))
                 rooms.start()
                 say(f"{history.sentence()} The shop is live; Ctrl-C stops it.")
             simulation.wait(interruption)

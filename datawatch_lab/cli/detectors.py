@@ -85,6 +85,8 @@ def set_(
             f"{_series(made)} is flagged from a score of {made.threshold:.2f}: about "
             f"{made.false_alarms_per_week:.2g} false alarms a week where nothing is wrong."
         )
+        if made.asked:
+            say(f"{made.asked} is watched as {made.metric}, which says the same.")
 
 
 @detectors.command("reset", short_help="Take back what was chosen for a series.")
@@ -96,8 +98,8 @@ def reset(metric: str, labels: Sequence[str], workspace: Path | None, as_json: b
     """Look at a series as its metric, or the workspace, says again."""
     wanted = _labels(labels)
     with opened(workspace, "detectors") as handle:
-        every = handle.detectors().chosen
-        mine = next((e for e in every if (e.metric, e.labels) == (metric, wanted)), None)
+        every = handle.detectors(metric).chosen
+        mine = next((each for each in every if each.labels == wanted), None)
         if mine is None:
             raise click.ClickException(f"nothing was chosen for {metric} {wanted or ''}".rstrip())
         gone = handle.reset_detector(mine.id)
@@ -147,6 +149,8 @@ def _show(found: DetectorsAnswer) -> None:
             f"{found.models.share:.0%} of a core at most; {found.models.skipped:,} buckets were "
             "left out."
         )
+    if found.models.failed:
+        out.print(f"Models of {found.models.failed:,} series failed; the log has the reasons.")
     if not found.chosen:
         return
     numbers = ("Score from", "False alarms a week")

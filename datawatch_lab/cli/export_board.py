@@ -37,10 +37,13 @@ def export_board(
     The ending of OUT says the form: .png and .pdf are drawn by a Chromium of this machine; .csv,
     .json and .parquet hold the values of all tiles.
     """
+    from datawatch_lab.core.writing import check_target, write_whole
+
     form = out.suffix.lower().removeprefix(".")
     if form not in (*_PICTURES, *_VALUES):
         known = ", ".join(f".{each}" for each in (*_PICTURES, *_VALUES))
         raise click.UsageError(f"OUT ends in {out.suffix or 'nothing'}; it must be one of {known}.")
+    check_target(out)
     with opened(workspace, "export-board") as handle:
         from datawatch_lab.views import objects
         from datawatch_lab.views.board.feed import BoardFeed, look_of
@@ -58,5 +61,5 @@ def export_board(
         else:
             say(f"Asking {text.plural(len(board.tiles), 'tile')} …")
             body = file_of(feed.view(board, look), form)[0]
-    out.write_bytes(body)
+    write_whole(out, body)
     say(f"Wrote {out}: {text.clean(board.name)}, {len(body) / 1_000:,.0f} kB.")

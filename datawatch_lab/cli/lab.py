@@ -32,6 +32,7 @@ _END_SECONDS = 10.0
 _POLL_SECONDS = 0.2
 _READY_SECONDS = 60.0
 _EXTENSION = "datawatch_lab.jupyter"
+_TIED = "datawatch_lab.cli.lab_tied"
 
 
 class Jupyter:
@@ -48,8 +49,8 @@ class Jupyter:
         handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(handle, "wb") as output:
             self._process = subprocess.Popen(  # noqa: S603 — our own command
-                command(port, folder),
-                stdin=subprocess.DEVNULL,
+                command(port, folder, _TIED),
+                stdin=subprocess.PIPE,  # it ends with this process, which holds the other end
                 stdout=output,
                 stderr=output,
                 env=environment(workspace, self.token),
@@ -81,22 +82,28 @@ class Jupyter:
 
     def end(self) -> None:
         """Ask it to end, with its kernels; insist after ten seconds."""
-        self._process.terminate()
-        try:
-            self._process.wait(_END_SECONDS)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        with self._process:
+            self._process.terminate()
+            try:
+                self._process.wait(_END_SECONDS)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
 
 
-def command(port: int, folder: Path) -> list[str]:
-    """What starts JupyterLab with the extensions on, also where no wheel switched them on."""
+def command(port: int, folder: Path, module: str = "jupyterlab") -> list[str]:
+    """What starts JupyterLab with the extensions on, also where no wheel switched them on.
+
+    Args:
+        port: of JupyterLab.
+        folder: that it shows.
+        module: that Python runs; see `cli.lab_tied`.
+    """
     from importlib.util import find_spec
 
     place = find_spec(_EXTENSION)
     built = Path(place.origin or "").parent / "labextension" if place is not None else Path()
     return [
-        *(sys.executable, "-m", "jupyterlab", "--no-browser"),
+        *(sys.executable, "-m", module, "--no-browser"),
         f"--ServerApp.ip={_HOST}",
         f"--ServerApp.port={port}",
         "--ServerApp.port_retries=0",

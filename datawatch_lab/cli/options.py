@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -68,11 +69,17 @@ def json_option(verb: Verb) -> Verb:
 
 @contextmanager
 def opened(
-    path: Path | None, verb: str, *, create: bool = False, settings: Settings | None = None
+    path: Path | None,
+    verb: str,
+    *,
+    create: bool = False,
+    settings: Settings | None = None,
+    changed: Mapping[str, object] = MappingProxyType({}),
 ) -> Iterator[Workspace]:
     """The workspace of a verb, its own or that of the engine which owns it; closed at the end.
 
-    Another command that has the file for a moment is waited for.
+    Another command that has the file for a moment is waited for. Without settings, those hold that
+    the workspace was last given.
 
     Raises:
         WorkspaceError: it cannot be used; says why and what to do.
@@ -84,7 +91,11 @@ def opened(
     while True:
         try:
             workspace = open_workspace(
-                path, what=f"datawatch {verb}", create=create, settings=settings
+                path,
+                what=f"datawatch {verb}",
+                create=create,
+                settings=settings,
+                changed=changed,
             )
             break
         except WorkspaceLockedError:
@@ -104,8 +115,9 @@ def print_json(value: object) -> None:
 
 
 def say(text: str) -> None:
-    """Tell the user something beside the result: on standard error."""
-    click.echo(text, err=True)
+    """Tell the user something beside the result: on standard error, if it is still there."""
+    with suppress(OSError):
+        click.echo(text, err=True)
 
 
 def on_terminal() -> bool:

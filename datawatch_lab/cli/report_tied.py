@@ -13,14 +13,17 @@ import threading
 
 
 def end_with_the_server() -> None:
-    """From now on, end this process and those that it started when standard input ends."""
+    """From now on, end this process, and its group where it leads one, when standard input ends."""
     threading.Thread(target=_wait, name="datawatch-tied", daemon=True).start()
 
 
 def _wait() -> None:
     while os.read(0, 1_024):
         pass
-    os.killpg(os.getpgrp(), signal.SIGTERM)
+    if os.getpgrp() == os.getpid():
+        os.killpg(os.getpgrp(), signal.SIGTERM)
+    else:  # the group is that of who started it by hand
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 if __name__ == "__main__":

@@ -46,7 +46,8 @@ def serve(
     """Serve the workspace, its pages and its REST interface, until Ctrl-C.
 
     A workspace that does not exist is made. What stands later wins: --config, the environment
-    (PORT, LOG_LEVEL, DATAWATCH_...), these options.
+    (PORT, LOG_LEVEL, DATAWATCH_...), these options. Without --config the workspace goes on with the
+    settings, rules and reports that it was last given.
     """
     import msgspec
 
@@ -69,24 +70,31 @@ def serve(
         key = "server.enabled" if config.enabled else "enabled"
         raise ConfigError(f"the server is switched off: {key} is false.", hint="Set it to true.")
     start_logging(config=config)
-    _serve(config, opens=opens)
+    _serve(config, told=file is not None, opens=opens)
 
 
-def _serve(config: Config, *, opens: bool) -> None:
+def _serve(config: Config, *, told: bool, opens: bool) -> None:
     from datawatch_lab.api.server import free_port
     from datawatch_lab.cli.report_server import scheduled_reports
     from datawatch_lab.cli.serving import check_host, served
     from datawatch_lab.cli.signals import Interruption
+    from datawatch_lab.core.config import changed_settings
     from datawatch_lab.service.handle import default_path
 
     path = Path(config.workspace) if config.workspace else default_path()
     check_host(config.host, auth=config.auth, path=path)
     with (
         Interruption() as interruption,
-        opened(path, "serve", create=True, settings=config.settings) as workspace,
+        opened(
+            path,
+            "serve",
+            create=True,
+            settings=config.settings if told else None,
+            changed={} if told else changed_settings(os.environ),
+        ) as workspace,
     ):
         refuse_served(workspace, path)
-        _configure(workspace, config)
+        config = _configured(workspace, config, told=told)
         port = free_port(config.host, config.port)
         with (
             served(
@@ -109,8 +117,19 @@ def _serve(config: Config, *, opens: bool) -> None:
     click.get_current_context().exit(interruption.server_status)
 
 
-def _configure(workspace: Workspace, config: Config) -> None:
-    """Make what the configuration says of quality and of alerts so."""
+def _configured(workspace: Workspace, config: Config, *, told: bool) -> Config:
+    """Make what the configuration says of quality and of alerts so.
+
+    Args:
+        workspace: of this process.
+        config: as it was read.
+        told: whether it was read from a file.
+
+    Returns:
+        The configuration with the settings that hold, which the workspace may have remembered.
+    """
+    import msgspec
+
     from datawatch_lab.service.alerting import apply_alerts
     from datawatch_lab.service.backends import apply_backends
     from datawatch_lab.service.callers import LocalCaller
@@ -118,18 +137,22 @@ def _configure(workspace: Workspace, config: Config) -> None:
     from datawatch_lab.service.quality import apply_quality
     from datawatch_lab.service.reporting import apply_reports
 
-    if isinstance(workspace.caller, LocalCaller):
-        apply_quality(
-            workspace.caller.engine,
-            config.data_quality_rules,
-            enabled=config.quality.enabled,
-            suggests=config.quality.default_rules,
-            score_threshold=config.quality.score_threshold,
-        )
-        apply_anomalies(workspace.caller.engine, config)
-        apply_alerts(workspace.caller.engine, config)
-        apply_backends(workspace.caller.engine, config)
-        apply_reports(workspace.caller.engine, config)
+    if not isinstance(workspace.caller, LocalCaller):
+        return config
+    engine = workspace.caller.engine
+    config = msgspec.structs.replace(config, settings=engine.settings)
+    apply_quality(
+        engine,
+        config.data_quality_rules if told or config.data_quality_rules else None,
+        enabled=config.quality.enabled,
+        suggests=config.quality.default_rules,
+        score_threshold=config.quality.score_threshold,
+    )
+    apply_anomalies(engine, config)
+    apply_alerts(engine, config, told=told)
+    apply_backends(engine, config)
+    apply_reports(engine, config, told=told)
+    return config
 
 
 def refuse_served(workspace: Workspace, path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from datawatch_lab.core.errors import ConfigError
 
@@ -13,6 +13,7 @@ REFERENCE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
 
 _USER = re.compile(r"(://[^/@\s:]*):([^/\s]*)@")
 _QUERY = re.compile(r"([?&])((?:ssl)?password)=([^&\s]*)(&?)")
+_NESTED = re.compile(r"([?&][^=&\s]+=)([^&\s]*%3a%2f%2f[^&\s]*)", re.IGNORECASE)
 _WORD = re.compile(r"\b((?:ssl)?password)\s*=\s*('(?:[^'\\]|\\.)*'|[^\s&]+)\s*")
 
 
@@ -51,13 +52,22 @@ def without_password(url: str) -> str:
     'postgresql://ada@db/shop?sslmode=require'
     >>> without_password("postgresql://ada:${PW}@db/shop")
     'postgresql://ada:${PW}@db/shop'
+    >>> without_password("system://?redis=redis%3A%2F%2F%3Asecret%40db&every=5s")
+    'system://?redis=redis://@db&every=5s'
     >>> without_password("host=db user=ada password='a b' dbname=shop")
     'host=db user=ada dbname=shop'
     """
     url = _USER.sub(lambda m: m[0] if _is_reference(m[2]) else f"{m[1]}@", url)
     if "://" in url:
-        return _QUERY.sub(_without_parameter, url)
+        return _QUERY.sub(_without_parameter, _NESTED.sub(_without_nested, url))
     return _WORD.sub(lambda m: m[0] if _is_reference(m[2]) else "", url).strip()
+
+
+def _without_nested(found: re.Match[str]) -> str:
+    """A parameter that is itself an address, percent-encoded."""
+    inner = unquote(found[2])
+    kept = without_password(inner)
+    return found[0] if kept == inner else found[1] + quote(kept, safe="/:@?=,${}")
 
 
 def _without_parameter(found: re.Match[str]) -> str:

@@ -95,7 +95,7 @@ class Anomaly(msgspec.Struct, frozen=True, kw_only=True):
         table: workspace name; '' for metrics of the workspace.
         labels: of the series; empty for the whole metric.
         step: seconds of a bucket.
-        value: in the strangest bucket, the one at ``peak_at``.
+        value: in the strangest bucket, the one at ``peak_at``; finite, what is larger is clipped.
         expected: in that bucket.
         deviation: of the value from the middle of the band, in standard deviations; signed.
         score: in [0, 1]; how strange the strangest bucket is.

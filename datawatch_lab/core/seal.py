@@ -53,8 +53,8 @@ class Seal:
 
 
 def key_path(workspace: Path) -> Path:
-    """The file beside the workspace that holds its key."""
-    return workspace.with_name(workspace.name + ".key")
+    """The file beside the workspace, not beside a link to it, that holds its key."""
+    return Path(os.path.realpath(workspace) + ".key")
 
 
 def seal_of(workspace: Path) -> Seal:

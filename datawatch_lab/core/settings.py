@@ -43,6 +43,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         seconds_kept, minutes_kept, five_minutes_kept, hours_kept, days_kept: how long the levels
             1s, 1m, 5m, 1h and 1d are kept, counted from the newest event of a table.
         sketches_kept: how long minutes keep sketches; older ones keep finalised quantiles.
+        alerts_kept: how long alerts that are over, and what was told of them, are kept.
         archive: folder that takes as Parquet what is dropped; empty for none.
         stale_after: a source that sent nothing for this long is shown as silent.
         cache_live: how long an answer over a range that goes on is kept at most; none is given
@@ -84,6 +85,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     hours_kept: timedelta = timedelta(days=5 * 365)
     days_kept: timedelta = timedelta(days=5 * 365)
     sketches_kept: timedelta = timedelta(days=7)
+    alerts_kept: timedelta = timedelta(days=90)
     archive: str = ""
     stale_after: timedelta = timedelta(seconds=60)
     cache_live: timedelta = timedelta(seconds=5)

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import logging
+import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import ExitStack
 from datetime import datetime
 from importlib.metadata import version as release_of
 from pathlib import Path
 from threading import BoundedSemaphore
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Self
 
 import polars as pl
 
 from datawatch_lab.core.batches import DecodedBatch, Offset
 from datawatch_lab.core.clock import Clock, SystemClock
-from datawatch_lab.core.errors import WorkspaceError, not_found
+from datawatch_lab.core.errors import DataWatchError, WorkspaceError, not_found
 from datawatch_lab.core.plans import with_metrics, within
 from datawatch_lab.core.settings import Settings
 from datawatch_lab.core.values import Column, MetricDef, Role, TableInfo
-from datawatch_lab.engine.acceptance import Acceptance, unpacked
+from datawatch_lab.engine.acceptance import Acceptance
 from datawatch_lab.engine.alerting import Alerting
 from datawatch_lab.engine.backends import Backends
 from datawatch_lab.engine.beside import Beside, listening
@@ -27,12 +31,13 @@ from datawatch_lab.engine.closing import CloseListener, Closing
 from datawatch_lab.engine.column_corrections import correct_column
 from datawatch_lab.engine.committing import BatchListener, Committer
 from datawatch_lab.engine.detection import Detection
-from datawatch_lab.engine.journal import Journal, read_journal
+from datawatch_lab.engine.last_settings import LastSettings
 from datawatch_lab.engine.measures import Measures
 from datawatch_lab.engine.planner import Plan
 from datawatch_lab.engine.pulse import Pulse
 from datawatch_lab.engine.quality import Quality
 from datawatch_lab.engine.receipts import Receipt
+from datawatch_lab.engine.reopening import reopened
 from datawatch_lab.engine.replay import ReplayResult, run_replay
 from datawatch_lab.engine.retention import kept_since
 from datawatch_lab.engine.schema.log import SchemaLog
@@ -52,7 +57,8 @@ from datawatch_lab.store.summaries import TableCounts
 if TYPE_CHECKING:
     from datawatch_lab.engine.queries import QueryResult
 
-_PATIENCE_SECONDS = 10.0
+log = logging.getLogger(__name__)
+
 _DECODERS = 2  # large bodies decoded at a time: each takes ten times its bytes, and one core
 
 
@@ -67,19 +73,30 @@ class Engine:
         self.started = clock.now()
         self.address: str | None = None
         self.release = release_of("datawatch-lab")
+        self._ends = ExitStack()  # what ends it, last to first; what is not begun needs no end
+        self._ends.callback(store.close)
+        try:
+            self._begin(store, settings, clock)
+        except BaseException:
+            self._ends.close()
+            raise
+
+    def _begin(self, store: DuckStore, settings: Settings, clock: Clock) -> None:
         self._committer = Committer(store, settings, clock)
         self.answers: AnswerCache[QueryResult] = AnswerCache(settings)
         self.pulse = Pulse()
-        self.beside = Beside(self)
         self._upkeep = Upkeep(self._committer)
+        self._ends.callback(self._note_endings)
         self._writer = Writer(
             self.pulse.timed(self._committer.commit),
             self._upkeep.run,
             settings,
             self._committer.set_aside,
         )
+        self._ends.callback(self._writer.close)
         self.decoders = BoundedSemaphore(_DECODERS)
-        self._journal = self._open_journal()
+        self._journal = reopened(self.path, self._committer, self._writer)
+        self._ends.callback(self._journal.close)
         self._upkeep.stored = self._journal.forget
         self.subscribe(lambda _: self._journal.relieve())
         self._acceptance = Acceptance(
@@ -91,6 +108,8 @@ class Engine:
             settings=settings,
             clock=clock,
         )
+        self.beside = Beside(self)
+        self._ends.callback(self.beside.close)
         self.measures.custom.resume(self)  # back-fills that the last run did not end
         self.alerting: Alerting | None = None
         self.quality = self.beside(Quality)
@@ -100,6 +119,7 @@ class Engine:
         self.alerting.start()
         self.backends = self.beside(Backends)
         self.watching = Watching(self)
+        self._ends.callback(self.watching.close)
 
     @classmethod
     def open(
@@ -107,25 +127,42 @@ class Engine:
         path: str | Path,
         *,
         settings: Settings | None = None,
+        changed: Mapping[str, object] = MappingProxyType({}),
         clock: Clock | None = None,
         what: str = "Python",
         create: bool = True,
     ) -> Self:
         """Open a workspace file and own it.
 
+        Args:
+            path: of the file; links are followed, so that it has one journal, key and token.
+            settings: all of them; by default those that the workspace was last given.
+            changed: single settings beside these, by name; they are remembered, too.
+            clock: tells the time.
+            what: how this process calls itself to others that find the file taken.
+            create: make the file when there is none.
+
         Raises:
             WorkspaceLockedError: another process owns it.
             WorkspaceError: it cannot be used, or is not there and ``create`` is false.
         """
-        place = Path(path)
+        place = Path(os.path.realpath(path))
         if not create and not place.exists():
             raise WorkspaceError(
                 f"there is no workspace at {place}.",
                 hint="`datawatch ingest FILE` or `datawatch demo` makes one.",
             )
-        chosen = within(settings or Settings())
-        store = DuckStore.open(place, what=what, query_timeout=chosen.query_timeout, clock=clock)
-        return cls(store, place, chosen, clock or SystemClock())
+        store = DuckStore.open(place, what=what, clock=clock)
+        try:
+            last = LastSettings(store, settings, changed)
+            store.limit_questions(last.chosen.query_timeout)
+            chosen = within(last.chosen)
+        except BaseException:
+            store.close()
+            raise
+        made = cls(store, place, chosen, clock or SystemClock())
+        made._ends.callback(last.remember)
+        return made
 
     @staticmethod
     def owner(path: str | Path) -> OwnerInfo | None:
@@ -156,38 +193,6 @@ class Engine:
     def accept(self, batch: DecodedBatch) -> Receipt | None:
         """Answer for a few ordinary events from the journal; None when they must be submitted."""
         return self._acceptance.take(batch)
-
-    def _open_journal(self) -> Journal:
-        """Store what a crash left in the journal, and begin anew."""
-        path = self.path.with_name(self.path.name + ".journal")
-        stored = self._committer.journaled
-        left = []
-        for record in read_journal(path, stored):
-            batch, received = unpacked(record.payload)
-            left.append(self._writer.put(Submission(batch, received, journal=record.number)))
-            stored = record.number
-        for each in left:
-            self._await_stored(each, path)
-        journal = Journal(path, stored + 1)
-        journal.forget(stored)
-        return journal
-
-    def _await_stored(self, left: Future[Receipt], journal: Path) -> None:
-        """Wait for what a crash left; give the file up when it cannot be stored."""
-        while True:
-            try:
-                left.result(_PATIENCE_SECONDS)
-                return
-            except TimeoutError:
-                problem = self._writer.problem
-            if problem:
-                self._writer.close()
-                self.store.close()
-                raise WorkspaceError(
-                    f"{self.path} cannot be opened: what was answered for before a crash cannot "
-                    f"be stored. {problem}",
-                    hint=f"It is kept in {journal}. Make room, then open again.",
-                )
 
     def replay(self, ids: Sequence[int], corrected: Mapping[int, bytes]) -> ReplayResult:
         """Take quarantined events in again; see `engine.replay`."""
@@ -380,12 +385,21 @@ class Engine:
         )
 
     def close(self) -> None:
-        """Store what waits, check-point, release the file."""
-        self.watching.close()
-        self.beside.close()
-        self._journal.close()
-        self._writer.close()
-        if self._committer.ended:
-            self.store.checkpoint()  # first the long part, so that nothing follows the endings
+        """Store what waits, check-point, release the file; harmless when repeated.
+
+        Whatever fails on the way, the rest is ended and the file released; then it is raised.
+        """
+        self._ends.close()
+
+    def _note_endings(self) -> None:
+        """Store which runs are over; without the note one is gone on with, and finds nothing.
+
+        All that they read is stored before.
+        """
+        if not self._committer.ended:
+            return
+        self.store.checkpoint_if_room()  # first the long part, so that nothing follows the endings
+        try:
             self._upkeep.store_endings()
-        self.store.close()
+        except DataWatchError as error:
+            log.warning("which sources are read to their end could not be noted: %s", error)

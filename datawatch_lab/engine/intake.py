@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from contextlib import nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -32,7 +32,8 @@ def run(
     """Read a source from its stored offset to its end; decoding overlaps with storing.
 
     A source that is `Acknowledged` hears of each batch as soon as it is stored, also while nothing
-    new comes. When a batch cannot be stored the source is stopped, and the error raised.
+    new comes. When a batch cannot be stored the source is stopped, and the error raised once all
+    that came after it has failed too: the next run must find none of it in the queue.
     """
     pending: list[Future[Receipt]] = []
     acknowledgement = Acknowledgement(source)
@@ -55,9 +56,14 @@ def run(
                 ahead = _IN_FLIGHT_WIDE
             while pending and (pending[0].done() or len(pending) > ahead):
                 settle()
-    finally:
-        while pending:
+    except BaseException:
+        wait(pending)
+        while pending and not pending[0].cancelled() and pending[0].exception() is None:
             settle()
+        raise
+    wait(pending)
+    while pending:
+        settle()
     ending = ending_of(source.name, engine.offset(source.name))
     if ending is not None:
         engine.end(ending)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from datawatch_lab.core.addresses import REFERENCE
+from datawatch_lab.core.addresses import REFERENCE, without_password
 from datawatch_lab.core.clock import Clock
 from datawatch_lab.core.errors import DataWatchError, InputError, SourceError
 from datawatch_lab.core.sources import Source
@@ -165,7 +165,7 @@ def holds_password(kept: str) -> bool:
     from datawatch_lab.ingest.sources.postgres.address import Address
 
     if is_system(kept):
-        return False
+        return kept != without_password(kept)
     filled = REFERENCE.sub(_FILLING, kept)
     if filled == _FILLING:
         return False
@@ -222,8 +222,12 @@ def _without_name(detail: str) -> str:
     return detail
 
 
-def remove_watched(url: str, slot: str) -> None:
-    """Take slot, publications and triggers of a watched database back.
+def remove_watched(watch: Watch, url: str) -> None:
+    """Take slot, publications and triggers of a watched database, or its group, back.
+
+    Args:
+        watch: what is kept of it.
+        url: its address, with the password.
 
     Raises:
         SourceError: the server cannot be reached, refuses, or the slot is still being read after
@@ -232,12 +236,12 @@ def remove_watched(url: str, slot: str) -> None:
     if is_system(url):
         return
     if (kind := kind_of(url)) is not None:
-        kind.remove(url, slot)
+        kind.remove(watch, url)
         return
     from datawatch_lab.ingest.sources.postgres import driver, remove
     from datawatch_lab.ingest.sources.postgres.address import Address
 
-    address = Address.parse(url)
+    address, slot = Address.parse(url), watch.slot
     connection = driver.connect(address)
     try:
         _patiently(lambda: remove(connection, slot, slot))

@@ -91,8 +91,8 @@ class Detector:
     @property
     def saved(self) -> DetectorAnswer | None:
         """What was chosen for this series; None for nothing."""
-        every = self._workspace.detectors().chosen
-        return next((e for e in every if (e.metric, e.labels) == (self.metric, self.labels)), None)
+        every = self._workspace.detectors(self.metric).chosen
+        return next((each for each in every if each.labels == self.labels), None)
 
     def missed(self, start: str, end: str, days: float = 30.0) -> pd.DataFrame:
         """How soon each candidate detector would have seen an incident, and its false alarms."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from datawatch_lab.core.errors import DataWatchError, InputError, not_found
+from datawatch_lab.core.writing import check_target, write_whole
 from datawatch_lab.reports.pages import as_html, as_pdf
 
 FORMS = (".html", ".pdf", ".ipynb")
@@ -66,20 +67,18 @@ def run_report(
         ``out``, which is written whole or not at all.
 
     Raises:
-        InputError: no notebook, no such parameter, or no such form.
+        InputError: no notebook, no such parameter, no such form, or ``out`` cannot be written.
         ReportError: a cell failed.
     """
     if out.suffix not in FORMS:
         raise InputError(f"{out.name}: a report ends in {', '.join(FORMS)}.")
+    check_target(out)
     known, given = parameters_of(notebook), dict(parameters or {})
     for name in given:
         if name not in known:
             raise not_found("parameter", name, known, where=notebook.name)
     ran = _run(notebook, given, progress)
-    page = _written(ran, out, code=code)
-    part = out.with_name(f".{out.name}.part")
-    part.write_bytes(page)
-    part.replace(out)
+    write_whole(out, _written(ran, out, code=code))
     return out
 
 

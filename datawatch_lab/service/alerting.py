@@ -30,10 +30,16 @@ BREAKING = AlertRule(
 _MINUTE = timedelta(minutes=1)  # what is closed, and so decided, is whole minutes
 
 
-def apply_alerts(engine: Engine, config: Config) -> None:
+def apply_alerts(engine: Engine, config: Config, *, told: bool = True) -> None:
     """Evaluate the rules of the configuration from now on, and tell its channels.
 
     Channels and their secrets come from the configuration alone; none of them is stored.
+
+    Args:
+        engine: of the workspace.
+        config: as it was read.
+        told: whether there is a file that says which rules there are. Without one, those that an
+            earlier one said stay as they are.
 
     Raises:
         InputError: an option of a rule is wrong; names the rule.
@@ -46,15 +52,18 @@ def apply_alerts(engine: Engine, config: Config) -> None:
         enabled=section.enabled,
         evaluation_interval=max(1, ceil(section.evaluation_interval / _MINUTE)) * _MINUTE,
         baseline_window=config.anomaly.baseline_window,
-        history=section.history,
+        history=engine.settings.alerts_kept,
         routing=section.routing,
         channels=tuple(
             msgspec.structs.replace(each, allow_private=section.private_targets)
             for each in channels
         ),
     )
-    rules = rules_of(config.alert_rules)
-    engine.beside(Alerting).start(settings, (*rules, *_built_in(engine, rules)))
+    alerting, rules = engine.beside(Alerting), rules_of(config.alert_rules)
+    if not (told or rules):
+        stored = [each.rule for each in alerting.rules() if each.configured]
+        rules = tuple(each for each in stored if each != BREAKING)
+    alerting.start(settings, (*rules, *_built_in(engine, rules)))
 
 
 def _built_in(engine: Engine, rules: Sequence[AlertRule]) -> tuple[AlertRule, ...]:

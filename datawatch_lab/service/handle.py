@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any, Self
 
 from datawatch_lab.core.errors import WorkspaceLockedError
@@ -165,6 +165,7 @@ def open_workspace(
     path: str | Path | None = None,
     *,
     settings: Settings | None = None,
+    changed: Mapping[str, object] = MappingProxyType({}),
     what: str = "Python",
     create: bool = True,
 ) -> Workspace:
@@ -172,7 +173,8 @@ def open_workspace(
 
     Args:
         path: the file; by default `default_path`.
-        settings: for a new engine.
+        settings: for an engine of this process; by default those that the workspace was last given.
+        changed: single settings beside these, by name.
         what: how this process calls itself to others that find the file taken.
         create: make the file when there is none.
 
@@ -188,7 +190,9 @@ def open_workspace(
         return Workspace(RemoteCaller(owner.address, read_token(place)))
     try:
         return Workspace(
-            LocalCaller(Engine.open(place, settings=settings, what=what, create=create))
+            LocalCaller(
+                Engine.open(place, settings=settings, changed=changed, what=what, create=create)
+            )
         )
     except WorkspaceLockedError as error:
         address = error.details.get("address")

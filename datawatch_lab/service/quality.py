@@ -368,7 +368,7 @@ def recommendations(engine: Engine, found: Scores) -> list[Recommendation]:
 
 def apply_quality(
     engine: Engine,
-    rules: Sequence[QualityRuleConfig],
+    rules: Sequence[QualityRuleConfig] | None,
     *,
     enabled: bool,
     suggests: bool,
@@ -376,10 +376,18 @@ def apply_quality(
 ) -> None:
     """Make what the configuration says of quality so.
 
+    Args:
+        engine: of the workspace.
+        rules: those of the configuration from now on; None leaves those of before as they are.
+        enabled: whether rules are evaluated.
+        suggests: whether rules are proposed from the data.
+        score_threshold: percent below which a score is bad.
+
     Raises:
         InputError: a rule of it cannot be evaluated; names it.
     """
     quality = engine.quality
     quality.enabled, quality.suggests = enabled, suggests
     quality.score_threshold = score_threshold
-    configure(quality, [Rule.of_config(each) for each in rules])
+    if rules is not None:
+        configure(quality, [Rule.of_config(each) for each in rules])

@@ -22,20 +22,31 @@ class MailError(DataWatchError):
     code = "mail_failed"
 
 
-def apply_reports(engine: Engine, config: Config) -> None:
-    """Take the objectives and the reports of the configuration; `start_reports` lets them run."""
+def apply_reports(engine: Engine, config: Config, *, told: bool = True) -> None:
+    """Take the objectives and the reports of the configuration; `start_reports` lets them run.
+
+    Args:
+        engine: of the workspace.
+        config: as it was read.
+        told: whether there is a file that says which reports there are. Without one, those that the
+            workspace knows stay, and of the environment counts what it names.
+    """
     from datawatch_lab.engine.objectives import Objectives
     from datawatch_lab.engine.reporting import Reporting
 
     engine.beside(Objectives).configured = config.objectives
-    engine.beside(Reporting).configure(config.reports, channels_of(config.channels))
+    reporting, channels = engine.beside(Reporting), channels_of(config.channels)
+    if told or config.reports:
+        reporting.configure(config.reports, channels)
+    elif channels:
+        reporting.mail_through(channels)
 
 
 def schedule_reports(engine: Engine, reports: Sequence[ReportSchedule]) -> None:
     """Keep these reports in place of all, where no configuration says which; nobody is mailed."""
     from datawatch_lab.engine.reporting import Reporting
 
-    engine.beside(Reporting).configure(reports)
+    engine.beside(Reporting).configure(reports, None)
 
 
 def start_reports(engine: Engine) -> None:

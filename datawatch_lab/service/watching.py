@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from datawatch_lab.core.addresses import expand, without_password
 from datawatch_lab.core.errors import not_found
-from datawatch_lab.core.watching import Finding, Unwatched, WatchState
+from datawatch_lab.core.watching import Finding, Unwatched, Watch, WatchState
 from datawatch_lab.service.handle import Workspace
 
 
@@ -82,9 +82,16 @@ def unwatch(workspace: Workspace, name: str, url: str, *, keep: bool = False) ->
     """
     from datawatch_lab.engine import sources
 
-    slot = state_of(workspace, name).slot
+    state = state_of(workspace, name)
     dropped = workspace.unwatch(name, keep=True)
     if keep:
         return dropped
-    sources.remove_watched(expand(url, os.environ), slot)
+    watch = Watch(
+        name=name,
+        url=state.url,
+        slot=state.slot,
+        include=tuple(state.include),
+        exclude=tuple(state.exclude),
+    )
+    sources.remove_watched(watch, expand(url, os.environ))
     return Unwatched(name=name, removed=True)

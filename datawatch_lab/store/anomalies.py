@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Literal, TypeVar
 
 import duckdb
 import msgspec
+import polars as pl
 import pyarrow as pa
 
 from datawatch_lab.core.anomalies import Anomaly, DetectorSetting, Feedback
 from datawatch_lab.store.part import Part
-from datawatch_lab.store.sql import run_with
+from datawatch_lab.store.sql import fetch_arrow, fetch_row, run_with
+
+log = logging.getLogger(__name__)
+
+Kind = TypeVar("Kind")
 
 MOST = 100_000
 """Anomalies that are kept; the oldest go first."""
@@ -156,13 +162,24 @@ def read_anomalies(con: duckdb.DuckDBPyConnection, wanted: AnomalyFilter) -> lis
         f"SELECT document FROM meta.anomalies WHERE {' AND '.join(where)} {_NEWEST}",
         [*values, wanted.limit],
     ).fetchall()
-    return _marked(con, [msgspec.json.decode(text, type=Anomaly) for (text,) in rows])
+    return _marked(con, _decoded(Anomaly, rows))
 
 
 def read_anomaly(con: duckdb.DuckDBPyConnection, id_: str) -> Anomaly | None:
     """An anomaly by id, with what was said of it; None for none."""
-    row = con.execute("SELECT document FROM meta.anomalies WHERE id = ?", [id_]).fetchone()
-    return None if row is None else _marked(con, [msgspec.json.decode(row[0], type=Anomaly)])[0]
+    rows = con.execute("SELECT document FROM meta.anomalies WHERE id = ?", [id_]).fetchall()
+    return next(iter(_marked(con, _decoded(Anomaly, rows))), None)
+
+
+def _decoded(kind: type[Kind], rows: Sequence[tuple[str]]) -> list[Kind]:
+    """Documents as values; one that cannot be read is told in the log and left out."""
+    decoder, found = msgspec.json.Decoder(kind), []
+    for (text,) in rows:
+        try:
+            found.append(decoder.decode(text))
+        except msgspec.DecodeError as error:
+            log.warning("a stored anomaly cannot be read and is left out: %s: %.200s", error, text)
+    return found
 
 
 class Outline(msgspec.Struct, frozen=True, kw_only=True):
@@ -180,8 +197,7 @@ class Outline(msgspec.Struct, frozen=True, kw_only=True):
 def read_outlines(con: duckdb.DuckDBPyConnection) -> list[Outline]:
     """All anomalies in outline, in no order."""
     rows = con.execute("SELECT document FROM meta.anomalies").fetchall()
-    decoder = msgspec.json.Decoder(Outline)
-    return [decoder.decode(text) for (text,) in rows]
+    return _decoded(Outline, rows)
 
 
 def read_checkpoint(con: duckdb.DuckDBPyConnection) -> Checkpoint | None:
@@ -190,16 +206,37 @@ def read_checkpoint(con: duckdb.DuckDBPyConnection) -> Checkpoint | None:
     return None if row is None else Checkpoint(*row)
 
 
+@dataclass(frozen=True)
+class Corrected:
+    """Minutes that late events changed.
+
+    Attributes:
+        version: data version of the newest change of all, also of those that were not asked for.
+        minutes: starts of the minutes by stored series, ascending.
+    """
+
+    version: int
+    minutes: Mapping[int, Sequence[datetime]]
+
+
 def read_corrected_since(
-    con: duckdb.DuckDBPyConnection, after: datetime
-) -> list[tuple[int, datetime, datetime]]:
-    """Minutes that late events changed after a moment: series, bucket, when; in order of when."""
-    rows = con.execute(
-        "SELECT series, bucket, last_corrected_at FROM measures.corrections "
-        "WHERE level = 1::UTINYINT AND last_corrected_at > ? ORDER BY last_corrected_at, series",
-        [_naive(after)],
-    ).fetchall()
-    return [(s, at.replace(tzinfo=UTC), when.replace(tzinfo=UTC)) for s, at, when in rows]
+    con: duckdb.DuckDBPyConnection, version: int, oldest: datetime | None
+) -> Corrected:
+    """Minutes that late events changed after a data version, from a minute on; None for none."""
+    (newest,) = fetch_row(con, "SELECT max(version) FROM measures.corrections")
+    if newest is None or newest <= version or oldest is None:
+        return Corrected(max(newest or 0, version), {})
+    rows = fetch_arrow(
+        con,
+        "SELECT series, bucket FROM measures.corrections "
+        "WHERE level = 1::UTINYINT AND version > ? AND bucket >= ? ORDER BY series, bucket",
+        [version, _naive(oldest)],
+    )
+    frame = pl.DataFrame(pl.from_arrow(rows)).with_columns(
+        pl.col("bucket").dt.replace_time_zone("UTC")
+    )
+    groups = frame.group_by("series").agg("bucket")
+    return Corrected(newest, dict(groups.iter_rows()))
 
 
 def _marked(con: duckdb.DuckDBPyConnection, found: Sequence[Anomaly]) -> list[Anomaly]:
@@ -298,7 +335,7 @@ class AnomalyStore(Part):
             con.execute("DELETE FROM meta.anomaly_models")
             run_with(con, data, "INSERT INTO meta.anomaly_models BY NAME SELECT * FROM given")
 
-    def corrected_since(self, after: datetime) -> list[tuple[int, datetime, datetime]]:
-        """Minutes that late events changed after a moment; see `store.anomalies`."""
+    def corrected_since(self, version: int, oldest: datetime | None) -> Corrected:
+        """Minutes that late events changed after a data version; see `read_corrected_since`."""
         with self.reading() as con:
-            return read_corrected_since(con, after)
+            return read_corrected_since(con, version, oldest)

@@ -31,7 +31,7 @@ def write_commit(
     if commit.replayed:
         _mark_replayed(con, commit)
     if commit.corrections is not None:
-        append_corrections(con, commit.corrections, commit.at)
+        append_corrections(con, commit.corrections, commit.at, version)
     if commit.appends is not None:
         append_states(con, commit.appends)
     if commit.closes is not None:

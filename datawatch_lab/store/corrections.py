@@ -77,21 +77,30 @@ def read_closed(
 
 
 def append_corrections(
-    con: duckdb.DuckDBPyConnection, corrections: Corrections, at: datetime
+    con: duckdb.DuckDBPyConnection, corrections: Corrections, at: datetime, version: int
 ) -> None:
-    """Keep first values, and count further corrections of buckets that have theirs."""
+    """Keep first values, and count further corrections of buckets that have theirs.
+
+    Args:
+        con: in the transaction of the commit.
+        corrections: what it corrects.
+        at: when, by the clock.
+        version: data version that the commit makes.
+    """
     moment = pa.scalar(at.replace(tzinfo=None), pa.timestamp("us"))
     first, again = corrections.first, corrections.again
     if first.num_rows:
         when = pa.repeat(moment, first.num_rows)
         stamped = first.append_column("corrected_at", when)
-        append(con, "measures.corrections", stamped.append_column("last_corrected_at", when))
+        stamped = stamped.append_column("last_corrected_at", when)
+        number = pa.repeat(pa.scalar(version, pa.int64()), first.num_rows)
+        append(con, "measures.corrections", stamped.append_column("version", number))
     if again.num_rows:
         run_with(
             con,
             again.append_column("moment", pa.repeat(moment, again.num_rows)),
             "UPDATE measures.corrections c SET rows = c.rows + g.rows, "
-            "last_corrected_at = g.moment FROM given g "
+            f"last_corrected_at = g.moment, version = {version:d} FROM given g "
             "WHERE c.level = g.level AND c.series = g.series AND c.bucket = g.bucket",
         )
 

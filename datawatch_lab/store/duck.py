@@ -76,6 +76,7 @@ from datawatch_lab.store.schema_log import (
     SchemaStore,
 )
 from datawatch_lab.store.sending import SendingStore
+from datawatch_lab.store.settings import SettingsStore
 from datawatch_lab.store.sorting import Sorting, find_stretch
 from datawatch_lab.store.sql import fetch_row, give_slot
 from datawatch_lab.store.state_reading import read_states, span_of
@@ -101,6 +102,8 @@ _OF_THE_DISK = (
     duckdb.ConnectionException,
     duckdb.InterruptException,
 )
+_NOT_STORED = "Nothing of it was stored. Check the disk, then try again."
+_IN_LOG = "Nothing is lost: the write-ahead log has it."
 _ROOM_FACTOR = 1.5  # a check-point writes about as much as the log has, then frees what it replaces
 _ROOM_BYTES = 4 * 1024 * 1024
 
@@ -139,7 +142,7 @@ class DuckStore:
         self._readers = Readers(con, query_timeout)
         self._readers.on_fatal = self._give_up
         self._given_up = False
-        self.gate = Gate(self._readers, query_timeout)
+        self.gate = Gate(self._readers)
         self._summary = LogSummary()
         self._identities = SeenLater(con.cursor())
         tables = load_tables(self._writer)
@@ -196,6 +199,11 @@ class DuckStore:
         return SendingStore(self._write, self._readers.cursor, self._readers.snapshot)
 
     @property
+    def settings(self) -> SettingsStore:
+        """The settings that a workspace was last given."""
+        return SettingsStore(self._write, self._readers.cursor, self._readers.snapshot)
+
+    @property
     def watches(self) -> WatchStore:
         """The sources that a workspace follows."""
         return WatchStore(self._write, self._readers.cursor, self._readers.snapshot)
@@ -244,6 +252,10 @@ class DuckStore:
         except BaseException:
             lock.release()
             raise
+
+    def limit_questions(self, timeout: timedelta) -> None:
+        """End questions that are asked from now on after this long."""
+        self._readers.timeout = timeout
 
     @property
     def version(self) -> int:
@@ -544,7 +556,13 @@ class DuckStore:
             try:
                 self._writer.execute("CHECKPOINT")
             except duckdb.Error as error:
-                raise self._failed(error, "could not be check-pointed") from error
+                raise self._failed(error, "could not be check-pointed", _IN_LOG) from error
+
+    def checkpoint_if_room(self) -> None:
+        """As `checkpoint` where the disk has room for it; otherwise only a line of the log."""
+        with self._writing:
+            if not self._closed:
+                self._checkpoint_if_room()
 
     def revive(self) -> None:
         """Open the file anew if DuckDB has given it up; harmless otherwise.
@@ -710,15 +728,12 @@ class DuckStore:
                     raise self._failed(error, "could not store a batch") from error
                 raise
 
-    def _failed(self, error: duckdb.Error, what: str) -> WorkspaceError:
+    def _failed(self, error: duckdb.Error, what: str, hint: str = _NOT_STORED) -> WorkspaceError:
         """What to raise for an error of DuckDB while writing; notes when it has given up."""
         if isinstance(error, duckdb.FatalException):
             self._give_up()
         if isinstance(error, _OF_THE_DISK):
-            return WorkspaceError(
-                f"{self.path} {what}: {error}",
-                hint="Nothing of it was stored. Check the disk, then try again.",
-            )
+            return WorkspaceError(f"{self.path} {what}: {error}", hint=hint)
         return WorkspaceError(f"{self.path} {what}: {error}", details={"statement": True})
 
     @contextmanager
@@ -757,7 +772,7 @@ class DuckStore:
             with suppress(duckdb.TransactionException):
                 self._writer.execute("CHECKPOINT")
         except duckdb.Error as error:
-            log.warning("%s", self._failed(error, "could not be check-pointed"))
+            log.warning("%s", self._failed(error, "could not be check-pointed", _IN_LOG))
 
     def _roll_back(self) -> None:
         try:

@@ -107,11 +107,21 @@ def acquire(path: str | os.PathLike[str], what: str, clock: Clock | None = None)
 
 
 def owner(path: str | os.PathLike[str]) -> OwnerInfo | None:
-    """Who holds the workspace, or None when it is free; takes nothing."""
+    """Who holds the workspace, or None when it is free; takes nothing.
+
+    Raises:
+        WorkspaceError: another user of the machine does.
+    """
+    target = lock_path(path)
     try:
-        descriptor = os.open(lock_path(path), os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = os.open(target, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
         return None
+    except PermissionError:
+        raise WorkspaceError(
+            f"{path} belongs to another user: its lock file {target} cannot be read.",
+            hint="Ask its owner for a link.",
+        ) from None
     try:
         return None if _try_flock(descriptor, fcntl.LOCK_SH) else _read(descriptor)
     finally:

@@ -24,12 +24,13 @@ class Readers:
     of them: a timer each would cost more than many a question does.
 
     Attributes:
+        timeout: a question that is asked from now on is ended after this long.
         on_fatal: called when DuckDB has given the file up, so that it must be opened anew.
     """
 
     def __init__(self, root: duckdb.DuckDBPyConnection, timeout: timedelta) -> None:
         self._root = root
-        self._timeout = timeout
+        self.timeout = timeout
         self._active: dict[duckdb.DuckDBPyConnection, float | None] = {}  # when each is to be over
         self._expired: set[duckdb.DuckDBPyConnection] = set()
         self._changed = Condition()
@@ -56,7 +57,7 @@ class Readers:
         except duckdb.InterruptException as error:
             if con not in self._expired:
                 raise WorkspaceError("The workspace was closed during a query.") from error
-            limit = format_duration(self._timeout)
+            limit = format_duration(self.timeout)
             raise InputError(
                 f"The query was ended: it took longer than {limit} (query_timeout).",
                 hint="Ask for a shorter range, a longer step or fewer series.",
@@ -114,7 +115,7 @@ class Readers:
                 con = self._root.cursor()
             except duckdb.Error as error:
                 raise WorkspaceError(f"The workspace could not be read: {error}") from error
-            self._active[con] = self._now() + self._timeout.total_seconds() if timed else None
+            self._active[con] = self._now() + self.timeout.total_seconds() if timed else None
             if timed and self._watch is None:
                 self._watch = Thread(target=self._end_late, name="query-timeouts", daemon=True)
                 self._watch.start()

@@ -33,17 +33,30 @@ class KnownReport:
 def save_schedules(
     con: duckdb.DuckDBPyConnection, schedules: Sequence[ReportSchedule], now: datetime
 ) -> None:
-    """Keep these schedules in place of all; one of the same times is known since as before."""
-    known = {(e.schedule.name, e.schedule.every): e.since for e in read_schedules(con)}
-    con.execute("DELETE FROM meta.reports")
+    """Keep these schedules in place of all; one of the same times is known since as before.
+
+    The others are retired: they are not listed and do not run, but since when their times count is
+    kept for when they come back.
+    """
+    known = {
+        (each.schedule.name, each.schedule.every): each.since
+        for retired in (True, False)
+        for each in read_schedules(con, retired=retired)
+    }
+    con.execute("UPDATE meta.reports SET retired = true")
     for each in schedules:
         since = _naive(known.get((each.name, each.every), now))
-        con.execute("INSERT INTO meta.reports VALUES (?, ?, ?)", [each.name, since, _text(each)])
+        con.execute("DELETE FROM meta.reports WHERE name = ?", [each.name])
+        con.execute(
+            "INSERT INTO meta.reports VALUES (?, ?, ?, false)", [each.name, since, _text(each)]
+        )
 
 
-def read_schedules(con: duckdb.DuckDBPyConnection) -> list[KnownReport]:
-    """The schedules, by name."""
-    rows = con.execute("SELECT since, document FROM meta.reports ORDER BY name").fetchall()
+def read_schedules(con: duckdb.DuckDBPyConnection, *, retired: bool = False) -> list[KnownReport]:
+    """The schedules, or those that are retired, by name."""
+    rows = con.execute(
+        "SELECT since, document FROM meta.reports WHERE retired = ? ORDER BY name", [retired]
+    ).fetchall()
     return [
         KnownReport(msgspec.json.decode(text, type=ReportSchedule), since.replace(tzinfo=UTC))
         for since, text in rows

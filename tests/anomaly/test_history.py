@@ -7,11 +7,15 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from datawatch_lab.anomaly.arrivals import Arrivals, arrival_history
+from datawatch_lab.anomaly.arrivals import Arrivals, silence_history, with_silence
+from datawatch_lab.anomaly.combined import Combined
+from datawatch_lab.anomaly.episodes import Rules, fold
 from datawatch_lab.anomaly.history import TOLERANCE, score_history
+from datawatch_lab.anomaly.kinds import kind_of
 from datawatch_lab.anomaly.level_history import level_history
 from datawatch_lab.anomaly.levels import Levels
 from datawatch_lab.anomaly.metric_detector import MetricDetector
+from datawatch_lab.anomaly.whole_history import whole_history
 
 START = datetime(2026, 1, 5, tzinfo=UTC).timestamp()
 Row = np.ndarray
@@ -62,11 +66,12 @@ def test_levels_step_by_step_are_levels_at_once(counted: bool) -> None:
     levels = Levels(3)
     rows = np.array([2, 0])
     both = np.array([counted, counted])
+    silent = (np.arange(len(x)) > 1_000) & (x == 0.0)
     stepped = [
-        levels.step(rows, np.array([v, v]), np.array([at, at]), both)
-        for v, at in zip(x.tolist(), t.tolist(), strict=True)
+        levels.step(rows, np.array([v, v]), np.array([at, at]), both, np.array([none, none]))
+        for v, at, none in zip(x.tolist(), t.tolist(), silent.tolist(), strict=True)
     ]
-    at_once = level_history(x, t, counted=counted)
+    at_once = level_history(x, t, counted=counted, silent=silent)
     for name in ("z", "expected", "sigma"):
         columns = np.array([getattr(each, name) for each in stepped])
         assert np.allclose(columns[:, 0], getattr(at_once, name), atol=1e-3, equal_nan=True)
@@ -108,11 +113,39 @@ def test_runs_of_zeros_step_by_step_are_those_at_once() -> None:
     """And a run counts only when it is longer than those that were there before."""
     x, _ = _series("zeros")
     x[1_500:1_900] = 0.0
+    x[::97] = np.nan
     arrivals = Arrivals(1)
-    usual = np.full(len(x), 0.5)
-    stepped = [
-        arrivals.step(np.array([0]), x[n : n + 1], usual[n : n + 1])[0] for n in range(len(x))
-    ]
-    at_once = arrival_history(x, usual)
-    assert np.allclose(stepped, at_once)
-    assert at_once[1_899] > 2.2 > at_once[1_000:1_500].max()
+    stepped = [arrivals.note(np.array([0]), x[n : n + 1]) for n in range(len(x))]
+    at_once = silence_history(x)
+    for name, mine in zip(at_once._fields, at_once, strict=True):
+        assert np.allclose(np.concatenate([getattr(each, name) for each in stepped]), mine), name
+    nothing, usual, counted = np.zeros(len(x)), np.full(len(x), 0.5), np.array(True)
+    scored = with_silence(Combined(nothing, usual, usual, nothing), at_once, counted).score
+    assert scored[1_899] > 2.2 > scored[1_000:1_500].max()
+
+
+@pytest.mark.parametrize("hour", [1, 2, 3])
+def test_a_silence_in_an_hour_that_is_not_known_is_missed(hour: int) -> None:
+    """On the first day: its zeros are not taken for what is usual, and found until it is over."""
+    t = START + 60.0 * np.arange(8 * 60)
+    x = np.random.default_rng(3).poisson(10, len(t)).astype(float)
+    first, last = 60 * hour + 10, 60 * hour + 150
+    x[first:last] = 0.0
+    row = score_history(x, t)
+    found = whole_history(x, t, (row.score, row.expected, row.sigma), counted=True)
+    rules = Rules(opens=2.2, goes_on=1.1, gap=10)
+    (gap,) = fold(t.astype(int).tolist(), x, found, rules)
+    assert 0 <= (gap.first - t[first]) / 60 <= 2
+    assert gap.last == t[last - 1]
+    assert kind_of(gap, counted=True, spread=False) == "missing"
+
+
+def test_a_silence_is_no_baseline() -> None:
+    """After an outage on the first day the same hours of the next day are as they should be."""
+    t = START + 60.0 * np.arange(30 * 60)
+    x = np.random.default_rng(3).poisson(10, len(t)).astype(float)
+    x[120:210] = 0.0
+    row = score_history(x, t)
+    found = whole_history(x, t, (row.score, row.expected, row.sigma), counted=True)
+    rules = Rules(opens=2.2, goes_on=1.1, gap=10)
+    assert [each.first for each in fold(t.astype(int).tolist(), x, found, rules)] == [t[121]]

@@ -181,6 +181,18 @@ def test_no_body_comes_with_a_question(client: httpx.Client, request_head: bytes
     assert b"Connection: close" in answer
 
 
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
+def test_a_large_body_to_no_path_is_told_so(client: httpx.Client, method: str) -> None:
+    """The envelope names the nearest path, however large what was sent there; strangers get 401."""
+    body = b"x" * (3 * MEGABYTE)
+    answer = client.request(method, f"{API}/evnts", content=body)
+    assert answer.status_code == 404
+    assert "did you mean" in answer.json()["error"]["message"]
+    stranger = client.request(method, f"{API}/evnts", content=body, headers={"Authorization": "-"})
+    assert stranger.status_code == 401
+    assert stranger.json()["error"]["code"] == "not_allowed"
+
+
 def test_a_body_that_is_given_up_is_told(stub: StubCaller) -> None:
     """Who sent too slowly while others needed the room is answered 429, once all is sent."""
     port = free_port()

@@ -291,6 +291,8 @@ def test_a_subscription_is_ended_by_its_metrics(sockets: Server) -> None:
         ('{"type": "subscribe", "topic": "dashbord"}', "did you mean 'dashboard'"),
         ('{"type": "subscribe", "metrics": ["a", "b", "c", "d"]}', "3 are the limit"),
         ('{"type": "subscribe", "metrics": ["missing"]}', "no metric 'missing'"),
+        ('{"type": "ping", "id": "' + "x" * 65 + '"}', "length <= 64"),
+        ('{"type": "subscribe", "metrics": ["a"], "id": "' + "x" * 65 + '"}', "length <= 64"),
         ('{"type": "resume", "since": 1, "stream": "x"}', "'x' is not followed"),
         ("[" * 1_900, "cannot be read"),
         ('{"x": ' + "[" * 1_900, "not JSON"),
@@ -317,6 +319,22 @@ def test_an_error_names_its_message(sockets: Server) -> None:
         async with opened(sockets) as client:
             asked = {"type": "subscribe", "id": "seven", "metrics": ["missing"]}
             assert (await client.ask(asked))["id"] == "seven"
+
+    run(scene)
+
+
+def test_names_of_a_client_are_no_more_than_its_streams(sockets: Server, room: Room) -> None:
+    """Of many names for one stream the last counts, and ends it; the others are not kept."""
+
+    async def scene() -> None:
+        async with opened(sockets, "/ws/analytics?quiet=true") as client:
+            asked = {"type": "subscribe", "metrics": ["a"], "interval": "1m"}
+            names = {(await client.ask({**asked, "id": f"n{n}"}))["stream"] for n in range(30)}
+            assert len(names) == 1
+            (member,) = room._members
+            assert member.names == {"n29": next(iter(names))}  # type: ignore[attr-defined]
+            ended = await client.ask({"type": "unsubscribe", "id": "n29"})
+            assert ended["streams"] == [*names]
 
     run(scene)
 

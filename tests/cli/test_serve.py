@@ -6,11 +6,17 @@ import json
 import re
 import signal
 import socket
+from datetime import timedelta
 from pathlib import Path
 
 import httpx
 import pytest
 
+from datawatch_lab.cli.serve import _configured
+from datawatch_lab.core.config import Config, load_config
+from datawatch_lab.core.errors import DataWatchError
+from datawatch_lab.core.settings import Settings
+from datawatch_lab.service.handle import open_workspace
 from tests.cli.conftest import GOOD, Process, Run, Start
 from tests.waiting import PATIENCE
 
@@ -122,3 +128,58 @@ def test_the_demo_goes_on_where_it_was(run: Run, start: Start) -> None:
     shop_file = process.out.with_name("shop.duckdb")
     after = json.loads(run("ledger", "--json", "--workspace", shop_file).stdout)
     assert first["applied"] <= after["applied"] < first["applied"] + 500
+
+
+def test_without_a_file_the_workspace_decides(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It goes on with what it was last given; variables change their settings; a file says all."""
+    given: list[dict[str, object]] = []
+
+    def opened(*_: object, **how: object) -> None:
+        given.append(how)
+        raise DataWatchError("no further")
+
+    monkeypatch.setattr("datawatch_lab.cli.serve.opened", opened)
+    run("serve", code=1)
+    monkeypatch.setenv("DATAWATCH_TIMEZONE", "Asia/Tokyo")
+    run("serve", code=1)
+    file = tmp_path / "datawatch.yaml"
+    file.write_text("alerts: {history: 400d}\n", "utf-8")
+    run("serve", "--config", file, code=1)
+    assert [(each["settings"], each["changed"]) for each in given] == [
+        (None, {}),
+        (None, {"timezone": "Asia/Tokyo"}),
+        (Settings(timezone="Asia/Tokyo", alerts_kept=timedelta(days=400)), {}),
+    ]
+
+
+def test_pages_show_the_settings_that_hold(workspace: Path) -> None:
+    """Those that the workspace remembers, where no file says which."""
+    kept = Settings(timezone="Asia/Tokyo", raw_kept=timedelta(days=400))
+    open_workspace(workspace, settings=kept).close()
+    with open_workspace(workspace) as handle:
+        assert _configured(handle, Config(), told=False).settings == kept
+
+
+def test_rules_of_a_file_stay_where_none_is_given(workspace: Path, tmp_path: Path) -> None:
+    """With what they counted and found; a file that has none any more takes them away."""
+    file = tmp_path / "datawatch.yaml"
+    file.write_text(
+        "data_quality_rules: {orders: {completeness: [{field: email, rule: not_null}]}}\n"
+        "alert_rules: [{name: Spike, metric: orders_inserts_total, condition: '> 9'}]\n",
+        "utf-8",
+    )
+    given = load_config(file, {})
+
+    def rules(config: Config, *, told: bool) -> tuple[list[str], list[str]]:
+        with open_workspace(workspace) as handle:
+            _configured(handle, config, told=told)
+            quality = [each.id for each in handle.quality_rules() if each.origin == "config"]
+            return quality, sorted(each.name for each in handle.alert_rules())
+
+    first = rules(given, told=True)
+    assert len(first[0]) == 1
+    assert first[1] == ["Breaking schema change", "Spike"]
+    assert rules(Config(), told=False) == first
+    assert rules(Config(), told=True) == ([], ["Breaking schema change"])

@@ -37,6 +37,19 @@ def test_no_password_of_a_url_is_kept(secret: str, user: str, base: str) -> None
         assert holds_password(url)
 
 
+@given(secret=SECRETS, encoded=st.booleans(), after=st.sampled_from(["", "&every=5s"]))
+def test_no_password_of_an_address_within_an_address_is_kept(
+    secret: str, encoded: bool, after: str
+) -> None:
+    """Percent-encoded as it should be, or as people write it: the Redis that is measured."""
+    inner = f"redis://:{quote(secret, safe='')}@cache:7/0"
+    url = f"system://?redis={quote(inner, safe='') if encoded else inner}{after}"
+    kept = without_password(url)
+    assert kept == f"system://?redis=redis://@cache:7/0{after}"
+    assert holds_password(url)
+    assert not holds_password(kept)
+
+
 @given(secret=SECRETS.filter(lambda text: "\\" not in text and "'" not in text))
 def test_no_password_of_a_list_of_words_is_kept(secret: str) -> None:
     """The same for libpq's ``host=… dbname=…``."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
+from threading import Barrier
 from types import SimpleNamespace
 from typing import Any
 
@@ -301,6 +303,34 @@ def test_operations_make_change_and_drop(workspace: Workspace) -> None:
     with pytest.raises(NotFoundError):
         workspace.get_dashboard("Shop")
     assert workspace.rollback_dashboard(made.id).name == "Shop"
+
+
+def test_nothing_that_is_done_at_once_is_lost(workspace: Workspace) -> None:
+    """Tiles that are added, changed and taken off by many at a time, and a PUT of other fields."""
+    tiles = [{**LINE, "id": "kept"}, {**LINE, "id": "gone"}]
+    made = workspace.add_dashboard(name="Shop", tiles=tiles)
+    ids = {each.tile["id"]: each.id for each in made.widgets}
+    acts: list[Callable[[], object]] = [
+        *(lambda: workspace.add_widget(made.id, kind="alerts") for _ in range(6)),
+        lambda: workspace.change_widget(ids["kept"], title="Changed"),
+        lambda: workspace.drop_widget(ids["gone"]),
+        lambda: workspace.change_dashboard(made.id, description="said"),
+        lambda: workspace.change_dashboard(made.id, refresh="30s"),
+    ]
+    together = Barrier(len(acts))
+
+    def act(what: Callable[[], object]) -> None:
+        together.wait(PATIENCE)
+        what()
+
+    with ThreadPoolExecutor(len(acts)) as threads:
+        list(threads.map(act, acts))
+    found = workspace.get_dashboard(made.id)
+    kinds = sorted(each["kind"] for each in found.tiles)
+    assert kinds == [*["alerts"] * 6, "line"]
+    assert next(each for each in found.tiles if each["id"] == "kept")["title"] == "Changed"
+    assert (found.description, found.refresh) == ("said", "30s")
+    assert found.version == made.version + len(acts)
 
 
 def test_a_widget_keeps_its_id_when_the_board_is_put(workspace: Workspace) -> None:

@@ -20,6 +20,7 @@ from typing import Any
 
 from datawatch_lab.core.settings import Settings
 from datawatch_lab.engine import Engine, upkeep
+from datawatch_lab.engine import engine as engine_module
 from datawatch_lab.engine.intake import run, take_http
 from datawatch_lab.engine.journal import Journal
 from datawatch_lab.engine.retention import Retention
@@ -76,12 +77,7 @@ def around(owner: Any, name: str, death: Death) -> None:
 
 
 def _opening(death: Death) -> None:
-    whole = Engine._open_journal
-
-    def open_journal(self: Engine) -> Journal:
-        return death.around(lambda: whole(self))  # type: ignore[no-any-return]
-
-    Engine._open_journal = open_journal  # type: ignore[method-assign]
+    around(engine_module, "reopened", death)
 
 
 def _fsync(death: Death) -> None:

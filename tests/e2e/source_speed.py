@@ -83,8 +83,11 @@ def _source(url: str, slot: str) -> Any:
 
 
 def _read(url: str, number: int, position: Any) -> int:
-    batches = _source(url, f"speed_{number}").batches(position)
-    return sum(batch.events.num_rows for batch in batches)
+    source, count = _source(url, f"speed_{number}"), 0
+    for batch in source.batches(position):
+        count += batch.events.num_rows
+        source.stored(batch.offset.position)
+    return count
 
 
 def _store(url: str, number: int, folder: Path) -> int:

@@ -214,6 +214,34 @@ def test_alterations_under_load_reach_the_schema_log(
         assert workspace.ledger().quarantined == 0
 
 
+def test_removed_and_watched_again_it_is_right(mariadb_server: Server, tmp_path: Path) -> None:
+    """After the log was purged the source fails; its way out is to remove it and watch it again."""
+    with (
+        shop(mariadb_server, "again") as url,
+        open_workspace(tmp_path / "w.duckdb") as workspace,
+    ):
+        name = workspace.watch(url).name
+
+        def state() -> str:
+            return str(workspace.sources()[0].state)
+
+        eventually(lambda: state() == "streaming")
+        assert workspace.unwatch(name).removed
+        mariadb_server.query("DELETE FROM orders WHERE id % 2 = 0", database="again")
+        mariadb_server.query("FLUSH BINARY LOGS")
+        last = str(mariadb_server.query("SHOW MASTER STATUS")[0][0])
+
+        def are_gone() -> bool:
+            mariadb_server.query(f"PURGE BINARY LOGS TO '{last}'")
+            return str(mariadb_server.query("SHOW BINARY LOGS")[0][0]) == last
+
+        eventually(are_gone, "a log that a reader still holds stays")
+        assert workspace.watch(url).name == name
+        eventually(lambda: state() == "streaming", workspace.sources)
+        mariadb_server.query("INSERT INTO orders (customer) VALUES (1)", database="again")
+        eventually(lambda: not differences(mariadb_server, "again", workspace))
+
+
 def test_two_deaths_of_the_engine_leave_no_trace(mariadb_server: Server, tmp_path: Path) -> None:
     """Killed with a batch in hand and inside a commit, under writes: nothing lost or doubled."""
     assert_survives(mariadb_server, tmp_path, seed=1, kills=2)

@@ -20,12 +20,10 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from datawatch_lab.anomaly.arrivals import arrival_history
-from datawatch_lab.anomaly.combined import combine
 from datawatch_lab.anomaly.episodes import Episode, Rules, fold
 from datawatch_lab.anomaly.history import score_history
-from datawatch_lab.anomaly.level_history import level_history
 from datawatch_lab.anomaly.sensitivity import threshold
+from datawatch_lab.anomaly.whole_history import whole_history
 from datawatch_lab.engine.detection.rules import gap_of, goes_on_at
 from datawatch_lab.ingest.sources.demo_plan import STATUSES
 from datawatch_lab.ingest.sources.demo_simulator import Simulator
@@ -116,11 +114,7 @@ def flagged(
     """Episodes of a history as a preview finds them."""
     times = EPOCH + 60.0 * np.arange(len(x))
     row = score_history(x, times, joint=ml)
-    shift = level_history(x, times, counted=counted)
-    found = combine(x, (row.score, row.expected, row.sigma), shift, np.array(counted))
-    if counted:
-        silence = arrival_history(x, found.expected)
-        found = found._replace(score=np.maximum(found.score, silence))
+    found = whole_history(x, times, (row.score, row.expected, row.sigma), counted=counted)
     opens = threshold(sensitivity)
     rules = Rules(opens=opens, goes_on=goes_on_at(opens), gap=gap_of(60))
     return fold(times.astype(int).tolist(), x, found, rules)

@@ -12,11 +12,9 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from datawatch_lab.anomaly.arrivals import arrival_history
-from datawatch_lab.anomaly.combined import combine
 from datawatch_lab.anomaly.episodes import Rules, fold
 from datawatch_lab.anomaly.history import score_history
-from datawatch_lab.anomaly.level_history import level_history
+from datawatch_lab.anomaly.whole_history import whole_history
 from datawatch_lab.engine.detection.rules import gap_of, goes_on_at
 
 Row = NDArray[np.float64]
@@ -52,11 +50,8 @@ def quiet(kind: str, rows: int, step: int, seed: int) -> tuple[Row, Row, bool]:
 def alarms(x: Row, t: Row, step: int, *, counted: bool, thresholds: tuple[float, ...]) -> list[int]:
     """Episodes after the first week, by threshold, as a preview finds them."""
     row = score_history(x, t, joint=True)
-    shift = level_history(x, t, counted=counted) if step == 60 else None
-    found = combine(x, (row.score, row.expected, row.sigma), shift, np.array(counted))
-    if counted:
-        silence = arrival_history(x, found.expected)
-        found = found._replace(score=np.maximum(found.score, silence))
+    single = (row.score, row.expected, row.sigma)
+    found = whole_history(x, t, single, counted=counted, by_level=step == 60)
     starts = t.astype(int).tolist()
     made = []
     for opens in thresholds:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -157,6 +157,100 @@ def test_models_are_stored_sealed(shop: Shop, monkeypatch: pytest.MonkeyPatch, h
     shop.detection.catch_up()
     assert shop.detection.models.counts.ready == shop.detection.models.counts.wanted
     assert {each is None for each in loaded} == {bool(harm)}
+
+
+class Panic(BaseException):
+    """As River's parts in Rust fail: no `Exception`."""
+
+
+class Spoilt:
+    """Opinions whose stored state does not fit, and that fail at a value."""
+
+    ready = ()
+
+    def __setstate__(self, state: object) -> None:
+        """As pyo3 refuses the bytes of another release."""
+        raise Panic(state)
+
+    def __getstate__(self) -> str:
+        """Something to refuse."""
+        return "bytes"
+
+    def step(self, _: float, __: object) -> tuple[str, ...]:
+        """Fail."""
+        raise Panic
+
+
+def _looked_at(shop: Shop, minutes: int) -> int:
+    """Look at some minutes more with budget enough; gives how many series have a model then."""
+    shop.detection.models._budget = Budget(burst=1e9)
+    shop.feed(counts(minutes, {})[minutes - 2 :], first=minutes - 2)
+    shop.found()
+    shop.detection.checkpoint()
+    shop.detection.catch_up()
+    return shop.detection.models.counts.ready
+
+
+def test_a_model_that_fails_ends_no_detection(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Those whose state does not load, or that fail at a value, are made anew, they alone."""
+    ready = _looked_at(shop, 122)
+    key = next(iter(shop.detection.models._kept.models))
+    models = shop.detection.models._kept.models
+    models[key].opinions = Spoilt()  # type: ignore[assignment]
+    shop.detection.models.store()
+    monkeypatch.setattr(Models, "store", lambda _: None)  # what is stored is as it was then
+    assert _looked_at(shop, 124) == ready
+    assert "failed and is dropped: Panic()" in caplog.text
+    assert shop.detection.models.counts.failed == 1
+    assert key in shop.detection.models._kept.models
+    shop.restart()
+    assert _looked_at(shop, 126) == ready
+    assert "cannot be read, and is made anew: Panic('bytes')" in caplog.text
+    assert shop.detection.problem == ""
+
+
+def test_a_model_that_always_fails_is_not_made_for_ever(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is tried twice; the others have theirs."""
+    ready = _looked_at(shop, 122)
+    models = shop.detection.models
+    key = next(iter(models._kept.models))
+    made: list[object] = []
+    give = Models._give
+
+    def spoilt(self: Models, model: Model, slot: Slot, end: datetime) -> bool:
+        if slot.key == key:
+            model.opinions = Spoilt()  # type: ignore[assignment]
+            made.append(model)
+        return give(self, model, slot, end)
+
+    monkeypatch.setattr(Models, "_give", spoilt)
+    models._kept.models[key].opinions = Spoilt()  # type: ignore[assignment]
+    for minutes in (124, 126, 128):
+        assert _looked_at(shop, minutes) == ready - 1
+    assert len(made) == 1
+    assert models.verdict(key) == ((), ())
+
+
+@pytest.mark.parametrize("other", ["ours", "River's"])
+def test_models_of_another_release_are_made_anew(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, other: str
+) -> None:
+    """Their seal is of the releases: a state that loads could still mean something else."""
+    assert _looked_at(shop, 122)
+    shop.restart()
+    models = shop.detection.models
+    if other == "ours":
+        shop.engine.release = "0.0.0"
+    else:
+        monkeypatch.setattr("datawatch_lab.engine.detection.models.version", lambda _: "0.0.0")
+    loaded: list[object] = []
+    monkeypatch.setattr("datawatch_lab.engine.detection.models.pickle.loads", loaded.append)
+    assert _looked_at(shop, 124) == models.counts.wanted
+    assert loaded == []
 
 
 def _slot(name: str) -> Slot:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future
 from datetime import UTC, datetime, timedelta
@@ -17,7 +18,7 @@ from datawatch_lab.engine.receipts import Receipt
 from datawatch_lab.ingest.sources.postgres.statistics import Sample, statistics_row
 from tests.services.postgres import PASSWORD, URL_PASSWORD, Server
 from tests.services.shop import Shop, shop
-from tests.waiting import eventually
+from tests.waiting import PATIENCE, eventually
 
 
 @pytest.fixture
@@ -99,6 +100,46 @@ def test_after_a_failure_nothing_more_is_acknowledged() -> None:
     futures[2].set_result(receipt)  # type: ignore[arg-type]
     assert source.heard == [{"number": 0}]
     assert source.stopped
+
+
+class Slow:
+    """An engine that stores nothing until it is told to."""
+
+    def __init__(self) -> None:
+        self.waiting: list[Future[Receipt]] = []
+
+    def begin(self, source: str) -> None:
+        """Nothing was stored."""
+        del source
+
+    def submit(self, batch: DecodedBatch) -> Future[Receipt]:
+        """Take a batch."""
+        assert batch.received == 0
+        self.waiting.append(Future())
+        return self.waiting[-1]
+
+
+def test_a_run_that_fails_leaves_no_batch_in_the_queue() -> None:
+    """It ends with the first fault, when all that was read after that batch has ended too."""
+    slow, faults = Slow(), [WorkspaceError("full"), WorkspaceError("after it")]
+    raised: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            intake.run(slow, Told())  # type: ignore[arg-type]  # what a run asks of an engine
+        except WorkspaceError as error:
+            raised.append(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    eventually(lambda: len(slow.waiting) == 3)
+    for waiting, fault in zip(slow.waiting, faults, strict=False):
+        waiting.set_exception(fault)
+    thread.join(0.2)
+    assert not raised
+    slow.waiting[2].set_exception(WorkspaceError("the last"))
+    thread.join(PATIENCE)
+    assert raised == faults[:1]
 
 
 def test_a_database_is_copied_followed_and_let_go(database: Shop, engine: Engine) -> None:

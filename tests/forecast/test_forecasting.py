@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
@@ -17,6 +18,10 @@ from datawatch_lab.core.errors import InputError, NotFoundError
 from datawatch_lab.core.forecasts import Told
 from datawatch_lab.core.settings import Settings
 from datawatch_lab.engine import Engine
+from datawatch_lab.engine.alerting.ahead import HOLDS, ahead
+from datawatch_lab.engine.alerting.grid import Ask
+from datawatch_lab.engine.forecasting import ForecastRequest, asking
+from datawatch_lab.engine.forecasting.asking import Forecast
 from datawatch_lab.engine.forecasting.past import Kept
 from datawatch_lab.ingest.decode import decode
 from datawatch_lab.notebook.objects import open as open_lab
@@ -203,3 +208,44 @@ def test_the_command_and_the_notebook_show_the_same(tmp_path: Path) -> None:
     command = ["forecast", METRIC, "--horizon", "6h", "--json", "--workspace", str(path)]
     answer = json.loads(CliRunner().invoke(main, command).stdout)
     assert answer["series"][0]["recommendation"] in words.output.replace("\n", " ")
+
+
+def test_one_forecast_that_fails_holds_up_no_other(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Of a metric that is gone none is made again; what fails is tried again, others are made."""
+    kept = engine.beside(Kept)
+    gone = ForecastRequest(metric="servers_gone", horizon="6h")
+    broken = ForecastRequest(metric=METRIC, horizon="5h")
+    good = ForecastRequest(metric=METRIC, horizon="6h")
+    whole = asking.ask
+
+    def ask(of: Engine, request: ForecastRequest, *, keep: bool) -> Forecast:
+        if request == broken:
+            raise ZeroDivisionError
+        return whole(of, request, keep=keep)
+
+    monkeypatch.setattr(asking, "ask", ask)
+    monkeypatch.setattr(kept, "_due", lambda _: [gone, broken, good])
+    with kept._lock:
+        kept._watched |= dict.fromkeys((gone, broken, good), (NOW, NOW))
+    assert kept.renew() == 1
+    assert [*kept._watched] == [broken, good]
+    assert {each.metric for each in kept._waiting} == {METRIC}
+    assert "could not be made again" in caplog.text
+
+
+def test_a_rule_is_told_what_cannot_be_predicted(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More series than are forecast at a time: refused, with what helps, instead of left out."""
+    wanted = Ask(METRIC, "", (), ("region",))
+    assert len(ahead(engine, wanted, 6 * HOUR, NOW)) == 2
+    monkeypatch.setattr(asking, "MOST_SERIES", 1)
+    assert len(ahead(engine, wanted, 6 * HOUR, NOW)) == 2, "gone by for some minutes"
+    cast("ManualClock", engine.clock).advance(HOLDS)
+    with pytest.raises(InputError, match="by region has 2 series, 1 can be predicted") as refused:
+        ahead(engine, wanted, 6 * HOUR, NOW)
+    assert "Filter them" in str(refused.value.hint)
+    narrow = Ask(METRIC, "", (("region", "eu"),), ("region",))
+    assert [*ahead(engine, narrow, 6 * HOUR, NOW)] == [(("region", "eu"),)]

@@ -48,3 +48,16 @@ def test_no_text_of_an_address_has_its_password(secret: str) -> None:
     with pytest.raises(InputError) as raised:
         Endpoint.parse(f"box://ada:{secret}@host:port", _KIND)
     assert f":{secret}@" not in str(raised.value)
+
+
+@given(
+    _secrets, st.sampled_from(["sasl.password", "ssl.key.password", "token", "ssl.key", "Secret"])
+)
+def test_no_error_repeats_a_secret_of_the_query(secret: str, name: str) -> None:
+    """Not that of an address that cannot be read, nor the message of a driver."""
+    hidden = secret.replace("&", "").replace("=", "")
+    text = f"box://host:port/path?a=1&{name}={hidden}&b=2"
+    with pytest.raises(InputError) as raised:
+        Endpoint.parse(text, _KIND)
+    assert f"?a=1&{name}=***&b=2" in str(raised.value)
+    assert Endpoint.parse("box://host", _KIND).clean(f"bad {text}").endswith("=***&b=2")

@@ -5,7 +5,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,9 @@ import zstandard
 
 from datawatch_lab.core.batches import DecodedBatch
 from datawatch_lab.ingest.sources.file import FileSource
+from datawatch_lab.ingest.sources.forms import JsonForm
+from datawatch_lab.ingest.sources.place import Place
+from datawatch_lab.ingest.sources.streams import ByteStream
 from tests.ingest.samples import event, ids, text, texts
 from tests.waiting import PATIENCE, eventually
 
@@ -121,6 +124,59 @@ def test_a_file_that_is_replaced(path: Path) -> None:
         append(path, LINES[5])
         run.wait_for([1, 2, 3, 4, 5, 6])
     assert run.batches[-1].events["line"].to_pylist() == [2]
+
+
+def test_writers_that_hear_late_of_a_rotation_lose_no_line(path: Path) -> None:
+    """The new file is there, empty, and lines still go to the old one; then to the new one."""
+    with following(path) as run:
+        run.wait_for([1, 2])
+        old = path.with_suffix(".1")
+        path.rename(old)
+        path.touch()
+        time.sleep(0.4)
+        append(old, LINES[2])
+        run.wait_for([1, 2, 3])
+        append(path, LINES[4])
+        append(old, LINES[3])  # of a writer that hears of it after the other
+        run.wait_for([1, 2, 3, 4, 5])
+
+
+@contextmanager
+def read_whole(path: Path, clock: Callable[[], float]) -> Iterator[Place]:
+    """The end of a file that is read."""
+    with closing(ByteStream(os.fspath(path))) as stream:
+        place = Place(stream, JsonForm(), clock)
+        while stream.read(10_000):
+            pass
+        yield place
+
+
+def test_a_file_is_left_a_second_after_the_next_one_was_written(path: Path) -> None:
+    """However long that is empty; not while the old one still has something."""
+    now = [0.0]
+    with read_whole(path, lambda: now[0]) as place:
+        old = path.with_suffix(".1")
+        path.rename(old)
+        assert not place.moved()
+        path.touch()
+        for now[0] in (1.0, 400.0):
+            assert not place.moved()
+        append(path, LINES[2])
+        assert not place.moved()
+        now[0] = 401.0
+        assert place.moved()
+        append(old, LINES[3])
+        assert not place.moved()
+
+
+def test_a_deleted_file_is_left_after_a_while(path: Path) -> None:
+    """It holds its disk space, so it is left though the new one is empty."""
+    now = [50.0]
+    with read_whole(path, lambda: now[0]) as place:
+        path.unlink()
+        path.touch()
+        for now[0], left in ((50.0, False), (79.0, False), (80.0, False), (81.0, True)):
+            assert place.moved() is left
 
 
 def test_a_file_that_is_cut(path: Path) -> None:

@@ -13,9 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from datawatch_lab.core.batches import TableBatch
 from datawatch_lab.core.config.rules import read_quality_rules
 from datawatch_lab.core.errors import InputError, NotFoundError
 from datawatch_lab.core.quality import Rule, StoredRule
+from datawatch_lab.core.values import TableInfo
 from datawatch_lab.core.who import Who, acting
 from datawatch_lab.engine.quality import rules as rules_of
 from datawatch_lab.engine.quality import trying
@@ -335,6 +337,33 @@ def test_back_test_and_check_say_what_evaluation_says(bench: Workbench) -> None:
     assert (half.count.rows, half.count.failed) == (6, 6)
     now = trying.check_now(quality, [STATUS])[0]
     assert (now.count.rows, now.count.failed) == (12, 11)
+
+
+def test_a_back_test_reads_from_where_its_range_begins(
+    bench: Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rules on single rows read no change from before; those with a memory read all of them."""
+    for number in range(4):
+        rows = [{"id": 4 * number + n, "code": n, "status": "lost"} for n in range(4)]
+        bench.insert("orders", *rows, minute=-60 * number)
+        bench.clock.advance(timedelta(hours=1))
+    read: list[tuple[int, int]] = []
+    history = bench.engine.measures.history
+    whole = history.batches
+
+    def batches(table: TableInfo, after: int, upto: int) -> Iterator[TableBatch]:
+        for batch in whole(table, after, upto):
+            read.append((after, len(batch.events)))
+            yield batch
+
+    monkeypatch.setattr(history, "batches", batches)
+    start = NOW + timedelta(hours=2)
+    late = trying.backtest(bench.engine.quality, STATUS, start, NOW + timedelta(hours=9))
+    assert (late.count.rows, late.count.failed) == (8, 8)
+    assert read == [(8, 8)]
+    held = trying.backtest(bench.engine.quality, UNIQUE, start)
+    assert (held.count.rows, held.count.failed) == (8, 8)  # their values are held since before
+    assert read[1:] == [(0, 16)]
 
 
 def test_a_record_is_validated_without_being_stored(bench: Workbench) -> None:

@@ -156,3 +156,13 @@ def test_mail_without_a_channel_is_refused_before_anything_runs(tmp_path: Path) 
         assert ran.exit_code == 2  # wrong usage
         assert said in ran.output
     assert not out.exists()
+
+
+@pytest.mark.parametrize("out", ["none/w.html", "week.ipynb/w.html", "folder.html"])
+def test_what_cannot_be_written_is_said_before_anything_runs(tmp_path: Path, out: str) -> None:
+    """No cell runs; the sentence names the file and the folder."""
+    path = notebook(tmp_path, f"open({str(tmp_path / 'ran')!r}, 'w')")
+    (tmp_path / "folder.html").mkdir()
+    with pytest.raises(InputError, match="cannot be written"):
+        run_report(path, tmp_path / out)
+    assert not (tmp_path / "ran").exists()

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from datawatch_lab.cli.report import _parameter
 from datawatch_lab.core.alerting import ChannelSettings
 from datawatch_lab.core.clock import ManualClock
+from datawatch_lab.core.config import Config
 from datawatch_lab.core.config.reports import read_reports
 from datawatch_lab.core.errors import BusyError
 from datawatch_lab.core.reports import ReportRun, ReportSchedule
@@ -32,6 +33,7 @@ from datawatch_lab.engine.reporting.running import (
     target_of,
 )
 from datawatch_lab.service.operations import named
+from datawatch_lab.service.reporting import apply_reports
 from tests.alerts.receivers import mail_receiver
 from tests.waiting import PATIENCE
 
@@ -285,6 +287,7 @@ def test_a_report_that_ends_with_the_server_is_made_once_more(bench: Bench) -> N
     ending.join()
     bench.fault = ""
     bench.restart()
+    bench.reporting.configure([bench.schedule(mail=["ada@example.org"])])
     assert [(run.state, run.attempt) for run in bench.reporting.catch_up()] == [("done", 2)]
 
 
@@ -385,3 +388,62 @@ def test_a_wrong_entry_is_refused(entry: dict[str, object], said: str) -> None:
     with pytest.raises(ValueError, match=r"entry 1") as error:
         read_reports([entry])
     assert said in str(error.value)
+
+
+def test_what_is_mailed_waits_for_who_knows_the_channels(bench: Bench) -> None:
+    """Where no configuration was read it stays due, and is no next time; by hand it is filed."""
+    mailed, filed = bench.schedule(mail=["ada@example.org"]), bench.schedule(name="filed")
+    with mail_receiver() as receiver:
+        options = {"recipients": ["x@y"], "smtp_host": "127.0.0.1", "smtp_port": receiver.port}
+        channel = ChannelSettings(name="post", kind="email", options=options)
+        bench.reporting.configure([mailed, filed], [channel])
+        bench.clock.advance(WEEK)
+        bench.restart()  # as lab, or serve without a file
+        bench.reporting.start()
+        assert [run.report for run in bench.reporting.catch_up()] in ([], ["filed"])
+        assert bench.runs() == []
+        nexts = {each.schedule.name: each.next for each in bench.reporting.standings()}
+        assert nexts["week"] is None
+        assert nexts["filed"] is not None
+        bench.restart()
+        bench.reporting.mail_through([channel])
+        (run,) = (each for each in bench.reporting.catch_up() if each.report == "week")
+        assert (run.state, run.detail) == ("done", "mailed to ada@example.org")
+        assert len(receiver.mails) == 1
+
+
+def test_a_report_that_is_asked_for_says_why_it_is_not_mailed(bench: Bench) -> None:
+    """Who asks is there to see it: it is made, and the words name what is missing."""
+    bench.reporting.configure([bench.schedule(mail=["ada@example.org"])], None)
+    bench.reporting._asked.append(("week", "ada"))
+    (run,) = bench.reporting.catch_up()
+    assert run.state == "done"
+    assert "without a configuration" in run.detail
+
+
+def test_a_report_that_comes_back_has_been_known(bench: Bench) -> None:
+    """Without it in the configuration it neither runs nor is listed; what it missed is not lost."""
+    bench.reporting.configure([bench.schedule()])
+    bench.clock.advance(timedelta(days=1))
+    assert len(bench.reporting.catch_up()) == 1
+    bench.restart()
+    bench.reporting.configure([])
+    assert bench.reporting.standings() == []
+    bench.clock.advance(WEEK)
+    assert bench.reporting.catch_up() == []
+    bench.restart()
+    assert bench.reporting.standings() == []
+    bench.reporting.configure([bench.schedule()])
+    assert [run.due.day for run in bench.reporting.catch_up()] == [9]
+    bench.reporting.configure([])
+    bench.reporting.configure([bench.schedule(every="daily 06:00")])
+    assert bench.reporting.catch_up() == []
+
+
+def test_a_server_without_a_file_leaves_reports_as_they_are(bench: Bench) -> None:
+    """It does not say which there are; one with a file does, also that there is none."""
+    bench.reporting.configure([bench.schedule()])
+    apply_reports(bench.engine, Config(), told=False)
+    assert [each.schedule.name for each in bench.reporting.standings()] == ["week"]
+    apply_reports(bench.engine, Config(), told=True)
+    assert bench.reporting.standings() == []

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from datawatch_lab.core.errors import WorkspaceLockedError
+from datawatch_lab.core.errors import WorkspaceError, WorkspaceLockedError
 from datawatch_lab.store import DuckStore, acquire, owner
 
 HOLD = """
@@ -97,3 +97,17 @@ def test_a_stale_or_empty_lock_file_is_taken_over(tmp_path: Path) -> None:
         acquire(path, "second")
     with acquire(path, "third") as lock:
         assert lock.info.what == "third"
+
+
+def test_the_workspace_of_another_user_is_said_to_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its lock file is theirs to read: the words say so, and whom to ask."""
+
+    def refused(*_: object) -> int:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("datawatch_lab.store.lock.os.open", refused)  # tests may run as root
+    with pytest.raises(WorkspaceError, match="belongs to another user") as caught:
+        owner(tmp_path / "w.duckdb")
+    assert caught.value.hint == "Ask its owner for a link."

@@ -176,9 +176,9 @@ class BoardWorkspace:
             version=1,
         )
 
-    def quality_score(self, window: str) -> ScoreAnswer:
+    def quality_score(self, window: str, end: str | None = None) -> ScoreAnswer:
         """Scores of as many tables as there are names."""
-        del window
+        del window, end
         found = self._note("quality_score")
         score = None if not found.count else 97.5
         tables = [

@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Iterator
+from itertools import groupby
 from typing import Any
 
 import pytest
 
 from datawatch_lab.core.dashboards import Dashboard, TileQuery, Variable, replace
 from datawatch_lab.core.errors import BusyError, NotFoundError, WorkspaceError, not_found
+from datawatch_lab.core.who import current_who
 from datawatch_lab.views.board import feed as feeds
-from datawatch_lab.views.board.channel import RING, Viewer
+from datawatch_lab.views.board.channel import RING, Channel, Viewer
 from datawatch_lab.views.board.feed import BoardFeed, look_of
 from datawatch_lab.views.board.view import Look
 from tests.views.board_fakes import BoardWorkspace, board_of, tile_of
@@ -225,6 +227,91 @@ def test_variables_choose_the_values_of_filters(boards: Boards) -> None:
     assert ["country=DE"] in asked
     assert ["country=FR", "country=US"] in asked
     assert asked[-1] is None
+
+
+@pytest.mark.parametrize("role", ["viewer", "editor"])
+def test_everything_is_asked_by_the_role_of_the_look(
+    boards: Boards, monkeypatch: pytest.MonkeyPatch, role: str
+) -> None:
+    """Values of variables too: nobody is shown what their role may not see."""
+    boards.board = replace(
+        boards.board, variables=(Variable(name="where", metric="sales", label="country"),)
+    )
+    asked: list[tuple[str, str]] = []
+
+    def noted(name: str) -> Callable[..., Any]:
+        answer = getattr(boards.workspace, name)
+
+        def ask(*given: Any, **how: Any) -> Any:
+            asked.append((name, current_who().role))
+            return answer(*given, **how)
+
+        return ask
+
+    names = ("query", "range", "metrics", "tables", "anomalies", "active_alerts", "schema_changes")
+    for name in names:
+        monkeypatch.setattr(boards.workspace, name, noted(name))
+    before = current_who()
+    viewer = boards.watch(Look(role=role))
+    count = len(asked)
+    head = read(viewer)["board"]
+    assert head["variables"][0]["choices"] == ["DE", "FR", "US"]
+    assert len(asked) == count, "what is sent is made of what was asked before"
+    boards.feed.draw(boards.board, Look(role=role))
+    assert {name for name, _ in asked} == set(names)
+    assert {role for _, role in asked} == {role}
+    assert current_who() == before
+
+
+def test_choices_are_asked_for_anew_when_data_has_come(boards: Boards) -> None:
+    """A value that a label has by now can be chosen by who comes next."""
+    variable = Variable(name="where", metric="sales", label="country")
+    boards.board = replace(boards.board, variables=(variable,))
+    viewer = boards.watch()
+    read(viewer)
+    boards.workspace.scenario.names = ("AT",)
+    boards.workspace.scenario.status = {"version": 2}
+    viewer.channel._head_late = 0.0  # as if it were long ago
+
+    def choices() -> Any:
+        message = read(boards.watch())
+        return message["board"]["variables"][0]["choices"]
+
+    boards.until(lambda: choices() == ["AT"])
+
+
+def test_one_slow_board_starves_no_other(boards: Boards) -> None:
+    """A board of many slow tiles has one slice a turn; between two of them others have theirs."""
+    tiles = (tile_of("counter", id=f"slow{at}") for at in range(6))
+    slow = board_of(*tiles, id="slow", name="Slow")
+    loaded = boards.load
+    boards.feed.load = lambda name: slow if name == "slow" else loaded(name)
+    went: list[str] = []
+    build = Channel.build
+
+    def noted(channel: Channel, *given: Any, **how: Any) -> bool:
+        went.append(channel.dashboard.id)
+        return build(channel, *given, **how)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Channel, "build", noted)
+        patch.setattr(feeds, "_SLICE_SECONDS", 0.0)  # each tile takes a slice
+        patch.setattr(feeds, "_FIRST_SECONDS", 0.0)
+        patch.setattr(BoardFeed, "_next", lambda *_: 0.0)  # each is due at any time
+        boards.feed.watch("slow", Look(), boards.told.release)
+        boards.watch()
+        boards.until(lambda: went.count("slow") > 5 and went.count("shop") > 5)
+    both = went[[at for at, name in enumerate(went) if name == "shop"][1] :]
+    runs = [len(list(run)) for name, run in groupby(both) if name == "slow"]
+    assert max(runs) == 1, went
+
+
+def test_an_address_has_every_value_of_a_variable() -> None:
+    """Nothing is all of them; a backslash is the empty one, and one before another is a value's."""
+    said = {"var": ["a=", "b=\\", "c=\\\\x", "d=\\x", "e=1", "e="]}
+    found = dict(look_of("viewer", said).variables)
+    assert found == {"a": (), "b": ("",), "c": ("\\x",), "d": ("\\x",), "e": ("1",)}
+    assert look_of("viewer", {"filter": ["status="]}).filters == (("status", ""),)
 
 
 def test_an_address_says_what_is_looked_at() -> None:

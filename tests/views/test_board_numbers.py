@@ -14,8 +14,8 @@ import pytest
 from datawatch_lab.core.dashboards import NUMBER_FORMATS
 from datawatch_lab.views import format as words
 from datawatch_lab.views.board.numbers import Fmt, shown
-from datawatch_lab.views.watch import assets
 
+LOGIC = Path(__file__).parent / "built" / "logic.mjs"
 _UNITS = ("", "1", "1/min", "1/s", "ratio", "percent", "s", "ms", "us", "bytes", "EUR", "CHF", "°C")
 _VALUES: tuple[float | None, ...] = (
     *(None, 0.0, -0.0, 1.0, -1.0, 0.5, 1.5, 2.5, 0.125, 0.375, 12.345, 0.01234, 0.00099949),
@@ -50,7 +50,7 @@ def test_both_sides_write_the_same(node: str, tmp_path: Path) -> None:
     script, bundle = tmp_path / "run.mjs", tmp_path / "format.mjs"
     given, found = tmp_path / "cases.json", tmp_path / "found.json"
     script.write_text(_RUN)
-    bundle.write_bytes(assets()["format.js"])
+    bundle.write_bytes(LOGIC.read_bytes())
     given.write_bytes(msgspec.json.encode(cases))
     subprocess.run([node, script, bundle, given, found], check=True, timeout=60)
     theirs = json.loads(found.read_text())

@@ -197,7 +197,7 @@ def test_the_values_on_the_page_are_those_of_the_query(
     assert found == {name: text for name, text in wanted.items() if name in found}
     assert len(found) == len(wanted)
     first = _tile(page, "table").locator("tbody tr").first.locator("td").all_inner_texts()
-    assert first[:2] == ["1", "10"]
+    assert first[:2] == ["1", "10.00"]
 
 
 def test_every_state_says_what_it_is(watched: Watched, address: str) -> None:
@@ -260,6 +260,49 @@ def test_a_variable_is_chosen_from_a_menu(watched: Watched, address: str) -> Non
     expect(page.locator(".dww-menu summary")).to_have_text("state: shipped", timeout=PATIENCE_MS)
     assert "var=state%3Dshipped" in page.url
     assert watched.said == []
+
+
+def test_the_empty_value_is_a_choice_of_its_own(
+    watched: Watched, address: str, shop: Workspace
+) -> None:
+    """A label's empty value is chosen and clicked like any other, and is not all of them."""
+    events = orders(2, datetime.now(UTC), first_number=300)
+    for each in events:
+        each["after"]["status"] = ""
+    post(shop, events)
+    watched.open(f"{address}/d/shop")
+    page = watched.page
+    row = _tile(page, "top").locator("li", has_text="(empty)")
+    expect(row.locator("b")).to_have_text("2", timeout=PATIENCE_MS)
+    page.locator(".dww-menu summary").click()
+    page.locator(".dww-menu label", has_text="(empty)").locator("input").check()
+    expect(_tile(page, "chosen").locator(".dwb-value")).to_have_text("2", timeout=PATIENCE_MS)
+    expect(page.locator(".dww-menu summary")).to_have_text("state: (empty)")
+    page.keyboard.press("Escape")
+    row.click()
+    expect(page.locator(".dww-chip")).to_have_text("status: (empty) ✕", timeout=PATIENCE_MS)
+    expect(_tile(page, "count").locator(".dwb-value")).to_have_text("2", timeout=PATIENCE_MS)
+    page.locator(".dww-chip").click()
+    expect(page.locator(".dww-chip")).to_have_count(0, timeout=PATIENCE_MS)
+    assert watched.said == []
+
+
+def test_a_tile_that_fails_fails_alone(watched: Watched, address: str) -> None:
+    """Where one tile cannot be drawn, those after it are told what they show all the same."""
+    watched.page.route("**/ws/**", lambda route: route.abort())
+    watched.page.add_init_script(_BROKEN)
+    watched.open(f"{address}/d/shop")
+    expect(_tile(watched.page, "top").locator("li").first).to_be_visible(timeout=PATIENCE_MS)
+    assert any("tile line could not be drawn" in each for each in watched.said)
+
+
+_BROKEN = """
+const context = HTMLCanvasElement.prototype.getContext;
+HTMLCanvasElement.prototype.getContext = function (...how) {
+  if (this.closest("[data-tile=line]") || !this.isConnected) throw new Error("no canvas");
+  return context.apply(this, how);
+};
+"""
 
 
 def test_a_drag_over_a_line_narrows_the_time(watched: Watched, address: str) -> None:

@@ -21,6 +21,7 @@ from datawatch_lab.api.server import Server
 from datawatch_lab.core.errors import AccessError, ConflictError, InputError, NotFoundError
 from datawatch_lab.core.who import Who
 from datawatch_lab.service.handle import Workspace
+from datawatch_lab.views.board.channel import parts_of
 from datawatch_lab.views.board.feed import BoardFeed
 from datawatch_lab.views.board.stored import loader
 from datawatch_lab.views.board.view import Look, view_of
@@ -111,6 +112,49 @@ def test_values_of_a_file_are_those_of_the_queries(shop: Workspace) -> None:
     assert values == table["value"].drop_nulls().to_list()
     with pytest.raises(InputError, match="csv, json, parquet"):
         file_of(view, "xlsx")
+
+
+def test_a_file_has_what_the_tiles_show(shop: Workspace) -> None:
+    """Bars over time are points, a histogram is its ranges, a heat map its cells, a counter all."""
+    metric, by = "orders_inserts_total", ["status"]
+    tiles: list[dict[str, Any]] = [
+        {"kind": "bar", "id": "bar", "query": {"metric": metric}},
+        {"kind": "bar", "id": "by", "query": {"metric": metric, "by": by}},
+        {"kind": "histogram", "id": "bins", "query": {"metric": metric}, "options": {"bins": 5}},
+        {"kind": "heatmap", "id": "heat", "query": {"metric": metric}},
+        {"kind": "counter", "id": "count", "query": {"metric": metric, "by": by}},
+        {"kind": "anomalies", "id": "odd", "query": {"metric": metric}},
+        {"kind": "line", "id": "line", "query": {"metric": metric, "by": by}},
+    ]
+    made = shop.add_dashboard(name="All", tiles=tiles, time_range="1h")
+    view = view_of(shop, loader(shop)(made.id), Look(role="admin"))
+    parts = parts_of(view)
+    rows: dict[str, list[dict[str, Any]]] = {}
+    for each in rows_of(view):
+        rows.setdefault(each["tile"], []).append(each)
+    bar = parts["bar"].data
+    assert [each["value"] for each in rows["bar"]] == list(bar["series"][0]["values"])
+    assert len(rows["bar"]) == len(bar["times"]) > 1
+    assert {each["series"]: each["value"] for each in rows["by"]} == dict.fromkeys(
+        ("status=paid", "status=pending", "status=shipped"), 20.0
+    )
+    assert [each["value"] for each in rows["bins"]] == list(
+        parts["bins"].data["series"][0]["values"]
+    )
+    heat = parts["heat"].data
+    cells = [value for row in heat["values"] for value in row]
+    assert [each["value"] for each in rows["heat"]] == cells
+    assert [each["value"] for each in rows["count"]][:1] == [60.0]
+    assert [each["text"] for each in rows["odd"]] == [parts["odd"].data["calm"]]
+    lines = {f"status={each['name']}": each["values"] for each in parts["line"].data["series"]}
+    found = {
+        name: tuple(each["value"] for each in rows["line"] if each["series"] == name)
+        for name in lines
+    }
+    assert found == lines
+    assert pl.read_parquet(io.BytesIO(file_of(view, "parquet")[0])).height == sum(
+        map(len, rows.values())
+    )
 
 
 @given(st.text(max_size=30))

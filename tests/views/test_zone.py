@@ -12,7 +12,7 @@ from hypothesis import given
 from datawatch_lab.views import axes
 from datawatch_lab.views.board.values import wall_clock
 from datawatch_lab.views.clock import clocks_of, local, told, zone_word
-from datawatch_lab.views.pages.parts import when
+from datawatch_lab.views.pages.parts import moment, when
 
 ZONES = ("UTC", "Europe/Berlin", "Asia/Kolkata", "America/St_Johns", "Pacific/Chatham")
 
@@ -62,4 +62,5 @@ def test_sentences_are_told_in_the_zone() -> None:
         assert told(sentence) == moved
         assert 'title="2026-07-01 17:30:00 UTC+5:30"' in when("2026-07-01T12:00:00Z", noon)
         assert local(noon).hour == 17
+        assert moment("2026-07-01T12:00:00Z") == "2026-07-01 17:30 UTC+5:30"
     assert zone_word(noon) == "UTC"

@@ -152,8 +152,9 @@ class SocketHandler(RoomSocket):
                 details={"limit": limit},
             )
         stream = await self._open_stream(key)
-        if asked.id:
-            self.names[asked.id] = stream.name
+        if asked.id:  # the last one of a stream, so that they are no more than the streams
+            others = {own: name for own, name in self.names.items() if name != stream.name}
+            self.names = {**others, asked.id: stream.name}
         answer = Subscribed(
             id=asked.id,
             stream=stream.name,

@@ -19,7 +19,7 @@ from datawatch_lab.core.config.keys import KEYS, Config, Key, value_of
 from datawatch_lab.core.errors import ConfigError
 from datawatch_lab.core.settings import Settings
 
-__all__ = ["KEYS", "Config", "Key", "load_config"]
+__all__ = ["KEYS", "Config", "Key", "changed_settings", "load_config"]
 
 
 def load_config(path: Path | None, environment: Mapping[str, str]) -> Config:
@@ -43,8 +43,24 @@ def load_config(path: Path | None, environment: Mapping[str, str]) -> Config:
     return msgspec.structs.replace(config, settings=_switched(config))
 
 
+def changed_settings(environment: Mapping[str, str]) -> dict[str, Any]:
+    """Settings of the engine that the environment says by itself, by name; none without a variable.
+
+    Raises:
+        ConfigError: a value is wrong; names the variable and the options.
+    """
+    said = {key.field for key, _ in _from_environment(environment) if key.is_setting}
+    config = load_config(None, environment)
+    return {name: getattr(config.settings, name) for name in sorted(said | _off(config).keys())}
+
+
 def _switched(config: Config) -> Settings:
     """The settings, as far as sections that are switched off leave them."""
+    return msgspec.structs.replace(config.settings, **_off(config))
+
+
+def _off(config: Config) -> dict[str, Any]:
+    """The settings of sections that are switched off, by name."""
     off: dict[str, Any] = {}
     if not config.cache_enabled:
         off |= dict.fromkeys(("cache_live", "cache_aggregates", "cache_dashboards"), timedelta(0))
@@ -52,7 +68,7 @@ def _switched(config: Config) -> Settings:
         off["auto_discover"] = False
     if not config.schema.enabled:
         off["track_schema"] = False
-    return msgspec.structs.replace(config.settings, **off)
+    return off
 
 
 def _channels(given: Mapping[Key, Any], path: Path | None) -> tuple[Channel, ...]:

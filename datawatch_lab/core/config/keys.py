@@ -199,6 +199,7 @@ RETENTION_LEVELS = {
 
 
 _IN_SECTIONS = {
+    "alerts.history": "alerts_kept",
     "metrics.archive": "archive",
     "metrics.auto_discover": "auto_discover",
     "schema.track_changes": "track_schema",
@@ -298,7 +299,6 @@ KEYS: tuple[Key, ...] = (
     Key("schema.enabled", read.switch, "enabled", "schema"),
     Key("alerts.enabled", read.switch, "enabled", "alerts"),
     Key("alerts.evaluation_interval", read.kept, "evaluation_interval", "alerts"),
-    Key("alerts.history", read.kept, "history", "alerts"),
     Key("alerts.private_targets", read.switch, "private_targets", "alerts"),
     Key("alerts.routing", read_routing, "routing", "alerts"),
     Key("alerts.channels", read_channels, "channels", is_secret=True),

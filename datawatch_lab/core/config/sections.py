@@ -69,14 +69,12 @@ class AlertsSection(msgspec.Struct, frozen=True, kw_only=True):
         enabled: whether rules are evaluated.
         evaluation_interval: how often rules are evaluated.
         private_targets: whether webhooks may go to private addresses.
-        history: how long alerts that are over, and what was told of them, are kept.
         routing: how alerts are grouped, paced and kept back, see docs/alerts.md.
     """
 
     enabled: bool = True
     evaluation_interval: timedelta = timedelta(minutes=1)
     private_targets: bool = False
-    history: timedelta = timedelta(days=90)
     routing: Routing = Routing()
 
 

@@ -12,6 +12,8 @@ _HEAD = """\
 # DataWatch Lab: every key with its default. Nothing has to be set; a key may be left out.
 # ${NAME} and ${NAME:-default} are taken from the environment, where every key is also a variable:
 # server.port is DATAWATCH_SERVER_PORT. Check this file with `datawatch config check`.
+# A workspace remembers the settings that it was last given by `datawatch serve --config FILE`, for
+# who opens it without a file. What a file leaves out has its default again; an empty one resets.
 """
 _SECTIONS = {
     "server": "Where the server listens, and who may ask.",

@@ -52,7 +52,7 @@ class Book(ABC):
 
     def __init__(self, engine: Engine, state: AlertState) -> None:
         self.engine = engine
-        self.settings = AlertSettings()
+        self.settings = AlertSettings(history=engine.settings.alerts_kept)
         self._rules = {each.id: each for each in state.rules}
         self._standings: dict[InstanceKey, Standing] = state.standings
         self._open = {(each.rule_id, each.labels): each for each in state.alerts if each.is_open}

@@ -165,6 +165,30 @@ class Dashboards:
             self._check_name(board.name, old.id)
             return self._changed(old, board, "autosaved" if autosave else "changed")
 
+    def update(
+        self,
+        which: str,
+        change: Callable[[Dashboard], Dashboard],
+        *,
+        expected: int | None = None,
+        autosave: bool = False,
+    ) -> Dashboard:
+        """Change a dashboard as it is now: nothing that is done meanwhile is lost.
+
+        Args:
+            which: its id or name.
+            change: gives the dashboard to store of the one that there is; called under the lock.
+            expected: version that the change was made to; None for whichever there is.
+            autosave: see `change`.
+
+        Raises:
+            NotFoundError: there is none.
+            ConflictError: there is a newer version than the expected, or the name is taken.
+        """
+        with self._lock:
+            made = change(self.get(which))
+            return self.change(made, expected=expected, autosave=autosave)
+
     def _changed(self, old: Dashboard, new: Dashboard, what: What, words: str = "") -> Dashboard:
         made = replace(
             new,

@@ -5,17 +5,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from datawatch_lab.anomaly.sensitivity import episodes_per_week, threshold
 from datawatch_lab.core.anomalies import ALGORITHMS, DetectorSetting
 from datawatch_lab.core.errors import InputError, not_found
-from datawatch_lab.engine.detection.slots import slot_of
+from datawatch_lab.engine.detection.naming import Names
+from datawatch_lab.engine.detection.slots import Key, Slots, slot_of
 
 if TYPE_CHECKING:
     from datawatch_lab.engine.detection.stage import Detection
+    from datawatch_lab.engine.engine import Engine
 
 
 def choose(detection: Detection, setting: DetectorSetting) -> DetectorSetting:
     """Look at a series like this from the next bucket on; what was chosen before is replaced.
+
+    Gives the setting as it is kept: under the name by which the series is watched.
 
     Raises:
         NotFoundError: there is no such metric or series.
@@ -24,8 +30,44 @@ def choose(detection: Detection, setting: DetectorSetting) -> DetectorSetting:
     slot_of(detection.engine, *setting.key)
     threshold(setting.sensitivity)
     check_algorithms(setting.algorithms)
+    metric, labels = _watched(detection.engine, setting.key)
+    setting = msgspec.structs.replace(setting, metric=metric, labels=dict(labels))
     _keep(detection, setting.id, setting)
     return setting
+
+
+def watched_name(engine: Engine, metric: str) -> str:
+    """The name by which a whole metric is watched; its own where it is not."""
+    found = _found(engine, (metric, ()))
+    return metric if found is None else found[0]
+
+
+def _watched(engine: Engine, key: Key) -> Key:
+    """The watched series that a name means.
+
+    Raises:
+        InputError: none is; says which of the table are.
+    """
+    found = _found(engine, key)
+    if found is not None:
+        return found
+    metric, labels = key
+    table = engine.metric(metric).table
+    names = sorted({each.metric for each in engine.beside(Slots).of(engine.table(table))})
+    of = f" of {', '.join(f'{name}={value}' for name, value in labels)}" if labels else ""
+    raise InputError(
+        f"{metric}{of} is not watched for anomalies.",
+        hint=f"Watched of {table}: {', '.join(names) or 'nothing'}.",
+    )
+
+
+def _found(engine: Engine, key: Key) -> Key | None:
+    """A series by any of its names, or a metric of which parts are watched; None for none."""
+    slots = engine.beside(Slots).by_key()
+    metric, labels = key
+    if not labels and any(each == metric for each, _ in slots):
+        return key
+    return Names(engine, slots).watched(key)
 
 
 def chosen(detection: Detection) -> list[DetectorSetting]:
@@ -80,4 +122,12 @@ def _keep(detection: Detection, id_: str, setting: DetectorSetting | None) -> No
         detection.engine.store.anomalies.choose(id_, setting, state)
 
 
-__all__ = ["choose", "chosen", "episodes_per_week", "one", "take_back", "threshold"]
+__all__ = [
+    "choose",
+    "chosen",
+    "episodes_per_week",
+    "one",
+    "take_back",
+    "threshold",
+    "watched_name",
+]

@@ -16,6 +16,9 @@ REAL_STEP = -0.1
 
 LEAST_OFFSET = -0.5
 
+BEYOND = 1.05
+"""What is flagged where something was expected: so many times as strange."""
+
 
 def feed_back(detectors: Detectors, mark: Mark) -> None:
     """Let the model follow what was said; harmless for a series that is not watched."""
@@ -25,19 +28,28 @@ def feed_back(detectors: Detectors, mark: Mark) -> None:
 
 
 def apply(detectors: Detectors, anomaly: Anomaly, said: Feedback) -> None:
-    """Change the series of an anomaly.
+    """Change the series of an anomaly by what was said last of each of its anomalies.
 
     ``expected``: it has to be stranger than this one was to be flagged. ``real``: the threshold
-    falls a little. ``known_event``: nothing changes, the span stays out of the baseline as it is.
+    falls a little. ``known_event``: nothing; the span stays out of the baseline as it is. So
+    saying the same again changes nothing, and saying something else takes back what was said.
     """
     place = detectors.places.get((anomaly.metric_name, tuple(sorted(anomaly.labels.items()))))
     if place is None:
         return
     series = detectors.watched[place]
-    if said.verdict == "real":
-        series.offset = max(series.offset + REAL_STEP, LEAST_OFFSET)
-    elif said.verdict == "expected":
-        known = [*detectors.going.values(), *detectors.recent.values()]
-        mine = next((each for each in known if each.anomaly.id == anomaly.id), None)
-        reached = abs(mine.episode.strongest if mine else anomaly.deviation)
-        series.floor = max(series.floor, reached * 1.05)
+    series.said = {**series.said, anomaly.id: (said.verdict, _reached(detectors, place, anomaly))}
+    real = sum(verdict == "real" for verdict, _ in series.said.values())
+    series.offset = max(real * REAL_STEP, LEAST_OFFSET)
+    expected = [far for verdict, far in series.said.values() if verdict == "expected"]
+    series.floor = max((far * BEYOND for far in expected), default=0.0)
+
+
+def _reached(detectors: Detectors, place: int, anomaly: Anomaly) -> float:
+    """How strange an anomaly was, in standard deviations; its episode knows best."""
+    known = [*detectors.going.values(), *detectors.recent.values()]
+    mine = next((each for each in known if each.anomaly.id == anomaly.id), None)
+    if mine is not None:
+        return abs(mine.episode.strongest)
+    before = detectors.watched[place].said.get(anomaly.id)
+    return abs(anomaly.deviation) if before is None else before[1]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from datawatch_lab.engine.detection.ending import end_forgotten, end_unwatched
 from datawatch_lab.engine.detection.feedback import feed_back
 from datawatch_lab.engine.detection.keeping import Keeping
 from datawatch_lab.engine.detection.revising import revise_episodes
@@ -70,6 +71,10 @@ class Following(Keeping):
             self._dirty = True
             self._keep(detectors)
         revise_episodes(detectors)
+        end_unwatched(detectors)
+        if self._restart_is_new:
+            end_forgotten(detectors, self.active())
+            self._restart_is_new = False
         self._keep(detectors)
         self.models.make(detectors.ends)
 

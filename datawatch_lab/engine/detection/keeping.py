@@ -69,6 +69,7 @@ class Keeping(Asking):
         self._number = 0
         self._stored = self._models_stored = time.monotonic()
         self._dirty = False
+        self._restart_is_new = False  # detectors have not gone through what is closed since
         self.models = Models(engine)
 
     @property
@@ -146,6 +147,7 @@ class Keeping(Asking):
             except InputError as error:
                 log.warning("detectors begin anew from history: %s", error)
                 made = Detectors(self.engine, self.settings, self._check, self.models)
+        self._restart_is_new = True
         made.choose(self.engine.store.anomalies.chosen())
         marks = self.engine.store.anomalies.marks()
         self._marks = [

@@ -3,8 +3,9 @@
 They decide nothing: their verdict is named with an anomaly that the bank finds. So a step that is
 left out, because the budget is spent, changes no anomaly, and is only counted.
 
-A model that is new is made of the last buckets. Models are stored now and then, sealed; one whose
-seal does not match, or that is too old, is made anew.
+A model that is new is made of the last buckets. Models are stored now and then, sealed for this
+release and River's; one whose seal does not match, or that is too old, is made anew. One that fails
+is dropped, alone: what is written in Rust fails with errors that are no `Exception`.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from importlib.metadata import version
 from math import isnan
 from typing import TYPE_CHECKING
 
@@ -46,6 +49,7 @@ ROWS = 600
 TOO_OLD = 60
 """Buckets that may be missing between a stored model and the present."""
 
+_TRIES = 2  # of making a model; what fails on the same buckets again would for ever
 _PROTOCOL = 5
 _CODEC = "lz4"
 
@@ -114,6 +118,7 @@ class ModelCounts:
         steps: buckets that they were given since the engine was opened.
         skipped: buckets that they were not given, since the budget was spent.
         share: of a core that they may take.
+        failed: series whose model failed since the engine was opened; the log has the reasons.
     """
 
     wanted: int = 0
@@ -121,6 +126,7 @@ class ModelCounts:
     steps: int = 0
     skipped: int = 0
     share: float = BUDGET
+    failed: int = 0
 
 
 @dataclass
@@ -147,12 +153,20 @@ class Models:
         self._kept = _Kept()
         self._seal: Seal | None = None
         self._given = self._skipped = 0
+        self._faults: dict[Key, int] = {}
 
     @property
     def counts(self) -> ModelCounts:
         """What they do. Waits for nothing."""
         ready = len(self._kept.models)
-        return ModelCounts(len(self._wanted), ready, self._given, self._skipped, self._budget.share)
+        return ModelCounts(
+            wanted=len(self._wanted),
+            ready=ready,
+            steps=self._given,
+            skipped=self._skipped,
+            share=self._budget.share,
+            failed=len(self._faults),
+        )
 
     def look_at(self, slots: Sequence[Slot], steps: Sequence[int]) -> None:
         """Look at these series from now on, those that matter most first, and at no others.
@@ -190,15 +204,29 @@ class Models:
         self._budget.begin()
         at = datetime.fromtimestamp(start, UTC)
         for key, row in rows:
-            model = self._kept.models[key]
+            model = self._kept.models.get(key)
+            if model is None:  # it failed at a bucket before
+                continue
             model.said = ()
             if self._budget.is_spent:
                 self._skipped += 1
-            elif start > model.last:
-                model.said = model.opinions.step(float(x[row]), at)
+            elif start > model.last and self._stepped(key, model, float(x[row]), at):
                 model.last = start
                 self._given += 1
         self._budget.end()
+
+    def _stepped(self, key: Key, model: Model, value: float, at: datetime) -> bool:
+        """Give a model a value; one that fails is dropped, and made anew once."""
+        try:
+            model.said = model.opinions.step(value, at)
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as error:  # noqa: BLE001 — a panic of Rust is no Exception
+            self._faults[key] = self._faults.get(key, 0) + 1
+            self._kept.models.pop(key, None)
+            log.warning("a model of %s failed and is dropped: %r", key[0], error)
+            return False
+        return True
 
     def said(self, key: Key, start: int) -> tuple[str, ...]:
         """Names of the models that found a bucket strange; () for none, or not looked at."""
@@ -227,12 +255,17 @@ class Models:
             step = self._steps[slot.key]
             end = floor_to(ends[slot.table_id], timedelta(seconds=step))
             model = self._restored(slot.key, step, end) or Model(Opinions(), step, 0)
-            self._give(model, slot, end)
-            self._kept.models[slot.key] = model
+            if self._give(model, slot, end):
+                self._kept.models[slot.key] = model
         self._budget.end()
 
     def _lacks(self, key: Key, end: datetime) -> bool:
-        """Whether there is no model, or one of a time to come, from before a clock was set back."""
+        """Whether there is no model, or one of a time to come, from before a clock was set back.
+
+        One that failed again and again is not lacking.
+        """
+        if self._faults.get(key, 0) >= _TRIES:
+            return False
         model = self._kept.models.get(key)
         return model is None or model.last >= (end - EPOCH).total_seconds()
 
@@ -244,18 +277,20 @@ class Models:
         model = self._kept.models.get(key)
         return ((), ()) if model is None else (model.opinions.ready, model.said)
 
-    def _give(self, model: Model, slot: Slot, end: datetime) -> None:
-        """Let a model learn what it has not seen of the last buckets."""
+    def _give(self, model: Model, slot: Slot, end: datetime) -> bool:
+        """Let a model learn what it has not seen of the last buckets; False when it failed."""
         width = timedelta(seconds=model.step)
         start = max(end - ROWS * width, moment(model.last) + width)
         if start >= end:
-            return
+            return True
         x = values(self._engine, [slot], start, end, width)[0]
         for number, value in enumerate(x.tolist()):
             at = start + number * width
-            if not isnan(value):
-                model.opinions.step(value, at)
+            if not isnan(value) and not self._stepped(slot.key, model, value, at):
+                return False
+        model.said = ()
         model.last = int((end - width - EPOCH).total_seconds())
+        return True
 
     # ------------------------------------------------------------------ stored
 
@@ -271,7 +306,7 @@ class Models:
             name = _name(key)
             plain = pickle.dumps(model, protocol=_PROTOCOL)
             packed = len(plain).to_bytes(8, "big") + pa.compress(plain, _CODEC, asbytes=True)
-            states[name] = seal.sealed(packed, name.encode())
+            states[name] = seal.sealed(packed, self._about(name))
         self._engine.store.anomalies.keep_models(states)
 
     def _restored(self, key: Key, step: int, end: datetime) -> Model | None:
@@ -281,19 +316,30 @@ class Models:
         name = _name(key)
         sealed = self._kept.stored.pop(name, None)
         seal = self._of_owner() if sealed is not None else None
-        packed = seal.opened(sealed, name.encode()) if seal and sealed is not None else None
+        packed = seal.opened(sealed, self._about(name)) if seal and sealed is not None else None
         if packed is None:
             return None
         size = int.from_bytes(packed[:8], "big")
         plain = pa.decompress(packed[8:], decompressed_size=size, codec=_CODEC, asbytes=True)
         try:
             model = pickle.loads(plain)  # noqa: S301 — its seal says that this owner wrote it
-        except (pickle.UnpicklingError, AttributeError, ImportError, TypeError) as error:
-            log.info("a model of %s is made anew, it is of another release: %s", key[0], error)
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as error:  # noqa: BLE001 — a panic of Rust is no Exception
+            log.warning("a model of %s cannot be read, and is made anew: %r", key[0], error)
             return None
         gap = (end - EPOCH).total_seconds() - model.last
         fits = isinstance(model, Model) and model.step == step
         return model if fits and 0 < gap <= TOO_OLD * step else None
+
+    @cached_property
+    def _releases(self) -> str:
+        """Ours and River's: a state of others may load, and then fail or mean something else."""
+        return f"{self._engine.release}\x1f{version('river')}"
+
+    def _about(self, name: str) -> bytes:
+        """What the seal of a model is of."""
+        return f"{name}\x1f{self._releases}".encode()
 
     def _of_owner(self) -> Seal | None:
         """The seal of the workspace; None where its key cannot be kept."""

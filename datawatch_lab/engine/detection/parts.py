@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datawatch_lab.core.anomalies import Contributor
+from datawatch_lab.core.values import MeasureKind
 from datawatch_lab.engine.detection.slots import Slot
 
 Floats = NDArray[np.float64]
@@ -64,11 +65,13 @@ def _is_part(part: Slot, whole: Slot) -> bool:
 def error_rate_of(slots: Sequence[Slot], row: int, x: Floats) -> float | None:
     """Share of failures that a row tells of; None when it tells of none.
 
-    A ratio of errors is one itself; a count of what failed is set against all that came.
+    A ratio that somebody defined and named after errors is one itself, a share of nulls is none,
+    whatever its column is called; a count of what failed is set against all that came.
     """
     slot = slots[row]
-    if slot.unit == "ratio":
-        return float(x[row]) if _FAILED.search(slot.metric) else None
+    if slot.is_share:
+        is_own = slot.kind is MeasureKind.CUSTOM
+        return float(x[row]) if is_own and _FAILED.search(slot.metric) else None
     named = any(_FAILED.search(value) for _, value in slot.labels) or _FAILED.search(slot.metric)
     if not named or not slot.counted:
         return None

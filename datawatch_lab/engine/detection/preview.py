@@ -12,19 +12,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from datawatch_lab.anomaly.arrivals import arrival_history
-from datawatch_lab.anomaly.combined import Combined, combine
+from datawatch_lab.anomaly.combined import Combined
 from datawatch_lab.anomaly.episodes import Episode, Rules, fold
 from datawatch_lab.anomaly.evidence import WEIGHTS
 from datawatch_lab.anomaly.kinds import weights_of
-from datawatch_lab.anomaly.level_history import level_history
 from datawatch_lab.anomaly.sensitivity import NAMED, Sensitivity, episodes_per_week, threshold
+from datawatch_lab.anomaly.whole_history import whole_history
 from datawatch_lab.core.anomalies import Anomaly
 from datawatch_lab.core.errors import InputError
 from datawatch_lab.engine.detection.choosing import check_algorithms
 from datawatch_lab.engine.detection.rules import gap_of, goes_on_at
 from datawatch_lab.engine.detection.slots import Key, Labels, Slot, slot_of
 from datawatch_lab.engine.detection.values import values
+from datawatch_lab.engine.detection.wall import Wall
 from datawatch_lab.engine.detection.words import BAND, anomaly_of, moment
 from datawatch_lab.engine.windows import is_current, span_of
 from datawatch_lab.metrics.spans import EPOCH, floor_to
@@ -40,6 +40,9 @@ DAYS = 30.0
 
 MOST_DAYS = 400.0
 _KEPT = 16
+_MOST_ROWS = 2_000_000
+"""Of all histories that are kept together, 0.2 GB; the newest is kept whatever its size."""
+
 _BUSY, _BUSY_COUNT = 0.5, 0.09
 _MINUTE, _HOUR = timedelta(minutes=1), timedelta(hours=1)
 
@@ -124,7 +127,8 @@ class Histories:
         slot = slot_of(self._engine, metric, labels)
         end = _end(self._engine, slot)
         by = _in_force(self._engine, slot) if algorithms is None else tuple(sorted(algorithms))
-        key = (metric, labels, days, end, slot.members, by)
+        name = (metric, labels, days, by)
+        key = (*name, end, slot.members)
         with self._lock:
             known = self._known.get(key)
             if known is not None:
@@ -132,10 +136,16 @@ class Histories:
                 return known
         made = _made(self._engine, slot, end, timedelta(days=days), by)
         with self._lock:
+            for other in [each for each in self._known if each[: len(name)] == name]:
+                del self._known[other]  # the same, up to another minute
             self._known[key] = made
-            while len(self._known) > _KEPT:
+            while len(self._known) > 1 and not self._fits():
                 self._known.popitem(last=False)
         return made
+
+    def _fits(self) -> bool:
+        rows = sum(len(each.x) for each in self._known.values())
+        return len(self._known) <= _KEPT and rows <= _MOST_ROWS
 
 
 def history_of(
@@ -206,15 +216,11 @@ def _made(
     starts = int((start - EPOCH).total_seconds()) + seconds * np.arange(len(x), dtype=np.int64)
     from datawatch_lab.anomaly.history import score_history  # loads scipy.signal
 
-    times = starts.astype(np.float64)
+    times = Wall(engine.settings.timezone).seconds(starts)
     scored = score_history(x, times, joint="ml" in by, weights=weights_of(by, WEIGHTS))
     by_level = step == _MINUTE and "seasonal" in by
-    shift = level_history(x, times, counted=slot.counted) if by_level else None
     row = (scored.score, scored.expected, scored.sigma)
-    found = combine(x, row, shift, np.array(slot.counted), slot.least)
-    if slot.counted:
-        silence = arrival_history(x, found.expected)
-        found = found._replace(score=np.maximum(found.score, silence))
+    found = whole_history(x, times, row, counted=slot.counted, least=slot.least, by_level=by_level)
     return History(slot, step, starts, x, scored, found)
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from datawatch_lab.anomaly.episodes import revise
+from datawatch_lab.anomaly.kinds import RIVER
+from datawatch_lab.core.anomalies import Anomaly
 from datawatch_lab.engine.detection.state import Going
 from datawatch_lab.engine.detection.values import values
 from datawatch_lab.engine.detection.words import anomaly_of, moment
@@ -26,13 +28,14 @@ def revise_episodes(detectors: Detectors) -> None:
     The band of a bucket stays as it was. A value that lies within it now is ordinary after all; an
     episode without a strange bucket left is withdrawn.
     """
-    late = detectors.engine.store.anomalies.corrected_since(detectors.corrected)
-    if not late:
-        return
-    for going, slot in list(_touched(detectors, {series for series, _, _ in late})):
-        minutes = [at for series, at, _ in late if series in slot.members]
+    every = (*detectors.going.values(), *detectors.recent.values())
+    first = min((each.start for one in every for each in one.episode.buckets), default=None)
+    oldest = None if first is None else moment(first)
+    late = detectors.engine.store.anomalies.corrected_since(detectors.corrected, oldest)
+    for going, slot in list(_touched(detectors, late.minutes)) if late.minutes else ():
+        minutes = [at for series in slot.members for at in late.minutes.get(series, ())]
         _look_again(detectors, going, slot, minutes)
-    detectors.corrected = max(when for _, _, when in late)
+    detectors.corrected = late.version
 
 
 def take_back(detectors: Detectors, closed: Closed) -> None:
@@ -49,15 +52,16 @@ def take_back(detectors: Detectors, closed: Closed) -> None:
             _withdraw(detectors, going, going.episode.last)
 
 
-def _touched(detectors: Detectors, series: set[int]) -> Iterator[tuple[Going, Slot]]:
+def _touched(
+    detectors: Detectors, late: Mapping[int, Sequence[datetime]]
+) -> Iterator[tuple[Going, Slot]]:
     """Episodes of slots that are made of some of the series."""
-    tables = {each.name: each for each in detectors.engine.tables()}
+    slots = detectors.slots.by_key()
     for going in (*detectors.going.values(), *detectors.recent.values()):
-        table = tables.get(going.anomaly.table)
-        key = (going.anomaly.metric_name, tuple(sorted(going.anomaly.labels.items())))
-        for slot in detectors.slots.of(table) if table else ():
-            if slot.key == key and series.intersection(slot.members):
-                yield going, slot
+        watched = detectors.watched[going.place]
+        slot = slots.get((watched.metric, watched.labels))
+        if slot is not None and not late.keys().isdisjoint(slot.members):
+            yield going, slot
 
 
 def _look_again(detectors: Detectors, going: Going, slot: Slot, minutes: list[datetime]) -> None:
@@ -91,13 +95,23 @@ def _keep(detectors: Detectors, going: Going, slot: Slot) -> None:
         ended=old.ended_at is not None,
     )
     going.anomaly = msgspec.structs.replace(
-        made, id=old.id, revised=True, opened_at=old.opened_at or old.started_at
+        made,
+        id=old.id,
+        severity="critical" if _stays_critical(old, made) else made.severity,
+        algorithms=(*made.algorithms, *(each for each in RIVER if each in old.algorithms)),
+        revised=True,
+        opened_at=old.opened_at or old.started_at,
     )
     if going.place in detectors.going and detectors.going[going.place].anomaly.id == old.id:
         detectors.going[going.place] = going
     else:
         detectors.recent[old.id] = going
     detectors.changed[old.id] = going.anomaly
+
+
+def _stays_critical(old: Anomaly, made: Anomaly) -> bool:
+    """Whether it failed as well when it was found, and is as far off as that asks for."""
+    return old.severity == "critical" and made.severity == "high"
 
 
 def _withdraw(detectors: Detectors, going: Going, last: int) -> None:

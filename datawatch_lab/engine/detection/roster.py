@@ -9,18 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from datawatch_lab.core.errors import DataWatchError
-from datawatch_lab.core.values import MeasureKind
+from datawatch_lab.engine.detection.naming import Names, counts_changes
 from datawatch_lab.engine.detection.preview import Histories
-from datawatch_lab.engine.detection.slots import Key, slot_of
+from datawatch_lab.engine.detection.slots import Key
 
 if TYPE_CHECKING:
     from datawatch_lab.engine.detection.run import Detectors
     from datawatch_lab.engine.detection.slots import Slot
     from datawatch_lab.engine.engine import Engine
-
-_Made = tuple[str, tuple[int, ...]]
-"""How states become the value of a series, and of which they are."""
 
 BUSIEST = 200
 """Series that are looked at more closely in all, unless people look at more."""
@@ -33,10 +29,10 @@ def roster(detectors: Detectors) -> list[Slot]:
     """Watched series that are looked at more closely, those that matter most first."""
     slots = {each.key: each for each in _watched(detectors)}
     engine = detectors.engine
-    same = {_made_of(engine, each): each.key for each in slots.values() if not each.labels}
+    names = Names(engine, slots)
     found: dict[Key, None] = {}
     for key in _named(engine, detectors.chosen):
-        if (known := _known(engine, key, slots, same)) is not None:
+        if (known := names.watched(key)) is not None:
             found[known] = None
     for key in _by_size(detectors, slots):
         if len(found) >= BUSIEST:
@@ -62,38 +58,12 @@ def _named(engine: Engine, chosen: Iterable[Key]) -> Iterator[Key]:
     yield from ((each, ()) for each in sorted(engine.beside(Dashboards).shown_metrics()))
 
 
-def _known(
-    engine: Engine,
-    key: Key,
-    slots: Mapping[Key, Slot],
-    same: Mapping[_Made, Key],
-) -> Key | None:
-    """The watched series of that name, or the one that says the same by another name."""
-    if key in slots:
-        return key
-    try:
-        slot = slot_of(engine, *key)
-    except DataWatchError:  # a formula, a quantile, a metric that is gone: nothing to look at
-        return None
-    return same.get(_made_of(engine, slot))
-
-
-def _counts(engine: Engine, slot: Slot) -> bool:
-    """Whether a series counts changes; their sum and their number are the same."""
-    known = engine.metrics().get(slot.metric)
-    return known is not None and known.measure is MeasureKind.CHANGES
-
-
-def _made_of(engine: Engine, slot: Slot) -> _Made:
-    return ("" if _counts(engine, slot) else slot.fold), slot.members
-
-
 def _by_size(detectors: Detectors, slots: Mapping[Key, Slot]) -> list[Key]:
     """Series by the rows of their table, those by the hour last."""
     sizes = detectors.bank.sizes
     rows: dict[int, float] = {}
     for key, slot in slots.items():
-        if not slot.labels and _counts(detectors.engine, slot):
+        if not slot.labels and counts_changes(slot):
             mine = float(sizes[detectors.places[key]])
             rows[slot.table_id] = max(rows.get(slot.table_id, 0.0), mine)
 

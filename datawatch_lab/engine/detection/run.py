@@ -21,6 +21,7 @@ from datawatch_lab.anomaly.evidence import WEIGHTS
 from datawatch_lab.anomaly.kinds import weights_of
 from datawatch_lab.anomaly.levels import Levels
 from datawatch_lab.core.anomalies import Anomaly, AnomalySettings, DetectorSetting
+from datawatch_lab.core.errors import InputError
 from datawatch_lab.engine.detection.models import Models
 from datawatch_lab.engine.detection.revising import take_back
 from datawatch_lab.engine.detection.rules import Thresholds, gap_of, goes_on_at
@@ -36,6 +37,7 @@ from datawatch_lab.engine.detection.state import (
 from datawatch_lab.engine.detection.stepping import Run
 from datawatch_lab.engine.detection.training import Training, enrolments
 from datawatch_lab.engine.detection.values import values
+from datawatch_lab.engine.detection.wall import Wall
 from datawatch_lab.engine.detection.work import Closed, Learning, Moments
 from datawatch_lab.metrics.spans import EPOCH, floor_to
 
@@ -62,7 +64,8 @@ class Detectors:
         changed: anomalies that are new or changed since they were last taken, by id.
         going: open episodes by place.
         recent: episodes that are over, by id of their anomaly.
-        corrected: until when late changes were looked at.
+        corrected: data version up to which late changes were looked at.
+        wall: seconds of the workspace's wall clock, that profiles go by.
         learning: how far the training of new series is; None while there is none.
         ends: up to where the minutes of each table were looked at, by its id.
         open: by place, whether an episode is.
@@ -89,7 +92,8 @@ class Detectors:
         self.changed: dict[str, Anomaly] = {}
         self.going: dict[int, Going] = {}
         self.recent: dict[str, Going] = {}
-        self.corrected = EPOCH
+        self.corrected = 0
+        self.wall = Wall(engine.settings.timezone)
         self.ends: dict[int, datetime] = {}
         self.models = models or Models(engine)
         self.check = check
@@ -105,7 +109,8 @@ class Detectors:
             each.held = int(self.held[place])
         return Saved(
             form=FORM,
-            corrected=self.corrected,
+            revised=self.corrected,
+            zone=self.wall.zone,
             watched=self.watched,
             recent=[*self.going.values(), *self.recent.values()],
             open=len(self.going),
@@ -119,8 +124,12 @@ class Detectors:
         """Go on from there.
 
         Raises:
-            InputError: it was stored by another release.
+            InputError: it was stored by another release, or its profiles go by another clock.
         """
+        if saved.zone != self.wall.zone:
+            raise InputError(
+                f"profiles go by the clock of {saved.zone}, the workspace by {self.wall.zone}."
+            )
         self.bank = Bank.from_arrays(arrays_in(saved.arrays), self.bank.weights.tolist())
         if saved.joints:
             self.bank.joints = Joints.from_arrays(arrays_in(saved.joints))
@@ -128,7 +137,7 @@ class Detectors:
         self.arrivals = Arrivals.from_arrays(arrays_in(saved.arrivals))
         self.watched = saved.watched
         self.places = {(each.metric, each.labels): n for n, each in enumerate(self.watched)}
-        self.corrected = saved.corrected
+        self.corrected = saved.revised
         self.going = {each.place: each for each in saved.recent[: saved.open]}
         self.recent = {each.anomaly.id: each for each in saved.recent[saved.open :]}
         self.held = np.array([each.held for each in self.watched], dtype=np.int64)

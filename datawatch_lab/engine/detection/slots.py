@@ -45,6 +45,7 @@ class Slot(msgspec.Struct, frozen=True, kw_only=True):
         counted: no rows are 0, from ``since`` on; else they are no value.
         since: epoch seconds of the first event; infinite before.
         spread: a statistic of values, not of how many came.
+        kind: of the measure that the states are of; None for states that are no metric's.
     """
 
     metric: str
@@ -57,6 +58,7 @@ class Slot(msgspec.Struct, frozen=True, kw_only=True):
     counted: bool
     since: float
     spread: bool
+    kind: MeasureKind | None = None
 
     @property
     def is_share(self) -> bool:
@@ -129,6 +131,10 @@ class Slots:
             self._of[table.id] = (stamp, made)
         return made
 
+    def by_key(self) -> dict[Key, Slot]:
+        """Watched series of all tables by metric and labels, those that are too young as well."""
+        return {each.key: each for table in self.engine.tables() for each in self.of(table)}
+
     def _named(self) -> dict[str, list[MetricDef]]:
         """Metrics by table."""
         named: Mapping[str, MetricDef] = self.engine.metrics()
@@ -173,6 +179,7 @@ def _slots(table: TableInfo, metric: MetricDef, layout: Layout) -> Iterator[Slot
                 counted=layout.counted,
                 since=layout.since,
                 spread=fold in ("avg", "min", "max"),
+                kind=metric.measure,
             )
 
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 import msgspec
 import numpy as np
 import pyarrow as pa
 
 from datawatch_lab.anomaly.bank_state import Array
 from datawatch_lab.anomaly.episodes import Episode
-from datawatch_lab.core.anomalies import Anomaly
+from datawatch_lab.core.anomalies import Anomaly, Verdict
 from datawatch_lab.core.errors import InputError
 
 FORM = 1
@@ -27,6 +25,8 @@ class Watched(msgspec.Struct, kw_only=True):
         held: buckets in a row that were not got used to.
         first: start of the first bucket that it was trained on, epoch seconds.
         floor: strength that is flagged at least, in standard deviations; 0 for any.
+        said: what people said last of each of its anomalies, by id: the verdict, and how far off
+            the anomaly was; offset and floor follow from it.
     """
 
     metric: str
@@ -36,6 +36,7 @@ class Watched(msgspec.Struct, kw_only=True):
     offset: float = 0.0
     held: int = 0
     floor: float = 0.0
+    said: dict[str, tuple[Verdict, float]] = {}
 
 
 class Going(msgspec.Struct, kw_only=True):
@@ -54,7 +55,8 @@ class Saved(msgspec.Struct, frozen=True, kw_only=True):
     """Everything, as it is stored.
 
     Attributes:
-        corrected: until when late changes were looked at.
+        revised: data version up to which late changes were looked at.
+        zone: whose wall clock profiles go by.
         arrays: of the bank: name, type, shape, bytes.
         levels, arrivals: the same of the hourly baselines and the runs of zeros.
         joints: the same of the trees; empty in states of older releases.
@@ -63,7 +65,6 @@ class Saved(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     form: int
-    corrected: datetime
     watched: list[Watched]
     recent: list[Going]
     open: int
@@ -71,6 +72,8 @@ class Saved(msgspec.Struct, frozen=True, kw_only=True):
     levels: list[tuple[str, str, tuple[int, ...], bytes]]
     arrivals: list[tuple[str, str, tuple[int, ...], bytes]]
     joints: list[tuple[str, str, tuple[int, ...], bytes]] = []
+    revised: int = 0
+    zone: str = "UTC"
 
 
 def packed(saved: Saved) -> bytes:

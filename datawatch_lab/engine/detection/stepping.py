@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
 from math import isnan
 from typing import TYPE_CHECKING
 
@@ -11,19 +10,20 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from datawatch_lab.anomaly.arrivals import with_silence
 from datawatch_lab.anomaly.bank import Scores
 from datawatch_lab.anomaly.combined import Combined, combine
 from datawatch_lab.anomaly.episodes import Bucket, Episode, advance
 from datawatch_lab.anomaly.kinds import RIVER
 from datawatch_lab.anomaly.levels import HELD, Shift
 from datawatch_lab.core.anomalies import Anomaly
+from datawatch_lab.engine.detection.ending import end
 from datawatch_lab.engine.detection.parts import error_rate_of, parts_of
 from datawatch_lab.engine.detection.rules import HELD_MOST
 from datawatch_lab.engine.detection.slots import Slot
 from datawatch_lab.engine.detection.state import Going
 from datawatch_lab.engine.detection.words import anomaly_of, grown
 from datawatch_lab.engine.detection.work import Moments
-from datawatch_lab.metrics.spans import EPOCH
 
 if TYPE_CHECKING:
     from datawatch_lab.engine.detection.run import Detectors
@@ -67,37 +67,49 @@ class Run:
         """Step buckets, shape (slots, buckets), the first of which begins at ``start``."""
         owner, count = self.owner, len(self.slots)
         columns = np.ascontiguousarray(matrix.T)
+        starts = start + self.step * np.arange(len(columns), dtype=np.int64)
+        wall = owner.wall.seconds(starts).tolist()
         for column, x in enumerate(columns):
             if column % 32 == 0:
                 owner.check()
-            self._bucket_of_all(x, start + column * self.step)
+            self._bucket_of_all(x, start + column * self.step, wall[column])
             if owner.learning is not None:
                 owner.learning.done += count
 
-    def _bucket_of_all(self, x: Floats, start: int) -> None:
-        """Score one bucket of all slots, learn it, and let episodes follow."""
+    def _bucket_of_all(self, x: Floats, start: int, wall: float) -> None:
+        """Score one bucket of all slots, learn it, and let episodes follow.
+
+        Args:
+            x: values.
+            start: of the bucket, epoch seconds.
+            wall: the same by the workspace's clock, which profiles go by.
+        """
         owner, which = self.owner, self.which
         open_, held = owner.open[which], owner.held[which]
-        times = np.full(len(x), float(start))
-        shift = self._shift(x, start)
+        times = np.full(len(x), wall)
+        silence = owner.arrivals.note(which, x)
+        silent = silence.strange & self.counted
+        shift = self._shift(x, wall, silent)
         strange = np.where(open_, self.goes_on, self.opens)
         hold = strange.copy()
         if shift is not None:
             hold[np.abs(shift.z) >= HELD] = 0.0  # NaN is not
+            hold[silent & np.isnan(shift.z)] = 0.0
         hold[held >= self.most] = np.inf
         scores = owner.bank.step(self.places, x, times, hold)
         alone = (scores.score, scores.expected, scores.sigma)
-        found = self._with_silence(x, self._combined(x, alone, shift))
+        fresh = None if shift is None else self.levelled & np.isnan(shift.z)
+        found = with_silence(self._combined(x, alone, shift), silence, self.counted, fresh)
         owner.models.step(self.modelled, x, start)
         owner.held[which] = np.where(found.score >= strange, held + 1, 0)
         for row in np.flatnonzero((found.score >= self.opens) | open_).tolist():
             self._fold(row, start, x, scores, found)
 
-    def _shift(self, x: Floats, start: int) -> Shift | None:
+    def _shift(self, x: Floats, wall: float, silent: NDArray[np.bool_]) -> Shift | None:
         """Shifts of level; unknown for series that hourly baselines have no say on."""
         if not self.levelled.any():
             return None
-        found = self.owner.levels.step_all(self.which, x, start, self.counted)
+        found = self.owner.levels.step_all(self.which, x, wall, self.counted, silent)
         if self.levelled.all():
             return found
         return found._replace(z=np.where(self.levelled, found.z, np.nan))
@@ -111,12 +123,6 @@ class Run:
         plain = combine(x, alone, None, self.counted, self.least)
         return Combined(*(np.where(self.levelled, a, b) for a, b in zip(found, plain, strict=True)))
 
-    def _with_silence(self, x: Floats, found: Combined) -> Combined:
-        """Zeros where some were expected count as well."""
-        silence = self.owner.arrivals.step(self.which, x, found.expected)
-        silence = np.where(self.counted, silence, 0.0)
-        return found._replace(score=np.maximum(found.score, silence))
-
     def _fold(self, row: int, start: int, x: Floats, scores: Scores, found: Combined) -> None:
         owner, place = self.owner, int(self.places[row])
         going = owner.going.get(place)
@@ -124,7 +130,7 @@ class Run:
         bucket = _bucket(row, start, x, scores, found)
         now, over = advance(before, bucket, self.rules[row])
         if over is not None and going is not None:
-            self._end(place, over, going)
+            end(owner, going, over, past=self.past)
         elif now is not None:
             if going is not None and before is not None and now.count == before.count:
                 anomaly = going.anomaly
@@ -156,18 +162,6 @@ class Run:
             past=self.past,
         )
         return _same_id(made, going)
-
-    def _end(self, place: int, episode: Episode, going: Going) -> None:
-        owner = self.owner
-        ended = msgspec.structs.replace(
-            going.anomaly,
-            ended_at=EPOCH + timedelta(seconds=episode.last + self.step),
-            past=self.past or going.anomaly.past,
-        )
-        del owner.going[place]
-        owner.open[place] = False
-        owner.recent[ended.id] = Going(place=place, episode=episode, anomaly=ended)
-        owner.changed[ended.id] = ended
 
 
 def _with_verdicts(made: Anomaly, going: Going | None, said: Sequence[str]) -> Anomaly:

@@ -61,7 +61,9 @@ def _teach(
     end = floor_to(ends[slots[0].table_id], width)
     start = end - ROWS * width
     x = values(detectors.engine, slots, start, end, width)
-    times = (start - EPOCH).total_seconds() + width.total_seconds() * np.arange(ROWS)
+    seconds = int(width.total_seconds())
+    starts = int((start - EPOCH).total_seconds()) + seconds * np.arange(ROWS, dtype=np.int64)
+    times = detectors.wall.seconds(starts)
     found = np.stack([departures_history(row, times) for row in x])
     numbers = np.array([detectors.places[each.key] for each in slots], dtype=np.int64)
     joints = detectors.bank.joints

@@ -14,6 +14,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from datawatch_lab.anomaly.bank_evidence import clipped
 from datawatch_lab.core.storage import MeasureRead, Span
 from datawatch_lab.engine.detection.slots import Members, Slot
 from datawatch_lab.metrics.numbers import decimal_floats
@@ -40,6 +41,8 @@ def values(
 ) -> Floats:
     """Values of slots over buckets of [start, end), shape (slots, buckets); NaN is no value.
 
+    Sums beyond the range of doubles are the largest value that detectors bear, `evidence.LARGEST`.
+
     Args:
         engine: of the workspace.
         slots: watched series.
@@ -56,7 +59,8 @@ def values(
     if first:
         _put_back(engine, members, states, start, end, step)
     begin, width = (start - EPOCH).total_seconds(), step.total_seconds()
-    return members.merged(states, begin + width * np.arange(1, count + 1, dtype=np.float64))
+    ends = begin + width * np.arange(1, count + 1, dtype=np.float64)
+    return np.asarray(clipped(members.merged(states, ends)))
 
 
 def _states(

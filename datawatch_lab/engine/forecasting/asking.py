@@ -109,16 +109,20 @@ class Forecast:
     version: int
 
 
-def ask(engine: Engine, request: ForecastRequest, *, keep: bool = True) -> Forecast:
+def ask(
+    engine: Engine, request: ForecastRequest, *, keep: bool = True, whole: bool = False
+) -> Forecast:
     """Forecast a metric.
 
     Args:
         engine: of the workspace.
         request: what is asked.
         keep: note it, to be compared with what happens, and make it again from time to time.
+        whole: refuse to leave out series.
 
     Raises:
-        InputError: the horizon, the level, the model, a label or the aggregation cannot be had.
+        InputError: the horizon, the level, the model, a label or the aggregation cannot be had, or
+            ``whole`` is asked of more than `MOST_SERIES`.
         NotFoundError: there is no such metric.
     """
     horizon = _horizon(request)
@@ -138,6 +142,13 @@ def ask(engine: Engine, request: ForecastRequest, *, keep: bool = True) -> Forec
             step=pace.words,
         ),
     )
+    if whole and len(found.series) > MOST_SERIES:
+        by = ", ".join(request.group_by)
+        raise InputError(
+            f"{request.metric} by {by} has {len(found.series):,} series, {MOST_SERIES} can be "
+            "predicted.",
+            hint="Filter them by labels, in several rules if need be, or group by fewer labels.",
+        )
     asking = _Asking(
         request=request,
         pace=pace,

@@ -12,12 +12,13 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from datawatch_lab.core.durations import parse_duration
-from datawatch_lab.core.errors import DataWatchError
+from datawatch_lab.core.errors import DataWatchError, InputError, NotFoundError
 from datawatch_lab.core.forecasts import Told, pace_of
 from datawatch_lab.engine.queries import QueryRequest, run
 
@@ -68,15 +69,29 @@ class Kept:
                 self._engine.store.forecasts.save(told)
 
     def renew(self) -> int:
-        """Make the forecasts again that are due; gives how many."""
-        from datawatch_lab.engine.forecasting.asking import ask, told_of
+        """Make the forecasts again that are due; gives how many were made.
 
-        due = self._due(self._engine.clock.now())
-        for request in due:
+        One that fails holds up no other. One that cannot be made any more, since its metric is
+        gone say, is not tried again until somebody asks for it.
+        """
+        made = 0
+        for request in self._due(self._engine.clock.now()):
             if self._ended.is_set():
                 break
+            made += self._try(partial(self._make, request))
+        return made
+
+    def _make(self, request: ForecastRequest) -> bool:
+        from datawatch_lab.engine.forecasting.asking import ask, told_of
+
+        try:
             self.take(told_of(request, ask(self._engine, request, keep=False)))
-        return len(due)
+        except (NotFoundError, InputError) as error:
+            with self._lock:
+                self._watched.pop(request, None)
+            log.info("the forecast of %s is not made again: %s", request.metric, error)
+            return False
+        return True
 
     def _due(self, now: datetime) -> list[ForecastRequest]:
         found = []
@@ -104,13 +119,15 @@ class Kept:
             self._try(self.flush)
 
     @staticmethod
-    def _try(do: Callable[[], object]) -> None:
+    def _try(do: Callable[[], object]) -> bool:
+        """What came of it; False where it failed, and the log says why."""
         try:
-            do()
+            return bool(do())
         except DataWatchError as error:
             log.warning("forecasts are not kept: %s", error)
         except Exception:
             log.exception("forecasts could not be made again; they are tried later")
+        return False
 
 
 @dataclass(frozen=True)

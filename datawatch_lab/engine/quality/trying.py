@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from datawatch_lab.engine.quality.stage import Quality
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_BY_ROW = ("row", "reference")  # families that say the same of a row whatever came before it
 
 
 @dataclass(frozen=True)
@@ -50,12 +51,28 @@ class Tried:
 def backtest(
     quality: Quality, rule: Rule, start: datetime | None = None, end: datetime | None = None
 ) -> Tried:
-    """What a rule would have said of events of a range; nothing is stored."""
+    """What a rule would have said of events of a range; nothing is stored.
+
+    A rule that judges each row by itself reads the log from there on; others need what was before.
+    """
     rule = check_rule(quality, rule)
     table = quality.engine.table(rule.table)
     stored = StoredRule(id=rule.id, rule=rule, origin="user", created=_EPOCH)
-    evaluation = evaluate_past(quality, table, [stored], 0, quality.engine.last_seq)
+    upto = quality.engine.last_seq
+    after = _before(quality, start, upto) if rule.kind.family in _BY_ROW else 0
+    evaluation = evaluate_past(quality, table, [stored], after, upto)
     return _tried(evaluation, stored, table, start, end)
+
+
+def _before(quality: Quality, start: datetime | None, upto: int) -> int:
+    """Up to which sequence number no event of a range can be: it is received when it is, or later.
+
+    An event may be ahead of the clock by no more than the workspace allows.
+    """
+    ahead = quality.engine.settings.future_tolerance
+    if start is None or start <= _EPOCH + ahead:
+        return 0
+    return quality.engine.store.expired_to(upto, start - ahead)
 
 
 def check_now(quality: Quality, rules: Sequence[Rule]) -> list[Tried]:

@@ -2,7 +2,8 @@
 
 A run is noted before it begins. After a crash, one that had made nothing is made once more; one
 that may have been mailed is not. What was missed while no server ran is made up for by one run, of
-the newest time that was missed.
+the newest time that was missed. Where the configuration with the channels was not read, a report
+that is mailed is not made: it stays due for a server that knows them.
 """
 
 from __future__ import annotations
@@ -51,7 +52,8 @@ class Standing:
 
     Attributes:
         schedule: what is to be run when.
-        next: UTC; None while no server runs it, and for one that is switched off.
+        next: UTC; None while no server runs it, for one that is switched off, and for one that is
+            mailed where no channels are known.
         runs: newest first.
     """
 
@@ -72,7 +74,7 @@ class Reporting:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._channels: Sequence[ChannelSettings] = ()
+        self._channels: Sequence[ChannelSettings] | None = None
         self._asked: deque[tuple[str, str]] = deque()
         self._asking = threading.Lock()
         self._ended = threading.Event()
@@ -93,11 +95,20 @@ class Reporting:
         return self._thread is not None and not self._ended.is_set()
 
     def configure(
-        self, schedules: Sequence[ReportSchedule], channels: Sequence[ChannelSettings] = ()
+        self, schedules: Sequence[ReportSchedule], channels: Sequence[ChannelSettings] | None = ()
     ) -> None:
-        """Keep these reports in place of all; nothing runs before `start`."""
+        """Keep these reports in place of all; nothing runs before `start`.
+
+        Args:
+            schedules: the others are not listed any more and do not run.
+            channels: of the configuration; None where it is not known, see `mail_through`.
+        """
         self._channels = channels
         self._engine.store.reports.save(schedules, self._engine.clock.now())
+
+    def mail_through(self, channels: Sequence[ChannelSettings]) -> None:
+        """Mail through these; until it is said, reports that are mailed wait."""
+        self._channels = channels
 
     def start(self) -> None:
         """Run what is due from now on; harmless when repeated."""
@@ -121,12 +132,16 @@ class Reporting:
             Standing(
                 each.schedule,
                 each.schedule.times.after(now, self._zone)
-                if self.is_running and each.schedule.enabled
+                if self.is_running and self._runs(each.schedule)
                 else None,
                 tuple(self._engine.store.reports.runs(each.schedule.name, runs)),
             )
             for each in self._engine.store.reports.known()
         ]
+
+    def _runs(self, schedule: ReportSchedule) -> bool:
+        """Whether it runs here when it is time; a report that could not be mailed would be lost."""
+        return schedule.enabled and not (schedule.mail and self._channels is None)
 
     def ask(self, name: str, by: str) -> None:
         """Run a report as soon as the one that runs is done.
@@ -191,7 +206,7 @@ class Reporting:
             for run in self._engine.store.reports.runs(schedule.name)
         ]
         last = next((run for run in runs if not run.asked), None)
-        if not schedule.enabled:
+        if not self._runs(schedule):
             return None
         since = known.since if last is None else max(last.due, known.since)
         due = schedule.times.latest(since, now, self._zone)
@@ -275,6 +290,8 @@ class Reporting:
         """Mail a report, or that it failed, where it is asked for; gives what became of it."""
         if not schedule.mail:
             return ""
+        if self._channels is None:
+            return "not mailed: this server was started without a configuration of channels."
         letter = self._letter(schedule, run, page, failed)
         try:
             channel = channel_of(self._channels)

@@ -72,7 +72,7 @@ class Kind:
     open: Callable[[Watch, str, Progress], Any]
     probe: Callable[[Watch, str], None]
     check: Callable[[str, str, Sequence[str], Sequence[str]], list[Check]]
-    remove: Callable[[str, str], None]
+    remove: Callable[[Watch, str], None]
     parse: Callable[[str], Endpoint]
 
 
@@ -168,15 +168,14 @@ def _redis() -> _Parts:
     return _Parts(RedisOptions, RedisSource, doctor, SCHEME)
 
 
-def _remove_redis(url: str, slot: str) -> None:
-    """The group goes; entries and other groups stay."""
-    redis = _redis()
-    redis.source(url, redis.options(slot=slot)).remove_group()
+def _remove_redis(watch: Watch, url: str) -> None:
+    """The group goes, unless the address names it; entries and other groups stay."""
+    _REDIS.open(watch, url, None).remove_group()
 
 
-def _nothing_made(url: str, slot: str) -> None:
+def _nothing_made(watch: Watch, url: str) -> None:
     """Nothing was made on the server."""
-    del url, slot
+    del watch, url
 
 
 _MYSQL = Kind(
@@ -191,7 +190,7 @@ _MYSQL = Kind(
 
 
 def _events(
-    parts: Callable[[], _Parts], example: str, remove: Callable[[str, str], None] = _nothing_made
+    parts: Callable[[], _Parts], example: str, remove: Callable[[Watch, str], None] = _nothing_made
 ) -> Kind:
     """A server whose streams hold events as they come, named by ``include`` and ``exclude``."""
 

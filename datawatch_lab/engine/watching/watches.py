@@ -211,11 +211,11 @@ _GO_ON = "`datawatch serve` or `datawatch watch` goes on with it."
 def _removed(url: str, watch: Watch) -> str:
     """Take back what was made on the server; gives what is left there and why."""
     try:
-        sources.remove_watched(url, watch.slot)
+        sources.remove_watched(watch, url)
     except DataWatchError as error:
         why = error.message.rstrip(".")
         if kinds.kind_of(url) is not None:
-            return f"consumer group {watch.slot}: {why}."
+            return f"consumer {watch.slot}: {why}."
         later = f"SELECT pg_drop_replication_slot('{watch.slot}');"
         return f"slot and publications {watch.slot}: {why}. Later, in the database: {later}"
     return ""

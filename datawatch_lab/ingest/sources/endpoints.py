@@ -15,6 +15,9 @@ _URL = re.compile(
 _HOST = re.compile(r"(?P<host>\[[^\]]+\]|[^:]*)(?::(?P<port>\d{1,5}))?")
 _SECRET = re.compile(r"password|secret|token|pemkey|\.key$", re.IGNORECASE)
 _IN_TEXT = re.compile(r"(://[^/@\s:]*):[^/\s]*@")
+_IN_QUERY = re.compile(
+    r"([?&][^=&\s]*(?:password|secret|token|pemkey|\.key)[^=&\s]*=)[^&\s]*", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True)
@@ -69,7 +72,7 @@ class Endpoint:
         hosts = [_HOST.fullmatch(each) for each in (found["hosts"] if found else "").split(",")]
         if found is None or found["scheme"] not in kind.names or not all(hosts):
             raise InputError(
-                f"{_IN_TEXT.sub(_hidden, url)!r} is no address of {kind.product}.",
+                f"{_masked(url)!r} is no address of {kind.product}.",
                 hint=f"It looks like {kind.example}; characters such as @ or / in a password are "
                 "written %40 or %2F.",
             )
@@ -111,7 +114,12 @@ class Endpoint:
         """A message of a driver or a server without anything secret, in one line."""
         for secret in sorted(filter(None, (self.password, *self.hidden.values())), key=len)[::-1]:
             text = text.replace(secret, "***")
-        return " ".join(_IN_TEXT.sub(_hidden, text).split())
+        return " ".join(_masked(text).split())
+
+
+def _masked(text: str) -> str:
+    """A text with what looks like the secrets of an address left out."""
+    return _IN_QUERY.sub(r"\1***", _IN_TEXT.sub(_hidden, text))
 
 
 def _hidden(found: re.Match[str]) -> str:

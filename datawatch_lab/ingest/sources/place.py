@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from hashlib import blake2b
 from pathlib import Path
 
@@ -17,12 +18,30 @@ HEAD = 4_096
 _MODES: dict[object, Mode] = {mode: mode for mode in ("", "lines", "array", "values", "after")}
 
 
-class Place:
-    """A place in a stream of bytes, which is written in some form."""
+GRACE = 30.0
+"""Seconds for which a file that was deleted is read on while the new one is empty."""
 
-    def __init__(self, stream: ByteStream, form: Form) -> None:
+LINGER = 1.0
+"""Seconds after which a file that another one follows is looked at once more."""
+
+
+class Place:
+    """A place in a stream of bytes, which is written in some form.
+
+    Args:
+        stream: of bytes.
+        form: how it is written.
+        clock: monotonic seconds.
+    """
+
+    def __init__(
+        self, stream: ByteStream, form: Form, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self.stream = stream
         self.form = form
+        self._clock = clock
+        self._missed_at: float | None = None  # when the path was first seen to be another file's
+        self._followed_at: float | None = None  # when that one was first seen to be written
         self._head = b""
         self._cutter = form.cutter()
         self.began_anew = True
@@ -80,12 +99,28 @@ class Place:
         return self.stream.stat().st_size < self.stream.taken or self.stream.head(len(head)) != head
 
     def moved(self) -> bool:
-        """Whether another file has the path now, and this one has no more bytes to give."""
+        """Whether another file has the path now, and this one will have no more bytes to give.
+
+        Rotation makes the new file before writers hear of it, and they write into the old one
+        until then: it is left when the new one is written, and was looked at once more after that.
+        """
+        now = self._clock()
         try:
             there = Path(self.stream.path).stat()
         except FileNotFoundError:
             return False  # between the renaming of the old file and the making of the new one
-        if os.path.samestat(there, self.stream.stat()):
+        here = self.stream.stat()
+        if os.path.samestat(there, here):
+            self._missed_at = self._followed_at = None
+            return False
+        if self._missed_at is None:
+            self._missed_at = now
+        deleted = not here.st_nlink and now - self._missed_at >= GRACE
+        if not there.st_size and not deleted:
+            return False
+        if self._followed_at is None:
+            self._followed_at = now
+        if now - self._followed_at < LINGER:
             return False
         left = self.stream.read(1)
         self.stream.unread(left)

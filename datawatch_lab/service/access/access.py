@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
 
 
 def access_path(workspace: Path) -> Path:
-    """The access file of a workspace, beside it."""
-    return workspace.with_name(workspace.name + ".access")
+    """The access file of a workspace, beside it and not beside a link to it."""
+    return Path(os.path.realpath(workspace) + ".access")
 
 
 class Access:

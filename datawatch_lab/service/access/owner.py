@@ -17,8 +17,8 @@ _TOKEN_BYTES = 24
 
 
 def token_path(workspace: Path) -> Path:
-    """The file beside the workspace that holds its token."""
-    return workspace.with_name(workspace.name + ".token")
+    """The file beside the workspace, not beside a link to it, that holds its token."""
+    return Path(os.path.realpath(workspace) + ".token")
 
 
 def read_token(workspace: Path) -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -10,6 +10,12 @@ from datawatch_lab.core.errors import DataWatchError, InputError
 
 INTERVALS: dict[str, int] = {"1s": 1, "5s": 5, "30s": 30, "1m": 60}
 """How often a stream may be brought up to date, in seconds."""
+
+
+MOST_OF_ID = 64
+"""Characters of a name that a client gives; the server keeps one for each stream of a client."""
+
+ClientId = Annotated[str, msgspec.Meta(max_length=MOST_OF_ID)]
 
 
 class Subscribe(
@@ -27,7 +33,8 @@ class Subscribe(
         metrics: names of metrics; they come together, in one message.
         topic: what to follow in place of metrics, such as ``dashboard``.
         interval: how often: 1s, 5s, 30s or 1m.
-        id: a name of the client's own, told back in the answer.
+        id: a name of the client's own, told back in the answer; at most 64 characters. Of several
+            for one stream, the last one counts.
         since: number of the last message of this stream that the client has; it is sent what came
             after it.
         start, end: ``from`` and ``to``: ISO 8601 or relative (-1h, now, today), as of each update.
@@ -41,7 +48,7 @@ class Subscribe(
     metrics: list[str] | str = []
     topic: str = ""
     interval: str = "1s"
-    id: str = ""
+    id: ClientId = ""
     since: int | None = None
     start: str | None = None
     end: str | None = None
@@ -68,7 +75,7 @@ class Unsubscribe(
     """
 
     stream: str = ""
-    id: str = ""
+    id: ClientId = ""
     metrics: list[str] | str = []
 
 
@@ -105,7 +112,7 @@ class Ping(
         id: told back in the answer.
     """
 
-    id: str = ""
+    id: ClientId = ""
 
 
 ClientMessage = Subscribe | Unsubscribe | Resume | Ping
@@ -231,7 +238,8 @@ def read(text: str | bytes) -> ClientMessage:
     """A client's message.
 
     Raises:
-        InputError: it is no JSON, of no known type, or a field is unknown or of the wrong type.
+        InputError: it is no JSON, of no known type, or a field is unknown, of the wrong
+            type or too long.
     """
     try:
         return _decoder.decode(text)

@@ -331,19 +331,21 @@ class DashboardChange(DashboardBody, frozen=True, kw_only=True):
 @operation("PUT", f"{PATH}/{{id}}", role="editor", also=(f"{ALSO}/{{id}}",), resource=resource_of)
 def change_dashboard(engine: Engine, ask: DashboardChange) -> DashboardAnswer:
     """Change a dashboard; what is not said stays as it is."""
-    boards = engine.beside(Dashboards)
-    old = boards.get(ask.id)
     given = {
         DASHBOARD_WORDS.get(key, key): value
         for key, value in said(ask, "id", "version", "autosave").items()
     }
-    if "tiles" in given:
-        given["tiles"] = _own_ids(old, given["tiles"])
-    found = look_at({**to_plain(old), **given})
-    if found.dashboard is None:
-        raise refusal(old.name, found.faults)
+
+    def change(old: Dashboard) -> Dashboard:
+        tiles = {"tiles": _own_ids(old, given["tiles"])} if "tiles" in given else {}
+        found = look_at({**to_plain(old), **given, **tiles})
+        if found.dashboard is None:
+            raise refusal(old.name, found.faults)
+        return found.dashboard
+
+    boards = engine.beside(Dashboards)
     return answered(
-        engine, boards.change(found.dashboard, expected=ask.version, autosave=ask.autosave)
+        engine, boards.update(ask.id, change, expected=ask.version, autosave=ask.autosave)
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from datawatch_lab.core.dashboards import MOST_TILES, REFRESH, Dashboard
+from datawatch_lab.core.dashboards import MOST_TILES, REFRESH, Dashboard, Tile
 from datawatch_lab.core.dashboards.reading import read_tile
 from datawatch_lab.core.dashboards.writing import to_plain
 from datawatch_lab.core.errors import DataWatchError, InputError
@@ -79,13 +79,16 @@ class WidgetAdded(WidgetBody, frozen=True, kw_only=True):
 @operation("POST", f"{PATH}/{{id}}/widgets", role="editor", status=201, resource=resource_of)
 def add_widget(engine: Engine, ask: WidgetAdded) -> WidgetAnswer:
     """Add a tile to a dashboard, where there is room unless it says where."""
-    boards = engine.beside(Dashboards)
-    old = boards.get(ask.id)
-    if len(old.tiles) >= MOST_TILES:
-        raise InputError(f"dashboard {old.name!r} has {MOST_TILES} tiles, which is the most.")
     tile, refresh = read_tile(said(ask, "id"))
-    before = {each.id for each in old.tiles}
-    made = boards.change(_refreshed(old.with_tiles((*old.tiles, tile)), refresh))
+    before: set[str] = set()
+
+    def change(old: Dashboard) -> Dashboard:
+        if len(old.tiles) >= MOST_TILES:
+            raise InputError(f"dashboard {old.name!r} has {MOST_TILES} tiles, which is the most.")
+        before.update(each.id for each in old.tiles)
+        return _refreshed(old.with_tiles((*old.tiles, tile)), refresh)
+
+    made = engine.beside(Dashboards).update(ask.id, change)
     return widget_answer(made, next(each for each in made.tiles if each.id not in before))
 
 
@@ -129,8 +132,19 @@ _QUERY = ("metric", "metrics", "sql", "table", "query")
 def change_widget(engine: Engine, ask: WidgetChange) -> WidgetAnswer:
     """Change a tile; what is not said stays as it is."""
     boards = engine.beside(Dashboards)
-    board, old = boards.widget(ask.id)
-    given, plain = said(ask, "id"), to_plain(old)
+    board, tile = boards.widget(ask.id)
+
+    def change(now: Dashboard) -> Dashboard:
+        changed, refresh = _changed(now.tile(tile.id), said(ask, "id"))
+        return _refreshed(now.with_tile(changed), refresh)
+
+    made = boards.update(board.id, change)
+    return widget_answer(made, made.tile(tile.id))
+
+
+def _changed(old: Tile, given: dict[str, Any]) -> tuple[Tile, str]:
+    """A tile with what is said of it, and how often it wants its board asked; '' for no wish."""
+    plain = to_plain(old)
     plain.pop("id")
     if any(name in given for name in _QUERY):
         plain.pop("query", None)
@@ -143,9 +157,7 @@ def change_widget(engine: Engine, ask: WidgetChange) -> WidgetAnswer:
         words = {"width": "w", "height": "h"}
         given |= {words.get(key, key): value for key, value in given.pop("position").items()}
     tile, refresh = read_tile({**plain, **given})
-    tile = replace(tile, id=old.id)
-    made = boards.change(_refreshed(board.with_tile(tile), refresh))
-    return widget_answer(made, made.tile(old.id))
+    return replace(tile, id=old.id), refresh
 
 
 @operation("DELETE", f"{API}/widgets/{{id}}", role="editor", status=NO_CONTENT, resource=_resource)
@@ -153,4 +165,4 @@ def drop_widget(engine: Engine, ask: WidgetAsk) -> None:
     """Take a tile off its dashboard; a rollback of the dashboard brings it back."""
     boards = engine.beside(Dashboards)
     board, tile = boards.widget(ask.id)
-    boards.change(board.without_tile(tile.id))
+    boards.update(board.id, lambda now: now.without_tile(tile.id))

@@ -15,6 +15,7 @@ from datawatch_lab.engine.detection.choosing import (
     one,
     take_back,
     threshold,
+    watched_name,
 )
 from datawatch_lab.service.access.masking import check_filters, hidden_labels
 from datawatch_lab.service.freshness import iso
@@ -35,6 +36,8 @@ class DetectorAnswer(msgspec.Struct, frozen=True, kw_only=True):
         in_force: score from which it is flagged now, feedback counted; None while not watched.
         by: who chose it.
         at: when.
+        asked: name that it was just saved by, where the series is watched by another, ``metric``:
+            names that say the same are watched once.
     """
 
     id: str
@@ -47,6 +50,7 @@ class DetectorAnswer(msgspec.Struct, frozen=True, kw_only=True):
     in_force: float | None
     by: str
     at: str
+    asked: str = ""
 
 
 class LearningAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,6 +74,7 @@ class ModelsAnswer(msgspec.Struct, frozen=True, kw_only=True):
         steps: buckets that they were given since the engine was opened.
         skipped: buckets that they were not given, since their budget was spent.
         share: of a core, that they may take.
+        failed: series whose model failed since then; the log has the reasons.
     """
 
     wanted: int
@@ -77,6 +82,7 @@ class ModelsAnswer(msgspec.Struct, frozen=True, kw_only=True):
     steps: int
     skipped: int
     share: float
+    failed: int = 0
 
 
 class DetectorsAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -104,15 +110,21 @@ class DetectorsAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DetectorsAsk(msgspec.Struct, frozen=True, kw_only=True):
-    """Nothing need be said."""
+    """What is wanted.
+
+    Attributes:
+        metric: only what was chosen for this one, by any of its names; '' for all.
+    """
+
+    metric: str = ""
 
 
 @operation("GET", _PATH)
 def detectors(engine: Engine, ask: DetectorsAsk) -> DetectorsAnswer:
     """What is looked at for anomalies, how far that is learnt, what was chosen for series."""
-    del ask
     detection = detection_of(engine)
     learning = detection.learning
+    name = watched_name(engine, ask.metric) if ask.metric else ""
     return DetectorsAnswer(
         enabled=detection.enabled,
         sensitivity=detection.settings.sensitivity,
@@ -123,7 +135,11 @@ def detectors(engine: Engine, ask: DetectorsAsk) -> DetectorsAnswer:
         else LearningAnswer(series=learning.series, share=learning.share),
         models=_models(detection),
         problem=detection.problem,
-        chosen=[_answer(detection, each) for each in chosen(detection) if _is_shown(engine, each)],
+        chosen=[
+            _answer(detection, each)
+            for each in chosen(detection)
+            if name in ("", each.metric) and _is_shown(engine, each)
+        ],
     )
 
 
@@ -135,6 +151,7 @@ def _models(detection: Detection) -> ModelsAnswer:
         steps=found.steps,
         skipped=found.skipped,
         share=found.share,
+        failed=found.failed,
     )
 
 
@@ -183,7 +200,10 @@ class DetectorBody(msgspec.Struct, frozen=True, kw_only=True):
 
 @operation("POST", _PATH, role="editor")
 def save_detector(engine: Engine, ask: DetectorBody) -> DetectorAnswer:
-    """Look at a series with this sensitivity from the next bucket on; replaces what was chosen."""
+    """Look at a series with this sensitivity from the next bucket on; replaces what was chosen.
+
+    It is kept under the name by which the series is watched; the answer says both.
+    """
     detection = detection_of(engine)
     check_filters(hidden_labels(engine, ask.metric), ask.labels.items())
     setting = DetectorSetting(
@@ -194,7 +214,10 @@ def save_detector(engine: Engine, ask: DetectorBody) -> DetectorAnswer:
         by=current_who().name,
         at=engine.clock.now(),
     )
-    return _answer(detection, choose(detection, setting))
+    answer = _answer(detection, choose(detection, setting))
+    return (
+        answer if answer.metric == ask.metric else msgspec.structs.replace(answer, asked=ask.metric)
+    )
 
 
 class DetectorAsk(msgspec.Struct, frozen=True, kw_only=True):

@@ -34,32 +34,38 @@ _SHORTEST_ID = 6
 _STATES = ("open", "acknowledged", "withdrawn", "")
 
 
-class ScoreAsk(msgspec.Struct, frozen=True, kw_only=True):
+class ScoreAsk(msgspec.Struct, frozen=True, kw_only=True, rename={"end": "to"}):
     """Over which window.
 
     Attributes:
         window: its length; the one before it is what the trend compares with.
         table: only this table.
+        end: ``to``: where it ends, ISO 8601 or relative such as yesterday; by default now, or the
+            end of the data where that is older.
     """
 
     window: str = "24h"
     table: str | None = None
+    end: str | None = None
 
 
-def _scores(engine: Engine, window: str, table: str | None = None) -> Scores:
+def _scores(
+    engine: Engine, window: str, table: str | None = None, end: str | None = None
+) -> Scores:
     length = parse_duration(window)
     if length < timedelta(minutes=1):
         raise InputError(f"window is {window}; it must be at least 1m.")
     if table is not None:
         engine.table(table)
     engine.quality.evaluate(_PATIENCE_SECONDS)
-    return scores(engine.quality, window=length, table=table)
+    until = parse_time(end, engine.clock.now(), engine.settings.timezone) if end else None
+    return scores(engine.quality, window=length, table=table, end=until)
 
 
 @operation("GET", f"{_QUALITY}/score")
 def quality_score(engine: Engine, ask: ScoreAsk) -> ScoreAnswer:
     """Scores of the workspace and of each table with rules, over a window, with their trend."""
-    return score_answer(engine, _scores(engine, ask.window, ask.table))
+    return score_answer(engine, _scores(engine, ask.window, ask.table, ask.end))
 
 
 class TableAsk(msgspec.Struct, frozen=True, kw_only=True):

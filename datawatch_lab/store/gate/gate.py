@@ -20,13 +20,12 @@ class Gate:
     """Runs queries of users on connections of their own.
 
     Args:
-        readers: gives out connections and ends queries that take too long.
-        patience: how long a query waits for its turn.
+        readers: gives out connections and ends queries that take too long; a query waits as long
+            for its turn.
     """
 
-    def __init__(self, readers: Readers, patience: timedelta) -> None:
+    def __init__(self, readers: Readers) -> None:
         self._readers = readers
-        self._patience = patience
         self._turns = BoundedSemaphore(AT_ONCE)
 
     def run(
@@ -61,7 +60,7 @@ class Gate:
 
     @contextmanager
     def _turn(self) -> Iterator[None]:
-        if not self._turns.acquire(timeout=self._patience.total_seconds()):
+        if not self._turns.acquire(timeout=self._readers.timeout.total_seconds()):
             raise BusyError(
                 f"{AT_ONCE} queries are running already.",
                 hint="Try again when they are over.",

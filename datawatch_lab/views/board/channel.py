@@ -11,7 +11,14 @@ import msgspec
 
 from datawatch_lab.core.dashboards import Dashboard, Tile, TileQuery
 from datawatch_lab.views.board.delta import shortened
-from datawatch_lab.views.board.message import BoardMessage, Part, Status, TickMessage, head_of
+from datawatch_lab.views.board.message import (
+    BoardHead,
+    BoardMessage,
+    Part,
+    Status,
+    TickMessage,
+    head_of,
+)
 from datawatch_lab.views.board.tiles import show
 from datawatch_lab.views.board.view import Look, View
 from datawatch_lab.views.clock import clocks_of, told
@@ -21,6 +28,7 @@ RING = 120
 
 _BEHIND = 10  # messages; who is further behind is sent the whole
 _COST_FACTOR = 4.0
+_HEAD_SECONDS = 5.0
 _NAMED = 3
 _LOADING = Part(state="loading", say="Loading")
 
@@ -78,6 +86,9 @@ class Channel:
         self._pending: deque[str] = deque()
         self._ring: deque[bytes] = deque(maxlen=RING)
         self._view: View | None = None
+        self._head: BoardHead | None = None
+        self._head_mark: tuple[object, ...] = ()
+        self._head_late = 0.0
         self._whole: tuple[int, bytes] | None = None
         self._lock = threading.Lock()
 
@@ -99,7 +110,7 @@ class Channel:
     def after(self, since: int | None) -> tuple[bytes | None, int | None]:
         """The message after a number, and the number that its receiver has then."""
         with self._lock:
-            if self._view is None or since == self.seq:
+            if self._head is None or since == self.seq:
                 return None, since
             oldest = self.seq - len(self._ring)
             if since is None or not oldest <= since < self.seq or self.seq - since > _BEHIND:
@@ -109,7 +120,7 @@ class Channel:
     @property
     def is_ready(self) -> bool:
         """Whether there is a message."""
-        return self._view is not None
+        return self._head is not None
 
     # ------------------------------------------------------------------ what they see
 
@@ -126,6 +137,7 @@ class Channel:
         began = time.monotonic()
         is_new = self._view is None or self.dashboard.tiles != view.dashboard.tiles
         self.dashboard = view.dashboard
+        head = self._read_head(view)
         tiles = {each.id: each for each in view.dashboard.tiles}
         if is_new or not self._pending:
             self._pending = deque(id_ for id_, each in tiles.items() if self._is_due(view, each))
@@ -136,8 +148,25 @@ class Channel:
             if part != self._parts.get(tile.id):
                 changed[tile.id] = part
         changed.update({id_: _LOADING for id_ in self._pending if id_ not in self._parts})
-        self._publish(view, changed, is_new=is_new)
+        self._publish(view, head, changed, is_new=is_new)
         return not self._pending
+
+    def _read_head(self, view: View) -> BoardHead:
+        """The board without its values; the choices of its variables are asked for now and then.
+
+        They are asked for here, on behalf of who looks, and never where a message is sent.
+        """
+        shape = (view.dashboard, view.range_key, view.status.timezone)
+        mark = (*shape, view.status.version)
+        held, start = self._head, time.monotonic()
+        is_same = self._head_mark[: len(shape)] == shape
+        if held is not None and (mark == self._head_mark or (is_same and start < self._head_late)):
+            return held
+        made = head_of(view.dashboard, view.look, view, titles_of(view.dashboard))
+        now = time.monotonic()
+        self._head_late = now + max(_HEAD_SECONDS, _COST_FACTOR * (now - start))
+        self._head_mark = mark
+        return made
 
     def _ask(self, view: View, tile: Tile) -> Part:
         start = time.monotonic()
@@ -161,7 +190,9 @@ class Channel:
         same = self._marks.get(tile.id) == self._mark(view, tile)
         return not same and time.monotonic() >= self._late.get(tile.id, 0.0)
 
-    def _publish(self, view: View, changed: dict[str, Part], *, is_new: bool) -> None:
+    def _publish(
+        self, view: View, head: BoardHead, changed: dict[str, Part], *, is_new: bool
+    ) -> None:
         moved = self._view is not None and (
             self._view.range_key != view.range_key or self._view.dashboard != view.dashboard
         )
@@ -178,6 +209,7 @@ class Channel:
                 id_: each for id_, each in {**self._parts, **changed}.items() if id_ in known
             }
             self._view = view
+            self._head = head
             self.seq += 1
             if is_new or moved:
                 self._ring.clear()
@@ -194,22 +226,27 @@ class Channel:
         """The whole as one message, made once while nothing changes."""
         if self._whole is not None and self._whole[0] == self.seq:
             return self._whole[1]
-        view = self._view
-        if view is None:  # `after` has looked
+        view, head = self._view, self._head
+        if view is None or head is None:  # `after` has looked
             return b""
-        text = _encode(whole(view, self._parts, self.seq))
+        text = _encode(_message(view, head, self._parts, self.seq))
         self._whole = (self.seq, text)
         return text
 
 
 def whole(view: View, parts: dict[str, Part], seq: int) -> BoardMessage:
-    """The message that has all of a board."""
+    """The message that has all of a board; it asks for the choices of variables."""
+    head = head_of(view.dashboard, view.look, view, titles_of(view.dashboard))
+    return _message(view, head, parts, seq)
+
+
+def _message(view: View, head: BoardHead, parts: dict[str, Part], seq: int) -> BoardMessage:
     return BoardMessage(
         seq=seq,
         at=_ms(view.now.timestamp()),
         span=_span(view),
         status=_status(view),
-        board=head_of(view.dashboard, view.look, view, titles_of(view.dashboard)),
+        board=head,
         parts=parts,
     )
 

@@ -189,7 +189,8 @@ class BoardFeed:
             if due is None:
                 return
             for channel in due:
-                self._turn(channel)
+                if not self._closed:
+                    self._turn(channel)
 
     def _wait(self) -> list[Channel] | None:
         """Wait until something is due; None when nobody has looked for long, or all is over."""
@@ -221,10 +222,9 @@ class BoardFeed:
     def _turn(self, channel: Channel) -> None:
         with channel.building:
             try:
-                # What is slow is shown piece by piece, not all at the end.
-                while not self._build(channel, within=_SLICE_SECONDS) and not self._closed:
-                    pass
-                channel.due = self._next(channel)
+                # What is slow is shown piece by piece, and other boards have their turn between.
+                if self._build(channel, within=_SLICE_SECONDS):
+                    channel.due = self._next(channel)
             except DataWatchError as error:
                 log.warning("board %s: %s", channel.dashboard.name, error)
                 channel.due = time.monotonic() + _RETRY_SECONDS * self._second
@@ -293,17 +293,28 @@ def _role(text: str) -> UserRole:
     return text if text in ("viewer", "editor", "admin") else "viewer"  # type: ignore[return-value]
 
 
+def _value(said: str) -> str:
+    """The value of a variable as an address has it."""
+    is_marked = said == "\\" or said.startswith("\\\\")
+    return said[1:] if is_marked else said
+
+
 def look_of(role: str, query: Mapping[str, Iterable[str]]) -> Look:
-    """What an address asks for: ``range``, ``filter=label=value`` and ``var=name=value``.
+    r"""What an address asks for: ``range``, ``filter=label=value`` and ``var=name=value``.
+
+    Nothing behind the name of a variable is all of its values, a backslash the empty one; before a
+    value that begins with a backslash itself stands one more.
 
     >>> look_of("viewer", {"filter": ["status=paid"]}).filters
     (('status', 'paid'),)
+    >>> look_of("viewer", {"var": ["a=", "b=\\", "c=x"]}).variables
+    (('a', ()), ('b', ('',)), ('c', ('x',)))
     """
     values: dict[str, list[str]] = {name: list(given) for name, given in query.items()}
     chosen: dict[str, list[str]] = {}
     for each in values.get("var", []):
         name, _, value = each.partition("=")
-        chosen.setdefault(name, []).extend(filter(None, [value]))
+        chosen.setdefault(name, []).extend([_value(value)] if value else [])
     pairs = {
         label: value
         for label, found, value in (each.partition("=") for each in values.get("filter", []))

@@ -9,7 +9,8 @@ from typing import Any
 from datawatch_lab.core.errors import DataWatchError
 from datawatch_lab.service.freshness import iso
 
-_DAYS = timedelta(days=30)
+DAYS = timedelta(days=30)
+"""How far back."""
 _MOST = 200
 
 
@@ -42,7 +43,7 @@ def read(workspace: Any, now: datetime) -> Happened:
         workspace: asked; what it refuses is kept as a problem, for the tiles that show it.
         now: the present.
     """
-    since = iso(now - _DAYS)
+    since = iso(now - DAYS)
     problems: dict[str, DataWatchError] = {}
 
     def asked(what: str, name: str, **how: Any) -> Any:

@@ -6,6 +6,7 @@ The shapes are those of ``src/message.ts``.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, Literal
 from urllib.parse import urlencode
 
@@ -18,6 +19,8 @@ from datawatch_lab.core.dashboards import (
     Tile,
     kind_named,
 )
+from datawatch_lab.core.errors import DataWatchError
+from datawatch_lab.service.operations.metrics import write_filters
 from datawatch_lab.views.board.numbers import Fmt, fmt_of
 from datawatch_lab.views.board.view import Look, View
 from datawatch_lab.views.ranges import RANGES
@@ -180,11 +183,11 @@ def head_of(dashboard: Dashboard, look: Look, view: View, titles: Mapping[str, s
             for each in dashboard.variables
         ],
         filters=list(look.filters),
-        tiles=[_tile_head(each, titles) for each in dashboard.tiles],
+        tiles=[_tile_head(each, titles, view) for each in dashboard.tiles],
     )
 
 
-def _tile_head(tile: Tile, titles: Mapping[str, str]) -> TileHead:
+def _tile_head(tile: Tile, titles: Mapping[str, str], view: View) -> TileHead:
     return TileHead(
         id=tile.id,
         kind=tile.kind,
@@ -195,22 +198,20 @@ def _tile_head(tile: Tile, titles: Mapping[str, str]) -> TileHead:
         h=tile.h,
         fmt=fmt_of(tile, ""),
         least=kind_named(tile.kind).least,
-        drill=_drill(tile),
+        drill=_drill(tile, view),
     )
 
 
-def _drill(tile: Tile) -> str:
-    """The first metric of a tile as the explorer takes it.
-
-    >>> from datawatch_lab.core.dashboards import TileQuery
-    >>> _drill(Tile(kind="line", query=TileQuery(metric="orders_total", by=("status",))))
-    'metric=orders_total&by=status'
-    """
+def _drill(tile: Tile, view: View) -> str:
+    """The first metric of a tile as the explorer takes it: over its time, with all its filters."""
     query = next((each for each in tile.all_queries if each.metric), None)
     if query is None:
         return ""
     said = {"metric": query.metric, "by": query.by[0] if query.by else "", "agg": query.aggregation}
     said["compare"] = query.compare
+    with suppress(DataWatchError):  # the tile says what is wrong with it
+        said["where"] = write_filters(view.filters_of(query) or ()) or ""
+        said["from"], said["to"] = view.asked_time(tile)
     return urlencode({name: value for name, value in said.items() if value})
 
 

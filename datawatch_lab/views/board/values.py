@@ -3,33 +3,44 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from dataclasses import replace as changed
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import polars as pl
 
-from datawatch_lab.core.dashboards import Tile, TileQuery, options_of
-from datawatch_lab.service.answers import QueryAnswer, SeriesAnswer
+from datawatch_lab.core.dashboards import Tile, TileQuery, options_of, replace
+from datawatch_lab.service.answers import QueryAnswer
 from datawatch_lab.service.operations.sql import SqlAnswer
 from datawatch_lab.views.board.view import View
 
 Value = float | None
 
 MOST_SERIES = 20
-_NUMBERS = ("integer", "number", "decimal")
+NUMBERS = ("integer", "number", "decimal")
 _TIMES = ("timestamp", "date")
+EMPTY = "(empty)"
+"""How a label without a value is called."""
 
 
 @dataclass(frozen=True)
 class Line:
-    """One series of points: its name, and a value a step; None where nothing is known."""
+    """One series of points: its name, and a value a step; None where nothing is known.
+
+    Attributes:
+        unit: of its values; None for that of all lines beside it.
+        is_before: they are those of an earlier time, which the others are compared with.
+    """
 
     name: str
     values: tuple[Value, ...]
     labels: tuple[tuple[str, str], ...] = ()
+    unit: str | None = None
+    is_before: bool = False
 
 
 @dataclass(frozen=True)
@@ -40,7 +51,7 @@ class Points:
         start: of the first bucket, ms since 1970 UTC.
         step: width of a bucket, ms; where they differ, the mean of days and months, the least of
             rows of SQL.
-        unit: of the values.
+        unit: of the values; '' where lines differ in theirs.
         open: place of the bucket that is not over yet; None for none.
         times: start of each bucket where they are not evenly spread (rows of SQL, months, days
             among which clocks are changed).
@@ -62,23 +73,6 @@ class Points:
     def is_empty(self) -> bool:
         """Whether no value is known."""
         return all(value is None for each in self.lines for value in each.values)
-
-
-@dataclass(frozen=True)
-class Shares:
-    """Values by the label that they are of, largest first.
-
-    Attributes:
-        label: name of the label, for filters by a click; '' where there is not one.
-        more: values beyond these.
-        rest: their sum.
-    """
-
-    rows: tuple[tuple[str, Value], ...]
-    label: str = ""
-    unit: str = ""
-    more: int = 0
-    rest: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -135,43 +129,90 @@ def title_of(query: TileQuery) -> str:
     return query.label or (query.metric or query.table).replace("_", " ")
 
 
-def name_of(series: SeriesAnswer, query: TileQuery, *, alone: bool) -> str:
-    """What a series is called: its labels, else what the query says."""
-    values = [value or "(empty)" for value in series.labels.values()]
-    own = query.label or ("" if values else title_of(query))
-    return " · ".join(filter(None, [*([] if alone and values else [own]), *values])) or "total"
+def titles_of(queries: Sequence[TileQuery]) -> list[str]:
+    """What queries beside one another are called; by their aggregation too where names are alike.
+
+    >>> titles_of([TileQuery(metric="a", aggregation=each) for each in ("min", "max")])
+    ['a min', 'a max']
+    """
+    names = [title_of(each) for each in queries]
+    count = Counter(names)
+    return [
+        f"{name} {each.aggregation}".strip() if count[name] > 1 and not each.label else name
+        for name, each in zip(names, queries, strict=True)
+    ]
 
 
-def points_of(view: View, tile: Tile, *, bars: bool = False) -> Points:
-    """The points of all queries of a tile, on the steps of the first one."""
+def told_apart(names: Iterable[str]) -> list[str]:
+    """Names of which no two are the same: one that came before has a number.
+
+    >>> told_apart(["a", "b", "a"])
+    ['a', 'b', 'a (2)']
+    """
+    found: dict[str, None] = {}
+    for name in names:
+        made, number = name, 1
+        while made in found:
+            number += 1
+            made = f"{name} ({number})"
+        found[made] = None
+    return list(found)
+
+
+def name_of(labels: Iterable[str], title: str) -> str:
+    """What a series is called.
+
+    Args:
+        labels: values of its labels.
+        title: of its query; '' for one that is alone, of which labels say all.
+
+    >>> name_of(["paid", ""], ""), name_of([], "orders"), name_of(["paid"], "orders")
+    ('paid · (empty)', 'orders', 'orders · paid')
+    """
+    values = [value or EMPTY for value in labels]
+    return " · ".join(filter(None, [title, *values])) or "total"
+
+
+def points_of(view: View, tile: Tile, *, bars: bool = False, compare: bool = False) -> Points:
+    """The points of all queries of a tile, on the steps of the first one that has any.
+
+    Args:
+        view: asked.
+        tile: whose queries they are.
+        bars: on the steps of bars, which are wider.
+        compare: with those of the time that a query is compared with.
+    """
+    queries = tile.all_queries
+    titles = titles_of(queries) if len(queries) > 1 else [""]
     found: list[Points] = []
-    for query in tile.all_queries:
+    for query, title in zip(queries, titles, strict=True):
         if query.metric:
-            answer = view.points(query, tile, bars=bars)
-            found.append(_points(answer, query, alone=len(tile.all_queries) == 1))
+            to, previous = view.comparison(query.compare if compare else "", tile)
+            answer = view.points(query, tile, bars=bars, compare=to)
+            found.append(_points(answer, query, title, previous))
         else:
             found.append(_points_of_rows(view.rows(query, 10_000)))
-    first = found[0]
-    lines = [line for each in found for line in _on_steps(each, first)]
-    return Points(
-        first.start, first.step, tuple(lines[:MOST_SERIES]), first.unit, first.open, first.times
-    )
+    first = next((each for each in found if each.lines), found[0])
+    lines = [line for each in found for line in _on_steps(each, first)][:MOST_SERIES]
+    names = told_apart(each.name for each in lines)
+    units = {each.unit for each in lines}
+    unit = first.unit if len(units) <= 1 else ""
+    lines = [changed(each, name=name) for each, name in zip(lines, names, strict=True)]
+    return Points(first.start, first.step, tuple(lines), unit, first.open, first.times)
 
 
-def _points(answer: QueryAnswer, query: TileQuery, *, alone: bool) -> Points:
+def _points(answer: QueryAnswer, query: TileQuery, title: str, previous: str) -> Points:
     if not answer.series:
         return Points(0, 60_000, (), answer.unit)
     times = [millis(at) for at, _ in answer.series[0].points]
     step = round((times[-1] - times[0]) / (len(times) - 1)) if len(times) > 1 else 60_000
     even = all(later - earlier == step for earlier, later in pairwise(times))
-    lines = [
-        Line(
-            name_of(each, query, alone=alone),
-            tuple(finite(value) for _, value in each.points),
-            tuple(each.labels.items()),
-        )
-        for each in ranked(answer.series)
-    ]
+    unit = answer.unit
+    shown = [(each, title, "") for each in ranked(answer.series)]
+    comparison = getattr(answer, "comparison", None)
+    if comparison:
+        shown += [(each, title, previous) for each in ranked(comparison.series)]
+    lines = [_line(series, query, said, before, unit) for series, said, before in shown]
     is_open = answer.open is not None and bool(times) and millis(answer.open) == times[-1]
     return Points(
         times[0] if times else 0,
@@ -183,11 +224,26 @@ def _points(answer: QueryAnswer, query: TileQuery, *, alone: bool) -> Points:
     )
 
 
-def ranked(series: Sequence[SeriesAnswer]) -> list[SeriesAnswer]:
+def _line(series: Any, query: TileQuery, title: str, before: str, unit: str) -> Line:
+    values = series.labels.values()
+    if not before:
+        name = name_of(values, title or ("" if series.labels else title_of(query)))
+    else:  # one line beside its own past is called by that time alone
+        name = f"{name_of(values, title)}, {before}" if title or series.labels else before
+    return Line(
+        name,
+        tuple(finite(value) for _, value in series.points),
+        tuple(series.labels.items()),
+        unit,
+        bool(before),
+    )
+
+
+def ranked(series: Sequence[Any]) -> list[Any]:
     """The series with the largest totals first, at most `MOST_SERIES`."""
 
-    def total(each: SeriesAnswer) -> float:
-        return sum(abs(value) for _, value in each.points if value is not None)
+    def total(each: Any) -> float:
+        return math.fsum(abs(value) for _, value in each.points if value is not None)
 
     return sorted(series, key=total, reverse=True)[:MOST_SERIES]
 
@@ -203,7 +259,7 @@ def _points_of_rows(answer: SqlAnswer) -> Points:
     lines = [
         Line(answer.columns[at].name, tuple(finite(row[at]) for row in rows))
         for at, kind in enumerate(kinds)
-        if kind in _NUMBERS
+        if kind in NUMBERS
     ]
     steps = [later - earlier for earlier, later in pairwise(times)]
     step = min((each for each in steps if each > 0), default=60_000)
@@ -220,11 +276,7 @@ def _on_steps(given: Points, first: Points) -> list[Line]:
     place = {at: number for number, at in enumerate(own)}
     wanted = [place.get(at) for at in steps]
     return [
-        Line(
-            each.name,
-            tuple(None if at is None else each.values[at] for at in wanted),
-            each.labels,
-        )
+        changed(each, values=tuple(None if at is None else each.values[at] for at in wanted))
         for each in given.lines
     ]
 
@@ -245,63 +297,30 @@ def evened(points: Points) -> Points:
     if last > 20_000 or not all(each.is_integer() for each in place):
         return points
     lines = tuple(
-        Line(
-            each.name,
-            tuple(each.values[place[at]] if at in place else None for at in range(last + 1)),
-            each.labels,
+        changed(
+            each,
+            values=tuple(each.values[place[at]] if at in place else None for at in range(last + 1)),
         )
         for each in points.lines
     )
     return Points(points.start, points.step, lines, points.unit, None)
 
 
-def shares_of(view: View, tile: Tile, limit: int, *, smallest: bool = False) -> Shares:
-    """Values by label of a tile's first query."""
-    query = tile.all_queries[0]
-    if query.metric:
-        answer = view.value(query, tile)
-        rows = [
-            (name_of(each, query, alone=True), finite(each.points[0][1]))
-            for each in answer.series
-            if each.points
-        ]
-        label, unit = query.by[0] if len(query.by) == 1 else "", answer.unit
-    else:
-        rows, label, unit = _rows_by_name(view.rows(query, 10_000)), "", ""
-    known = [(name, value) for name, value in rows if value is not None]
-    sign = 1 if smallest else -1
-    known.sort(key=lambda row: (sign * (row[1] or 0.0), row[0]))
-    rest = sum(value or 0.0 for _, value in known[limit:])
-    return Shares(tuple(known[:limit]), label, unit, max(0, len(known) - limit), rest)
-
-
-def _rows_by_name(answer: SqlAnswer) -> list[tuple[str, Value]]:
-    kinds = [each.type for each in answer.columns]
-    number = next((at for at, kind in enumerate(kinds) if kind in _NUMBERS), None)
-    name = next((at for at, _ in enumerate(kinds) if at != number), None)
-    if number is None:
-        return []
-    return [
-        (str(row[name]) if name is not None else answer.columns[number].name, finite(row[number]))
-        for row in answer.rows
-    ]
+def whole_of(tile: Tile) -> Tile:
+    """The first query of a tile without the labels that it is split by, for one value of all."""
+    return replace(tile, query=replace(tile.all_queries[0], by=()), queries=())
 
 
 def figure_of(view: View, tile: Tile, query: TileQuery) -> Figure:
-    """The value of a query, and the one it is compared with, where its kind has a trend."""
+    """The value of all that a query asks, and the one it is compared with, where it has a trend."""
     if not query.metric:
         return _figure_of_rows(view.rows(query, 1), query)
-    where = view.window(tile)
-    trend = query.compare or options_of(tile).get("trend", "none")
-    compare = None if trend in ("", "none") else str(trend)
-    if compare == "previous_period" and where.before is None:
-        compare = None
-    answer = view.value(query, tile, compare=compare)
+    trend = query.compare or str(options_of(tile).get("trend", "none"))
+    compare, previous = view.comparison("" if trend == "none" else trend, tile)
+    answer = view.value(replace(query, by=()), tile, compare=compare)
     now = _first(answer.series)
     comparison = getattr(answer, "comparison", None)
     before = _first(comparison.series) if comparison else None
-    names = {"same_hour_yesterday": "yesterday", "same_hour_last_week": "last week"}
-    previous = names.get(compare or "", f"previous {where.previous}".strip())
     return Figure(now, before, answer.unit, title_of(query), previous)
 
 
@@ -311,7 +330,7 @@ def _first(series: Sequence[Any]) -> Value:
 
 def _figure_of_rows(answer: SqlAnswer, query: TileQuery) -> Figure:
     kinds = [each.type for each in answer.columns]
-    at = next((at for at, kind in enumerate(kinds) if kind in _NUMBERS), None)
+    at = next((at for at, kind in enumerate(kinds) if kind in NUMBERS), None)
     if at is None or not answer.rows:
         return Figure(None, name=query.label or "SQL")
     return Figure(finite(answer.rows[0][at]), name=query.label or answer.columns[at].name)

@@ -20,6 +20,7 @@ from datawatch_lab.views.ranges import KEYS, Window, default_key, nice, window
 _MINUTE, _LONG = timedelta(minutes=1), timedelta(hours=2)
 _LINES, _BARS = 120, 40
 _CHOICES = 200
+_MISSING = "(missing)"
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,9 @@ class View:
         first, last = parse_iso(self.status.first_event), parse_iso(self.status.last_event)
         return default_key(self.status.status, first, last, self.now)
 
+    def _key(self, tile: Tile | None) -> str:
+        return (tile.window if tile is not None and tile.window else None) or self.range_key
+
     def window(self, tile: Tile | None = None) -> Window:
         """Over which time a tile looks; the board itself without one.
 
@@ -88,7 +92,7 @@ class View:
         return _aligned(self._window(tile))
 
     def _window(self, tile: Tile | None) -> Window:
-        key = (tile.window if tile is not None and tile.window else None) or self.range_key
+        key = self._key(tile)
         first, last = parse_iso(self.status.first_event), parse_iso(self.status.last_event)
         if key in KEYS:
             return window(key, self.status.status, first, last, self.now)
@@ -99,7 +103,7 @@ class View:
         if "/" in key:
             start, end = (parse_time(each, self.now, zone) for each in key.split("/", 1))
         elif key == "today":
-            start, previous = parse_time("today", end, zone), "day"
+            start, previous = parse_time("today", end, zone), "day so far"
         elif key == "yesterday":
             start, end = (parse_time(each, end, zone) for each in ("yesterday", "today"))
             previous = "day"
@@ -110,6 +114,38 @@ class View:
         span = end - start
         before = start - span if previous else None
         return Window(start, end, nice(span / _LINES), nice(span / _BARS), before, previous)
+
+    def comparison(self, said: str, tile: Tile | None) -> tuple[str, str]:
+        """What the workspace is asked to compare with, and what that is called.
+
+        The time before a day of the calendar is the same span of the day before it, also where
+        today is not over yet.
+
+        Args:
+            said: of `core.dashboards.COMPARISONS`, or ''.
+            tile: that asks.
+
+        Returns:
+            Two empty texts for nothing, which is also what lies before the first event.
+        """
+        named = {"same_hour_yesterday": "yesterday", "same_hour_last_week": "last week"}
+        if said != "previous_period":
+            return said, named.get(said, "")
+        key = self._key(tile)
+        if key in ("today", "yesterday"):
+            return "same_hour_yesterday", "yesterday" if key == "today" else "the day before"
+        where = self.window(tile)
+        if where.before is None:
+            return "", ""
+        return said, f"previous {where.previous}".strip()
+
+    def asked_time(self, tile: Tile) -> tuple[str, str]:
+        """The time of a tile as the explorer takes it: from and to; no end for one that goes on."""
+        key, where = self._key(tile), self._window(tile)
+        if where.end != self.now:
+            return iso(where.start) or "", iso(where.end) or ""
+        is_duration = key[:1].isdigit() and "/" not in key
+        return (f"-{key}" if is_duration else iso(where.start) or ""), ""
 
     # ------------------------------------------------------------------ what exists
 
@@ -159,22 +195,23 @@ class View:
 
     # ------------------------------------------------------------------ questions
 
-    def points(self, query: TileQuery, tile: Tile, *, bars: bool = False) -> QueryAnswer:
+    def points(
+        self, query: TileQuery, tile: Tile, *, bars: bool = False, compare: str = ""
+    ) -> QueryAnswer:
         """Values of a metric over the tile's time, one a step."""
         where = self.window(tile)
         step = query.step or format_duration(where.bars if bars else where.line)
+        how = self._how(query, where.start, where.end)
         answer: QueryAnswer = self.workspace.range(
-            query.metric, step=step, **self._how(query, where.start, where.end)
+            query.metric, step=step, compare=compare or None, **how
         )
         return answer
 
-    def value(
-        self, query: TileQuery, tile: Tile | None, *, compare: str | None = None
-    ) -> QueryAnswer:
+    def value(self, query: TileQuery, tile: Tile | None, *, compare: str = "") -> QueryAnswer:
         """The value of a metric over the tile's time, one a series."""
         where = self.window(tile)
         how = self._how(query, where.start, where.end)
-        answer: QueryAnswer = self.workspace.query(query.metric, compare=compare, **how)
+        answer: QueryAnswer = self.workspace.query(query.metric, compare=compare or None, **how)
         return answer
 
     def rows(self, query: TileQuery, limit: int, sort: str = "") -> SqlAnswer:
@@ -190,7 +227,7 @@ class View:
             answer: SqlAnswer = self.workspace.sql(query.sql, limit=limit)
             return answer
         where = [
-            f"{_quoted(label)} IN ({', '.join(map(_text, values))})"
+            _among(label, values)
             for label, values in self._filters(query.filters, self.columns(query)).items()
         ]
         condition = f" WHERE {' AND '.join(where)}" if where else ""
@@ -307,6 +344,16 @@ def view_of(workspace: Any, dashboard: Dashboard, look: Look | None = None) -> V
 
 def _quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
+
+
+def _among(column: str, values: tuple[str, ...]) -> str:
+    """A condition on a column; an unknown value is called as among the labels of metrics."""
+    name = _quoted(column)
+    said = [_text(each) for each in values if each != _MISSING]
+    conditions = [f"{name} IN ({', '.join(said)})"] if said else []
+    if _MISSING in values:
+        conditions.append(f"{name} IS NULL")
+    return f"({' OR '.join(conditions)})"
 
 
 def _text(value: str) -> str:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -13,8 +15,24 @@ import polars as pl
 from datawatch_lab.core.dashboards import Dashboard, Tile, TileQuery
 from datawatch_lab.core.errors import DataWatchError, InputError
 from datawatch_lab.core.names import slug
+from datawatch_lab.service.freshness import iso
 from datawatch_lab.views.board.channel import parts_of
+from datawatch_lab.views.board.tiles import (
+    alerts,
+    anomalies,
+    bar,
+    forecast,
+    heatmap,
+    histogram,
+    line,
+    listed,
+    scatter,
+    schema,
+    sparkline,
+)
+from datawatch_lab.views.board.values import Line, Points, figure_of, moments, told_apart
 from datawatch_lab.views.board.view import View
+from datawatch_lab.views.clock import clocks_of
 
 FORMATS = ("csv", "json", "parquet")
 MOST_ROWS = 10_000
@@ -33,7 +51,6 @@ SCHEMA: dict[str, type[pl.DataType]] = {
 }
 """One value a row: a number in ``value``, anything else in ``text``."""
 
-_OVER_TIME = frozenset({"line", "sparkline", "forecast", "heatmap", "scatter"})
 _MEDIA = {
     "csv": "text/csv; charset=UTF-8",
     "json": "application/json; charset=UTF-8",
@@ -64,38 +81,172 @@ def file_of(view: View, form: str) -> tuple[bytes, str, str]:
 def rows_of(view: View) -> Iterator[dict[str, Any]]:
     """The values of each tile, in the order of the board.
 
-    A tile that asks nothing has one row with its summary in words; one that cannot be asked has
-    the sentence why, under the column ``error``.
+    They are those that the tile shows, on its steps; a list, a donut and a table have also the rows
+    that the tile has no room for. A tile that asks nothing has one row with its summary in words;
+    one that cannot be asked has the sentence why, under the column ``error``.
     """
     board: Dashboard = view.dashboard
-    for tile in board.tiles:
-        head = {"tile": tile.id, "title": tile.title, "kind": tile.kind}
-        if not tile.all_queries:
-            part = parts_of(view, [tile.id])[tile.id]
-            yield _row(head, column="summary", text=tile.note or part.label or part.say)
-        for query in tile.all_queries:
+    with clocks_of(view.status.timezone):
+        for tile in board.tiles:
+            head = {"tile": tile.id, "title": tile.title, "kind": tile.kind}
             try:
-                yield from _asked(view, tile, query, head)
+                for cells in _tile(view, tile):
+                    yield _row(head, **cells)
             except DataWatchError as error:
                 yield _row(head, column="error", text=error.message)
 
 
-def _asked(
-    view: View, tile: Tile, query: TileQuery, head: dict[str, str]
-) -> Iterator[dict[str, Any]]:
+Cells = Iterator[dict[str, Any]]
+
+
+def _tile(view: View, tile: Tile) -> Cells:
+    if tile.kind in _LISTS:
+        yield from _listed(_LISTS[tile.kind](view, tile))
+    elif not any(each.about for each in tile.all_queries):
+        part = parts_of(view, [tile.id])[tile.id]
+        yield {"column": "summary", "text": tile.note or part.label or part.say}
+    elif tile.kind in _READERS:
+        yield from _READERS[tile.kind](view, tile)
+    else:
+        yield from _asked(view, tile)
+
+
+def _asked(view: View, tile: Tile) -> Cells:
+    """What the queries of a tile answer, one after another; one that fails leaves the others."""
+    for query in tile.all_queries:
+        try:
+            yield from _answered(view, tile, query)
+        except DataWatchError as error:
+            yield {"column": "error", "text": error.message}
+
+
+def _answered(view: View, tile: Tile, query: TileQuery) -> Cells:
     if not query.metric:
-        answer = view.rows(query, MOST_ROWS)
-        for number, row in enumerate(answer.rows):
-            for column, value in zip(answer.columns, row, strict=True):
-                name = column if isinstance(column, str) else column.name
-                yield _row(head, row=number, column=name, **_cell(value))
+        yield from _rows(view, query)
         return
-    over_time = tile.kind in _OVER_TIME or tile.options.get("over") == "time"
-    found = view.points(query, tile) if over_time else view.value(query, tile)
-    for series in found.series:
-        labels = ", ".join(f"{name}={value}" for name, value in series.labels.items())
+    for series in view.value(query, tile).series:
+        labels = _labels(series.labels)
         for at, value in series.points:
-            yield _row(head, series=labels, time=at, column=query.metric, value=value)
+            yield {"series": labels, "time": at, "column": query.metric, "value": value}
+
+
+def _rows(view: View, query: TileQuery) -> Cells:
+    answer = view.rows(query, MOST_ROWS)
+    for number, row in enumerate(answer.rows):
+        for column, value in zip(answer.columns, row, strict=True):
+            yield {"row": number, "column": column.name, **_cell(value)}
+
+
+def _labels(labels: Mapping[str, str]) -> str:
+    return ", ".join(f"{name}={value}" for name, value in labels.items())
+
+
+def _figure(view: View, tile: Tile) -> Cells:
+    """Values of all that is asked, each with the one it is compared with."""
+    queries = tile.all_queries if tile.kind == "stats" else tile.all_queries[:1]
+    for query in queries:
+        found = figure_of(view, tile, query)
+        name = query.metric or found.name
+        yield {"column": name, "value": found.now}
+        if found.before is not None:
+            yield {"series": found.previous, "column": name, "value": found.before}
+
+
+def _drawn(points: Points, column: str) -> Cells:
+    """The lines of a chart, by their names."""
+    times = [iso(datetime.fromtimestamp(at / 1e3, UTC)) for at in moments(points)]
+    for each in points.lines:
+        said = _labels(dict(each.labels))
+        series = each.name if each.is_before or not said else said
+        for at, value in zip(times, each.values, strict=True):
+            yield {"series": series, "time": at, "column": column, "value": value}
+
+
+def _lines(points: Points, tile: Tile) -> Cells:
+    """Lines of one query under the name of its metric, those of several under their own."""
+    queries = tile.all_queries
+    alone = queries[0].metric if len(queries) == 1 else ""
+    yield from _drawn(points, alone or "value")
+
+
+def _line(view: View, tile: Tile) -> Cells:
+    found = line.read(view, tile)
+    yield from _lines(found.points, tile)
+    yield from _band(found, found.points)
+
+
+def _band(found: line.Lined, points: Points) -> Cells:
+    sides = (Line(name, values) for name, values in (("low", found.low), ("high", found.high)))
+    band = tuple(each for each in sides if each.values)
+    yield from _drawn(replace(points, lines=band), "expected")
+
+
+def _spark(view: View, tile: Tile) -> Cells:
+    yield from _lines(sparkline.read(view, tile), tile)
+
+
+def _forecast(view: View, tile: Tile) -> Cells:
+    found = forecast.read(view, tile)
+    name = tile.all_queries[0].metric
+    for each in found.points.lines:
+        column = f"{name} forecast" if each.name in found.dashed else name
+        yield from _drawn(replace(found.points, lines=(replace(each, name=""),)), column)
+    yield from _band(found, found.points)
+
+
+def _bars(view: View, tile: Tile) -> Cells:
+    """Over time as it is drawn; by label as it is answered, which names every label."""
+    if bar.is_over_time(tile):
+        yield from _lines(bar.points(view, tile), tile)
+    else:
+        yield from _asked(view, tile)
+
+
+def _bins(view: View, tile: Tile) -> Cells:
+    found = histogram.read(view, tile)
+    for low, high, count in zip(found.edges, found.edges[1:], found.counts, strict=False):
+        yield {"series": f"{low!r} to {high!r}", "column": "buckets", "value": float(count)}
+
+
+def _cells(view: View, tile: Tile) -> Cells:
+    found = heatmap.read(view, tile)
+    for y, row in zip(found.ys, found.values, strict=True):
+        for x, value in zip(found.xs, row, strict=True):
+            yield {"series": y, "column": x, "value": value}
+
+
+def _pairs(view: View, tile: Tile) -> Cells:
+    found = scatter.read(view, tile)
+    names = told_apart([found.x_name, found.y_name])
+    for number, pair in enumerate(found.pairs):
+        for name, value in zip(names, pair, strict=True):
+            yield {"row": number, "column": name, "value": value}
+
+
+def _listed(found: listed.Listed) -> Cells:
+    if not found.items:
+        yield {"column": "summary", "text": found.calm}
+    for number, each in enumerate(found.items):
+        at = None if each.at is None else iso(datetime.fromtimestamp(each.at / 1e3, UTC))
+        for column, text in (("state", each.word), ("title", each.title), ("text", each.text)):
+            yield {"row": number, "time": at, "column": column, "text": text}
+
+
+_READERS: Mapping[str, Callable[[View, Tile], Cells]] = {
+    **dict.fromkeys(("counter", "gauge", "stats"), _figure),
+    "line": _line,
+    "sparkline": _spark,
+    "forecast": _forecast,
+    "bar": _bars,
+    "histogram": _bins,
+    "heatmap": _cells,
+    "scatter": _pairs,
+}
+_LISTS: Mapping[str, Callable[[View, Tile], listed.Listed]] = {
+    "alerts": alerts.read,
+    "anomalies": anomalies.read,
+    "schema": schema.read,
+}
 
 
 def _cell(value: Any) -> dict[str, Any]:

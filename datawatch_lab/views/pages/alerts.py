@@ -9,6 +9,7 @@ from datawatch_lab.core.errors import DataWatchError
 from datawatch_lab.service.freshness import iso
 from datawatch_lab.service.operations.alerts_open import AlertAnswer
 from datawatch_lab.views import format as words
+from datawatch_lab.views.clock import told
 from datawatch_lab.views.pages import alert_rules, alerts_telling, icons
 from datawatch_lab.views.pages.page import Done, Fields, Look, Page, text
 from datawatch_lab.views.pages.parts import (
@@ -164,14 +165,14 @@ def _detail(look: Look, alert: AlertAnswer) -> Html:
     if alert.by:
         rows.append(("Last by", f"{alert.by}{f': {alert.note}' if alert.note else ''}"))
     if alert.description:
-        rows.append(("About", alert.description))
+        rows.append(("About", told(alert.description)))
     trace = look.workspace.alert_trace(alert.id)
     steps = tag(
         "ul",
         *(
             tag(
                 "li",
-                tag("span", tag("b", each.what), " ", each.detail, class_="what"),
+                tag("span", tag("b", each.what), " ", told(each.detail), class_="what"),
                 when(each.at, look.now),
             )
             for each in trace

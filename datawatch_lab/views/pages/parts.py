@@ -230,11 +230,40 @@ def when(iso: str | None, now: datetime) -> Html:
     return tag("time", said, datetime=iso, title=f"{local(at):%Y-%m-%d %H:%M:%S} {zone_word(at)}")
 
 
+def moment(iso: str) -> str:
+    """A moment of an answer by the clocks of the zone, to the minute.
+
+    >>> moment("2026-07-01T12:00:00Z")
+    '2026-07-01 12:00 UTC'
+    """
+    at = datetime.fromisoformat(iso)
+    return f"{local(at):%Y-%m-%d %H:%M} {zone_word(at)}"
+
+
 def labels(given: Mapping[str, str]) -> Html:
     """Labels of a series as small marks."""
     return join(
         [tag("span", f"{name}={value}", class_="chip") for name, value in given.items()], " "
     )
+
+
+def sentence(text: str) -> str:
+    """What an error says, as a sentence of its own.
+
+    >>> sentence("no such table.")
+    'No such table.'
+    """
+    return f"{text[:1].upper()}{text[1:]}"
+
+
+def with_code(text: str) -> list[Html]:
+    """A sentence in which what stands between backticks is code.
+
+    >>> "".join(with_code("`datawatch demo` makes <one>."))
+    '<code>datawatch demo</code> makes &lt;one&gt;.'
+    """
+    parts = sentence(text).split("`")
+    return [tag("code", each) if at % 2 else html(each) for at, each in enumerate(parts)]
 
 
 def fault(error: DataWatchError) -> Html:
@@ -250,17 +279,17 @@ def fault(error: DataWatchError) -> Html:
     if isinstance(error, WorkspaceError):
         return card(
             "No workspace to show",
-            tag("p", error.message),
-            tag("p", error.hint, class_="note") if error.hint else "",
+            tag("p", sentence(error.message)),
+            tag("p", *with_code(error.hint), class_="note") if error.hint else "",
             code(_WAYS),
             class_="hero",
             data_state="missing",
         )
-    hint = tag("p", error.hint, class_="note") if error.hint else ""
+    hint = tag("p", *with_code(error.hint), class_="note") if error.hint else ""
     again = tag("button", "Try again", type="button", class_="btn main", data_again=True)
     return card(
         "This could not be shown",
-        tag("p", error.message),
+        tag("p", sentence(error.message)),
         hint,
         tag("div", again, class_="row"),
         class_="hero",

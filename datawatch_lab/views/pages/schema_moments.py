@@ -14,6 +14,7 @@ from datawatch_lab.views.pages.parts import (
     field,
     html,
     link,
+    moment,
     table,
     tag,
     text_input,
@@ -50,7 +51,7 @@ def diff(look: Look) -> Mapping[str, str]:
         if found.steps
         else empty("The schema was the same", "Nothing changed between these two moments.")
     )
-    note = f"{found.start} to {found.end}"
+    note = f"{moment(found.start)} to {moment(found.end)}"
     return {
         "choose": card("Two moments", form),
         "diff": card(f"{len(found.steps)} steps", steps, note=note),

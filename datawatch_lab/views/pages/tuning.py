@@ -271,6 +271,8 @@ def _keep(look: Look, fields: Fields) -> Done:
         f"{made.metric} is flagged at {made.sensitivity} from now on: about "
         f"{words.number(made.false_alarms_per_week)} false alarms a week where nothing is wrong."
     )
+    if made.asked:
+        said += f" {made.asked} is watched by that name."
     return Done(said=said, changed=True)
 
 

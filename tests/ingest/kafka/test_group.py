@@ -164,3 +164,20 @@ def test_the_group_is_told_when_the_others_are_gone(kafka_server: Server) -> Non
     told = {each.partition: each.offset for each in asking.committed(places, timeout=10)}
     asking.close()
     assert sum(told.values()) == topic.sent
+
+
+def test_the_group_is_told_while_nothing_comes(kafka_server: Server) -> None:
+    """What is stored is seen by Kafka's own tools soon, also while the reader waits for more."""
+    topic = Topic(kafka_server, "group.idle")
+    topic.send(40)
+    reader = Reader(topic, "idle")
+    asking = Consumer(kafka_server.settings | {"group.id": "idle"})
+    places = [TopicPartition(topic.name, number) for number in range(_PARTITIONS)]
+    try:
+        eventually(lambda: reader.has(topic.sent))
+        eventually(
+            lambda: sum(max(0, each.offset) for each in asking.committed(places, timeout=10)) == 40
+        )
+    finally:
+        asking.close()
+        reader.stop()

@@ -121,3 +121,147 @@ def test_a_log_that_was_purged_is_told(shop: Shop, sink: Sink) -> None:
     with pytest.raises(SourceError) as raised:
         _read(shop, sink)
     assert "watch it again" in raised.value.hint
+
+
+def _keys(shop: Shop, table: str) -> list[object]:
+    return [key for (key,) in shop.query(f"SELECT id FROM {table} ORDER BY id")]
+
+
+def _live(sink: Sink, table: str) -> list[object]:
+    return sorted(key for (key,) in sink.live(table, ["id"]))
+
+
+def test_other_databases_stay_out(shop: Shop, sink: Sink) -> None:
+    """The log has the changes of all databases; those of the address come, also of new tables."""
+    shop.query("CREATE TABLE mine (id int PRIMARY KEY)")
+    with shop.server.database("secret"):
+        shop.query("CREATE TABLE secret.salaries (id int PRIMARY KEY)")
+        _read(shop, sink)
+        shop.query("INSERT INTO secret.salaries VALUES (1)")
+        shop.query("CREATE TABLE secret.more (id int PRIMARY KEY)")
+        shop.query("INSERT INTO mine VALUES (1)")
+        shop.query("CREATE TABLE later (id int PRIMARY KEY)")
+        shop.query("INSERT INTO later VALUES (2)")
+        _read(shop, sink)
+    _read(shop, sink)
+    assert {event["schema"] for event in sink.events()} == {shop.name}
+    assert (_live(sink, "mine"), _live(sink, "later")) == ([1], [2])
+
+
+def test_a_copy_that_broke_off_is_whole_although_the_log_stands_still(
+    shop: Shop, sink: Sink
+) -> None:
+    """The second copy is as of the same place; its rows are told apart from those of the first."""
+    shop.query("CREATE TABLE t (id int PRIMARY KEY)")
+    shop.query("INSERT INTO t SELECT seq FROM seq_1_to_90")
+    options = MysqlOptions(follow=False, copy_rows=30)
+    for number in range(2):
+        batches: Any = MysqlSource(shop.url, options).batches(sink.offset)
+        for _ in range(2 + number):
+            sink.store(next(batches))
+        batches.close()
+    _read(shop, sink)
+    assert _live(sink, "t") == _keys(shop, "t")
+
+
+def test_it_is_watched_anew_after_the_log_was_purged(shop: Shop, sink: Sink) -> None:
+    """Under another slot, as after removing, all is copied again, and what is gone goes."""
+    for table in ("t", "still"):
+        shop.query(f"CREATE TABLE {table} (id int PRIMARY KEY)")
+        shop.query(f"INSERT INTO {table} VALUES (1), (2), (3)")
+    _read(shop, sink, slot="first")
+    _read(shop, sink, slot="second")
+    assert (_live(sink, "t"), _live(sink, "still")) == ([1, 2, 3], [1, 2, 3])
+    shop.query("DELETE FROM t WHERE id = 1")
+    shop.query("FLUSH BINARY LOGS")
+    shop.query("INSERT INTO t VALUES (4)")
+    last = str(shop.query("SHOW MASTER STATUS")[0][0])
+
+    def are_gone() -> bool:
+        shop.query(f"PURGE BINARY LOGS TO '{last}'")
+        return str(shop.query("SHOW BINARY LOGS")[0][0]) == last
+
+    eventually(are_gone, "a log that a reader still holds stays")
+    with pytest.raises(SourceError, match="log"):
+        _read(shop, sink, slot="second")
+    _read(shop, sink, slot="third")
+    shop.query("INSERT INTO t VALUES (5)")
+    _read(shop, sink, slot="third")
+    assert (_live(sink, "t"), _live(sink, "still")) == ([2, 3, 4, 5], [1, 2, 3])
+    assert (sink.offset or {})["slot"] == "third"
+
+
+def test_it_goes_on_at_a_server_that_took_over(shop: Shop, sink: Sink) -> None:
+    """By GTID, though the files of the other one have larger numbers; identities stay."""
+    shop.query("CREATE TABLE t (id int PRIMARY KEY)")
+    shop.query("INSERT INTO t VALUES (1)")
+    _read(shop, sink)
+    shop.query("INSERT INTO t VALUES (2)")
+    stored = dict(sink.offset or {})
+    places = [[*name, 2**60] for *name, _ in stored["since"]]
+    there = {"origin": "mysql:other", "server": "other", "file": "binlog.999999", "since": places}
+    resume: dict[str, Any] = stored | there
+    batches = list(MysqlSource(shop.url, MysqlOptions(follow=False)).batches(resume))
+    events = [event for batch in batches for event in batch.events.to_pylist()]
+    assert [(event["op"], event["origin"]) for event in events] == [("c", "mysql:other")]
+    last = batches[-1].offset
+    assert last is not None
+    assert last.position["server"] == stored["server"]
+    again = list(MysqlSource(shop.url, MysqlOptions(follow=False)).batches(last.position))
+    assert sum(batch.received for batch in again) == 0
+    with pytest.raises(SourceError, match="another server"):
+        list(MysqlSource(shop.url, MysqlOptions(follow=False, mode="file")).batches(resume))
+
+
+def test_a_table_that_was_left_out_for_a_while_is_right_again(shop: Shop, sink: Sink) -> None:
+    """What was changed while it was excluded is seen when it is included: it is copied again."""
+    for table in ("a", "b"):
+        shop.query(f"CREATE TABLE {table} (id int PRIMARY KEY)")
+        shop.query(f"INSERT INTO {table} VALUES (1), (2)")
+    _read(shop, sink)
+    without = Selection((), ["b"])
+    _read(shop, sink, selection=without)
+    shop.query("DELETE FROM b WHERE id = 1")
+    shop.query("INSERT INTO b VALUES (3)")
+    shop.query("INSERT INTO a VALUES (3)")
+    _read(shop, sink, selection=without)
+    _read(shop, sink)
+    assert (_live(sink, "a"), _live(sink, "b")) == ([1, 2, 3], [2, 3])
+    assert "t" not in {event["op"] for event in sink.events("a")}
+
+
+def test_a_place_without_gtids_is_gone_on_with_by_file(shop: Shop, sink: Sink) -> None:
+    """It was stored while they were off: what came since is read, not passed over."""
+    shop.query("CREATE TABLE t (id int PRIMARY KEY)")
+    _read(shop, sink, mode="file")
+    shop.query("INSERT INTO t VALUES (1)")
+    shop.query("FLUSH BINARY LOGS")
+    shop.query("INSERT INTO t VALUES (2)")
+    resume = dict(sink.offset or {}) | {"gtid": ""}
+    for batch in MysqlSource(shop.url, MysqlOptions(follow=False)).batches(resume):
+        sink.store(batch)
+    assert _live(sink, "t") == [1, 2]
+
+
+def test_settings_that_change_while_it_is_read_are_told(shop: Shop, sink: Sink) -> None:
+    """Rows in part and compressed ones end the watch with what to do, and do not spoil rows."""
+    shop.query("CREATE TABLE t (id int PRIMARY KEY, a int, b varchar(900))")
+    shop.query("INSERT INTO t VALUES (1, 2, repeat('x', 600))")
+    _read(shop, sink)
+    connection = shop.server.connect(shop.name)
+    with connection.cursor() as cursor:
+        cursor.execute("SET SESSION binlog_row_image = 'MINIMAL'")
+        cursor.execute("UPDATE t SET a = 3")
+    connection.close()
+    with pytest.raises(SourceError, match="parts of rows") as raised:
+        _read(shop, sink)
+    assert "binlog_row_image" in raised.value.hint
+    _read(shop, sink, slot="anew")
+    shop.query("SET GLOBAL log_bin_compress = ON")
+    try:
+        shop.query("UPDATE t SET a = 4")
+    finally:
+        shop.query("SET GLOBAL log_bin_compress = OFF")
+    with pytest.raises(SourceError, match="compressed"):
+        _read(shop, sink, slot="anew")
+    assert sink.live("t", ["id"])[1,]["a"] == 3

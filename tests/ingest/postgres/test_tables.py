@@ -281,6 +281,54 @@ def test_a_table_that_is_included_later_gets_its_snapshot(shop: Shop, sink: Sink
     ]
 
 
+def test_a_table_that_was_left_out_for_a_while_is_right_again(shop: Shop, sink: Sink) -> None:
+    """What was changed while it was excluded is seen when it is included: it is copied again."""
+    shop.query("CREATE TABLE a (id int PRIMARY KEY); INSERT INTO a VALUES (1), (2)")
+    shop.query("CREATE TABLE b (id int PRIMARY KEY); INSERT INTO b VALUES (1), (2)")
+    without = Selection((), ("b",))
+    _read(shop.url, sink)
+    _read(shop.url, sink, selection=without)
+    shop.query("DELETE FROM b WHERE id = 1; INSERT INTO b VALUES (3)")
+    _read(shop.url, sink, selection=without)
+    shop.query("INSERT INTO a VALUES (3)")
+    _read(shop.url, sink)
+    assert set(sink.live("a", ["id"])) == {(1,), (2,), (3,)}
+    assert set(sink.live("b", ["id"])) == {(2,), (3,)}
+    assert "t" not in {event["op"] for event in sink.events("a")}
+
+
+def test_refusals_before_the_copy_say_what_to_do(shop: Shop) -> None:
+    """A right that is missing, a standby, a lock: none is an internal error; some may pass."""
+
+    def refused(url: str) -> SourceError:
+        with pytest.raises(SourceError) as raised:
+            list(PostgresSource(url, PostgresOptions(follow=False)).batches(None))
+        return raised.value
+
+    shop.query("DROP ROLE IF EXISTS maker")
+    shop.query(f"CREATE ROLE maker LOGIN REPLICATION PASSWORD '{PASSWORD}'")
+    shop.query("CREATE TABLE a (id int PRIMARY KEY); ALTER TABLE a OWNER TO maker")
+    url = shop.server.url("maker", shop.name)
+    try:
+        error = refused(url)
+        assert f"GRANT CREATE ON DATABASE {shop.name} TO maker" in error.hint
+        assert not error.details.get("retry")
+        shop.query(f"GRANT CREATE ON DATABASE {shop.name} TO maker")
+        shop.query("ALTER ROLE maker SET default_transaction_read_only = on")
+        error = refused(url)
+        assert "standby" in error.hint
+        assert error.details["retry"]
+        shop.query("ALTER ROLE maker RESET ALL; ALTER ROLE maker SET lock_timeout = '20ms'")
+        with shop.server.connect(shop.name) as holding:
+            holding.cursor().execute("LOCK TABLE a IN ACCESS EXCLUSIVE MODE")
+            error = refused(url)
+        holding.close()
+        assert "lock timeout" in error.message
+        assert error.details["retry"]
+    finally:
+        shop.query("DROP OWNED BY maker; DROP ROLE maker")
+
+
 def test_a_new_slot_begins_with_a_new_snapshot(shop: Shop, sink: Sink) -> None:
     """When the slot is gone the error says so; with another slot keyed tables are right again."""
     shop.query("CREATE TABLE a (id int PRIMARY KEY, n int); INSERT INTO a VALUES (1, 0), (2, 0)")

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
+import panel as pn
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -91,6 +92,27 @@ def test_without_a_workspace_the_apps_say_how_to_get_one(page: Page, tmp_path: P
         for app in ("quality", "detector_tuning"):
             page.goto(f"{address}/{app}", timeout=_PATIENCE)
             expect(page.locator("#content")).to_contain_text("datawatch watch", timeout=_PATIENCE)
+        for app in ("dashboard", "builder"):
+            page.goto(f"{address}/{app}", timeout=_PATIENCE)
+            card = page.locator("section.card")
+            expect(card).to_contain_text("datawatch watch", timeout=_PATIENCE)
+            expect(card).to_have_css("border-radius", "12px")
+    assert not path.exists()
+
+
+def test_without_a_workspace_a_board_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The page of the others, with what to do as code, and nothing of the path as HTML."""
+    path = tmp_path / "<b>none.duckdb"
+    monkeypatch.setenv("DATAWATCH_WORKSPACE", str(path))
+    for made in (apps.dashboard(), apps.builder()):
+        assert isinstance(made, pn.pane.HTML)
+        said = str(made.object)
+        assert "No workspace to show" in said
+        assert "There is no workspace at" in said
+        assert "<code>datawatch demo</code>" in said
+        assert "<b>" not in said
     assert not path.exists()
 
 

@@ -16,17 +16,19 @@ class Position:
     Attributes:
         cluster: names it for good.
         next: by topic and partition, the offset of the message that comes next.
+        slot: of the watch; another one means that it was removed and is watched anew.
     """
 
     cluster: str
     next: dict[tuple[str, int], int] = field(default_factory=dict)
+    slot: str = ""
 
     def plain(self) -> dict[str, object]:
         """JSON values for `core.batches.Offset`."""
         topics: dict[str, dict[str, int]] = {}
         for (topic, partition), offset in sorted(self.next.items()):
             topics.setdefault(topic, {})[str(partition)] = offset
-        return {"cluster": self.cluster, "topics": topics}
+        return {"cluster": self.cluster, "topics": topics, "slot": self.slot}
 
     @classmethod
     def read(cls, plain: Mapping[str, object]) -> Position:
@@ -36,7 +38,8 @@ class Position:
             SourceError: it is something else.
         """
         try:
-            return cls(str(plain["cluster"]), dict(_offsets(plain["topics"])))
+            slot = str(plain.get("slot", ""))
+            return cls(str(plain["cluster"]), dict(_offsets(plain["topics"])), slot)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise SourceError(
                 "kafka: the stored position is none of this source.",

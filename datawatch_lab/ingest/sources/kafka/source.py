@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -62,9 +61,8 @@ class KafkaSource:
         self.progress = progress
         self.patterns = [each for each in self.address.path.split(",") if each]
         self._retrying = Retrying()
-        self._lock = threading.Lock()
-        self._client: Client | None = None
         self._stored: dict[tuple[str, int], int] = {}
+        self._told: dict[tuple[str, int], int] = {}  # to the group
         self._behind: dict[tuple[str, int], int] = {}  # ends at the beginning, not yet reached
         self._began: dict[tuple[str, int], int] = {}
         self._connected = False
@@ -92,13 +90,11 @@ class KafkaSource:
         self._retrying.halt.set()
 
     def stored(self, position: Mapping[str, object]) -> None:
-        """Hear that all up to the position of an offset is durable, and tell the group.
+        """Hear that all up to the position of an offset is durable; the group is told soon.
 
-        Safe from another thread. Nothing depends on what the group knows.
+        Safe from another thread, and asks nobody. Nothing depends on what the group knows.
         """
         self._stored = Position.read(position).next
-        with self._lock:
-            self._tell_group()
 
     def lag(self) -> int:
         """Messages that are not stored yet, over all partitions.
@@ -130,11 +126,19 @@ class KafkaSource:
             SourceError: the cluster cannot be reached at first, refuses, has none of the topics, or
                 keeps no longer what comes next; says how to fix it.
         """
-        position = Position.read(resume) if resume else Position("")
+        position = self._begin(resume)
         self._stored = dict(position.next)
         yield from self._retrying.run(
             lambda: self._listen(position), lambda: sum(position.next.values())
         )
+
+    def _begin(self, resume: Mapping[str, object] | None) -> Position:
+        slot = self.options.slot
+        position = Position.read(resume) if resume else Position("")
+        if position.slot not in ("", slot):  # removed and watched again: from what is kept now
+            position = Position("")
+        position.slot = slot
+        return position
 
     # ------------------------------------------------------------------ one connection
 
@@ -150,15 +154,12 @@ class KafkaSource:
                 )
             position.cluster = cluster
             self._assign(client, position, topics, first=not position.next)
-            with self._lock:
-                self._client = client
             self._connected, self._retrying.trouble = True, None
             yield nothing(self.name, Offset(self.name, position.plain()))
             yield from self._take(client, position)
         finally:
-            with self._lock:
-                self._client, self._connected = None, False
-                self._tell_group(client)
+            self._connected = False
+            self._tell_group(client, wait=True)
             client.close()
 
     def _wanted(self, client: Client) -> tuple[str, dict[str, list[int]]]:
@@ -214,6 +215,7 @@ class KafkaSource:
                 good.append(message)
                 open_ends.add((message.topic(), message.partition()))
             complaint = client.complaint
+            self._tell_group(client)
             if good:
                 silent, self._retrying.trouble = 0.0, None
                 yield self._batch(good, position, backfill=past)
@@ -300,13 +302,14 @@ class KafkaSource:
             )
         )
 
-    def _tell_group(self, client: Client | None = None) -> None:
+    def _tell_group(self, client: Client, *, wait: bool = False) -> None:
         """Commit what is stored to the group; a failure is a line in the log."""
-        held, kafka = client or self._client, package()
-        if held is None or not self._stored:
+        stored, kafka = self._stored, package()
+        if not stored or (stored == self._told and not wait):
             return
-        offsets = [kafka.TopicPartition(t, n, offset) for (t, n), offset in self._stored.items()]
+        self._told = stored
+        offsets = [kafka.TopicPartition(t, n, offset) for (t, n), offset in stored.items()]
         try:
-            held.consumer.commit(offsets=offsets, asynchronous=client is None)
+            client.consumer.commit(offsets=offsets, asynchronous=not wait)
         except kafka.KafkaException as error:
             log.info("%s", refusal(self.address, error.args[0]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import struct
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -17,13 +18,16 @@ from datawatch_lab.ingest.sources.mysql.catalogue import Place, Table, TableName
 from datawatch_lab.ingest.sources.mysql.layout import Builder, Layout, Mark, told, type_of
 from datawatch_lab.ingest.sources.mysql.position import Position, advanced
 from datawatch_lab.ingest.sources.mysql.types import Column
-from datawatch_lab.ingest.sources.postgres.selection import Selection
+from datawatch_lab.ingest.sources.mysql.within import Within
 
 log = logging.getLogger(__name__)
 
 _STANDALONE = 1  # flag of MariaDB's GTID event: no COMMIT follows
 _ROW_BITS = 20  # an entry of the log has fewer rows than 2^20
 _CACHED = 500  # layouts that are remembered
+_PACKED = frozenset({40, *range(165, 172)})
+"""Numbers of events that hold others, compressed: MySQL's transactions, MariaDB's entries."""
+_AGAIN = "then remove the source and watch it again: its tables are copied anew."
 
 
 @dataclass(frozen=True)
@@ -80,14 +84,14 @@ class Decoder:
 
     Args:
         position: where it begins; changed as it goes on.
-        selection: what is wanted.
+        within: what is wanted.
         lookup: asked for keys, and for what is JSON in MariaDB.
     """
 
-    def __init__(self, position: Position, selection: Selection, lookup: Lookup) -> None:
+    def __init__(self, position: Position, within: Within, lookup: Lookup) -> None:
         self.position = position
         self._settled = position.copy()
-        self._selection = selection
+        self._within = within
         self._lookup = lookup
         self._builder = Builder(position.origin)
         self._layouts: dict[tuple[object, ...], Layout] = {}
@@ -107,6 +111,7 @@ class Decoder:
             "RotateEvent": self._rotate,
             "XAPrepareEvent": self._prepared,
             "PartialUpdateRowsEvent": self._partial,
+            "NotImplementedEvent": self._unread,
         }
 
     @property
@@ -145,9 +150,10 @@ class Decoder:
         self._open, self._sequence = True, 0
 
     def _commit(self, entry: Entry) -> Iterator[Piece]:
-        held = self.position
-        if self._mark.gtid:
-            held.gtid = advanced(held.gtid, self._mark.gtid)
+        held, gtid = self.position, self._mark.gtid
+        # Of MySQL's set, what was before GTIDs were switched on is missing for good.
+        if gtid and (held.gtid or ":" not in gtid):
+            held.gtid = advanced(held.gtid, gtid)
         held.file, held.pos = entry.file, entry.pos
         self._open = self._group = False
         self._settled = held.copy()
@@ -172,9 +178,19 @@ class Decoder:
         del entry
         raise SourceError(
             "mysql: the log has parts of JSON documents, not whole rows.",
-            hint="SET GLOBAL binlog_row_value_options = ''; then watch it again from a new copy.",
+            hint=f"SET GLOBAL binlog_row_value_options = ''; {_AGAIN}",
         )
         yield  # an iterator as the others are
+
+    def _unread(self, entry: Entry) -> Iterator[Piece]:
+        """What the reader of the log does not know; most of it is of no matter."""
+        if entry.event.event_type in _PACKED:
+            raise SourceError(
+                f"mysql: the log is compressed at {entry.file}:{entry.pos}, and cannot be read.",
+                hint="SET GLOBAL log_bin_compress = OFF (MariaDB) or "
+                f"binlog_transaction_compression = OFF (MySQL); {_AGAIN}",
+            )
+        yield from ()
 
     # ------------------------------------------------------------------ statements
 
@@ -229,7 +245,7 @@ class Decoder:
         if statement.act == "database":
             schema = statement.tables[0][0]
             return [name for name in sorted(self.position.since) if name[0] == schema]
-        return [name for name in statement.tables if self._selection.table(name)]
+        return [name for name in statement.tables if self._within.table(name)]
 
     @property
     def _mark_ordinal(self) -> int:
@@ -251,14 +267,14 @@ class Decoder:
         if not self._open:
             self._begin(entry)
         self._next_entry()
-        if not self._selection.table(name):
+        if not self._within.table(name):
             return
         if self._mark_ordinal <= self.position.since.get(name, 0):
             return
         layout = self._layout(event)
         if not self._builder.fits(layout):
             yield self._piece()
-        rows = event.rows
+        rows = _read(event)
         op, after, before = _sides(entry.kind, rows)
         if layout.has_sets:
             for row, values in _with_nones(entry.kind, rows):
@@ -278,8 +294,7 @@ class Decoder:
         if any(column[0] is None for column in described):
             raise SourceError(
                 f"mysql: the log does not name the columns of {'.'.join(name)}.",
-                hint="SET GLOBAL binlog_row_metadata = 'FULL'; then remove the source and watch it "
-                "again: what was written before has no names.",
+                hint=f"SET GLOBAL binlog_row_metadata = 'FULL'; {_AGAIN}",
             )
         if len(self._layouts) >= _CACHED:
             self._layouts.clear()
@@ -299,9 +314,33 @@ class Decoder:
         columns = tuple(
             Column(column, type_, column in json)
             for column, type_, _ in described
-            if column in key or self._selection.column(name, column)
+            if column in key or self._within.column(name, column)
         )
         return Layout(name, columns, key, any(c.word == "set" for c in columns))
+
+
+def _read(event: Any) -> Sequence[Mapping[str, Any]]:
+    """The rows of an event.
+
+    Raises:
+        SourceError: they are not whole, or a value is none of its type.
+    """
+    table = f"{event.schema}.{event.table}"
+    for name in ("columns_present_bitmap", "columns_present_bitmap2"):
+        present = getattr(event, name, None)
+        if present is not None and int.from_bytes(present).bit_count() < event.number_of_columns:
+            raise SourceError(
+                f"mysql: the log has parts of rows of {table}, not whole ones.",
+                hint=f"SET GLOBAL binlog_row_image = 'FULL'; {_AGAIN}",
+            )
+    try:
+        rows: Sequence[Mapping[str, Any]] = event.rows
+    except (ValueError, LookupError, ArithmeticError, NotImplementedError, struct.error) as error:
+        raise SourceError(
+            f"mysql: a row of {table} cannot be read: {error}.",
+            hint=f"Correct the value and watch it again from a new copy, or exclude {table}.",
+        ) from None
+    return rows
 
 
 def _sides(kind: str, rows: Sequence[Mapping[str, Any]]) -> tuple[Op, list[Any], list[Any]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from importlib import import_module
 from typing import Any
@@ -24,6 +24,10 @@ class Position:
         partial: tables of which some rows of a copy are stored that is not whole.
         stale: tables whose rows were altered by DDL, which the log does not show row by row.
         complete: the first copy is done.
+        slot: of the watch; another one means that it was removed and is watched anew.
+        server: whose files ``file`` and ``since`` are of; another than that of ``origin`` once a
+            server has taken over.
+        copies: tables that were copied again so far: sets the rows of such copies apart.
     """
 
     origin: str
@@ -34,6 +38,9 @@ class Position:
     partial: set[TableName] = field(default_factory=set)
     stale: set[TableName] = field(default_factory=set)
     complete: bool = False
+    slot: str = ""
+    server: str = ""
+    copies: int = 0
 
     @property
     def begun(self) -> bool:
@@ -49,6 +56,33 @@ class Position:
         """Stand there."""
         self.file, self.pos = place.file, place.pos
         self.gtid = place.gtid or self.gtid
+
+    def moved_to(self, server: str, file: str) -> None:
+        """Stand in the log of a server that took over, by GTID; its files have other names.
+
+        Which of its changes were copied is not known there, so all behind the GTIDs are read.
+        """
+        self.server, self.file, self.pos = server, file, 0
+        self.since = dict.fromkeys(self.since, 0)
+
+    def anew(self, slot: str, server: str) -> Position:
+        """The beginning, with all tables that were copied to be emptied and copied again."""
+        outdated = set(self.since) | self.partial
+        return Position(
+            f"mysql:{server}", partial=outdated, slot=slot, server=server, copies=self.copies
+        )
+
+    def forget(self, unwanted: Iterable[TableName]) -> bool:
+        """Take tables that are not read for copied no more; gives whether there were any.
+
+        When they are read again, they are emptied and copied.
+        """
+        gone = self.since.keys() & set(unwanted)
+        for name in gone:
+            del self.since[name]
+        self.partial |= gone
+        self.stale -= gone
+        return bool(gone)
 
     def copy(self) -> Position:
         """One that changes on its own."""
@@ -67,6 +101,9 @@ class Position:
             "since": [[*name, at] for name, at in sorted(self.since.items())],
             "partial": [list(name) for name in sorted(self.partial)],
             "stale": [list(name) for name in sorted(self.stale)],
+            "slot": self.slot,
+            "server": self.server,
+            "copies": self.copies,
         }
 
     @classmethod
@@ -87,6 +124,9 @@ class Position:
                 partial={(str(s), str(t)) for s, t in held["partial"]},
                 stale={(str(s), str(t)) for s, t in held["stale"]},
                 complete=bool(held["complete"]),
+                slot=str(held.get("slot", "")),
+                server=str(held.get("server") or str(held["origin"]).removeprefix("mysql:")),
+                copies=int(held.get("copies", 0)),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise SourceError(

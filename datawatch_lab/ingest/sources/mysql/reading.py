@@ -41,7 +41,7 @@ class Reading:
         self._source = source
         self._stream = stream
         self._position = position
-        self._decoder = Decoder(position.copy(), source.options.selection, source.session)
+        self._decoder = Decoder(position.copy(), source.within, source.session)
         self._reached = position.ordinal
         self._idle = False
         self._cut = False  # part of a transaction was given, and its end not yet

@@ -31,11 +31,13 @@ class Point:
         place: in the log.
         at: the server's clock before it was taken.
         connection: with the transaction.
+        copies: which copy of a table it is, where it was emptied before; 0 for the first.
     """
 
     place: Place
     at: datetime
     connection: Any
+    copies: int = 0
 
 
 @contextmanager
@@ -109,8 +111,10 @@ def chunks(
         finally:
             if whole:
                 cursor.close()
-            else:  # closing would read the rest
-                at.connection._force_close()  # noqa: SLF001 — the driver has no other way
+            else:  # closing would read the rest, and so would the result's end
+                if cursor._result is not None:  # noqa: SLF001 — the driver has no other way
+                    cursor._result.unbuffered_active = False  # noqa: SLF001
+                at.connection._force_close()  # noqa: SLF001
         query(at.connection, "ROLLBACK TO SAVEPOINT datawatch")
 
 
@@ -167,7 +171,9 @@ def _text(value: Any) -> Any:
 
 
 def _place(at: Point) -> str:
-    return f"{at.place.file}:{at.place.pos}"
+    """What sets a copy apart: its place, and its number where the log may not have moved since."""
+    again = f"#{at.copies}" if at.copies else ""
+    return f"{at.place.file}:{at.place.pos}{again}"
 
 
 def _ids(table: Table, texts: Sequence[pl.Series], at: Point) -> pl.Series:

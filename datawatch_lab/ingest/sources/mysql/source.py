@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from datawatch_lab.core.batches import (
@@ -26,8 +28,11 @@ from datawatch_lab.ingest.sources.mysql.position import Position
 from datawatch_lab.ingest.sources.mysql.reading import Reading
 from datawatch_lab.ingest.sources.mysql.session import Session, bytes_after, server_number
 from datawatch_lab.ingest.sources.mysql.stream import Stream
+from datawatch_lab.ingest.sources.mysql.within import Within
 from datawatch_lab.ingest.sources.postgres.options import CopyProgress
 from datawatch_lab.ingest.sources.retrying import Retrying
+
+log = logging.getLogger(__name__)
 
 
 class MysqlSource:
@@ -55,6 +60,8 @@ class MysqlSource:
         self.address = Endpoint.parse(url, driver.SCHEME)
         self.options = options or MysqlOptions()
         self.progress = progress
+        self.within = Within(self.options.selection, self.address.path)
+        """The tables that are read."""
         self.session = Session(self.address, self.options)
         self._retrying = Retrying()
         self._stream: Stream | None = None
@@ -125,26 +132,52 @@ class MysqlSource:
             self._mariadb = catalogue.mariadb
             server = catalogue.server() or self.address.place
             gtids = catalogue.gtids
+            folded = catalogue.setting("lower_case_table_names") not in ("", "0")
+        self.within = replace(self.within, folded=folded)
         self._gtid = self.options.mode == "gtid" or (self.options.mode == "auto" and gtids)
+        slot = self.options.slot
         if resume is None:
-            return Position(f"mysql:{server}")
+            return Position(f"mysql:{server}", slot=slot, server=server)
         position = Position.read(resume)
-        self._stored = resume
-        if position.origin != f"mysql:{server}" and not (self._gtid and position.gtid):
-            raise SourceError(
-                f"{self.address}: this is another server than the one read before under the name "
-                f"{self.name!r}, and places in its log's files mean nothing here.",
-                hint="Give the source another name, or correct the address.",
-            )
+        if position.slot not in ("", slot):  # everything since then is unknown: anew
+            return position.anew(slot, server)
+        position.slot, self._stored = slot, resume
+        self._recognise(position)
         return position
+
+    def _recognise(self, position: Position) -> None:
+        """Find the place in the log of the server that answers now.
+
+        Raises:
+            SourceError: it is another one, and the place is not known by GTID.
+        """
+        with driver.telling(self.address):
+            catalogue = self.session.open()
+            server = catalogue.server() or self.address.place
+            if server == position.server:
+                return
+            if self._gtid and position.gtid:
+                log.warning("%s: another server has taken over.", self.address)
+                position.moved_to(server, catalogue.place().file)
+                self._stored = position.plain()
+                return
+        raise SourceError(
+            f"{self.address}: this is another server than the one read before under the name "
+            f"{self.name!r}, and places in its log's files mean nothing here.",
+            hint="Give the source another name, or correct the address.",
+        )
 
     # ------------------------------------------------------------------ the copy
 
     def _copy(self, position: Position) -> Iterator[DecodedBatch]:
         """Copy the tables that have no copy, all as of one place of the log."""
+        self._recognise(position)
+        left_out = position.forget(n for n in position.since if not self.within.table(n))
         missing = [t for t in self.session.tables() if t.name not in position.since]
         if position.begun and not missing:
             position.complete = True
+            if left_out:
+                yield self.batch(position, backfill=True)
             return
         if not self.options.snapshot:
             with driver.telling(self.address):
@@ -168,13 +201,16 @@ class MysqlSource:
     ) -> Iterator[DecodedBatch]:
         expected, before = [table.rows for table in missing], 0
         for done, table in enumerate(missing):
+            point = at
             if table.name in position.partial and table.key:
+                position.copies += 1
+                point = replace(at, copies=position.copies)
                 yield self.batch(
-                    position, snapshot.emptied(table, at, position.origin), backfill=True
+                    position, snapshot.emptied(table, point, position.origin), backfill=True
                 )
             position.partial.add(table.name)
             count = 0
-            for batch in self.rows(table, at, position):
+            for batch in self.rows(table, point, position):
                 yield batch
                 count += batch.events.num_rows
                 expected[done] = max(expected[done], count)
@@ -220,13 +256,15 @@ class MysqlSource:
     # ------------------------------------------------------------------ the stream
 
     def _listen(self, position: Position) -> Iterator[DecodedBatch]:
+        self.session.close()  # a connection that is left of a server that has gone knows nothing
+        self._recognise(position)
         with driver.telling(self.address):
             target = None if self.options.follow else self.session.open().place().ordinal
         stream = Stream(
             self.address,
             position,
             mariadb=self._mariadb,
-            gtid=self._gtid,
+            gtid=self._gtid and bool(position.gtid),
             server=server_number(self.options.slot),
             limit_bytes=self.options.buffer_bytes,
         )

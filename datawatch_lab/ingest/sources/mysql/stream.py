@@ -14,6 +14,7 @@ from typing import Any
 
 from datawatch_lab.core.errors import SourceError
 from datawatch_lab.ingest.sources.endpoints import Endpoint
+from datawatch_lab.ingest.sources.mysql import latin1
 from datawatch_lab.ingest.sources.mysql.decode import Entry
 from datawatch_lab.ingest.sources.mysql.driver import binlog, driver, parameters, refusal
 from datawatch_lab.ingest.sources.mysql.position import Position
@@ -57,6 +58,7 @@ class Stream:
         self._connections: list[Any] = []
         self._gtid = gtid
         self._file = position.file
+        latin1.register()
         self._reader = self._open(position, mariadb=mariadb, server=server)
         self._thread = threading.Thread(target=self._run, name="datawatch-binlog", daemon=True)
         self._thread.start()
@@ -73,6 +75,7 @@ class Stream:
             blocking=True,
             slave_heartbeat=_HEARTBEAT,
             pymysql_wrapper=self._connect,
+            filter_non_implemented_events=False,  # or what is compressed would be passed over
             enable_logging=False,
             **at,
         )
@@ -161,6 +164,9 @@ class Stream:
         table = getattr(event, "table_id", None)
         if table in event.table_map:  # its rows are decoded later, when the map has others
             event.table_map = {table: event.table_map[table]}
+            for column in event.table_map[table].columns:
+                if column.character_set_name == "cp1252":  # as the reader calls latin1
+                    column.character_set_name = latin1.NAME
         entry = Entry(event, str(self._reader.log_file or self._file), int(event.packet.log_pos))
         with self._changed:
             while self._held > self._limit and not self._closed:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -17,9 +17,13 @@ import msgspec
 import numpy as np
 import polars as pl
 
+from datawatch_lab.ingest.sources.mysql import timereader
 from datawatch_lab.ingest.sources.postgres.types import Kind, PgType
 
 Texts = list[str | None]
+
+_NO_YEAR = 1900
+_FIRST = datetime(1970, 1, 1, 0, 0, 1)  # noqa: DTZ001 — the log's reader gives them without a zone
 
 
 @dataclass(frozen=True)
@@ -86,9 +90,22 @@ def form_of(type_: str, *, json: bool = False) -> Form:
         return _binary_form(_length(low))
     if word == "bit":
         return _bit_form(_length(low))
-    if word == "bigint" and "unsigned" in low:
-        return _BIG
+    if word in _ZEROS:
+        form = _BIG if word == "bigint" and "unsigned" in low else _FORMS[word]
+        return replace(form, select=_select(word, low))
     return _FORMS.get(word, _TEXT)
+
+
+_ZEROS = frozenset({
+    "tinyint", "smallint", "mediumint", "int", "integer", "bigint", "year",
+    "decimal", "numeric", "fixed", "double", "real",
+})  # fmt: skip
+"""Types that may be shown with zeros before the number."""
+
+
+def _select(word: str, type_: str) -> str:
+    """A number for a copy, without zeros before it: those are no JSON."""
+    return "{}+0" if word == "year" or "zerofill" in type_ else "{}"
 
 
 def _length(type_: str) -> int:
@@ -122,12 +139,18 @@ def _bytes(values: Sequence[Any]) -> Texts:
     return [None if value is None else f"\\x{value.hex()}" for value in made]
 
 
+def _years(values: Sequence[int | None]) -> Texts:
+    """The log's reader counts from 1900, also the year 0000, which is stored as 0."""
+    return [None if value is None else str(value if value > _NO_YEAR else 0) for value in values]
+
+
 def _moments(values: Sequence[datetime | None]) -> Texts:
     return [None if value is None else _iso(value) for value in values]
 
 
 def _stamps(values: Sequence[datetime | None]) -> Texts:
-    return [None if value is None else f"{_iso(value)}Z" for value in values]
+    """Zeros, which no calendar has, are second 0 of the epoch in the log, which no value is."""
+    return [None if value is None or value < _FIRST else f"{_iso(value)}Z" for value in values]
 
 
 def _iso(value: datetime) -> str:
@@ -140,7 +163,14 @@ def _dates(values: Sequence[date | None]) -> Texts:
 
 
 def _times(values: Sequence[timedelta | None]) -> Texts:
-    return [None if value is None else _time(value) for value in values]
+    return [None if value is None else _time(_as_stored(value)) for value in values]
+
+
+def _as_stored(value: timedelta) -> timedelta:
+    """A time as it is stored, from one of the log's reader."""
+    if value >= timedelta() or not value.microseconds or not timereader.misreads():
+        return value
+    return timereader.corrected(value)
 
 
 def _time(value: timedelta) -> str:
@@ -259,9 +289,10 @@ _EXACT = Form(_PG_NUMBER, "number", _decimals)
 
 _FORMS: Mapping[str, Form] = {
     **dict.fromkeys(
-        ("tinyint", "smallint", "mediumint", "int", "integer", "bigint", "year"), _WHOLE
+        ("tinyint", "smallint", "mediumint", "int", "integer", "bigint"), _WHOLE
     ),
     **dict.fromkeys(("decimal", "numeric", "fixed"), _EXACT),
+    "year": replace(_WHOLE, logged=_years),
     "float": Form(_PG_NUMBER, "number", _floats, "{}+0e0", _copied_floats),
     **dict.fromkeys(("double", "real"), Form(_PG_NUMBER, "number", _doubles)),
     **dict.fromkeys(

@@ -19,6 +19,9 @@ LOST = (
     "makes a new slot and copies the tables anew."
 )
 
+_PASSING = frozenset({"53300", "55006", "55P03", "40001", "40P01", "25006"})
+"""Full, in use, locked for too long, lost to another transaction, a standby: it may pass."""
+
 _NO_SLOT = re.compile(r'replication slot "[^"]*" does not exist')
 
 SESSION = (
@@ -99,7 +102,7 @@ def is_lost(error: BaseException) -> bool:
         return False
     state = getattr(error, "pgcode", None)
     if state:
-        return state[:2] in ("08", "57") or state in ("53300", "55006")
+        return state[:2] in ("08", "57") or state in _PASSING
     if isinstance(error, (driver.OperationalError, driver.InterfaceError)):
         return True
     return any(mark in text for marks, _, retry in _HINTS if retry for mark in marks)
@@ -115,7 +118,7 @@ def refusal(address: Address, error: BaseException) -> SourceError:
     text = " ".join(address.clean(str(error)).split())
     hint, retry = next(
         ((hint, retry) for marks, hint, retry in _HINTS if any(mark in text for mark in marks)),
-        ("", isinstance(error, psycopg2().OperationalError)),
+        ("", isinstance(error, psycopg2().OperationalError) or is_lost(error)),
     )
     if _NO_SLOT.search(text):
         hint = LOST
@@ -183,6 +186,14 @@ _HINTS: Sequence[tuple[Sequence[str], str, bool]] = (
     (
         ("Connection refused", "No such file or directory", "timeout expired", "No route to host"),
         "Check the host and the port, and that the server is running and reachable.",
+        True,
+    ),
+    (
+        ("read-only transaction",),
+        (
+            "This server is a standby, or default_transaction_read_only is on; give the address "
+            "of the primary. When the standby takes over, reading goes on by itself."
+        ),
         True,
     ),
     (("the database system is", "recovery mode", "terminat"), "Try again.", True),

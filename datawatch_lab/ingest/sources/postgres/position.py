@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,6 +29,18 @@ class Position:
     lsn: int = 0
     memory: Memory = field(default_factory=Memory)
     partial: set[TableName] = field(default_factory=set)
+
+    def forget(self, unwanted: Iterable[TableName]) -> bool:
+        """Take tables that are not read for copied no more; gives whether there were any.
+
+        When they are read again, they are emptied and copied.
+        """
+        gone = self.memory.since.keys() & set(unwanted)
+        for name in gone:
+            del self.memory.since[name]
+        self.partial |= gone
+        self.memory.stale -= gone
+        return bool(gone)
 
     def plain(self) -> dict[str, object]:
         """JSON values for `core.batches.Offset`."""

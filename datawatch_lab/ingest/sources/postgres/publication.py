@@ -8,6 +8,7 @@ else made is used as it is.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import logging
 from collections.abc import Sequence
@@ -161,8 +162,14 @@ def _at_once(connection: Any, statements: Sequence[Any]) -> None:
     """Run statements in one transaction of an autocommit connection."""
     if not statements:
         return
-    sql = psycopg2().sql
-    query(connection, sql.SQL("; ").join([sql.SQL("BEGIN"), *statements, sql.SQL("COMMIT")]))
+    driver = psycopg2()
+    sql = driver.sql
+    try:
+        query(connection, sql.SQL("; ").join([sql.SQL("BEGIN"), *statements, sql.SQL("COMMIT")]))
+    except driver.Error:
+        with contextlib.suppress(driver.Error):  # it may have broken
+            query(connection, "ROLLBACK")
+        raise
 
 
 def _install(catalogue: Catalogue, names: Sequence[str], selection: Selection) -> bool:

@@ -125,6 +125,12 @@ class PostgresSource:
     # ------------------------------------------------------------------ before the first batch
 
     def _prepare(self, resume: Mapping[str, object] | None) -> Position:
+        try:
+            return self._begin(resume)
+        except driver.psycopg2().Error as error:
+            raise self._told(error) from None
+
+    def _begin(self, resume: Mapping[str, object] | None) -> Position:
         self.session.open()
         catalogue = self.session.catalogue
         if catalogue.setting("wal_level") != "logical":
@@ -206,7 +212,8 @@ class PostgresSource:
     def _copy(self, position: Position) -> Iterator[DecodedBatch]:
         """Copy the tables that have no snapshot, all as of one point of the log."""
         catalogue = self.session.open()
-        names = self._publications.names
+        names, wanted = self._publications.names, self.options.selection.table
+        left_out = position.forget(name for name in position.memory.since if not wanted(name))
         missing = [
             each
             for each in catalogue.published(names, self.options.selection)
@@ -217,6 +224,8 @@ class PostgresSource:
             position.lsn = known.confirmed
         if known is not None and not missing:
             position.memory.complete = True
+            if left_out:  # before the server forgets what came meanwhile
+                yield self._batch(position, backfill=True)
             return
         slots.refuse_unreadable(catalogue, missing)
         with slots.point(self.address, catalogue, position.slot, temporary=known is not None) as at:

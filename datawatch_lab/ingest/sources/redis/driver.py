@@ -40,7 +40,10 @@ def connect(address: Endpoint) -> Any:
     tls = {"ssl": True} if address.scheme == "rediss" else {}
     if tls and "ssl_ca_certs" in address.options:
         tls |= {"ssl_ca_certs": address.options["ssl_ca_certs"]}  # type: ignore[dict-item]
-    return package().Redis(
+    redis = package()
+    once = import_module("redis.retry").Retry(import_module("redis.backoff").NoBackoff(), 0)
+    return redis.Redis(
+        retry=once,  # an answer that was lost holds entries, which are found by connecting anew
         host=host,
         port=port,
         db=int(address.path or 0) if (address.path or "0").isdigit() else 0,
@@ -101,6 +104,11 @@ _HINTS: Sequence[tuple[Sequence[str], str, bool]] = (
         False,
     ),
     (("WRONGTYPE",), "This key is no stream; name others in ?streams=.", False),
+    (
+        ("NOGROUP", "UNBLOCKED", "no such key"),
+        "A stream or its group was removed; it is joined again when it is there.",
+        True,
+    ),
     (("LOADING", "MASTERDOWN", "READONLY", "BUSY "), "Try again.", True),
     (("maxclients", "max number of clients"), "Raise maxclients.", True),
     (("DB index", "invalid DB"), "Check the number of the database, redis://host:6379/0.", False),

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -17,6 +15,7 @@ from datawatch_lab.ingest.sources.endpoints import Endpoint
 from datawatch_lab.ingest.sources.postgres.options import CopyProgress
 from datawatch_lab.ingest.sources.redis import driver
 from datawatch_lab.ingest.sources.redis.entries import Entry, decode_entries, order_of
+from datawatch_lab.ingest.sources.redis.given import Given
 from datawatch_lab.ingest.sources.redis.options import RedisOptions
 from datawatch_lab.ingest.sources.retrying import Retrying
 
@@ -60,8 +59,7 @@ class RedisSource:
         self.patterns = [each for each in given.split(",") if each]
         self.group = self.address.options.get("group") or self.options.slot
         self._retrying = Retrying()
-        self._lock = threading.Lock()
-        self._given: deque[tuple[int, Sequence[Entry]]] = deque()
+        self._given = Given(self.address, self.group)
         self._number = 0
         self._client: Any = None
         self._behind = 0  # entries that were there at the beginning, not yet given
@@ -91,28 +89,13 @@ class RedisSource:
         self._retrying.halt.set()
 
     def stored(self, position: Mapping[str, object]) -> None:
-        """Acknowledge the entries of all batches up to the position of an offset.
+        """Hear that all batches up to the position of an offset are durable.
 
-        Safe from another thread. When the server is away they are acknowledged after they came
-        again.
+        Safe from another thread, and asks nobody: the reader acknowledges their entries soon.
         """
         number = position.get("batch")
-        with self._lock:
-            client, due = self._client, []
-            while self._given and isinstance(number, int) and self._given[0][0] <= number:
-                due.append(self._given.popleft()[1])
-        if client is None or not due:
-            return
-        by_stream: dict[str, list[str]] = {}
-        for entry in (entry for batch in due for entry in batch):
-            by_stream.setdefault(entry.stream, []).append(entry.id)
-        try:
-            with driver.telling(self.address):
-                for stream, ids in by_stream.items():
-                    for at in range(0, len(ids), _PAGE):
-                        client.xack(stream, self.group, *ids[at : at + _PAGE])
-        except SourceError as error:
-            log.info("%s What was stored comes again, as duplicates.", error)
+        if isinstance(number, int):
+            self._given.stored(number)
 
     def lag(self) -> int:
         """Entries that are not acknowledged yet, over all streams.
@@ -148,18 +131,37 @@ class RedisSource:
             client.close()
 
     def remove_group(self) -> None:
-        """Take the group back from all streams.
+        """Take the group back from all streams; of one that the address names, our consumer.
 
         Raises:
-            SourceError: the server cannot be reached or refuses.
+            SourceError: the server cannot be reached or refuses, or our consumer has entries that
+                another one of its group is to take over.
         """
         client = driver.connect(self.address)
         try:
             with driver.telling(self.address):
                 for stream in self._streams(client):
-                    client.xgroup_destroy(stream, self.group)
+                    if "group" in self.address.options:
+                        self._leave(client, stream)
+                    else:
+                        client.xgroup_destroy(stream, self.group)
         finally:
             client.close()
+
+    def _leave(self, client: Any, stream: str) -> None:
+        """Take our consumer out of a group that is somebody else's."""
+        groups = {group["name"] for group in client.xinfo_groups(stream)}
+        own = self.options.slot.encode()
+        if self.group.encode() not in groups:
+            return
+        for each in client.xinfo_consumers(stream, self.group):
+            if each["name"] == own and each["pending"]:
+                raise SourceError(
+                    f"{self.address}: in {stream}, {each['pending']} entries were given to the "
+                    f"consumer {self.options.slot} of the group {self.group} and not stored.",
+                    hint="Another consumer of the group can take them over by XAUTOCLAIM.",
+                )
+        client.xgroup_delconsumer(stream, self.group, self.options.slot)
 
     def batches(self, resume: Mapping[str, object] | None) -> Iterator[DecodedBatch]:
         """Entries that were given before and not stored, then those that nobody was given.
@@ -179,19 +181,21 @@ class RedisSource:
         client = driver.connect(self.address)
         try:
             with driver.telling(self.address):
-                streams = self._wanted(client)
+                streams = self._wanted(client, again=bool(last))
                 for stream in streams:
                     self._join(client, stream, last, skip=first and not self.options.snapshot)
                 self._behind = self._at_first = sum(self._left(client, each) for each in streams)
-            with self._lock:
-                self._client = client
-                self._given.clear()
-            self._retrying.trouble = None
+            self._given.settle(client)
+            self._given.forget()
+            self._client, self._retrying.trouble = client, None
             yield nothing(self.name, Offset(self.name, self._position(last)))
             yield from self._take(client, streams, last)
+            try:
+                self._given.settle(client)
+            except SourceError as error:
+                log.info("%s What was stored comes again, as duplicates.", error)
         finally:
-            with self._lock:
-                self._client = None
+            self._client = None
             with contextlib.suppress(driver.package().RedisError, OSError):
                 client.close()
 
@@ -203,7 +207,8 @@ class RedisSource:
             found |= {name.decode() for name in client.scan_iter(_type="stream", count=_PAGE)}
         return sorted(name for name in found if self.options.wants(name, self.patterns))
 
-    def _wanted(self, client: Any) -> list[str]:
+    def _wanted(self, client: Any, *, again: bool = False) -> list[str]:
+        """The streams that are there; what was read ``again`` may be made anew."""
         client.ping()
         streams = self._streams(client)
         if not streams:
@@ -212,12 +217,16 @@ class RedisSource:
                 f"{self.address}: no stream to read ({asked}).",
                 hint="Name streams in the address, redis://host:6379/0?streams=orders,shop:*; or "
                 "add a first entry to them.",
+                details={"retry": again},
             )
         return streams
 
     def _join(self, client: Any, stream: str, last: Last, *, skip: bool) -> None:
         """Make the group where it is not there: it goes on behind what is stored."""
-        begin = last.get(stream) or ("$" if skip else "0-0")
+        held = last.get(stream)
+        if held and order_of(held) > order_of(_newest(client, stream)):  # it was made anew
+            last[stream] = held = "0-0"
+        begin = held or ("$" if skip else "0-0")
         try:
             client.xgroup_create(stream, self.group, id=begin)
         except driver.package().ResponseError as error:
@@ -230,6 +239,7 @@ class RedisSource:
             yield from self._batch(entries, last)
         look_at = 0.0
         while not self._retrying.halt.is_set():
+            self._given.acknowledge(client)
             if time.monotonic() >= look_at:
                 look_at = time.monotonic() + _LOOK_AGAIN
                 for entries in self._left_by_others(client, streams):
@@ -304,8 +314,7 @@ class RedisSource:
             if entry.order > order_of(last.get(entry.stream, "0-0")):
                 last[entry.stream] = entry.id
         self._number += 1
-        with self._lock:
-            self._given.append((self._number, entries))
+        self._given.add(self._number, entries)
         backfill = self._behind > 0
         self._behind -= len(entries)
         self._show(entries[0].stream)
@@ -340,6 +349,12 @@ def _flat(listed: Any) -> Iterator[tuple[bytes, Any]]:
             yield from _flat(each)
         else:
             yield each
+
+
+def _newest(client: Any, stream: str) -> str:
+    """Id of the last entry that a stream was given."""
+    newest: bytes = client.xinfo_stream(stream)["last-generated-id"]
+    return newest.decode()
 
 
 def _last(resume: Mapping[str, object] | None) -> Last:

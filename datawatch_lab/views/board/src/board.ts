@@ -3,7 +3,7 @@
 import { h } from "./dom.ts";
 import type { Context } from "./face.ts";
 import { useZone } from "./format.ts";
-import type { BoardHead, BoardMessage, Message, Outgoing, Place, Status, TickMessage, TileHead } from "./message.ts";
+import type { BoardHead, BoardMessage, Message, Outgoing, Part, Place, Status, TickMessage, TileHead } from "./message.ts";
 import { coloursOf, type Colours } from "./theme.ts";
 import { TileView, type Charts } from "./tile.ts";
 import { makeTip } from "./tip.ts";
@@ -119,7 +119,7 @@ export class Board {
     this.element.style.setProperty("--dwb-row", `${message.board.row}px`);
     this.options.headed?.(message.board);
     this.options.told?.(message.status, message.at);
-    for (const [id, part] of Object.entries(message.parts)) this.tiles.get(id)?.update(part, this.span);
+    for (const [id, part] of Object.entries(message.parts)) this.tell(id, part);
   }
 
   private tick(message: TickMessage): void {
@@ -129,8 +129,23 @@ export class Board {
     this.options.told?.(message.status, message.at);
     for (const [id, view] of this.tiles) {
       const part = message.parts[id];
-      if (!part) view.move(this.span);
-      else if (!view.update(part, this.span)) this.options.send({ type: "need", what: "whole" });
+      if (!part) this.guarded(id, () => view.move(this.span));
+      else if (!this.tell(id, part)) this.options.send({ type: "need", what: "whole" });
+    }
+  }
+
+  /** Give a tile what it shows. False where it lacks what that goes on from. */
+  private tell(id: string, part: Part): boolean {
+    return this.guarded(id, () => this.tiles.get(id)?.update(part, this.span) ?? true);
+  }
+
+  /** A tile that fails fails alone: the others are told what they show. */
+  private guarded(id: string, act: () => boolean | void): boolean {
+    try {
+      return act() ?? true;
+    } catch (error) {
+      console.error(`tile ${id} could not be drawn`, error);
+      return true;
     }
   }
 

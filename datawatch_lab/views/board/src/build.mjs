@@ -22,7 +22,8 @@ await build({ ...shared, entryPoints: pieces, outdir: PANEL, loader: { ".css": "
 // A picture is taken once the page has loaded, so its charts are no piece that is loaded later.
 const charts = { name: "charts", setup: (made) => made.onResolve({ filter: /charts\.ts$/ }, () => ({ path: "./charts.js", external: true })) };
 await build({ ...shared, entryPoints: { still: "still.ts" }, outdir: PANEL, plugins: [charts] });
-await build({ ...shared, entryPoints: { format: "format.ts" }, outdir: OUT });
+// What tests run without a page; it is no part of what is installed.
+await build({ ...shared, entryPoints: ["logic.ts"], outfile: new URL("../../../../tests/views/built/logic.mjs", import.meta.url).pathname });
 
 const css = ["node_modules/uplot/dist/uPlot.min.css", "node_modules/gridstack/dist/gridstack.min.css", "board.css", "watch.css", "builder/builder.css"].map((each) => readFileSync(each, "utf8"));
 const { outputFiles } = await build({ stdin: { contents: css.join("\n"), loader: "css" }, minify: true, write: false });

@@ -6,6 +6,7 @@ import { listFace, tableFace, textFace, topFace } from "./faces/listed.ts";
 import { lineFace } from "./faces/line.ts";
 import { numberFace, statsFace } from "./faces/number.ts";
 import { objectFace } from "./faces/object.ts";
+import { merged } from "./merge.ts";
 import type { Part, TileHead } from "./message.ts";
 
 const PLAIN: Record<string, FaceMaker> = {
@@ -180,20 +181,6 @@ export class TileView {
     if (document.fullscreenElement === this.element) void document.exitFullscreen();
     else void this.element.requestFullscreen?.();
   }
-}
-
-/** What a part stands for, given the one before: its series may be but the end of them. */
-export function merged(old: Part | null, part: Part): Part | null {
-  const keep = part.data?.keep as { from: number; count: number } | undefined;
-  if (!keep) return part;
-  if (!old || old.face !== part.face || !old.data?.series) return null;
-  const join = (before: unknown[], after: unknown[]): unknown[] => before.slice(keep.from, keep.from + keep.count).concat(after);
-  const { keep: _, ...data } = part.data;
-  data.series = part.data.series.map((each: any, at: number) => ({ ...each, values: join(old.data.series[at]?.values ?? [], each.values) }));
-  if (data.band && old.data.band) {
-    data.band = { low: join(old.data.band.low, data.band.low), high: join(old.data.band.high, data.band.high) };
-  }
-  return { ...part, data };
 }
 
 function announce(near: HTMLElement, text: string): void {

@@ -6,6 +6,7 @@ import type { Builder } from "./builder/builder.ts";
 import { fill, h } from "./dom.ts";
 import { framed as inFrame } from "./faces/object.ts";
 import { moment } from "./format.ts";
+import { chosen, clicked, EMPTY, freed } from "./look.ts";
 import type { BoardHead, BoardMessage, Outgoing, Status } from "./message.ts";
 import { Feed } from "./socket.ts";
 
@@ -73,8 +74,8 @@ function outgoing(message: Outgoing): void {
       .then((answer) => answer.json())
       .then((world) => board.receive({ type: "world", world }));
   } else if (message.type === "need") feed.again();
-  else if (message.type === "click") look((now) => toggled(now, "filter", `${message.label}=${message.value}`));
-  else if (message.type === "unfilter") look((now) => toggled(now, "filter", message.label));
+  else if (message.type === "click") look((now) => clicked(now, message.label, message.value));
+  else if (message.type === "unfilter") look((now) => freed(now, message.label));
   else if (message.type === "variable") look((now) => chosen(now, message.name, message.values));
   else if (message.type === "range") look((now) => now.set("range", message.range));
   else if (message.type === "zoom") {
@@ -83,16 +84,9 @@ function outgoing(message: Outgoing): void {
   }
 }
 
-/** The metric of a tile in the explorer, over the time and with the filters that hold here. */
+/** The metric of a tile in the explorer, over its time and with all its filters. */
 function explore(asked: string): void {
-  const to = new URLSearchParams(asked);
-  const span = board.head?.range ?? "";
-  if (span.includes("/")) for (const [place, name] of ["from", "to"].entries()) to.set(name, span.split("/")[place]);
-  else if (/^\d/.test(span)) to.set("from", `-${span}`);
-  // There a comma parts two filters; one of a value stands behind a backslash.
-  const filters = query.getAll("filter").map((each) => each.replace(/[\\,]/g, "\\$&"));
-  if (filters.length) to.set("where", filters.join(","));
-  (frame ? window.parent : window).location.assign(new URL(`datawatch/explorer?${to}`, root));
+  (frame ? window.parent : window).location.assign(new URL(`datawatch/explorer?${asked}`, root));
 }
 
 /** The frame of a page of ours that this board stands in as one of its parts; null elsewhere. */
@@ -166,19 +160,6 @@ function look(change: (now: URLSearchParams) => void): void {
   feed.move(addressOf());
 }
 
-function toggled(now: URLSearchParams, name: string, value: string): void {
-  const held = now.getAll(name);
-  now.delete(name);
-  for (const each of held.includes(value) ? held.filter((one) => one !== value) : [...held, value]) now.append(name, each);
-}
-
-function chosen(now: URLSearchParams, name: string, values: string[]): void {
-  const held = now.getAll("var").filter((each) => !each.startsWith(`${name}=`));
-  now.delete("var");
-  const said = values.length ? values.map((value) => `${name}=${value}`) : [`${name}=`];
-  for (const each of [...held, ...said]) now.append("var", each);
-}
-
 function headed(head: BoardHead): void {
   document.title = head.name;
   fill(byId("ranges"), ...head.ranges.map((each) => rangeButton(each, head.range)));
@@ -202,14 +183,17 @@ function choice(variable: BoardHead["variables"][number]): HTMLElement {
 }
 
 function one(variable: BoardHead["variables"][number]): HTMLElement {
-  const made = h("select", {}, h("option", { value: "" }, "All"));
-  for (const each of variable.choices) {
-    const option = h("option", { value: each }, each || "(empty)");
+  const made = h("select", {}, h("option", {}, "All"));
+  // What is chosen may have no data now; it is among the choices all the same.
+  const values = [...new Set([...variable.choices, ...variable.chosen.slice(0, 1)])];
+  for (const each of values) {
+    const option = h("option", {}, each || EMPTY);
     option.selected = variable.chosen.includes(each);
     made.append(option);
   }
   made.addEventListener("change", () => {
-    outgoing({ type: "variable", name: variable.name, values: made.value ? [made.value] : [] });
+    // By its place: the value of the empty one is that of "All".
+    outgoing({ type: "variable", name: variable.name, values: values.slice(made.selectedIndex - 1, made.selectedIndex) });
   });
   return h("label", {}, variable.title, made);
 }
@@ -217,7 +201,7 @@ function one(variable: BoardHead["variables"][number]): HTMLElement {
 /** A menu of boxes to tick; it says what is chosen, and stays open while one chooses. */
 function several(variable: BoardHead["variables"][number]): HTMLElement {
   const { name, chosen: now } = variable;
-  const said = now.length === 0 ? "All" : now.length <= 2 ? now.join(", ") : `${now.length} of ${variable.choices.length}`;
+  const said = now.length === 0 ? "All" : now.length <= 2 ? now.map((each) => each || EMPTY).join(", ") : `${now.length} of ${variable.choices.length}`;
   const boxes = variable.choices.map((each) => {
     const box = h("input", { type: "checkbox", value: each });
     box.checked = now.includes(each);
@@ -226,7 +210,7 @@ function several(variable: BoardHead["variables"][number]): HTMLElement {
       opened = name;
       outgoing({ type: "variable", name, values });
     });
-    return h("label", {}, box, each || "(empty)");
+    return h("label", {}, box, each || EMPTY);
   });
   const all = h("button", { type: "button", class: "dww-all" }, "All");
   all.addEventListener("click", () => outgoing({ type: "variable", name, values: [] }));
@@ -236,8 +220,8 @@ function several(variable: BoardHead["variables"][number]): HTMLElement {
 }
 
 function chip([label, value]: [string, string]): HTMLElement {
-  const made = h("button", { type: "button", class: "dww-chip", title: "Remove this filter" }, `${label}: ${value} ✕`);
-  made.addEventListener("click", () => outgoing({ type: "unfilter", label: `${label}=${value}` }));
+  const made = h("button", { type: "button", class: "dww-chip", title: "Remove this filter" }, `${label}: ${value || EMPTY} ✕`);
+  made.addEventListener("click", () => outgoing({ type: "unfilter", label }));
   return made;
 }
 

@@ -7,7 +7,7 @@ from typing import Any
 from datawatch_lab.core.dashboards import Tile, options_of
 from datawatch_lab.views.board.kind import Kind
 from datawatch_lab.views.board.numbers import Fmt, shown
-from datawatch_lab.views.board.tiles.listed import Item, Listed, cut, draw, to_hv
+from datawatch_lab.views.board.tiles.listed import Item, Listed, calm_of, cut, draw, span_of, to_hv
 from datawatch_lab.views.board.values import millis
 from datawatch_lab.views.board.view import View
 from datawatch_lab.views.clock import told
@@ -28,15 +28,16 @@ def read(view: View, tile: Tile) -> Listed:
     options = options_of(tile)
     is_open = options["state"] == "open"
     mildest = 0 if options["severity"] == "all" else _RANKS.index(options["severity"])
-    start = view.window(tile).start.timestamp() * 1e3
+    start, end = span_of(view, tile)
     found = [
         each
         for each in (view.happened.active if is_open else view.happened.alerts)
         if _rank(each.severity) >= mildest
         and options["rule"] in ("", each.rule, each.rule_id)
+        and (not each.fired or millis(each.fired) <= end)
         and (is_open or not each.fired or millis(each.fired) >= start)
     ]
-    calm = "No open alerts" if is_open else "No alerts"
+    calm = calm_of(view, tile, "No open alerts" if is_open else "No alerts")
     return cut([_item(each) for each in found], options["limit"], calm)
 
 

@@ -8,7 +8,7 @@ import msgspec
 
 from datawatch_lab.core.dashboards import Tile, options_of
 from datawatch_lab.views.board.kind import Kind
-from datawatch_lab.views.board.tiles.listed import Item, Listed, cut, draw, to_hv
+from datawatch_lab.views.board.tiles.listed import Item, Listed, calm_of, cut, draw, span_of, to_hv
 from datawatch_lab.views.board.values import millis
 from datawatch_lab.views.board.view import View
 from datawatch_lab.views.clock import told
@@ -27,7 +27,7 @@ def read(view: View, tile: Tile) -> Listed:
         raise view.happened.problems["anomalies"]
     options = options_of(tile)
     metric = tile.query.metric if tile.query else ""
-    start = view.window(tile).start.timestamp() * 1e3
+    start, end = span_of(view, tile)
     is_open = options["state"] == "open"
     found = [
         each
@@ -37,9 +37,10 @@ def read(view: View, tile: Tile) -> Listed:
         and metric in ("", each.metric_name)
         and options["table"] in ("", each.table)
         and _RANKS.get(each.severity, 0) >= _MILDEST[options["severity"]]
-        and (is_open or millis(each.ended_at or each.started_at) >= start)
+        and millis(each.started_at) <= end
+        and (is_open or each.active or millis(each.ended_at or each.started_at) >= start)
     ]
-    calm = "Nothing unusual now" if is_open else "Nothing unusual"
+    calm = calm_of(view, tile, "Nothing unusual now" if is_open else "Nothing unusual")
     incidents: dict[str, list[Any]] = {}
     for each in found:
         incidents.setdefault(each.incident or each.id, []).append(each)

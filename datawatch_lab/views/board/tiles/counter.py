@@ -11,7 +11,7 @@ from datawatch_lab.views.board import hv_parts
 from datawatch_lab.views.board.kind import Kind
 from datawatch_lab.views.board.message import Part
 from datawatch_lab.views.board.numbers import fmt_of
-from datawatch_lab.views.board.values import Figure, Value, figure_of, points_of
+from datawatch_lab.views.board.values import Figure, Value, figure_of, points_of, whole_of
 from datawatch_lab.views.board.view import View
 from datawatch_lab.views.board.words import good_of, in_words, sub_of, trend_of
 
@@ -30,7 +30,7 @@ def read(view: View, tile: Tile) -> Counted:
     figure = figure_of(view, tile, query)
     spark: tuple[Value, ...] = ()
     if query.metric and options_of(tile).get("sparkline", True):
-        points = points_of(view, tile, bars=True)
+        points = points_of(view, whole_of(tile), bars=True)
         if points.lines:
             # The bucket that is not over would end every line in a fall.
             spark = points.lines[0].values[: points.open]

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from datawatch_lab.core.dashboards import Tile, options_of, replace
+from datawatch_lab.service.freshness import iso
 from datawatch_lab.views.board import hv_parts
 from datawatch_lab.views.board.kind import Kind
 from datawatch_lab.views.board.message import Part
@@ -55,9 +56,11 @@ def read(view: View, tile: Tile) -> Heated:
     if of == "label":
         return _labels(points_of(view, tile, bars=True), view.status.timezone)
     hourly = replace(tile, queries=(), query=replace(tile.all_queries[0], step="1h"))
-    if tile.window is None and view.window(tile).span < timedelta(days=7):
+    where = view.window(tile)
+    if tile.window is None and where.span < timedelta(days=7):
         # A week is what weekdays need; days of hours need several.
-        hourly = replace(hourly, window="7d")
+        week = where.end - timedelta(days=7)
+        hourly = replace(hourly, window=f"{iso(week)}/{iso(where.end)}")
     points = points_of(view, hourly)
     make = _weekdays if of == "hour by weekday" else _by_day
     return make(points, view.status.timezone)

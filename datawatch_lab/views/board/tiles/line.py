@@ -12,7 +12,7 @@ from datawatch_lab.views.board import hv_parts
 from datawatch_lab.views.board.kind import Kind
 from datawatch_lab.views.board.marks import Mark, marks_of, placed
 from datawatch_lab.views.board.message import Part
-from datawatch_lab.views.board.numbers import fmt_of
+from datawatch_lab.views.board.numbers import Fmt, fmt_of
 from datawatch_lab.views.board.values import Points, Value, evened, points_of
 from datawatch_lab.views.board.view import View
 from datawatch_lab.views.board.words import in_words, sub_of
@@ -37,9 +37,11 @@ class Lined:
 
 def read(view: View, tile: Tile) -> Lined:
     """The points of all queries, and the marks."""
-    points = evened(points_of(view, tile))
+    options = options_of(tile)
+    # Lines that are laid on one another have no place for those of another time.
+    points = evened(points_of(view, tile, compare=not options["stack"]))
     marks = tuple(placed(marks_of(view, tile), points))
-    low, high = _band(view, tile, points) if options_of(tile)["band"] else ((), ())
+    low, high = _band(view, tile, points) if options["band"] else ((), ())
     return Lined(points, marks, low, high, own_span(view, tile))
 
 
@@ -93,7 +95,12 @@ def draw(tile: Tile, data: Lined) -> Part | None:
             "step": points.step,
             "fmt": fmt_of(tile, points.unit),
             "series": [
-                {"name": each.name, "values": each.values, "dashed": each.name in data.dashed}
+                {
+                    "name": each.name,
+                    "values": each.values,
+                    "dashed": each.is_before or each.name in data.dashed,
+                    **own_fmt(tile, each.unit, points.unit),
+                }
                 for each in points.lines
             ],
             "band": {"low": data.low, "high": data.high} if data.low else None,
@@ -112,6 +119,11 @@ def draw(tile: Tile, data: Lined) -> Part | None:
     )
 
 
+def own_fmt(tile: Tile, unit: str | None, shared: str) -> dict[str, Fmt]:
+    """The format of one series where its unit is not that of all."""
+    return {} if unit is None or unit == shared else {"fmt": fmt_of(tile, unit)}
+
+
 def label_of(tile: Tile, points: Points, marks: int) -> str:
     """The lines in words: each one's newest value, lowest and highest."""
     said = []
@@ -120,7 +132,8 @@ def label_of(tile: Tile, points: Points, marks: int) -> str:
         known = [value for value in closed if value is not None]
         if known:
             now, low, high = (
-                in_words(tile, points.unit, value) for value in (known[-1], min(known), max(known))
+                in_words(tile, points.unit if each.unit is None else each.unit, value)
+                for value in (known[-1], min(known), max(known))
             )
             said.append(f"{each.name} now {now}, between {low} and {high}")
     if marks:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,8 +10,9 @@ from typing import Any
 import msgspec
 
 from datawatch_lab.core.dashboards import Tile
-from datawatch_lab.views.board import hv_parts
+from datawatch_lab.views.board import happenings, hv_parts
 from datawatch_lab.views.board.message import Part
+from datawatch_lab.views.board.view import View
 
 
 class Item(msgspec.Struct, frozen=True):
@@ -41,6 +43,19 @@ class Listed:
     items: tuple[Item, ...]
     more: int = 0
     calm: str = ""
+
+
+def span_of(view: View, tile: Tile) -> tuple[float, float]:
+    """From when to when a tile looks, ms; to the end of time where it looks until now."""
+    where = view.window(tile)
+    is_now = where.end >= view.now
+    return where.start.timestamp() * 1e3, math.inf if is_now else where.end.timestamp() * 1e3
+
+
+def calm_of(view: View, tile: Tile, words: str) -> str:
+    """What to say where nothing is listed; nobody has looked for what is too long ago."""
+    is_known = view.window(tile).end > view.now - happenings.DAYS
+    return words if is_known else f"Only the last {happenings.DAYS.days} days are listed here"
 
 
 def cut(items: Sequence[Item], limit: int, calm: str) -> Listed:

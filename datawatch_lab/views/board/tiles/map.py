@@ -16,7 +16,8 @@ from datawatch_lab.views.board import hv_parts
 from datawatch_lab.views.board.kind import Kind
 from datawatch_lab.views.board.message import Part
 from datawatch_lab.views.board.numbers import fmt_of
-from datawatch_lab.views.board.values import Value, finite, shares_of
+from datawatch_lab.views.board.shares import shares_of
+from datawatch_lab.views.board.values import Value, finite
 from datawatch_lab.views.board.view import View
 from datawatch_lab.views.board.words import in_words, sub_of
 
@@ -33,11 +34,13 @@ class Mapped:
         countries: (ISO 3166-1 number, name as the data has it, value).
         points: (longitude, latitude, name, value).
         elsewhere: names that are no country.
+        several: numbers of countries that the data has under more than one name.
     """
 
     countries: tuple[tuple[str, str, Value], ...] = ()
     points: tuple[tuple[float, float, str, Value], ...] = ()
     elsewhere: tuple[str, ...] = ()
+    several: tuple[str, ...] = ()
     label: str = ""
     unit: str = ""
 
@@ -70,17 +73,27 @@ def read(view: View, tile: Tile) -> Mapped:
     if options["of"] == "points":
         return _points(view, tile, query)
     shares = shares_of(view, tile, 300)
-    found: dict[str, tuple[str, Value]] = {}
+    found: dict[str, list[tuple[str, float]]] = {}
     elsewhere = []
     for name, value in shares.rows:
         number = country(name)
         if number is None:
             elsewhere.append(name)
-        else:
-            held = found.get(number, (name, 0.0))
-            found[number] = (held[0], (held[1] or 0.0) + (value or 0.0))
-    rows = tuple((number, name, value) for number, (name, value) in found.items())
-    return Mapped(rows, (), tuple(elsewhere), shares.label, shares.unit)
+        elif value is not None:
+            found.setdefault(number, []).append((name, value))
+    rows = tuple(
+        (number, *_together(names, adds_up=shares.additive)) for number, names in found.items()
+    )
+    several = tuple(number for number, names in found.items() if len(names) > 1)
+    return Mapped(rows, (), tuple(elsewhere), several, shares.label, shares.unit)
+
+
+def _together(names: list[tuple[str, float]], *, adds_up: bool) -> tuple[str, Value]:
+    """A country that the data has under several names; None where their values do not add up."""
+    if len(names) == 1:
+        return names[0]
+    joined = " + ".join(name for name, _ in names)
+    return joined, sum(value for _, value in names) if adds_up else None
 
 
 def _points(view: View, tile: Tile, query: TileQuery) -> Mapped:
@@ -136,6 +149,7 @@ def draw(tile: Tile, data: Mapped) -> Part | None:
             "of": options["of"],
             "countries": [
                 {"id": number, "name": name, "value": value}
+                | ({"several": True} if number in data.several else {})
                 for number, name, value in data.countries
             ],
             "points": [

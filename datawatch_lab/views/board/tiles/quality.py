@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from datawatch_lab.core.dashboards import Tile, options_of
 from datawatch_lab.core.durations import format_duration
+from datawatch_lab.service.freshness import iso
 from datawatch_lab.views import format as texts
 from datawatch_lab.views.board import hv_parts
 from datawatch_lab.views.board.kind import Kind
@@ -19,6 +21,7 @@ from datawatch_lab.views.board.values import Figure, finite
 from datawatch_lab.views.board.view import View
 from datawatch_lab.views.board.words import trend_of
 
+_OPEN = timedelta(minutes=1)
 _PERCENT = Fmt(u="percent", d=1)
 _STATES = {"good": "good", "bad": "critical"}
 
@@ -42,8 +45,10 @@ class Scored:
 def read(view: View, tile: Tile) -> Scored:
     """The scores over the tile's time."""
     options = options_of(tile)
-    span = format_duration(view.window(tile).span)
-    answer = view.workspace.quality_score(window=span)
+    where = view.window(tile)
+    # What goes on is scored up to the minute that is not over.
+    end = iso(where.end) if where.end < view.now - _OPEN else None
+    answer = view.workspace.quality_score(window=format_duration(where.span), end=end)
     tables = [each for each in answer.tables if options["table"] in ("", each.table)]
     tables.sort(key=lambda each: (each.score is None, each.score or 0.0, each.table))
     rows = tuple(

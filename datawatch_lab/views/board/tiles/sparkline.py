@@ -9,14 +9,14 @@ from datawatch_lab.views.board import hv_parts
 from datawatch_lab.views.board.kind import Kind
 from datawatch_lab.views.board.message import Part
 from datawatch_lab.views.board.numbers import fmt_of
-from datawatch_lab.views.board.values import Points, Value, points_of
+from datawatch_lab.views.board.values import Points, Value, points_of, whole_of
 from datawatch_lab.views.board.view import View
 from datawatch_lab.views.board.words import in_words, sub_of
 
 
 def read(view: View, tile: Tile) -> Points:
-    """The points of the first series."""
-    return points_of(view, tile)
+    """The points of all that the first query asks."""
+    return points_of(view, whole_of(tile))
 
 
 def _closed(data: Points) -> tuple[Value, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from datawatch_lab.core.dashboards import Tile, options_of
@@ -9,14 +10,19 @@ from datawatch_lab.views.board import hv_parts
 from datawatch_lab.views.board.kind import Kind
 from datawatch_lab.views.board.message import Part
 from datawatch_lab.views.board.numbers import fmt_of
-from datawatch_lab.views.board.values import Figure, figure_of
+from datawatch_lab.views.board.values import Figure, figure_of, titles_of
 from datawatch_lab.views.board.view import View
 from datawatch_lab.views.board.words import good_of, in_words, trend_of
 
 
 def read(view: View, tile: Tile) -> tuple[Figure, ...]:
     """A figure for each query."""
-    return tuple(figure_of(view, tile, each) for each in tile.all_queries)
+    queries = tile.all_queries
+    found = (figure_of(view, tile, each) for each in queries)
+    return tuple(
+        replace(each, name=name) if query.metric else each
+        for each, name, query in zip(found, titles_of(queries), queries, strict=True)
+    )
 
 
 def draw(tile: Tile, data: tuple[Figure, ...]) -> Part | None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from datawatch_lab.core.dashboards import Tile, options_of
@@ -15,6 +17,7 @@ from datawatch_lab.views.board.message import Part
 from datawatch_lab.views.board.numbers import Fmt, fmt_of
 from datawatch_lab.views.board.values import finite
 from datawatch_lab.views.board.view import View
+from datawatch_lab.views.clock import local, zone_word
 
 _NUMBERS = ("integer", "number", "decimal")
 _MOST = 10_000
@@ -27,12 +30,18 @@ Cell = str | float | int | bool | None
 
 @dataclass(frozen=True)
 class Column:
-    """A column: its name, whether it holds numbers, their unit, the label that it is."""
+    """A column: its name, whether it holds numbers, their unit, the label that it is, its times.
+
+    Attributes:
+        zone: beside its name, of all its times; '' where it has none, or they say it one by one.
+    """
 
     name: str
     number: bool = False
     unit: str = ""
     label: str = ""
+    is_time: bool = False
+    zone: str = ""
 
 
 @dataclass(frozen=True)
@@ -96,7 +105,8 @@ def _plain(answer: SqlAnswer) -> Rows:
     kinds = [_kind(each) for each in answer.columns]
     names = (each.name for each in answer.columns)
     columns = tuple(
-        Column(name, number=kind == "number") for name, kind in zip(names, kinds, strict=True)
+        Column(name, number=kind == "number", is_time=kind == "time")
+        for name, kind in zip(names, kinds, strict=True)
     )
     rows = tuple(
         tuple(_cell(value, kind) for value, kind in zip(row, kinds, strict=True))
@@ -117,11 +127,11 @@ def _cell(value: Any, kind: str) -> Cell:
     if value is None or isinstance(value, bool):
         return value
     if kind == "number":
-        # Decimals and large integers come as texts.
-        return finite(value)
+        # Decimals and large integers come as texts, and stay: a double has not all their digits.
+        return value if isinstance(value, str | int) else finite(value)
     text = str(value)
     if kind == "time":
-        return text[:19].replace("T", " ")
+        return text
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
 
@@ -132,15 +142,32 @@ def _arranged(found: Rows, tile: Tile, default: str = "", *, is_sorted: bool = F
     rows = list(found.rows)
     if sort:
         at = _place(names, sort.removeprefix("-"))
-        rows.sort(key=lambda row: _order(row[at]), reverse=sort.startswith("-"))
+        order = _size if found.columns[at].number else _order
+        rows.sort(key=lambda row: order(row[at]), reverse=sort.startswith("-"))
         rows.sort(key=lambda row: row[at] is None)
     wanted = [_place(names, each) for each in options["columns"]] or list(range(len(names)))
     limit = options["limit"]
-    return Rows(
+    cut = Rows(
         tuple(found.columns[at] for at in wanted),
         tuple(tuple(row[at] for at in wanted) for row in rows[:limit]),
         max(0, len(rows) - limit),
     )
+    return _on_clocks(cut)
+
+
+def _on_clocks(found: Rows) -> Rows:
+    """Times as the clocks of the zone show them; the zone is said once where it is the same."""
+    columns, rows = list(found.columns), [list(row) for row in found.rows]
+    for at, column in enumerate(columns):
+        if not column.is_time:
+            continue
+        times = [_shown_time(row[at]) for row in rows]
+        zones = {zone for _, zone in times if zone}
+        one = zones.pop() if len(zones) == 1 else ""
+        columns[at] = replace(column, zone=one)
+        for row, (said, zone) in zip(rows, times, strict=True):
+            row[at] = said if one or not zone else f"{said} {zone}"
+    return replace(found, columns=tuple(columns), rows=tuple(tuple(row) for row in rows))
 
 
 def _place(names: list[str], name: str) -> int:
@@ -149,10 +176,27 @@ def _place(names: list[str], name: str) -> int:
     return names.index(name)
 
 
+def _shown_time(value: Cell) -> tuple[Cell, str]:
+    """A moment by the clocks of the zone, and the zone's word; what is none as it is."""
+    try:
+        at = datetime.fromisoformat(str(value))
+        return f"{local(at):%Y-%m-%d %H:%M:%S}", zone_word(at)
+    except (ValueError, OverflowError):  # nothing, infinity, a year that calendars have not
+        return value, ""
+
+
+def _size(value: Cell) -> Decimal:
+    """A number for an order; one that is not known is dealt with beside."""
+    try:
+        return Decimal(str(value))
+    except InvalidOperation:
+        return Decimal(0)
+
+
 def _order(value: Cell) -> tuple[int, float, str]:
     if isinstance(value, int | float):
         return (0, float(value), "")
-    return (1, 0.0, str(value))
+    return (1, 0.0, str(value).removesuffix("Z"))
 
 
 def draw(tile: Tile, data: Rows) -> Part | None:
@@ -162,7 +206,7 @@ def draw(tile: Tile, data: Rows) -> Part | None:
     columns = [
         {
             "name": each.name,
-            "title": each.name.replace("_", " "),
+            "title": _title(each),
             "number": each.number,
             "fmt": fmt_of(tile, each.unit) if each.unit or _has_format(tile) else Fmt(),
             "label": each.label,
@@ -175,6 +219,11 @@ def draw(tile: Tile, data: Rows) -> Part | None:
         face="table",
         data={"columns": columns, "rows": data.rows, "more": data.more},
     )
+
+
+def _title(column: Column) -> str:
+    name = column.name.replace("_", " ")
+    return f"{name} ({column.zone})" if column.zone else name
 
 
 def _has_format(tile: Tile) -> bool:

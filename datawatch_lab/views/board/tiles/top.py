@@ -9,7 +9,7 @@ from datawatch_lab.views.board import hv_parts
 from datawatch_lab.views.board.kind import Kind
 from datawatch_lab.views.board.message import Part
 from datawatch_lab.views.board.numbers import fmt_of
-from datawatch_lab.views.board.values import Shares, shares_of
+from datawatch_lab.views.board.shares import Shares, shares_of
 from datawatch_lab.views.board.view import View
 from datawatch_lab.views.board.words import in_words, sub_of
 
@@ -33,6 +33,7 @@ def draw(tile: Tile, data: Shares) -> Part | None:
             "label": data.label,
             "fmt": fmt_of(tile, data.unit),
             "rows": [{"name": name, "value": value} for name, value in data.rows],
+            **({"picks": data.picks} if data.picks else {}),
             "more": data.more,
         },
     )

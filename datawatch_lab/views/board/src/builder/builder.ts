@@ -5,7 +5,7 @@ import { fill, h, icon } from "../dom.ts";
 import type { Message, Outgoing } from "../message.ts";
 import type { Charts } from "../tile.ts";
 import { Refused, type Backend, type Doc, type Drawn, type KindSpec, type Metric, type TileDoc } from "./backend.ts";
-import { differing, Draft, freeId, placed } from "./draft.ts";
+import { differing, Draft, freeId, placed, placesOf, withTile } from "./draft.ts";
 import { button } from "./fields.ts";
 import { TileForm } from "./form.ts";
 import { Gallery } from "./gallery.ts";
@@ -156,14 +156,27 @@ export class Builder {
 
   // ---------------------------------------------------------------- changing
 
-  /** Draw a changed document, and keep it when it can be taken. */
-  private commit(next: Doc): Promise<void> {
-    const done = this.work.then(async () => {
-      const drawn = await this.draw(next, differing(next, this.draft.doc));
-      this.draft.step(drawn.dashboard);
+  /**
+   * Draw a changed document, and keep it when it can be taken.
+   *
+   * @param change gives the next document of the one there is when its turn has come; null for none
+   */
+  private commit(change: (doc: Doc) => Doc | null): Promise<void> {
+    return this.queued(async () => {
+      const began = this.draft.doc;
+      const next = change(began);
+      if (!next) return;
+      const drawn = await this.draw(next, differing(next, began));
+      // Tiles that were moved while it was drawn stay where they are.
+      this.draft.step(this.draft.doc === began ? drawn.dashboard : (placed(drawn.dashboard, placesOf(began, this.draft.doc)) ?? drawn.dashboard));
       this.show(drawn);
       this.dirty();
     });
+  }
+
+  /** One thing after another, so that each begins with the document that the one before has left. */
+  private queued(act: () => Promise<void>): Promise<void> {
+    const done = this.work.then(act);
     this.work = done.catch(() => undefined);
     return done;
   }
@@ -187,7 +200,7 @@ export class Builder {
   }
 
   private async travel(step: () => Doc | null): Promise<void> {
-    this.work = this.work.then(async () => {
+    await this.queued(async () => {
       const before = this.draft.doc;
       const now = step();
       if (!now) return;
@@ -198,27 +211,30 @@ export class Builder {
         this.fault(error);
       }
     });
-    await this.work;
   }
 
-  private change(next: Doc): void {
+  private change(next: (doc: Doc) => Doc | null): void {
     void this.commit(next).catch((error) => this.fault(error));
   }
 
   private remove(id: string): void {
-    const tiles = (this.draft.doc.tiles ?? []).filter((each) => each.id !== id);
     this.selected = "";
     this.close();
-    this.change({ ...this.draft.doc, tiles });
+    this.change((doc) => {
+      const tiles = (doc.tiles ?? []).filter((each) => each.id !== id);
+      return tiles.length === doc.tiles?.length ? null : { ...doc, tiles };
+    });
   }
 
   private duplicate(id: string): void {
-    const tile = this.draft.tile(id);
-    if (!tile) return;
-    const { x: _, y: __, ...rest } = tile;
-    const copy = { ...rest, id: freeId(this.draft.doc, tile.kind) };
-    this.selected = copy.id;
-    this.change({ ...this.draft.doc, tiles: [...(this.draft.doc.tiles ?? []), copy] });
+    this.change((doc) => {
+      const tile = doc.tiles?.find((each) => each.id === id);
+      if (!tile) return null;
+      const { x: _, y: __, ...rest } = tile;
+      const copy = { ...rest, id: freeId(doc, tile.kind) };
+      this.selected = copy.id;
+      return { ...doc, tiles: [...(doc.tiles ?? []), copy] };
+    });
   }
 
   // ---------------------------------------------------------------- storing
@@ -299,7 +315,7 @@ export class Builder {
   private async settle(isTheirs: boolean): Promise<void> {
     const answer = await this.host.backend.ask("get_dashboard", { id: this.host.id });
     this.isConflict = false;
-    if (isTheirs) await this.replace(answer);
+    if (isTheirs) await this.queued(() => this.replace(answer));
     else {
       this.draft.version = answer.version as number;
       await this.save();
@@ -307,16 +323,18 @@ export class Builder {
   }
 
   /** Somebody else has changed the board while nothing here waits to be stored. */
-  private async catchUp(): Promise<void> {
-    try {
-      const answer = await this.host.backend.ask("get_dashboard", { id: this.host.id });
-      if (answer.version > this.draft.version && !this.isDirty) {
-        await this.replace(answer);
-        this.say(`Somebody changed it; this is version ${answer.version}.`);
+  private catchUp(): Promise<void> {
+    return this.queued(async () => {
+      try {
+        const answer = await this.host.backend.ask("get_dashboard", { id: this.host.id });
+        if (answer.version > this.draft.version && !this.isDirty && !this.isSaving) {
+          await this.replace(answer);
+          this.say(`Somebody changed it; this is version ${answer.version}.`);
+        }
+      } catch (error) {
+        this.fault(error);
       }
-    } catch (error) {
-      this.fault(error);
-    }
+    });
   }
 
   private async replace(answer: any): Promise<void> {
@@ -434,19 +452,19 @@ export class Builder {
       world: this.host.world,
       draw: (each) => this.draw({ ...this.draft.doc, tiles: [each] }, null),
       done: async (made) => {
-        const tiles = this.draft.doc.tiles ?? [];
-        const place = this.draft.tile(made.id);
-        // Where it stands may have changed while the form was open.
-        const next = place ? { ...made, x: place.x, y: place.y, w: place.w, h: place.h } : made;
         this.selected = made.id;
         try {
-          await this.commit({ ...this.draft.doc, tiles: place ? tiles.map((each) => (each.id === made.id ? next : each)) : [...tiles, next] });
+          await this.commit((doc) => {
+            const next = withTile(doc, made, isNew);
+            if (isNew) this.selected = next.tiles?.at(-1)?.id ?? made.id;
+            return next;
+          });
         } catch (error) {
           form.refused((error as Error).message);
           return false;
         }
         this.close();
-        this.host.board.tiles.get(made.id)?.element.scrollIntoView({ block: "nearest" });
+        this.host.board.tiles.get(this.selected)?.element.scrollIntoView({ block: "nearest" });
         return true;
       },
       cancel: () => this.close(),
@@ -456,24 +474,24 @@ export class Builder {
   }
 
   private settings(): void {
-    const done = async (next: Doc): Promise<boolean> => {
-      await this.commit(next);
+    const done = async (said: Partial<Doc>): Promise<void> => {
+      await this.commit((doc) => (Object.keys(said).length ? { ...doc, ...said } : null));
       this.close();
-      return true;
     };
     this.open("This dashboard", settingsForm(this.draft.doc, this.known, done, () => this.close()));
   }
 
   private versions(): void {
     void this.work.then(() => this.save()).then(() => {
-      const back = async (version: number): Promise<void> => {
+      const back = (version: number): Promise<void> => this.queued(async () => {
         try {
+          await this.save();
           await this.replace(await this.host.backend.ask("rollback_dashboard", { id: this.host.id, version }));
           this.versions();
         } catch (error) {
           this.fault(error);
         }
-      };
+      });
       this.open("Versions", versionsPanel(this.host.backend, this.host.id, (version) => void back(version)));
     });
   }

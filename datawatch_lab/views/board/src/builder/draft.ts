@@ -71,6 +71,25 @@ export function placed(doc: Doc, places: Place[]): Doc | null {
   return isMoved ? { ...doc, tiles } : null;
 }
 
+/** The places of tiles that stand elsewhere in a document than they did. */
+export function placesOf(before: Doc, now: Doc): Place[] {
+  const known = new Map((before.tiles ?? []).map((each) => [each.id, each]));
+  return (now.tiles ?? []).flatMap((each) => {
+    const was = known.get(each.id) as any;
+    const isMoved = was && [...PLACE].some((side) => was[side] !== (each as any)[side]);
+    return isMoved ? [{ id: each.id, x: each.x, y: each.y, w: each.w, h: each.h } as Place] : [];
+  });
+}
+
+/** The document with a tile as a form has it, where the tile stands by now; or with one more. */
+export function withTile(doc: Doc, made: TileDoc, isNew: boolean): Doc {
+  const tiles = doc.tiles ?? [];
+  const place = tiles.find((each) => each.id === made.id);
+  if (isNew || !place) return { ...doc, tiles: [...tiles, place ? { ...made, id: freeId(doc, made.kind) } : made] };
+  const next = { ...made, x: place.x, y: place.y, w: place.w, h: place.h };
+  return { ...doc, tiles: tiles.map((each) => (each.id === made.id ? next : each)) };
+}
+
 /** Ids of tiles of a document that ask or show something else than in another, or are new. */
 export function differing(doc: Doc, other: Doc): string[] {
   const shown = (tile: TileDoc): string => JSON.stringify(Object.entries(tile).filter(([name]) => !PLACE.has(name)));

@@ -9,6 +9,10 @@ import { QueryForm, type Known } from "./query.ts";
 
 const WINDOWS: [string, string][] = [["", "the board's range"], ...["15m", "1h", "6h", "24h", "7d", "30d"].map((each): [string, string] => [each, `last ${each}`])];
 const PREVIEW_MS = 350;
+/** Kinds that show one value of all, whatever labels a query is split by. */
+const ONE_VALUE = new Set(["counter", "sparkline", "stats", "gauge"]);
+/** Kinds that show the value of another time too. */
+const COMPARED = new Set(["counter", "stats", "line", "bar"]);
 
 export interface TileFormOptions {
   known: Known;
@@ -68,7 +72,7 @@ export class TileForm {
   }
 
   private addQuery(query: QueryDoc, asks: string[]): void {
-    const made = new QueryForm(query, asks, this.options.known, () => this.later());
+    const made = new QueryForm(query, asks, this.options.known, this.takes, () => this.later());
     this.queries.push(made);
     const row = h("div", {}, made.element);
     if (this.queries.length > 1) {
@@ -81,6 +85,10 @@ export class TileForm {
       );
     }
     this.queryList.append(row);
+  }
+
+  private get takes(): { by: boolean; compare: boolean } {
+    return { by: !ONE_VALUE.has(this.kind.name), compare: COMPARED.has(this.kind.name) };
   }
 
   private looking(): HTMLElement[] {

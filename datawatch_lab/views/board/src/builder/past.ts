@@ -2,6 +2,8 @@
 
 import { fill, h } from "../dom.ts";
 import type { Backend } from "./backend.ts";
+import { zoneMark } from "../format.ts";
+import { wallOf } from "./clock.ts";
 import { button } from "./fields.ts";
 
 export function versionsPanel(backend: Backend, id: string, back: (version: number) => void): HTMLElement {
@@ -20,7 +22,7 @@ export function versionsPanel(backend: Backend, id: string, back: (version: numb
 
 function versionRow(backend: Backend, id: string, each: any, isNewest: boolean, back: (version: number) => void): HTMLElement {
   const difference = h("ul", { class: "dwe-diff" });
-  const at = each.at ? new Date(each.at).toLocaleString() : "";
+  const at = each.at ? `${wallOf(each.at).replace("T", " ")} ${zoneMark(Date.parse(each.at))}` : "";
   const acts = isNewest
     ? []
     : [

@@ -3,6 +3,7 @@
 import { fill, h } from "../dom.ts";
 import type { Backend, Metric, QueryDoc } from "./backend.ts";
 import { area, box, button, field, fresh, input, select, words } from "./fields.ts";
+import { readValues, valueOf, writeValues, type Said } from "./filters.ts";
 import { MetricPicker } from "./metric.ts";
 
 const COMPARE: [string, string][] = [
@@ -21,6 +22,9 @@ export interface Known {
   variables: string[];
 }
 
+/** A row of filters says its label and the values of it; null for none. */
+type FilterRow = HTMLElement & { said?: () => [string, Said | null] };
+
 export class QueryForm {
   readonly element = h("div", { class: "dwe-query" });
   private about: string;
@@ -29,6 +33,8 @@ export class QueryForm {
     public query: QueryDoc,
     private readonly asks: string[],
     private readonly known: Known,
+    /** What of a query the kind of tile shows. */
+    private readonly takes: { by: boolean; compare: boolean },
     private readonly changed: () => void,
   ) {
     this.about = asks.find((each) => (query as any)[each]) ?? asks[0] ?? "metric";
@@ -89,7 +95,8 @@ export class QueryForm {
       how.addEventListener("change", () => this.set({ aggregation: how.value }));
       parts.push(field("Aggregation", how));
     }
-    if (found.labels.length) parts.push(this.by(found), this.filters(found));
+    if (found.labels.length && this.takes.by) parts.push(this.by(found));
+    if (found.labels.length) parts.push(this.filters(found));
     parts.push(this.more());
     return parts;
   }
@@ -108,29 +115,29 @@ export class QueryForm {
   }
 
   private filters(metric: Metric): HTMLElement {
-    const rows = Object.entries(this.query.filters ?? {}).map(([label, value]) => this.filter(metric, label, [value].flat().join(", ")));
+    const rows = Object.entries(this.query.filters ?? {}).map(([label, value]) => this.filter(metric, label, value));
     const add = button("Add a filter", () => {
       const free = metric.labels.find((each) => !(each in (this.query.filters ?? {})));
-      if (free) list.append(this.filter(metric, free, ""));
+      if (free) list.append(this.filter(metric, free, null));
     });
     const list = h("div", { class: "dwe-rows" }, ...rows);
     return h("fieldset", {}, h("legend", {}, "Only where"), list, add);
   }
 
-  private filter(metric: Metric, label: string, value: string): HTMLElement {
+  private filter(metric: Metric, label: string, value: Said | null): HTMLElement {
     const which = select(metric.labels.map((each) => [each, each]), label);
     const choices = h("datalist", { id: fresh("values") });
-    const what = input(value, "text", { list: choices.id, placeholder: "value, value or $variable" });
-    const row = h("div", { class: "dwe-row" }, which, what, choices);
+    const began = value === null ? "" : writeValues(value);
+    const what = input(began, "text", { list: choices.id, placeholder: "value, value or $variable" });
+    what.title = 'Several between commas; \\, is a comma of a value, "" the empty value';
+    const row: FilterRow = h("div", { class: "dwe-row" }, which, what, choices);
+    row.said = () => [which.value, value === null ? readValues(what.value) : valueOf(what.value, began, value)];
     which.setAttribute("aria-label", "Label");
     what.setAttribute("aria-label", "Value");
     const told = (): void => {
       const list = row.parentElement as HTMLElement;
-      const pairs = [...list.children].map((each) => {
-        const [one, other] = [each.querySelector("select"), each.querySelector("input")];
-        return [one?.value ?? "", (other?.value ?? "").split(",").map((part) => part.trim()).filter(Boolean)] as const;
-      });
-      const said = pairs.filter(([, values]) => values.length).map(([name, values]) => [name, values.length > 1 ? values : values[0]]);
+      const pairs = [...list.children].map((each) => (each as FilterRow).said?.() ?? ["", null]);
+      const said = pairs.filter(([, values]) => values !== null);
       this.set({ filters: said.length ? Object.fromEntries(said) : undefined });
     };
     which.addEventListener("change", told);
@@ -138,7 +145,7 @@ export class QueryForm {
     what.addEventListener("focus", () => void this.offer(metric, which.value, choices));
     row.append(
       button("✕", () => {
-        what.value = "";
+        row.said = () => ["", null];
         told();
         row.remove();
       }, { class: "dwe-btn dwe-small", "aria-label": "Remove this filter" }),
@@ -151,7 +158,7 @@ export class QueryForm {
     try {
       const answer = await this.known.backend.ask("query", { name: metric.name, group_by: label, from: "-30d" });
       const values = [...this.known.variables.map((each) => `$${each}`), ...answer.series.map((each: any) => String(each.labels[label] ?? ""))];
-      fill(choices, ...[...new Set(values)].slice(0, 50).map((value) => h("option", { value })));
+      fill(choices, ...[...new Set(values)].slice(0, 50).map((value) => h("option", { value: writeValues(value) })));
     } catch {
       fill(choices); // values are a help; without them one types
     }
@@ -164,6 +171,8 @@ export class QueryForm {
     compare.addEventListener("change", () => this.set({ compare: compare.value }));
     const label = input(this.query.label ?? "", "text", { placeholder: words(this.query.metric ?? "") });
     label.addEventListener("change", () => this.set({ label: label.value }));
-    return h("details", {}, h("summary", {}, "Step, comparison, name of the series"), field("Step", step), field("Compare with", compare), field("Called", label));
+    const compared = this.takes.compare ? [field("Compare with", compare)] : [];
+    const title = compared.length ? "Step, comparison, name of the series" : "Step, name of the series";
+    return h("details", {}, h("summary", {}, title), field("Step", step), ...compared, field("Called", label));
   }
 }

@@ -1,40 +1,47 @@
 // The form of the board itself: name, time, variables, filters, notes, what is marked.
 
 import { h } from "../dom.ts";
+import { zoneMark } from "../format.ts";
 import type { Doc, NoteDoc, VariableDoc } from "./backend.ts";
+import { momentOf, wallOf } from "./clock.ts";
 import { area, box, button, field, input, select, words } from "./fields.ts";
+import { readLines, writeLines } from "./filters.ts";
 import type { Known } from "./query.ts";
 
 const RANGES: [string, string][] = [["auto", "suits the data"], ["today", "today"], ...["15m", "1h", "6h", "24h", "7d", "30d"].map((each): [string, string] => [each, `last ${each}`])];
 const LAYERS = ["anomalies", "alerts", "schema", "notes"];
 const REFRESH = ["1s", "5s", "30s", "1m"];
 
-export function settingsForm(doc: Doc, known: Known, done: (next: Doc) => Promise<boolean>, cancel: () => void): HTMLElement {
+/** @param done is given what was changed in the form, and nothing else of the document */
+export function settingsForm(doc: Doc, known: Known, done: (said: Partial<Doc>) => Promise<void>, cancel: () => void): HTMLElement {
   const name = input(doc.name, "text", { required: "" });
   const about = area(doc.description ?? "", 2);
   const range = select(RANGES, doc.time_range ?? "auto");
   const refresh = select(REFRESH.map((each) => [each, `every ${each}`]), doc.refresh ?? "5s");
   const theme = select([["system", "as the system"], ["light", "light"], ["dark", "dark"]], doc.theme ?? "system");
   const layers = LAYERS.map((each) => [each, ...box(words(each), (doc.annotations ?? LAYERS).includes(each))] as const);
-  const filters = area(Object.entries(doc.filters ?? {}).map(([label, value]) => `${label}=${[value].flat().join(",")}`).join("\n"), 2);
+  const before = doc.filters ?? {};
+  const filters = area(writeLines(before), 2);
   filters.placeholder = "status=paid";
   const variables = rows((doc.variables ?? []).map((each) => variableRow(each, known)), () => variableRow({ name: "" }, known), "Add a variable");
   const notes = rows((doc.notes ?? []).map(noteRow), () => noteRow({ at: new Date().toISOString(), text: "" }), "Add a note");
   const said = h("p", { class: "dwe-fault", role: "alert" });
+  const read = (): Partial<Doc> => ({
+    name: name.value.trim(),
+    description: about.value.trim(),
+    time_range: range.value,
+    refresh: refresh.value,
+    theme: theme.value,
+    annotations: layers.filter(([, , control]) => control.checked).map(([each]) => each),
+    filters: readLines(filters.value, before),
+    variables: valuesOf<VariableDoc>(variables).filter((each) => each.name),
+    notes: valuesOf<NoteDoc>(notes).filter((each) => each.text),
+  });
+  const began = Object.fromEntries(Object.entries(read()).map(([name, value]) => [name, JSON.stringify(value)]));
+  const finish = async (): Promise<void> =>
+    done(Object.fromEntries(Object.entries(read()).filter(([name, value]) => JSON.stringify(value) !== began[name])));
   const apply = button("Apply", () => {
-    const next: Doc = {
-      ...doc,
-      name: name.value.trim(),
-      description: about.value.trim(),
-      time_range: range.value,
-      refresh: refresh.value,
-      theme: theme.value,
-      annotations: layers.filter(([, , control]) => control.checked).map(([each]) => each),
-      filters: Object.fromEntries(filters.value.split("\n").map(pair).filter((each) => each[0])),
-      variables: read<VariableDoc>(variables).filter((each) => each.name),
-      notes: read<NoteDoc>(notes).filter((each) => each.text),
-    };
-    void done(next).catch((error: Error) => (said.textContent = error.message));
+    void finish().catch((error: Error) => (said.textContent = error.message));
   }, { class: "dwe-btn dwe-main", "data-act": "apply" });
   const form = h(
     "form",
@@ -54,12 +61,6 @@ export function settingsForm(doc: Doc, known: Known, done: (next: Doc) => Promis
   return h("div", { class: "dwe-panel" }, form, h("div", { class: "dwe-foot" }, apply, button("Cancel", cancel)));
 }
 
-function pair(line: string): [string, string | string[]] {
-  const at = line.indexOf("=");
-  const values = line.slice(at + 1).split(",").map((each) => each.trim()).filter(Boolean);
-  return [at > 0 ? line.slice(0, at).trim() : "", values.length === 1 ? values[0] : values];
-}
-
 type Row = HTMLElement & { value?: () => unknown };
 
 function rows(there: Row[], make: () => Row, label: string): HTMLElement {
@@ -67,7 +68,7 @@ function rows(there: Row[], make: () => Row, label: string): HTMLElement {
   return h("div", {}, list, button(label, () => list.append(make())));
 }
 
-function read<T>(group: HTMLElement): T[] {
+function valuesOf<T>(group: HTMLElement): T[] {
   return [...(group.firstElementChild as HTMLElement).children].map((each) => (each as Row).value?.() as T);
 }
 
@@ -103,10 +104,14 @@ function variableRow(variable: VariableDoc, known: Known): Row {
 }
 
 function noteRow(note: NoteDoc): Row {
-  const local = new Date(Date.parse(note.at) - new Date().getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
-  const at = input(local, "datetime-local", { "aria-label": "Time" });
+  const shown = wallOf(note.at);
+  const at = input(shown, "datetime-local", { "aria-label": `Time, ${zoneMark(Date.parse(note.at))}` });
+  at.title = `By the clocks of the workspace: ${zoneMark(Date.parse(note.at))}`;
   const text = input(note.text, "text", { placeholder: "what happened", "aria-label": "Words" });
   const row: Row = removable(h("div", { class: "dwe-row" }, at, text));
-  row.value = () => ({ ...note, at: at.value === local ? note.at : new Date(at.value).toISOString(), text: text.value.trim() });
+  row.value = () => {
+    const words = text.value.trim(); // one without words is no note
+    return { ...note, at: !words || at.value === shown ? note.at : momentOf(at.value), text: words };
+  };
   return row;
 }

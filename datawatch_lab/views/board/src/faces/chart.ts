@@ -1,9 +1,10 @@
 // What all faces drawn by ECharts share: one chart, its options from the data, clicks, the tooltip.
 
+import { h } from "../dom.ts";
 import { echarts } from "../echarts.ts";
 import type { Context, Face, TipLine } from "../face.ts";
 import type { Part } from "../message.ts";
-import type { Colours } from "../theme.ts";
+import { seriesColour, type Colours } from "../theme.ts";
 
 export type Option = Record<string, any>;
 
@@ -17,18 +18,29 @@ export interface Drawing<Data> {
   /** The item of a place that the keyboard moves over. */
   item?(data: Data, at: number): any;
   count?(data: Data): number;
+  /** Names of the series, above the chart, where there are several. */
+  keys?(data: Data): string[];
   /** Before the first drawing; false while something is missing. */
   ready?(context: Context): boolean;
 }
 
 export function chartFace<Data>(drawing: Drawing<Data>): (body: HTMLElement, context: Context) => Face {
   return (body, context) => {
+    const keys = h("div", { class: "dwb-keys" });
+    const place = h("div", { class: "dwb-plot" });
     body.classList.add("dwb-chart", "dwb-canvas");
+    body.append(keys, place);
     let chart: ReturnType<typeof echarts.init> | null = null;
     let held: Data | null = null;
+    let whole: [number, number] = [0, 0];
     let box: [number, number] = [0, 0];
     let at = -1;
 
+    const measure = (): void => {
+      const taken = keys.childElementCount ? keys.offsetHeight : 0;
+      box = [Math.floor(whole[0]), Math.floor(whole[1] - taken)];
+      if (chart && box[0] >= 30 && box[1] >= 30) chart.resize({ width: box[0], height: box[1] });
+    };
     const draw = (fresh = false): void => {
       if (!held || box[0] < 30 || box[1] < 30 || drawing.ready?.(context) === false) return;
       if (!chart) chart = start();
@@ -47,7 +59,7 @@ export function chartFace<Data>(drawing: Drawing<Data>): (body: HTMLElement, con
       if (context.isStill) chart.getZr().flush();
     };
     const start = (): ReturnType<typeof echarts.init> => {
-      const made = echarts.init(body, null, { renderer: "canvas", width: box[0], height: box[1] });
+      const made = echarts.init(place, null, { renderer: "canvas", width: box[0], height: box[1] });
       made.on("mousemove", (item: any) => hover(item));
       made.on("mouseout", () => context.tip.hide());
       made.on("globalout", () => context.tip.hide());
@@ -67,11 +79,12 @@ export function chartFace<Data>(drawing: Drawing<Data>): (body: HTMLElement, con
     return {
       update(part: Part): void {
         held = part.data as Data;
+        if (legend(keys, drawing.keys?.(held) ?? [])) measure();
         draw();
       },
       resize(width, height): void {
-        box = [Math.floor(width), Math.floor(height)];
-        if (chart && box[0] >= 30 && box[1] >= 30) chart.resize({ width: box[0], height: box[1] });
+        whole = [width, height];
+        measure();
         draw();
       },
       recolour: () => draw(true),
@@ -92,4 +105,18 @@ export function chartFace<Data>(drawing: Drawing<Data>): (body: HTMLElement, con
       },
     };
   };
+}
+
+/** Show the names of several series, each beside its colour. True where that has changed. */
+function legend(place: HTMLElement, names: string[]): boolean {
+  const wanted = names.length > 1 ? names : [];
+  const before = place.textContent;
+  place.replaceChildren(
+    ...wanted.map((name, at) => {
+      const key = h("i", {});
+      key.style.background = seriesColour(at);
+      return h("span", { title: name }, key, name);
+    }),
+  );
+  return place.textContent !== before;
 }

@@ -15,15 +15,18 @@ interface BarData {
   names: string[];
   times: number[] | null;
   step: number;
-  series: { name: string; values: (number | null)[] }[];
+  series: { name: string; values: (number | null)[]; fmt?: Fmt }[];
   fmt: Fmt;
   label: string;
+  /** What a click on each place filters by; nothing where that is its name. */
+  picks?: string[];
   across: boolean;
   stack: boolean;
   threshold: number | null;
   low: number | null;
   high: number | null;
   log: boolean;
+  legend?: string;
   open: number | null;
 }
 
@@ -65,11 +68,10 @@ const bar: Drawing<BarData> = {
     };
     const few = names.length * data.series.length <= 12 && !data.times && !data.stack;
     return {
-      grid: { left: 4, right: data.across && few ? 56 : 12, top: data.series.length > 1 ? 26 : 14, bottom: 6, containLabel: true },
+      grid: { left: 4, right: data.across && few ? 56 : 12, top: 14, bottom: 6, containLabel: true },
       xAxis: data.across ? value : category,
       yAxis: data.across ? category : value,
       series: data.series.map((each, at) => ({
-        id: each.name,
         name: each.name,
         type: "bar",
         stack: data.stack ? "all" : undefined,
@@ -83,7 +85,7 @@ const bar: Drawing<BarData> = {
           position: data.across ? "right" : "top",
           color: colours.ink2,
           fontSize: FONT,
-          formatter: (item: any) => shown(item.value, data.fmt, true),
+          formatter: (item: any) => shown(item.value, each.fmt ?? data.fmt, true),
         },
       })),
     };
@@ -92,22 +94,25 @@ const bar: Drawing<BarData> = {
     const title = data.times ? `${moment(data.times[item.dataIndex], data.step * data.times.length)} ${zoneMark(data.times[item.dataIndex])}` : data.names[item.dataIndex];
     const lines = data.series.map((each, at) => ({
       name: data.series.length > 1 ? each.name : "",
-      value: shown(each.values[item.dataIndex], data.fmt),
+      value: shown(each.values[item.dataIndex], each.fmt ?? data.fmt),
       colour: seriesColour(at),
     }));
     return { title, lines };
   },
-  pick: (data, item) => (data.label ? { label: data.label, value: data.names[item.dataIndex] } : null),
+  pick: (data, item) => (data.label ? { label: data.label, value: (data.picks ?? data.names)[item.dataIndex] } : null),
   item: (_, at) => ({ dataIndex: at }),
   count: (data) => data.names.length,
+  keys: (data) => (data.legend === "none" ? [] : data.series.map((each) => each.name)),
 };
 
 interface DonutData {
   names: string[];
   values: (number | null)[];
+  /** Of all values; null where they do not add up to a whole. */
   total: number | null;
   fmt: Fmt;
   label: string;
+  picks?: string[];
   hole: boolean;
   legend: string;
   rest: number;
@@ -117,7 +122,6 @@ const donut: Drawing<DonutData> = {
   option(data, colours, box) {
     const outside = data.legend !== "none" && box[0] > 220;
     const radius = Math.min(box[1] * (outside ? 0.4 : 0.47), box[0] * (outside ? 0.24 : 0.46));
-    const sum = data.values.reduce<number>((all, each) => all + (each ?? 0), 0);
     return {
       series: [
         {
@@ -134,7 +138,7 @@ const donut: Drawing<DonutData> = {
             color: colours.ink,
             fontSize: FONT,
             lineHeight: 15,
-            formatter: (item: any) => `${short(item.name)}${box[0] < 340 ? "\n" : " "}${shown(sum ? item.value / sum : 0, { u: "ratio" })}`,
+            formatter: (item: any) => `${short(item.name)}${box[0] < (data.total === null ? 460 : 340) ? "\n" : " "}${share(data, item.value) ?? shown(item.value, data.fmt, true)}`,
           },
           data: data.names.map((name, at) => ({
             name,
@@ -142,25 +146,27 @@ const donut: Drawing<DonutData> = {
             itemStyle: { color: data.rest === at ? colours.line : seriesColour(at) },
           })),
         },
-        ...(data.hole ? [middle(shown(data.total, data.fmt, true), radius, colours)] : []),
+        ...(data.hole && data.total !== null ? [middle(shown(data.total, data.fmt, true), radius, colours)] : []),
       ],
     };
   },
   tip(data, item) {
     const at = item.dataIndex as number;
     if (item.seriesIndex > 0) return null;
-    const sum = data.values.reduce<number>((all, each) => all + (each ?? 0), 0);
-    const share = sum ? shown((data.values[at] ?? 0) / sum, { u: "ratio" }) : "–";
     const colour = seriesColour(at);
-    return { title: data.names[at], lines: [{ name: share, value: shown(data.values[at], data.fmt), colour }] };
+    return { title: data.names[at], lines: [{ name: share(data, data.values[at]) ?? "", value: shown(data.values[at], data.fmt), colour }] };
   },
   pick: (data, item) =>
     data.label && item.seriesIndex === 0 && item.dataIndex !== data.rest
-      ? { label: data.label, value: data.names[item.dataIndex] }
+      ? { label: data.label, value: (data.picks ?? data.names)[item.dataIndex] }
       : null,
   item: (_, at) => ({ dataIndex: at, seriesIndex: 0 }),
   count: (data) => data.names.length,
 };
+
+/** A value as its share of the whole; null where there is none. */
+const share = (data: DonutData, value: number | null): string | null =>
+  data.total ? shown((value ?? 0) / data.total, { u: "ratio" }) : null;
 
 const short = (text: string): string => (text.length > 18 ? `${text.slice(0, 17)}…` : text);
 
@@ -312,7 +318,8 @@ function category(names: string[], colours: Colours, room: number): Option {
 
 interface MapData {
   of: "countries" | "points";
-  countries: { id: string; name: string; value: number | null }[];
+  /** `several`: the data has it under more than one name, of which a click cannot choose. */
+  countries: { id: string; name: string; value: number | null; several?: boolean }[];
   points: { x: number; y: number; name: string; value: number | null }[];
   elsewhere: string[];
   fmt: Fmt;
@@ -348,6 +355,7 @@ const map: Drawing<MapData> = {
   option(data, colours, box) {
     const known = data.countries.map((each) => each.value).filter((each): each is number => each !== null);
     const most = Math.max(...known, 0) || 1;
+    const isLow = box[1] < 250;
     const geo = {
       map: "world",
       roam: false,
@@ -378,7 +386,9 @@ const map: Drawing<MapData> = {
     }
     return {
       visualMap: {
-        show: box[0] >= 340,
+        // Over the Pacific; in a low tile it lies, so that it does not reach up to North America.
+        show: box[0] >= (isLow ? 480 : 340),
+        orient: isLow ? "horizontal" : "vertical",
         min: 0,
         max: most,
         left: 4,
@@ -402,7 +412,7 @@ const map: Drawing<MapData> = {
   },
   pick(data, item) {
     const found = data.countries.find((each) => each.id === item.name);
-    return found && data.label ? { label: data.label, value: found.name } : null;
+    return found && data.label && !found.several ? { label: data.label, value: found.name } : null;
   },
   item: (data, at) => (data.of === "points" ? { dataIndex: at } : { name: data.countries[at]?.id }),
   count: (data) => (data.of === "points" ? data.points.length : data.countries.length),

@@ -3,10 +3,9 @@
 import uPlot from "uplot";
 import { h } from "../dom.ts";
 import type { Context, Face, TipLine } from "../face.ts";
-import { ahead, durationStep, moment, shown, tickTexts, zoneMark, type Fmt } from "../format.ts";
+import { ahead, moment, shown, tickTexts, zoneMark, type Fmt } from "../format.ts";
 import { faded, seriesColour, type Colours } from "../theme.ts";
-
-type Values = (number | null)[];
+import { limits, stacked, ticks, type Values } from "./scale.ts";
 
 export interface Mark {
   at: number;
@@ -145,36 +144,6 @@ function columns(data: LineData): uPlot.AlignedData {
   return [times, ...closed, ...ends, ...band] as uPlot.AlignedData;
 }
 
-function stacked(data: LineData): Values[] {
-  const below: number[] = new Array(length(data)).fill(0);
-  return data.series.map((each) =>
-    each.values.map((value, at) => {
-      below[at] += value ?? 0;
-      return value === null && below[at] === 0 ? null : below[at];
-    }),
-  );
-}
-
-/** The axis: from zero where that does not flatten the line, with a little air above. */
-function limits(data: LineData): [number, number] {
-  let low = Infinity;
-  let high = -Infinity;
-  const all = data.stack ? stacked(data) : data.series.map((each) => each.values);
-  for (const values of [...all, ...(data.band ? [data.band.low, data.band.high] : [])]) {
-    for (const value of values) {
-      if (value === null) continue;
-      if (value < low) low = value;
-      if (value > high) high = value;
-    }
-  }
-  if (data.threshold !== null) high = Math.max(high, data.threshold);
-  if (!Number.isFinite(low)) [low, high] = [0, 1];
-  if (data.log) return [Math.max(low, 1e-9), Math.max(high, 1e-8)];
-  if (low >= 0 && (low < high * 0.6 || low === high)) low = 0;
-  const air = (high - low) * 0.08 || Math.abs(high) * 0.1 || 1;
-  return [data.low ?? (low === 0 ? 0 : low - air), data.high ?? high + air];
-}
-
 function optionsOf(data: LineData, box: number[], colours: Colours, on: Handlers): uPlot.Options {
   const count = data.series.length;
   const font = `${LABEL}px ${colours.font}`;
@@ -285,15 +254,8 @@ function timeSplits(min: number, max: number, width: number, _: number): number[
   return found;
 }
 
-/** Values that stand at the axis: an hour has 60 minutes, whatever is round in tens. */
 function valueSplits(fmt: Fmt): uPlot.Axis.Splits {
-  return (plot, _, min, max, increment) => {
-    const least = ((max - min) * 36) / Math.max(1, plot.bbox.height / devicePixelRatio);
-    const step = durationStep(least, fmt) ?? increment;
-    const found: number[] = [];
-    for (let place = Math.ceil(min / step - 1e-9); place * step <= max * (1 + 1e-12); place++) found.push(place * step);
-    return found;
-  };
+  return (plot, _, min, max, increment) => ticks(min, max, plot.bbox.height / devicePixelRatio, increment, fmt);
 }
 
 function axisText(value: number | null, fmt: Fmt): string {
@@ -449,5 +411,3 @@ function tipOf(data: LineData, at: number): [TipLine[], string] {
   const isOpen = data.open !== null && at >= data.open;
   return [lines, `${moment(time, length(data) * data.step)} ${zoneMark(time)}${isOpen ? " (not over yet)" : ""}`];
 }
-
-

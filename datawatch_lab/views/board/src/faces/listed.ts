@@ -3,6 +3,8 @@
 import { fill, h, icon } from "../dom.ts";
 import type { Context, Face } from "../face.ts";
 import { ago, shown, type Fmt } from "../format.ts";
+import { EMPTY } from "../look.ts";
+import { bySize, exact } from "./exact.ts";
 import type { Part } from "../message.ts";
 
 interface Column {
@@ -53,7 +55,10 @@ function tableOf(
   sortBy: (column: number) => void,
 ): HTMLElement {
   const order = data.rows.map((_, at) => at);
-  if (sorted) order.sort((one, other) => compare(data.rows[one], data.rows[other], sorted));
+  if (sorted) {
+    const by = { ...sorted, isNumber: Boolean(data.columns[sorted.column]?.number) };
+    order.sort((one, other) => compare(data.rows[one], data.rows[other], by));
+  }
   const heads = data.columns.map((each, at) => {
     const button = h("button", { type: "button" }, each.title);
     button.addEventListener("click", () => sortBy(at));
@@ -72,18 +77,19 @@ function tableOf(
 function compare(
   one: TableData["rows"][number],
   other: TableData["rows"][number],
-  by: { column: number; falling: boolean },
+  by: { column: number; falling: boolean; isNumber: boolean },
 ): number {
   const [left, right] = [one[by.column], other[by.column]];
   if (left === null || right === null) return left === right ? 0 : left === null ? 1 : -1;
-  const found =
-    typeof left === "number" && typeof right === "number" ? left - right : String(left).localeCompare(String(right));
+  const found = by.isNumber ? bySize(left as string | number, right as string | number) : String(left).localeCompare(String(right));
   return by.falling ? -found : found;
 }
 
 function cell(value: string | number | boolean | null, column: Column, context: Context): HTMLElement {
-  const text = value === null ? "–" : typeof value === "number" && column.number ? shown(value, column.fmt) : String(value);
-  const made = h("td", { class: column.number ? "dwb-num" : null, title: text.length > 24 ? text : null }, text);
+  const isNumber = column.number && value !== null && typeof value !== "boolean";
+  const text = value === null ? "–" : isNumber ? figure(value, column.fmt) : column.label && value === "" ? EMPTY : String(value);
+  const whole = isNumber ? exact(value) : text;
+  const made = h("td", { class: column.number ? "dwb-num" : null, title: whole !== text || text.length > 24 ? whole : null }, text);
   if (column.label && typeof value === "string" && value !== "•••") {
     made.classList.add("dwb-click");
     made.addEventListener("click", () =>
@@ -91,6 +97,14 @@ function cell(value: string | number | boolean | null, column: Column, context: 
     );
   }
   return made;
+}
+
+/** A number as a tile's format has it; digits that a double has not, without a format, all of them. */
+function figure(value: string | number, fmt: Fmt): string {
+  const isPlain = !fmt.u && (fmt.f ?? "auto") === "auto" && (fmt.d ?? null) === null;
+  const isExact = typeof value === "string" || !Number.isSafeInteger(value);
+  if (isPlain && typeof value === "string") return exact(value);
+  return isPlain && !isExact ? exact(value) : shown(Number(value), fmt);
 }
 
 function more(count: number): HTMLElement {
@@ -101,6 +115,8 @@ interface TopData {
   label: string;
   fmt: Fmt;
   rows: { name: string; value: number | null }[];
+  /** What a click on each row filters by; nothing where that is its name. */
+  picks?: string[];
   more: number;
 }
 
@@ -110,7 +126,7 @@ export function topFace(body: HTMLElement, context: Context): Face {
     update(part: Part): void {
       const data = part.data as TopData;
       const most = Math.max(...data.rows.map((each) => Math.abs(each.value ?? 0)), 1e-300);
-      const rows = data.rows.map((each) => {
+      const rows = data.rows.map((each, at) => {
         const bar = h("span", { class: "dwb-bar" });
         bar.style.width = `${((Math.abs(each.value ?? 0) / most) * 100).toFixed(1)}%`;
         const row = h(
@@ -123,7 +139,7 @@ export function topFace(body: HTMLElement, context: Context): Face {
         if (data.label && each.name !== "•••") {
           row.classList.add("dwb-click");
           row.addEventListener("click", () =>
-            context.send({ type: "click", tile: context.head.id, label: data.label, value: each.name }),
+            context.send({ type: "click", tile: context.head.id, label: data.label, value: data.picks?.[at] ?? each.name }),
           );
         }
         return row;

@@ -1,0 +1,262 @@
+"""What the browser decides without a page: axes, filters, addresses, times, what a part stands for.
+
+Node.js runs it as `datawatch_lab/views/board/src` was built: ``built/logic.mjs``.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+LOGIC = Path(__file__).parent / "built" / "logic.mjs"
+_FRAME = """
+import {{ writeFileSync }} from "node:fs";
+const all = await import({logic});
+const found = await (async () => {{ {body} }})();
+writeFileSync({answer}, JSON.stringify(found ?? null));
+"""
+
+
+class Node:
+    """Runs a piece of JavaScript that has the names of the logic in ``all``; gives its value."""
+
+    def __init__(self, node: str, folder: Path) -> None:
+        self._node, self._folder = node, folder
+
+    def __call__(self, body: str) -> Any:
+        """Run the body of a function."""
+        script, answer = self._folder / "run.mjs", self._folder / "answer.json"
+        logic = json.dumps(LOGIC.as_uri())
+        script.write_text(_FRAME.format(logic=logic, body=body, answer=json.dumps(str(answer))))
+        subprocess.run([self._node, str(script)], check=True, timeout=60)
+        return json.loads(answer.read_text())
+
+
+@pytest.fixture
+def node(tmp_path: Path) -> Node:
+    """Node.js, for what the browser would do."""
+    found = shutil.which("node") or pytest.skip("node is not installed")
+    return Node(found, tmp_path)
+
+
+# ---------------------------------------------------------------------- the axis of values
+
+
+def test_an_average_that_does_not_change_has_an_axis(node: Node) -> None:
+    """1.1 and 1.0999999999999999 are one value: the axis begins at zero, and its ticks are few."""
+    found = node(
+        """
+        const data = (values) => ({ series: [{ values }], band: null, threshold: null,
+          stack: false, low: null, high: null, log: false });
+        const [low, high] = all.limits(data([1.1, 1.0999999999999999]));
+        const usual = all.limits(data([100, 101]));
+        return { low, high, usual, ticks: all.ticks(low, high, 200, 0.2, {}) };
+        """
+    )
+    assert found["low"] == 0
+    assert 1.1 < found["high"] < 1.3
+    assert found["ticks"] == pytest.approx([0, 0.2, 0.4, 0.6, 0.8, 1.0])
+    assert found["usual"] == pytest.approx([99.92, 101.08])
+
+
+def test_ticks_end_whatever_the_axis(node: Node) -> None:
+    """A step that is lost beside its values, none, or one without end gives a short list."""
+    counts = node(
+        """
+        const cases = [[1.0999999999999999, 1.1, 1e-18], [0, 1, 0], [0, 1, NaN], [5, 1, 1],
+          [1e300, 1.1e300, 1], [-1.1, -1.0999999999999999, 1e-17], [0, 1, Infinity]];
+        return cases.map(([min, max, step]) => all.ticks(min, max, 200, step, {}).length);
+        """
+    )
+    assert all(count <= 200 for count in counts)
+    assert counts[1:4] == [0, 0, 0]
+
+
+def test_ticks_are_on_round_values_inside(node: Node) -> None:
+    """Both ends count, below zero too, and durations are round as clocks are."""
+    assert node("return all.ticks(-10, 10, 200, 5, {});") == [-10, -5, 0, 5, 10]
+    assert node("return all.ticks(-20, -10, 200, 5, {});") == [-20, -15, -10]
+    assert node('return all.ticks(0, 300, 200, 50, { u: "s" });') == [0, 60, 120, 180, 240, 300]
+
+
+# ---------------------------------------------------------------------- filters as text
+
+
+def test_filters_are_read_back_as_they_were(node: Node) -> None:
+    """Commas, backslashes, quotes, spaces at an end, lines, and nothing at all stay as they are."""
+    wrong = node(
+        r"""
+        const letters = ["a", ",", "\\", '"', " ", "\n", "n", "$"];
+        const values = [""];
+        const more = ["", ...letters];
+        for (const one of letters)
+          for (const two of more) for (const three of more) values.push(one + two + three);
+        const same = (one, other) => JSON.stringify(one) === JSON.stringify(other);
+        const alone = values.filter((each) => !same(all.readValues(all.writeValues(each)), each));
+        const many = values.map((each, at) => [each, values[(at * 7 + 3) % values.length]])
+          .filter((each) => !same(all.readValues(all.writeValues(each)), each));
+        const lines = values.filter((each) => {
+          const one = { status: each, city: ["x", each] };
+          return !same(all.readLines(all.writeLines(one), {}), one);
+        });
+        return [...alone, ...many, ...lines];
+        """
+    )
+    assert wrong == []
+
+
+def test_a_field_nobody_typed_in_keeps_its_value(node: Node) -> None:
+    """Whatever a value is, opening and applying a form leaves it; typed text is read."""
+    found = node(
+        r"""
+        const before = { city: "Paris, Texas", none: "", list: ["a"], gone: "x" };
+        const text = all.writeLines(before);
+        return {
+          same: all.readLines(text, before),
+          typed: all.readLines('city=Paris, Texas\nnone=""\nlist=a\ngone=', before),
+          field: ["x", "y", ""].map((text) => all.valueOf(text, "x", ["x"])),
+        };
+        """
+    )
+    assert found["same"] == {"city": "Paris, Texas", "none": "", "list": ["a"], "gone": "x"}
+    assert found["typed"] == {"city": ["Paris", "Texas"], "none": "", "list": ["a"]}
+    assert found["field"] == [["x"], "y", None]
+
+
+# ---------------------------------------------------------------------- addresses
+
+
+def test_a_click_holds_one_value_of_its_label(node: Node) -> None:
+    """Another value takes the place of the first, the same one again frees the label."""
+    found = node(
+        """
+        const now = new URLSearchParams("range=1h&filter=country=DE");
+        const said = [];
+        for (const value of ["paid", "open", "open", ""]) {
+          all.clicked(now, "status", value);
+          said.push(now.getAll("filter"));
+        }
+        all.freed(now, "status");
+        return [...said, now.getAll("filter")];
+        """
+    )
+    assert found == [
+        ["country=DE", "status=paid"],
+        ["country=DE", "status=open"],
+        ["country=DE"],
+        ["country=DE", "status="],
+        ["country=DE"],
+    ]
+
+
+def test_the_empty_value_of_a_variable_is_not_all_of_them(node: Node) -> None:
+    """All is nothing, the empty value is marked, and a value that looks like the mark is too."""
+    found = node(
+        r"""
+        const now = new URLSearchParams();
+        const said = [[], [""], ["\\"], ["\\x", "y"]].map((values) => {
+          all.chosen(now, "v", values);
+          return now.getAll("var");
+        });
+        return said;
+        """
+    )
+    assert found == [["v="], ["v=\\"], ["v=\\\\"], ["v=\\\\x", "v=y"]]
+
+
+# ---------------------------------------------------------------------- times of notes
+
+
+def test_notes_are_told_by_the_clocks_of_the_workspace(node: Node) -> None:
+    """At the note's own time: in winter and in summer, on both sides of a change of clocks."""
+    found = node(
+        """
+        all.useZone("Europe/Berlin");
+        const times = ["2026-01-10T12:00:00.000Z", "2026-07-10T12:00:00.000Z",
+          "2026-03-29T00:30:00.000Z", "2026-03-29T01:30:00.000Z", "2026-10-25T02:30:00.000Z"];
+        const walls = times.map(all.wallOf);
+        const refused = ["", "nonsense"].map((each) => {
+          try { return all.momentOf(each); } catch (error) { return error.message; }
+        });
+        return { walls, back: walls.map(all.momentOf), times, refused };
+        """
+    )
+    assert found["walls"][:2] == ["2026-01-10T13:00", "2026-07-10T14:00"]
+    assert found["back"] == found["times"]
+    assert found["refused"] == ["A note has no time. Say when, or take the note off."] * 2
+
+
+# ---------------------------------------------------------------------- parts
+
+
+def test_a_part_goes_on_from_its_own_line_only(node: Node) -> None:
+    """Where steps, begin, names, band or length do not fit, the whole is asked for."""
+    found = node(
+        """
+        const line = (of) => ({ face: "line", state: "ok", data: { t0: 0, step: 10, band: null,
+          series: [{ name: "a", values: [1, 2, 3] }], ...of } });
+        const next = { t0: 10, series: [{ name: "a", values: [4] }], keep: { from: 1, count: 2 } };
+        const values = (part) => part && part.data.series.map((each) => each.values);
+        const other = { name: "b", values: [1, 2, 3] };
+        return [line({}), line({ step: 20 }), line({ t0: 5 }), line({ series: [other] }),
+          line({ series: [other, other] }), line({ band: { low: [], high: [] } }),
+          line({ series: [{ name: "a", values: [1, 2] }] }), null]
+          .map((old) => values(all.merged(old, line(next))));
+        """
+    )
+    assert found == [[[2, 3, 4]], *[None] * 7]
+
+
+# ---------------------------------------------------------------------- exact numbers
+
+
+def test_numbers_are_shown_and_sorted_with_every_digit(node: Node) -> None:
+    """Decimals and integers beyond doubles differ where a double would not."""
+    found = node(
+        """
+        const large = ["9007199254740993", "9007199254740992"];
+        const given = [...large, "-0.10", 7, "1e400", "1234.56", "1234.5"];
+        return [given.map(all.exact), [...given].sort(all.bySize)];
+        """
+    )
+    assert found[0] == [
+        *("9,007,199,254,740,993", "9,007,199,254,740,992", "−0.10", "7"),
+        *("1e400", "1,234.56", "1,234.5"),
+    ]
+    assert found[1][:4] == ["-0.10", 7, "1234.5", "1234.56"]
+    assert found[1][4:6] == ["9007199254740992", "9007199254740993"]
+
+
+# ---------------------------------------------------------------------- drafts
+
+
+def test_a_form_changes_its_own_tile_in_the_document_of_now(node: Node) -> None:
+    """Where a tile stands by then stays; one that is new has an id of its own."""
+    found = node(
+        """
+        const doc = { name: "d", tiles: [{ id: "a", kind: "line", x: 3, y: 4, w: 5, h: 6 },
+          { id: "line-1", kind: "line" }] };
+        const form = { id: "a", kind: "line", title: "T", x: 0, y: 0, w: 1, h: 1 };
+        return {
+          changed: all.withTile(doc, form, false).tiles,
+          added: all.withTile(doc, doc.tiles[1], true).tiles.map((each) => each.id),
+          moved: all.placesOf(doc, { ...doc, tiles: [{ ...doc.tiles[0], x: 4 }, doc.tiles[1]] }),
+        };
+        """
+    )
+    assert found["changed"][0] == {
+        "id": "a",
+        "kind": "line",
+        "title": "T",
+        "x": 3,
+        "y": 4,
+        "w": 5,
+        "h": 6,
+    }
+    assert found["added"] == ["a", "line-1", "line-2"]
+    assert found["moved"] == [{"id": "a", "x": 4, "y": 4, "w": 5, "h": 6}]
