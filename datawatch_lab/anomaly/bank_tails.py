@@ -90,7 +90,7 @@ def add(state: Tails, rows: Rows, place: Array) -> None:
     if raised.any():
         total = state["total"][rows]
         least = total * np.where(total < YOUNG * state["weight"][rows], BLIND_YOUNG, BLIND)
-        blind = raised & (state["tails"][rows][:, :, 1] < least[:, None])
+        blind = raised & (state["tails"][rows, :, 1] < least[:, None])
         if blind.any():
             _restart(state, state.numbers(rows)[blind.any(axis=1)])
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import difflib
+from asyncio import Future
+from typing import Any
 
 from tornado.http1connection import HTTP1Connection
 from tornado.web import stream_request_body
@@ -34,21 +36,30 @@ class DocumentHandler(ApiHandler):
 class UnknownHandler(ApiHandler):
     """Answers for paths that do not exist, naming the nearest that does.
 
-    A body that comes along is dropped piece by piece, however large: who sends events to a path
-    that is misspelt is told so, in the shape of every other error.
+    A body of who is signed in is dropped piece by piece, however large: who sends events to a path
+    that is misspelt is told so, in the shape of every other error. Strangers are refused at once.
     """
 
+    let_in = False
+
     def prepare(self) -> None:
-        """Let the body come first; a client that still sends could not read the answer."""
+        """Sign in, then let the body come; a client that still sends could not read the answer."""
+        super().prepare()
+        self.let_in = True
         if isinstance(self.request.connection, HTTP1Connection):
             self.request.connection.set_max_body_size(_DROPPED)
 
     def data_received(self, chunk: bytes) -> None:
         """Nothing is asked for."""
 
+    def finish(self, chunk: str | bytes | dict[str, Any] | None = None) -> Future[None]:
+        """End the answer; one to a stranger says that the connection ends, too, body unread."""
+        if not self.let_in:
+            self.set_header("Connection", "close")
+        return super().finish(chunk)
+
     def _refuse(self) -> None:
-        """Sign in, then say that there is no such path."""
-        super().prepare()
+        """Say that there is no such path."""
         path = self.request.path
         near = difflib.get_close_matches(path, self.shared.paths, n=1, cutoff=0.6)
         guess = f"; did you mean {near[0]}?" if near else "."

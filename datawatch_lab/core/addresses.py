@@ -12,8 +12,12 @@ REFERENCE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
 """A reference to the environment: ``${NAME}`` or ``${NAME:-default}``."""
 
 _USER = re.compile(r"(://[^/@\s:]*):([^/\s]*)@")
-_QUERY = re.compile(r"([?&])((?:ssl)?password)=([^&\s]*)(&?)")
+_QUERY = re.compile(
+    r"([?&])([^=&\s]*(?:password|secret|token|pemkey)[^=&\s]*|[^=&\s]*\.key)=([^&\s]*)",
+    re.IGNORECASE,
+)
 _NESTED = re.compile(r"([?&][^=&\s]+=)([^&\s]*%3a%2f%2f[^&\s]*)", re.IGNORECASE)
+_GONE = "\0"
 _WORD = re.compile(r"\b((?:ssl)?password)\s*=\s*('(?:[^'\\]|\\.)*'|[^\s&]+)\s*")
 
 
@@ -50,6 +54,8 @@ def without_password(url: str) -> str:
 
     >>> without_password("postgresql://ada:secret@db/shop?sslmode=require&password=x")
     'postgresql://ada@db/shop?sslmode=require'
+    >>> without_password("kafka://db/shop?sasl.password=secret&ssl.key.password=x&tls=true")
+    'kafka://db/shop?tls=true'
     >>> without_password("postgresql://ada:${PW}@db/shop")
     'postgresql://ada:${PW}@db/shop'
     >>> without_password("system://?redis=redis%3A%2F%2F%3Asecret%40db&every=5s")
@@ -59,7 +65,7 @@ def without_password(url: str) -> str:
     """
     url = _USER.sub(lambda m: m[0] if _is_reference(m[2]) else f"{m[1]}@", url)
     if "://" in url:
-        return _QUERY.sub(_without_parameter, _NESTED.sub(_without_nested, url))
+        return _without_parameters(_NESTED.sub(_without_nested, url))
     return _WORD.sub(lambda m: m[0] if _is_reference(m[2]) else "", url).strip()
 
 
@@ -70,10 +76,12 @@ def _without_nested(found: re.Match[str]) -> str:
     return found[0] if kept == inner else found[1] + quote(kept, safe="/:@?=,${}")
 
 
-def _without_parameter(found: re.Match[str]) -> str:
-    if _is_reference(found[3]):
-        return found[0]
-    return found[1] if found[4] else ""
+def _without_parameters(url: str) -> str:
+    def marked(found: re.Match[str]) -> str:
+        return found[0] if _is_reference(found[3]) else f"{found[1]}{_GONE}"
+
+    left = _QUERY.sub(marked, url).replace(f"&{_GONE}", "")
+    return left.replace(f"?{_GONE}&", "?").replace(f"?{_GONE}", "")
 
 
 def _is_reference(text: str) -> bool:

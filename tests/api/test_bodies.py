@@ -188,9 +188,10 @@ def test_a_large_body_to_no_path_is_told_so(client: httpx.Client, method: str) -
     answer = client.request(method, f"{API}/evnts", content=body)
     assert answer.status_code == 404
     assert "did you mean" in answer.json()["error"]["message"]
-    stranger = client.request(method, f"{API}/evnts", content=body, headers={"Authorization": "-"})
+    stranger = client.request(method, f"{API}/evnts", headers={"Authorization": "-"})
     assert stranger.status_code == 401
     assert stranger.json()["error"]["code"] == "not_allowed"
+    assert stranger.headers["Connection"] == "close"
 
 
 def test_a_body_that_is_given_up_is_told(stub: StubCaller) -> None:

@@ -37,6 +37,24 @@ def test_no_password_of_a_url_is_kept(secret: str, user: str, base: str) -> None
         assert holds_password(url)
 
 
+_PARAMETERS = {
+    "sslmode=require": True, "password=x": False, "sslpassword=y": False, "tls=true": True,
+    "sasl.password=z": False, "sasl.password=${PW}": True, "ssl.key.password=k": False,
+    "group=g": True, "access_token=t": False, "ssl.key=pem": False,
+}  # fmt: skip
+
+
+@given(st.permutations(list(_PARAMETERS)), st.integers(0, len(_PARAMETERS)))
+def test_secrets_of_a_query_go_wherever_they_stand(order: list[str], count: int) -> None:
+    """One after another, first or last: what is left is the rest in its order."""
+    given = order[:count]
+    kept = [each for each in given if _PARAMETERS[each]]
+    base = "kafka://ada@broker/topic"
+    url, wanted = (f"{base}{'?' if each else ''}{'&'.join(each)}" for each in (given, kept))
+    assert without_password(url) == wanted
+    assert without_password(f"see {url} there") == f"see {wanted} there"
+
+
 @given(secret=SECRETS, encoded=st.booleans(), after=st.sampled_from(["", "&every=5s"]))
 def test_no_password_of_an_address_within_an_address_is_kept(
     secret: str, encoded: bool, after: str

@@ -23,6 +23,7 @@ from datawatch_lab.engine.detection import Detection, preview
 from datawatch_lab.engine.detection.actions import say
 from datawatch_lab.engine.detection.choosing import choose, watched_name
 from datawatch_lab.engine.detection.feedback import BEYOND
+from datawatch_lab.engine.detection.models import BURST_SECONDS, Budget
 from datawatch_lab.engine.detection.parts import error_rate_of
 from datawatch_lab.engine.detection.preview import Histories, history_of
 from datawatch_lab.engine.detection.slots import Slot
@@ -280,6 +281,17 @@ def test_late_rows_are_seen_whatever_the_clock_says(shop: Shop) -> None:
     assert seen == [LOUD + 7, LOUD + 14, LOUD + 21]
 
 
+@pytest.mark.parametrize("known", [70, 120])
+def test_silence_in_an_hour_that_is_new_is_missing_data(shop: Shop, known: int) -> None:
+    """Its first zeros are not what is usual there: found at once, and as long as it lasts."""
+    shop.feed(counts(known, {}))
+    shop.silence(90)
+    (gap,) = _of(shop.found(), "orders_total")
+    assert (gap.type, gap.active) == ("missing", True)
+    assert gap.started_at <= START + timedelta(minutes=known + 2)
+    assert gap.buckets >= 80
+
+
 # ---------------------------------------------------------------------------- previews, shares
 
 
@@ -322,3 +334,12 @@ def test_a_share_of_nulls_is_no_error_rate(
         kind=kind,
     )
     assert error_rate_of([slot], 0, np.array([0.2])) == rate
+
+
+def test_what_a_model_spends_is_spent_however_it_ends() -> None:
+    """A block that fails leaves no more of the budget than one that does not."""
+    spent = iter([0.0, 0.4, 0.4, 0.4])
+    budget = Budget(clock=lambda: 0.0, spent=lambda: next(spent))
+    with pytest.raises(ZeroDivisionError), budget.spending():
+        raise ZeroDivisionError
+    assert budget._left == pytest.approx(BURST_SECONDS - 0.4)

@@ -63,7 +63,7 @@ def test_a_query_ends_at_its_timeout(tmp_path: Path) -> None:
         expected = pytest.raises(InputError, match=r"longer than 0\.2s \(query_timeout\)")
         with expected, store._readers.cursor() as con:
             con.execute(SLOW).fetchall()
-        store._readers._timeout = timedelta(seconds=PATIENCE)  # a busy machine may need it
+        store._readers.timeout = timedelta(seconds=PATIENCE)  # a busy machine may need it
         assert store.ledger() == {}
         assert not store._readers._active
 
@@ -97,7 +97,7 @@ def test_a_timeout_between_two_statements_holds(tmp_path: Path) -> None:
     with DuckStore.open(tmp_path / "a.duckdb", query_timeout=limit) as store:
         with pytest.raises(InputError, match="query_timeout"), store._readers.cursor() as con:
             ask_late(con)
-        store._readers._timeout = timedelta(seconds=PATIENCE)
+        store._readers.timeout = timedelta(seconds=PATIENCE)
         assert store.ledger() == {}
 
 

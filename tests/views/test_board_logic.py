@@ -232,6 +232,19 @@ def test_numbers_are_shown_and_sorted_with_every_digit(node: Node) -> None:
     assert found[1][4:6] == ["9007199254740992", "9007199254740993"]
 
 
+def test_a_cell_has_the_digits_that_there_is_room_for(node: Node) -> None:
+    """Without a format a number is as it is, unless it is long; with one it is as that says."""
+    found = node(
+        """
+        const given = [1234.56, 0.30000000000000004, "1234567.890123456", 1e21, 7, -0.5];
+        const euros = { u: "EUR" };
+        return [given.map((each) => all.figure(each, {})), all.figure("1234.56", euros)];
+        """
+    )
+    assert found[0] == ["1,234.56", "0.3", "1,234,567.890123456", found[0][3], "7", "−0.5"]
+    assert found[1] == "€1,235"
+
+
 # ---------------------------------------------------------------------- drafts
 
 

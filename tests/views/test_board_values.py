@@ -370,6 +370,13 @@ def test_a_list_of_long_ago_does_not_say_that_all_was_calm() -> None:
     assert "30 days" in anomalies.read(view, made).calm
 
 
+def test_an_empty_tile_says_over_which_time() -> None:
+    """Of yesterday nothing is said about the last 24 hours."""
+    made = tile("line", TileQuery(metric="sales"))
+    assert "in this time" in show(yesterday(Answers({}), made), made).say
+    assert "in the last 1 d" in show(seen(Answers({}), made, time_range="24h"), made).say
+
+
 # ---------------------------------------------------------------------- into the explorer
 
 

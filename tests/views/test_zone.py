@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import hypothesis.strategies as st
+import msgspec
 import numpy as np
 from hypothesis import given
 
 from datawatch_lab.views import axes
 from datawatch_lab.views.board.values import wall_clock
 from datawatch_lab.views.clock import clocks_of, local, told, zone_word
+from datawatch_lab.views.pages import alerts
 from datawatch_lab.views.pages.parts import moment, when
+from datawatch_lab.views.pages.place import Place
+from tests.views.board_fakes import alert
+from tests.views.fakes import NOW
 
 ZONES = ("UTC", "Europe/Berlin", "Asia/Kolkata", "America/St_Johns", "Pacific/Chatham")
 
@@ -64,3 +71,18 @@ def test_sentences_are_told_in_the_zone() -> None:
         assert local(noon).hour == 17
         assert moment("2026-07-01T12:00:00Z") == "2026-07-01 17:30 UTC+5:30"
     assert zone_word(noon) == "UTC"
+
+
+def test_an_alert_is_told_in_the_zone() -> None:
+    """What it is about, and why it was told or not, have moments of the workspace's clocks."""
+    at = "2026-07-01 12:00 UTC"
+    made = msgspec.structs.replace(alert("a"), description=f"Since {at}.", metric="")
+    step = SimpleNamespace(what="silenced", detail=f"until {at}", at="2026-07-01T13:00:00Z")
+    workspace = SimpleNamespace(alert_trace=lambda _: [step])
+    look: Any = SimpleNamespace(
+        workspace=workspace, may=lambda _: False, place=Place.of("alerts", {}), now=NOW
+    )
+    with clocks_of("Asia/Kolkata"):
+        said = alerts._detail(look, made)
+    assert said.count("2026-07-01 17:30 UTC+5:30") == 2
+    assert at not in said

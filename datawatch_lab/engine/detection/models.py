@@ -13,7 +13,8 @@ from __future__ import annotations
 import logging
 import pickle
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -90,6 +91,15 @@ class Budget:
     def end(self) -> None:
         """Spending is over."""
         self._left -= self._spent() - self._begun
+
+    @contextmanager
+    def spending(self) -> Iterator[None]:
+        """Spend within a block; what it spent is spent, however it ends."""
+        self.begin()
+        try:
+            yield
+        finally:
+            self.end()
 
 
 @dataclass
@@ -201,19 +211,18 @@ class Models:
         """
         if not rows:
             return
-        self._budget.begin()
         at = datetime.fromtimestamp(start, UTC)
-        for key, row in rows:
-            model = self._kept.models.get(key)
-            if model is None:  # it failed at a bucket before
-                continue
-            model.said = ()
-            if self._budget.is_spent:
-                self._skipped += 1
-            elif start > model.last and self._stepped(key, model, float(x[row]), at):
-                model.last = start
-                self._given += 1
-        self._budget.end()
+        with self._budget.spending():
+            for key, row in rows:
+                model = self._kept.models.get(key)
+                if model is None:  # it failed at a bucket before
+                    continue
+                model.said = ()
+                if self._budget.is_spent:
+                    self._skipped += 1
+                elif start > model.last and self._stepped(key, model, float(x[row]), at):
+                    model.last = start
+                    self._given += 1
 
     def _stepped(self, key: Key, model: Model, value: float, at: datetime) -> bool:
         """Give a model a value; one that fails is dropped, and made anew once."""
@@ -248,16 +257,15 @@ class Models:
             return
         from datawatch_lab.anomaly.opinions import Opinions  # loads much of River
 
-        self._budget.begin()
-        for slot in lacking:
-            if self._budget.is_spent:
-                break
-            step = self._steps[slot.key]
-            end = floor_to(ends[slot.table_id], timedelta(seconds=step))
-            model = self._restored(slot.key, step, end) or Model(Opinions(), step, 0)
-            if self._give(model, slot, end):
-                self._kept.models[slot.key] = model
-        self._budget.end()
+        with self._budget.spending():
+            for slot in lacking:
+                if self._budget.is_spent:
+                    break
+                step = self._steps[slot.key]
+                end = floor_to(ends[slot.table_id], timedelta(seconds=step))
+                model = self._restored(slot.key, step, end) or Model(Opinions(), step, 0)
+                if self._give(model, slot, end):
+                    self._kept.models[slot.key] = model
 
     def _lacks(self, key: Key, end: datetime) -> bool:
         """Whether there is no model, or one of a time to come, from before a clock was set back.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import msgspec
 
 from datawatch_lab.core.dashboards import Tile, TileQuery, options_of
@@ -82,8 +84,10 @@ def sub_of(tile: Tile, unit: str) -> str:
 
 
 def window_text(view: View, tile: Tile) -> str:
-    """A tile's time in words, such as "in the last 24 h"."""
+    """A tile's time in words, such as "in the last 24 h"; one that is over is only "this time"."""
     where = view.window(tile)
+    if where.end < view.now - timedelta(minutes=1):
+        return "in this time"
     return f"in the last {texts.plain(texts.duration(where.span.total_seconds()))}"
 
 

@@ -8,18 +8,31 @@ from datawatch_lab.core.errors import DataWatchError
 from datawatch_lab.service.operations.sql import SqlAnswer
 from datawatch_lab.views import format as words
 from datawatch_lab.views.pages.page import Action, Done, Fields, Look, text, ticked
-from datawatch_lab.views.pages.parts import Html, badge, card, code, details, html, join, table, tag
+from datawatch_lab.views.pages.parts import (
+    Html,
+    badge,
+    card,
+    code,
+    details,
+    empty,
+    html,
+    join,
+    link,
+    table,
+    tag,
+)
 
 _MOST_ROWS = 500
 _FIRST = "SELECT * FROM live.{table} LIMIT 100"
+_NONE = "SHOW TABLES"
 _NUMBERS = ("integer", "number", "decimal")
 
 
 def view(look: Look) -> Mapping[str, str]:
     """The query, and below it the rows."""
     tables = look.workspace.tables()
-    first = tables[0].name if tables else "orders"
-    asked = look.place.get("sql") or _FIRST.format(table=first)
+    first = _FIRST.format(table=_quoted(tables[0].name)) if tables else _NONE
+    asked = look.place.get("sql") or first
     shows = (
         tag(
             "label",
@@ -77,8 +90,23 @@ def view(look: Look) -> Mapping[str, str]:
     return {
         "query": card("SQL", form),
         "rows": tag("div", data_local_slot="sql-rows", id="dw-sql-rows"),
-        "tables": card("Tables", *names, note="as live.NAME and changes.NAME") if names else "",
+        "tables": card("Tables", *names, note="as live.NAME and changes.NAME")
+        if names
+        else card("Tables", _no_table(look)),
     }
+
+
+def _quoted(name: str) -> str:
+    return name if name.isidentifier() else '"' + name.replace('"', '""') + '"'
+
+
+def _no_table(look: Look) -> Html:
+    to = look.place.link("data", tab="sources")
+    return empty(
+        "No table yet",
+        "Each table that events come of stands here, with its columns, as soon as they come.",
+        link("Connect a database", to, class_="btn main"),
+    )
 
 
 def _run(look: Look, fields: Fields) -> Done:

@@ -44,6 +44,8 @@ _COLUMNS = {
     "no_year": ("year", "'0000'", 0),
     "name": ("varchar(40)", "'hé\"\\\\ \\n'", json.dumps('hé"\\ \n')),
     "old": ("varchar(40) CHARACTER SET latin1", "'é'", '"é"'),
+    "old_state": ("enum('né','ü','ï') CHARACTER SET latin1", "'ü'", '"ü"'),
+    "old_some": ("set('z','é','ü') CHARACTER SET latin1", "'ü,é,z'", '"z,é,ü"'),
     "every_byte": ("varchar(40) CHARACTER SET latin1", "x'e2809d818d8f90ff'", None),
     "long_text": ("longtext", "'text'", '"text"'),
     "some_bytes": ("varbinary(10)", "x'00ff'", '"\\\\x00ff"'),

@@ -60,3 +60,14 @@ def test_a_range_that_is_chosen_after_a_zoom_ends_now(towns: Workspace) -> None:
     shown = look_at(towns, "explorer", "admin", metric="orders_inserts_total", **old)
     assert 'class="big">40<' in shown
     assert re.search(r'name="to"( value="")?[ >]', shown)
+
+
+def test_sql_begins_with_what_there_is(workspace: Workspace) -> None:
+    """Without a table the first query names none, and the page says how to get one."""
+    shown = look_at(workspace, "explorer", "admin", tab="sql")
+    assert "SHOW TABLES</textarea>" in shown
+    assert "No table yet" in shown
+    post(workspace, [event("my orders", datetime.now(UTC), 1, amount=1)])
+    shown = html.unescape(look_at(workspace, "explorer", "admin", tab="sql"))
+    (query,) = re.findall(r"(SELECT[^<]*)</textarea>", shown)
+    assert len(workspace.sql(query).rows) == 1

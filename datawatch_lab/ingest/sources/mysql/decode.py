@@ -17,7 +17,7 @@ from datawatch_lab.ingest.sources.mysql import ddl
 from datawatch_lab.ingest.sources.mysql.catalogue import Place, Table, TableName, ordinal
 from datawatch_lab.ingest.sources.mysql.layout import Builder, Layout, Mark, told, type_of
 from datawatch_lab.ingest.sources.mysql.position import Position, advanced
-from datawatch_lab.ingest.sources.mysql.types import Column
+from datawatch_lab.ingest.sources.mysql.types import Column, members_of
 from datawatch_lab.ingest.sources.mysql.within import Within
 
 log = logging.getLogger(__name__)
@@ -95,6 +95,7 @@ class Decoder:
         self._lookup = lookup
         self._builder = Builder(position.origin)
         self._layouts: dict[tuple[object, ...], Layout] = {}
+        self._members: dict[TableName, Mapping[str, list[str]]] = {}
         self._mark = Mark("", 0, "", 0)
         self._open = False  # inside a transaction
         self._group = False  # which ends with a COMMIT
@@ -222,6 +223,7 @@ class Decoder:
         if self._builder.count:
             yield self._piece()
         self._layouts.clear()
+        self._members.clear()
         memory = self.position
         for name in tables:
             gone = name in statement.gone or statement.act == "database"
@@ -284,6 +286,7 @@ class Decoder:
 
     def _layout(self, event: Any) -> Layout:
         name = (event.schema, event.table)
+        self._spell(name, event.columns)
         described = [
             (column.name, type_of(column), bool(column.is_primary)) for column in event.columns
         ]
@@ -300,6 +303,28 @@ class Decoder:
             self._layouts.clear()
         made = self._layouts[signature] = self._described(name, described)
         return made
+
+    def _spell(self, name: TableName, columns: Iterable[Any]) -> None:
+        """Give enums and sets the members that the log's reader lost: it takes all for UTF-8."""
+        for column in columns:
+            enum, members = (
+                getattr(column, "enum_values", None),
+                getattr(column, "set_values", None),
+            )
+            listed = enum[1:] if enum else members  # the first is what stands for no member
+            if not listed or "" not in listed:
+                continue
+            if name not in self._members:
+                now = self._lookup.table(name)
+                found = now.columns if now else ()
+                self._members[name] = {each.name: members_of(each.type) for each in found}
+            spelled = self._members[name].get(column.name, [])
+            if len(spelled) != len(listed):
+                continue
+            if enum:
+                column.enum_values = ["", *spelled]
+            else:
+                column.set_values = spelled
 
     def _described(self, name: TableName, described: Sequence[tuple[str, str, bool]]) -> Layout:
         now = self._lookup.table(name)

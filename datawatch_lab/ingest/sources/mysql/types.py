@@ -205,10 +205,18 @@ def _document(value: Any) -> str:
     return encoder.encode(plain(value)).decode()
 
 
+def members_of(type_: str) -> list[str]:
+    """Members of an enum or a set as a definition lists them.
+
+    >>> members_of("enum('new','it''s')")
+    ['new', "it's"]
+    """
+    return [each.replace("''", "'") for each in re.findall(r"'((?:[^']|'')*)'", type_)]
+
+
 def _set_form(type_: str) -> Form:
     """Members in the order of the definition, with commas; an empty set is an empty text."""
-    listed = [each.replace("''", "'").lower() for each in re.findall(r"'((?:[^']|'')*)'", type_)]
-    place = {member: at for at, member in enumerate(listed)}
+    place = {member.lower(): at for at, member in enumerate(members_of(type_))}
 
     def logged(values: Sequence[Any]) -> Texts:
         return [

@@ -50,7 +50,7 @@ export class Board {
   laid: (() => void) | null = null;
   readonly recolour = (): void => {
     this.colours = null;
-    for (const each of this.tiles.values()) each.recolour();
+    for (const [id, each] of this.tiles) this.guarded(id, () => each.recolour());
   };
 
   constructor(
@@ -73,7 +73,7 @@ export class Board {
     else if (message.type === "tick") this.tick(message);
     else if (message.type === "world") {
       this.shapes = message.world;
-      for (const each of this.tiles.values()) if (each.head.kind === "map") each.refresh();
+      for (const [id, each] of this.tiles) if (each.head.kind === "map") this.guarded(id, () => each.refresh());
     }
   }
 
@@ -232,7 +232,7 @@ export class Board {
     for (const entry of entries) {
       if (entry.target === this.element) this.breakpoints(entry.contentRect.width);
     }
-    requestAnimationFrame(() => this.tiles.forEach((each) => each.resize()));
+    requestAnimationFrame(() => this.tiles.forEach((each, id) => this.guarded(id, () => each.resize())));
   }
 
   private breakpoints(width: number): void {

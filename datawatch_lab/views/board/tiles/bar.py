@@ -18,6 +18,7 @@ from datawatch_lab.views.board.values import (
     Value,
     moments,
     points_of,
+    title_of,
     titles_of,
     told_apart,
 )
@@ -88,7 +89,7 @@ def by_label(shares: Shares, tile: Tile) -> Barred:
     """Values by label as bars."""
     names = tuple(name for name, _ in shares.rows)
     values = tuple(value for _, value in shares.rows)
-    said = tile.query.label or tile.query.metric if tile.query else ""
+    said = title_of(tile.all_queries[0]) if tile.all_queries else ""
     series = [(said or "value", values)]
     if shares.before:
         series.append((shares.previous, shares.before))

@@ -1,5 +1,9 @@
 // Numbers with all their digits: decimals and large integers come as texts.
 
+import { shown, type Fmt } from "../format.ts";
+
+/** Letters that a number may have in a cell without a format; longer ones are rounded. */
+const SHORT = 12;
 const PLAIN = /^([-+]?)(\d+)(\.\d+)?$/;
 
 /** A number as it is, its thousands apart. */
@@ -8,6 +12,16 @@ export function exact(value: string | number): string {
   if (!found) return String(value);
   const [, sign, whole, rest = ""] = found;
   return `${sign === "-" ? "\u2212" : ""}${whole.replace(/\B(?=(\d{3})+(?!\d))/g, ",")}${rest}`;
+}
+
+/** A number in a cell: as the tile's format has it, else with all digits where that is short. */
+export function figure(value: string | number, fmt: Fmt): string {
+  const hasFormat = fmt.u || (fmt.f ?? "auto") !== "auto" || (fmt.d ?? null) !== null;
+  if (hasFormat) return shown(Number(value), fmt);
+  const whole = exact(value);
+  // Text has digits that a double has not, and integers are counted.
+  const isWhole = typeof value === "string" || Number.isSafeInteger(value) || whole.length <= SHORT;
+  return isWhole ? whole : shown(value, fmt);
 }
 
 /** Which of two numbers is larger, by all their digits. */

@@ -4,7 +4,7 @@ import { fill, h, icon } from "../dom.ts";
 import type { Context, Face } from "../face.ts";
 import { ago, shown, type Fmt } from "../format.ts";
 import { EMPTY } from "../look.ts";
-import { bySize, exact } from "./exact.ts";
+import { bySize, exact, figure } from "./exact.ts";
 import type { Part } from "../message.ts";
 
 interface Column {
@@ -97,14 +97,6 @@ function cell(value: string | number | boolean | null, column: Column, context: 
     );
   }
   return made;
-}
-
-/** A number as a tile's format has it; digits that a double has not, without a format, all of them. */
-function figure(value: string | number, fmt: Fmt): string {
-  const isPlain = !fmt.u && (fmt.f ?? "auto") === "auto" && (fmt.d ?? null) === null;
-  const isExact = typeof value === "string" || !Number.isSafeInteger(value);
-  if (isPlain && typeof value === "string") return exact(value);
-  return isPlain && !isExact ? exact(value) : shown(Number(value), fmt);
 }
 
 function more(count: number): HTMLElement {
