@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import msgspec
 
+from datawatch_lab.core.objectives import Objective
 from datawatch_lab.core.values import Role
 
 
@@ -63,6 +64,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         unhealthy_latency: average time of a request from which on a service is unhealthy.
         tables: keys, roles and masks by table, ``orders`` or ``sales.orders``.
         track_schema: whether there is a history of schemas.
+        objectives: what should hold, and in which share of the time.
         alert_on_breaking: whether a breaking change of a schema raises an alert.
         plan: limits that are switched on: none, community, pro or enterprise.
     """
@@ -104,3 +106,4 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     plan: str = "none"
     track_schema: bool = True
     alert_on_breaking: bool = True
+    objectives: tuple[Objective, ...] = ()

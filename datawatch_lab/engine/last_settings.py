@@ -10,10 +10,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from pathlib import Path
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
-from datawatch_lab.core.errors import DataWatchError
+from datawatch_lab.core.errors import ConfigError, DataWatchError
+from datawatch_lab.core.plans import within
 from datawatch_lab.core.settings import Settings
 from datawatch_lab.store.duck import DuckStore
 
@@ -33,6 +35,7 @@ class LastSettings:
             process was started in.
 
     Raises:
+        ConfigError: those that are given are wrong; they are not remembered.
         WorkspaceError: none are given, and those that it remembers cannot be read.
     """
 
@@ -47,6 +50,8 @@ class LastSettings:
             chosen = msgspec.structs.replace(chosen, archive=archive)
         self.chosen = chosen
         self._is_due = given is not None or bool(changed)
+        if self._is_due:
+            _check(chosen)
         self.remember()
 
     def remember(self) -> None:
@@ -71,3 +76,20 @@ class LastSettings:
             return self._store.settings.last()
         except DataWatchError:
             return None
+
+
+def _check(settings: Settings) -> None:
+    """Refuse what could not be read again, or that nobody could work with: it would be remembered.
+
+    Raises:
+        ConfigError: a value is of the wrong type, or there is no such time zone or plan.
+    """
+    try:
+        msgspec.json.decode(msgspec.json.encode(settings), type=Settings)
+        ZoneInfo(settings.timezone)
+    except ZoneInfoNotFoundError as error:
+        hint = "Use an IANA name, such as Europe/Berlin."
+        raise ConfigError(f"timezone: {settings.timezone!r} is not known.", hint=hint) from error
+    except (TypeError, ValueError) as error:  # msgspec's errors are these, too
+        raise ConfigError(f"the settings are wrong: {error}.") from error
+    within(settings)

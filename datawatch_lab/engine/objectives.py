@@ -71,8 +71,7 @@ class Objectives:
     """
 
     def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-        self.configured: tuple[Objective, ...] = ()
+        self.configured: tuple[Objective, ...] = engine.settings.objectives
 
 
 def metrics_of(engine: Engine, objective: Objective) -> frozenset[str]:

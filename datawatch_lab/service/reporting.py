@@ -1,4 +1,4 @@
-"""Reports and objectives of the configuration, handed to the engine of a workspace; and mail."""
+"""Reports of the configuration, handed to the engine of a workspace; and mail."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class MailError(DataWatchError):
 
 
 def apply_reports(engine: Engine, config: Config, *, told: bool = True) -> None:
-    """Take the objectives and the reports of the configuration; `start_reports` lets them run.
+    """Take the reports of the configuration; `start_reports` lets them run.
 
     Args:
         engine: of the workspace.
@@ -31,10 +31,8 @@ def apply_reports(engine: Engine, config: Config, *, told: bool = True) -> None:
         told: whether there is a file that says which reports there are. Without one, those that the
             workspace knows stay, and of the environment counts what it names.
     """
-    from datawatch_lab.engine.objectives import Objectives
     from datawatch_lab.engine.reporting import Reporting
 
-    engine.beside(Objectives).configured = config.objectives
     reporting, channels = engine.beside(Reporting), channels_of(config.channels)
     if told or config.reports:
         reporting.configure(config.reports, channels)

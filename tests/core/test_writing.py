@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import threading
 from pathlib import Path
 
 import pytest
 
 from datawatch_lab.core.errors import InputError
 from datawatch_lab.core.writing import check_target, write_whole
+from tests.waiting import PATIENCE
 
 
 def test_a_file_is_put_in_its_place(tmp_path: Path) -> None:
@@ -46,3 +49,29 @@ def test_what_fails_while_it_is_written_leaves_what_was_there(
         write_whole(out, b"new")
     assert out.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [out]
+
+
+def test_a_link_stays_a_link(tmp_path: Path) -> None:
+    """The file that it leads to is replaced, in its own folder."""
+    (tmp_path / "kept").mkdir()
+    real, link = tmp_path / "kept" / "board.yaml", tmp_path / "board.yaml"
+    real.write_bytes(b"old")
+    link.symlink_to(real)
+    check_target(link)
+    write_whole(link, b"new")
+    assert link.is_symlink()
+    assert real.read_bytes() == b"new"
+
+
+def test_a_pipe_is_written_to(tmp_path: Path) -> None:
+    """As ``/dev/stdout`` is."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    read: list[bytes] = []
+    reader = threading.Thread(target=lambda: read.append(pipe.read_bytes()))
+    reader.start()
+    check_target(pipe)
+    write_whole(pipe, b"body")
+    reader.join(PATIENCE)
+    assert read == [b"body"]
+    assert pipe.is_fifo()

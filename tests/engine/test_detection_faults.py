@@ -35,7 +35,7 @@ from datawatch_lab.service.operations.detectors import (
     detectors,
     save_detector,
 )
-from datawatch_lab.store.anomalies import AnomalyFilter
+from datawatch_lab.store.anomalies import AnomalyFilter, AnomalyStore
 from tests.engine.test_detection import LOUD, MINUTES, SPIKE, START, Shop, _of, counts, rows
 
 TOTAL = ("orders_total", ())
@@ -220,6 +220,27 @@ def test_feedback_follows_what_was_said_last(shop: Shop) -> None:
     back = say(shop.detection, second.id, "known_event", "ada", "")
     assert back.after == start.before
     assert back.flagged_after >= 2
+
+
+def test_feedback_older_than_the_log_waits_for_its_series(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Detectors that begin anew see no close as old as it; once its series is there it holds."""
+    shop.feed(counts(230, {**SPIKE, **dict.fromkeys(range(200, 206), LOUD)}))
+    first = min(_of(shop.found(), "orders_total"), key=lambda each: each.started_at)
+    said = say(shop.detection, first.id, "expected", "ada", "")
+    marks = [
+        msgspec.structs.replace(each, number=1) for each in shop.engine.store.anomalies.marks()
+    ]
+    monkeypatch.setattr(AnomalyStore, "marks", lambda _: marks)
+    monkeypatch.setattr(AnomalyStore, "checkpoint", lambda _: None)
+    shop.restart()
+    shop.found()
+    assert (shop.detection.in_force(TOTAL) or 0.0) > 0.0
+    assert shop.detection._detectors is not None
+    place = shop.detection._detectors.places[TOTAL]
+    assert shop.detection._detectors.watched[place].floor == pytest.approx(said.after.least)
+    assert not shop.detection._marks
 
 
 def test_feedback_on_what_is_gone_is_kept(shop: Shop) -> None:

@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 
 from datawatch_lab.core.clock import ManualClock
 from datawatch_lab.core.config import changed_settings, load_config
-from datawatch_lab.core.errors import WorkspaceError
+from datawatch_lab.core.errors import ConfigError, WorkspaceError
 from datawatch_lab.core.settings import Settings, TableSettings
 from datawatch_lab.core.values import Role
 from datawatch_lab.engine import Engine
 from datawatch_lab.engine.alerting import Alerting
+from datawatch_lab.engine.objectives import Objectives
 from datawatch_lab.store import DuckStore
 from datawatch_lab.store.settings import SettingsStore
 from tests.engine.test_engine import order, take
@@ -90,6 +91,50 @@ def test_single_settings_change_what_is_remembered(tmp_path: Path) -> None:
     Engine.open(path, changed=changed).close()
     engine = Engine.open(path)
     assert engine.settings == msgspec.structs.replace(LONG, **changed)
+    engine.close()
+
+
+def test_a_switch_of_the_environment_goes_both_ways(tmp_path: Path) -> None:
+    """What a variable once switched off the same variable switches on again."""
+    path = tmp_path / "w.duckdb"
+    names = ("SCHEMA", "CACHE", "METRICS")
+    for word in ("false", "true"):
+        environment = {f"DATAWATCH_{name}_ENABLED": word for name in names}
+        Engine.open(path, changed=changed_settings(environment)).close()
+        engine = Engine.open(path)
+        held = engine.settings
+        engine.close()
+        assert (held.track_schema, held.auto_discover) == (word == "true", word == "true")
+        assert (held.cache_live > timedelta()) == (word == "true")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        Settings(plan="profesional"),
+        Settings(timezone="Europe/Berln"),
+        Settings(raw_kept="7d"),  # type: ignore[arg-type]  # as a caller from a notebook may
+    ],
+)
+def test_wrong_settings_are_refused_and_not_remembered(tmp_path: Path, wrong: Settings) -> None:
+    """Or nobody could open the workspace without naming any."""
+    path = tmp_path / "w.duckdb"
+    Engine.open(path, settings=LONG).close()
+    with pytest.raises(ConfigError):
+        Engine.open(path, settings=wrong)
+    engine = Engine.open(path)
+    assert engine.settings == LONG
+    engine.close()
+
+
+def test_objectives_are_remembered(tmp_path: Path) -> None:
+    """So a report of a server without a file is about what was agreed on."""
+    file = tmp_path / "datawatch.yaml"
+    file.write_text("objectives: ['up: events_inserts_total except type=error, 90%']\n", "utf-8")
+    path = tmp_path / "w.duckdb"
+    Engine.open(path, settings=load_config(file, {}).settings).close()
+    engine = Engine.open(path)
+    assert [each.name for each in engine.beside(Objectives).configured] == ["up"]
     engine.close()
 
 

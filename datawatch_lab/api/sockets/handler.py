@@ -31,6 +31,7 @@ from datawatch_lab.service.live.stream import Stream, StreamKey
 log = logging.getLogger(__name__)
 
 _FIELDS = ("since", "interval", "quiet")
+_IDS_PER_STREAM = 4  # that a client may give the streams that it follows
 
 
 class SocketHandler(RoomSocket):
@@ -152,9 +153,11 @@ class SocketHandler(RoomSocket):
                 details={"limit": limit},
             )
         stream = await self._open_stream(key)
-        if asked.id:  # the last one of a stream, so that they are no more than the streams
-            others = {own: name for own, name in self.names.items() if name != stream.name}
-            self.names = {**others, asked.id: stream.name}
+        if asked.id:
+            self.names.pop(asked.id, None)
+            self.names[asked.id] = stream.name
+            while len(self.names) > _IDS_PER_STREAM * limit:
+                del self.names[next(iter(self.names))]
         answer = Subscribed(
             id=asked.id,
             stream=stream.name,

@@ -21,6 +21,13 @@ from datawatch_lab.core.settings import Settings
 
 __all__ = ["KEYS", "Config", "Key", "changed_settings", "load_config"]
 
+_SWITCHED = {
+    "cache.enabled": ("cache_live", "cache_aggregates", "cache_dashboards"),
+    "metrics.enabled": ("auto_discover",),
+    "schema.enabled": ("track_schema",),
+}
+"""Settings of the engine that the switch of a section says too."""
+
 
 def load_config(path: Path | None, environment: Mapping[str, str]) -> Config:
     """The configuration from a file (or none) and the environment.
@@ -49,9 +56,11 @@ def changed_settings(environment: Mapping[str, str]) -> dict[str, Any]:
     Raises:
         ConfigError: a value is wrong; names the variable and the options.
     """
-    said = {key.field for key, _ in _from_environment(environment) if key.is_setting}
-    config = load_config(None, environment)
-    return {name: getattr(config.settings, name) for name in sorted(said | _off(config).keys())}
+    keys = [key for key, _ in _from_environment(environment)]
+    said = {key.field for key in keys if key.is_setting}
+    said |= {name for key in keys for name in _SWITCHED.get(key.name, ())}
+    settings = load_config(None, environment).settings
+    return {name: getattr(settings, name) for name in sorted(said)}
 
 
 def _switched(config: Config) -> Settings:
@@ -61,14 +70,17 @@ def _switched(config: Config) -> Settings:
 
 def _off(config: Config) -> dict[str, Any]:
     """The settings of sections that are switched off, by name."""
-    off: dict[str, Any] = {}
-    if not config.cache_enabled:
-        off |= dict.fromkeys(("cache_live", "cache_aggregates", "cache_dashboards"), timedelta(0))
-    if not config.metrics.enabled:
-        off["auto_discover"] = False
-    if not config.schema.enabled:
-        off["track_schema"] = False
-    return off
+    switches = {
+        "cache.enabled": (config.cache_enabled, timedelta(0)),
+        "metrics.enabled": (config.metrics.enabled, False),
+        "schema.enabled": (config.schema.enabled, False),
+    }
+    return {
+        name: nothing
+        for key, (is_on, nothing) in switches.items()
+        if not is_on
+        for name in _SWITCHED[key]
+    }
 
 
 def _channels(given: Mapping[Key, Any], path: Path | None) -> tuple[Channel, ...]:

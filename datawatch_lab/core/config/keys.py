@@ -34,7 +34,6 @@ from datawatch_lab.core.config.tables import read_tables
 from datawatch_lab.core.docstrings import attributes_of
 from datawatch_lab.core.durations import format_duration
 from datawatch_lab.core.errors import ConfigError, TimeError
-from datawatch_lab.core.objectives import Objective
 from datawatch_lab.core.reports import ReportSchedule
 from datawatch_lab.core.settings import Settings
 from datawatch_lab.core.sizes import format_size
@@ -74,7 +73,6 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
         sources: databases to watch.
         data_quality_rules: rules by table and dimension.
         alert_rules: a list of rules with name, metric and condition.
-        objectives: what should hold, and in which share of the time; see docs/sla.md.
         reports: notebooks that the server runs by itself; see docs/reports.md.
     """
 
@@ -106,7 +104,6 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     sources: tuple[WatchSettings, ...] = ()
     data_quality_rules: tuple[QualityRuleConfig, ...] = ()
     alert_rules: tuple[AlertRuleConfig, ...] = ()
-    objectives: tuple[Objective, ...] = ()
     reports: tuple[ReportSchedule, ...] = ()
 
 
@@ -181,6 +178,7 @@ _READERS: Mapping[str, Reader] = {
     "cache_bytes": read.size,
     "archive": read.folder,
     "plan": read.plan,
+    "objectives": read_objectives,
 }
 CACHE_KEYS = {name: f"cache_{name}" for name in ("live", "aggregates", "dashboards", "bytes")}
 """Keys of ``cache`` and the settings that they are."""
@@ -307,7 +305,6 @@ KEYS: tuple[Key, ...] = (
     Key("data_quality_rules", read_quality_rules, "data_quality_rules", is_secret=True),
     Key("alert_rules", read_alert_rules, "alert_rules", is_secret=True),
     Key("objects", read.folder, "objects"),
-    Key("objectives", read_objectives, "objectives"),
     Key("reports", read_reports, "reports"),
 )
 """Every key of this release. Of keys that mean the same, the later one wins."""

@@ -20,29 +20,34 @@ BEYOND = 1.05
 """What is flagged where something was expected: so many times as strange."""
 
 
-def feed_back(detectors: Detectors, mark: Mark) -> None:
-    """Let the model follow what was said; harmless for a series that is not watched."""
+def feed_back(detectors: Detectors, mark: Mark) -> bool:
+    """Let the model follow what was said; False while the series is not watched."""
     anomaly = detectors.engine.store.anomalies.one(mark.id)
-    if anomaly is not None and isinstance(mark.said, Feedback):
-        apply(detectors, anomaly, mark.said)
+    if anomaly is None or not isinstance(mark.said, Feedback):
+        return True
+    return apply(detectors, anomaly, mark.said)
 
 
-def apply(detectors: Detectors, anomaly: Anomaly, said: Feedback) -> None:
+def apply(detectors: Detectors, anomaly: Anomaly, said: Feedback) -> bool:
     """Change the series of an anomaly by what was said last of each of its anomalies.
 
     ``expected``: it has to be stranger than this one was to be flagged. ``real``: the threshold
     falls a little. ``known_event``: nothing; the span stays out of the baseline as it is. So
     saying the same again changes nothing, and saying something else takes back what was said.
+
+    Returns:
+        Whether there is such a series now.
     """
     place = detectors.places.get((anomaly.metric_name, tuple(sorted(anomaly.labels.items()))))
     if place is None:
-        return
+        return False
     series = detectors.watched[place]
     series.said = {**series.said, anomaly.id: (said.verdict, _reached(detectors, place, anomaly))}
     real = sum(verdict == "real" for verdict, _ in series.said.values())
     series.offset = max(real * REAL_STEP, LEAST_OFFSET)
     expected = [far for verdict, far in series.said.values() if verdict == "expected"]
     series.floor = max((far * BEYOND for far in expected), default=0.0)
+    return True
 
 
 def _reached(detectors: Detectors, place: int, anomaly: Anomaly) -> float:

@@ -43,6 +43,7 @@ class Following(Keeping):
         super().__init__(engine)
         self.problem = ""
         self._idle = threading.Condition()
+        self._told_of = 0  # series that there were when it was last told what was said
 
     def catch_up(self) -> None:
         """Look at all that is closed and was not looked at; in the caller's thread."""
@@ -69,6 +70,7 @@ class Following(Keeping):
             self._through(detectors, part)
             self._number = int(part["number"].max())  # type: ignore[arg-type]  # never empty
             self._dirty = True
+            self._told_to_newcomers(detectors)
             self._keep(detectors)
         revise_episodes(detectors)
         end_unwatched(detectors)
@@ -92,13 +94,23 @@ class Following(Keeping):
                 here = cut
                 self._again(cut)
 
+    def _told_to_newcomers(self, detectors: Detectors) -> None:
+        """Tell series that have come what was said of them before."""
+        if self._marks and len(detectors.watched) != self._told_of:
+            self._told_of = len(detectors.watched)
+            self._again(self._number)
+
     def _again(self, number: int) -> None:
-        """Let the model be told again what it was told after that close."""
+        """Let the model be told again what it was told up to that close.
+
+        What was said of a series that is not there yet waits for it: detectors that begin anew see
+        no closes as old as that any more.
+        """
         if self._detectors is None:
             return
-        for mark in [each for each in self._marks if each.number == number]:
-            feed_back(self._detectors, mark)
-            self._marks.remove(mark)
+        for mark in [each for each in self._marks if each.number <= number]:
+            if feed_back(self._detectors, mark):
+                self._marks.remove(mark)
 
     def _through(self, detectors: Detectors, closes: pl.DataFrame) -> None:
         """Score and learn what some closes closed, all tables together."""
