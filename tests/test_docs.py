@@ -32,6 +32,8 @@ def _read(cell: str, like: Any) -> Any:
         return parse_duration(cell)
     if isinstance(like, dict | bool):
         return json.loads(cell.strip("`"))
+    if isinstance(like, tuple):
+        return tuple(json.loads(cell.strip("`")))
     return int(cell.replace(",", "")) if isinstance(like, int) else cell.strip("`")
 
 
