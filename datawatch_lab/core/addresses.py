@@ -16,7 +16,13 @@ _QUERY = re.compile(
     r"([?&])([^=&\s]*(?:password|secret|token|pemkey)[^=&\s]*|[^=&\s]*\.key)=([^&\s]*)",
     re.IGNORECASE,
 )
-_NESTED = re.compile(r"([?&][^=&\s]+=)([^&\s]*%3a%2f%2f[^&\s]*)", re.IGNORECASE)
+_NESTED = re.compile(r"([?&][^=&\s]+=)([^&\s]*%[^&\s]*)")
+_DEEPEST = 4  # addresses within addresses, and codings of one, that are looked into
+_SLASHED = re.compile(r"(://[^/@\s:]*):(?!\d*[/?#])[^/@\s]*/\S*@")
+"""A password with a bare slash: what follows the colon is no port."""
+_CUT = re.compile(r"(://[^/@\s:]*)@[^/\s]*@")
+"""What is left of a password, or of user and password, with a bare ``@``."""
+_SPACE = re.compile(r"\s")
 _GONE = "\0"
 _WORD = re.compile(r"\b((?:ssl)?password)\s*=\s*('(?:[^'\\]|\\.)*'|[^\s&]+)\s*")
 
@@ -60,20 +66,44 @@ def without_password(url: str) -> str:
     'postgresql://ada:${PW}@db/shop'
     >>> without_password("system://?redis=redis%3A%2F%2F%3Asecret%40db&every=5s")
     'system://?redis=redis://@db&every=5s'
+    >>> without_password("system://?redis=redis://:secret%40db&every=5s")
+    'system://?redis=redis://@db&every=5s'
     >>> without_password("host=db user=ada password='a b' dbname=shop")
     'host=db user=ada dbname=shop'
     """
-    url = _USER.sub(lambda m: m[0] if _is_reference(m[2]) else f"{m[1]}@", url)
+    return _cleaned(url, _DEEPEST)
+
+
+def _cleaned(url: str, depth: int) -> str:
+    if depth and "://" in url:  # before the rest, which would cut a password there in two
+        url = _NESTED.sub(lambda m: _without_nested(m, depth - 1), url)
+    url = _without_user(url)
     if "://" in url:
-        return _without_parameters(_NESTED.sub(_without_nested, url))
+        return _without_parameters(url)
     return _WORD.sub(lambda m: m[0] if _is_reference(m[2]) else "", url).strip()
 
 
-def _without_nested(found: re.Match[str]) -> str:
-    """A parameter that is itself an address, percent-encoded."""
-    inner = unquote(found[2])
-    kept = without_password(inner)
+def _without_nested(found: re.Match[str], depth: int) -> str:
+    """A parameter that is itself an address, percent-encoded as a whole or in part."""
+    inner = _decoded(found[2])
+    if "://" not in inner:
+        return found[0]
+    kept = _decoded(_without_user(found[2]))  # as it is written, then as it is read
+    kept = _CUT.sub(r"\1@", _cleaned(_SLASHED.sub(r"\1@", kept), depth))
     return found[0] if kept == inner else found[1] + quote(kept, safe="/:@?=,${}")
+
+
+def _decoded(text: str) -> str:
+    """Decoded until an address shows; its spaces stay encoded."""
+    for _ in range(_DEEPEST):
+        text = unquote(text)
+        if "://" in text:
+            break
+    return _SPACE.sub(lambda m: quote(m[0]), text)
+
+
+def _without_user(url: str) -> str:
+    return _USER.sub(lambda m: m[0] if _is_reference(m[2]) else f"{m[1]}@", url)
 
 
 def _without_parameters(url: str) -> str:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from datawatch_lab.core.errors import SourceError
+from datawatch_lab.ingest.sources.mysql import snapshot, types
+from datawatch_lab.ingest.sources.mysql.catalogue import Place, Table
 from datawatch_lab.ingest.sources.mysql.decode import Decoder, Entry, Piece
 from datawatch_lab.ingest.sources.mysql.position import Position
 from datawatch_lab.ingest.sources.mysql.within import Within
@@ -180,10 +184,10 @@ def test_gtids_that_are_switched_on_later_make_no_set() -> None:
 def test_a_position_of_an_older_version_is_read() -> None:
     """What newer positions hold besides has its usual value."""
     old = Position("mysql:one", "log.000001", 4, since={("shop", "a"): 9}, complete=True).plain()
-    for name in ("slot", "server", "copies"):
+    for name in ("slot", "server", "copies", "again"):
         del old[name]
     read = Position.read(old)
-    assert (read.slot, read.server, read.copies) == ("", "one", 0)
+    assert (read.slot, read.server, read.copies, read.again) == ("", "one", 0, 0)
     assert Position.read(read.plain()) == read
 
 
@@ -195,3 +199,47 @@ def test_another_server_has_other_places() -> None:
     held.moved_to("two", "log.000001")
     assert (held.origin, held.server, held.ordinal) == ("mysql:one", "two", 2**40)
     assert sum(piece.events.num_rows for piece in pieces(events, held)) == 1
+
+
+def logged_ids(position: Position) -> list[str]:
+    """Ids of the events of a transaction with a GTID, and of one that is known by its place."""
+    first = [MariadbGtidEvent(), WriteRowsEvent(), XidEvent()]
+    found = [*pieces(first, position.copy()), *pieces(first[1:], position.copy())]
+    return [name for piece in found for name in piece.events["event_id"].to_pylist()]
+
+
+def copied_ids(position: Position, copies: int = 0) -> list[str]:
+    """Ids of a copy of one row, of the emptying before, and of the row in a table without a key."""
+    place = Place("log.000001", 4, "")
+    at = snapshot.Point(place, datetime.now(UTC), None, position.again, copies)
+    columns, found = (types.Column("id", "int", json=False),), []
+    for key in (("id",), ()):
+        table = Table(("shop", "orders"), columns, key)
+        events, _ = snapshot.events_of([("7",)], table, at, position.origin, Counter(), 0)
+        found += [events, snapshot.emptied(table, at, position.origin)] if key else [events]
+    return [name for events in found for name in events["event_id"].to_pylist()]
+
+
+def test_ids_of_the_first_watch_are_those_of_older_versions() -> None:
+    """What is stored is known again: nothing stands before them."""
+    first = Position("mysql:one", "log.000001", 4)
+    assert logged_ids(first) == ["0-1-6:1048577:c", "log.000001:100:1048577:c"]
+    keyed, emptied, bare = copied_ids(first)
+    assert (keyed, emptied) == ("snapshot:log.000001:4:7", "snapshot:log.000001:4")
+    assert copied_ids(first, 2)[:2] == ["snapshot:log.000001:4#2:7", "snapshot:log.000001:4#2"]
+    assert bare.startswith("row:")
+
+
+def test_a_watch_that_begins_anew_takes_nothing_for_known() -> None:
+    """After a reset of the log its GTIDs and files begin again; ids are others in each watch."""
+    watches = [Position("mysql:one", "log.000001", 4, gtid="0-1-5")]
+    for number in range(12):
+        held = Position.read(watches[-1].plain()).anew(f"slot{number}", "one")
+        held.go_to(Place("log.000001", 4, "0-1-5"))
+        watches.append(held.copy())
+    assert {each.origin for each in watches} == {"mysql:one"}
+    ids = [[*logged_ids(each), *copied_ids(each), *copied_ids(each, 1)] for each in watches]
+    named = [name for each in ids for name in each if not name.startswith("row:")]
+    assert len(named) == len(set(named)) == 6 * len(watches)
+    assert len({name for each in ids for name in each if name.startswith("row:")}) == 1
+    assert ids[1][0] == "1#0-1-6:1048577:c"

@@ -127,6 +127,12 @@ def _keys(shop: Shop, table: str) -> list[object]:
     return [key for (key,) in shop.query(f"SELECT id FROM {table} ORDER BY id")]
 
 
+def _wait_for_readers_to_go(shop: Shop) -> None:
+    """Wait until the server has let go of the log's readers: it is not reset under them."""
+    asked = "SELECT count(*) FROM information_schema.processlist WHERE command = 'Binlog Dump'"
+    eventually(lambda: shop.query(asked) == [(0,)], "a reader of the log is left")
+
+
 def _live(sink: Sink, table: str) -> list[object]:
     return sorted(key for (key,) in sink.live(table, ["id"]))
 
@@ -189,6 +195,29 @@ def test_it_is_watched_anew_after_the_log_was_purged(shop: Shop, sink: Sink) -> 
     _read(shop, sink, slot="third")
     assert (_live(sink, "t"), _live(sink, "still")) == ([2, 3, 4, 5], [1, 2, 3])
     assert (sink.offset or {})["slot"] == "third"
+
+
+def test_nothing_is_lost_after_the_log_was_reset(shop: Shop, sink: Sink) -> None:
+    """GTIDs and files begin again; changes and copies of a new watch are none of the old one."""
+    shop.query("CREATE TABLE t (id int PRIMARY KEY)")
+
+    def reset() -> None:
+        shop.query("RESET MASTER")
+        assert shop.query("SELECT @@gtid_binlog_pos") == [("",)]
+
+    for number in range(3):
+        slot = f"slot{number}"
+        _wait_for_readers_to_go(shop)
+        reset()
+        _read(shop, sink, slot=slot)
+        shop.query("INSERT INTO t VALUES (%s)", [number])
+        shop.query("UPDATE t SET id = id + 100 WHERE id = %s", [number])
+        _read(shop, sink, slot=slot)
+        assert _live(sink, "t") == _keys(shop, "t")
+    gtids = [event["txid"] for event in sink.events("t", "c")]
+    assert len(gtids) == 3
+    assert len(set(gtids)) == 1
+    assert (sink.offset or {})["again"] == 2
 
 
 def test_it_goes_on_at_a_server_that_took_over(shop: Shop, sink: Sink) -> None:

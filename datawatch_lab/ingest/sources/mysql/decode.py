@@ -93,7 +93,7 @@ class Decoder:
         self._settled = position.copy()
         self._within = within
         self._lookup = lookup
-        self._builder = Builder(position.origin)
+        self._builder = Builder(position.origin, position.again)
         self._layouts: dict[tuple[object, ...], Layout] = {}
         self._members: dict[TableName, Mapping[str, list[str]]] = {}
         self._mark = Mark("", 0, "", 0)

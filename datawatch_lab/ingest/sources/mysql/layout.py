@@ -136,9 +136,11 @@ class Builder:
 
     Args:
         origin: names the server for good.
+        again: how often the watch began anew; sets its events apart from those of a log before.
     """
 
     origin: str
+    again: int = 0
     count: int = 0
     _runs: list[_Run] = field(default_factory=list)
     _layouts: dict[TableName, Layout] = field(default_factory=dict)
@@ -218,6 +220,7 @@ class Builder:
         def of_run(make: Callable[[_Run], str | None]) -> pl.Series:
             return pl.Series([make(run) for run in runs], dtype=pl.String).gather(code)
 
+        prefix = pl.lit(prefix_of(self.again))
         stamps = np.repeat(np.array([run.mark.seconds for run in runs]), counts) * 1_000_000
         frame = pl.DataFrame(
             {
@@ -237,9 +240,19 @@ class Builder:
             pl.lit(-1, pl.Int64).alias("offset"),
             pl.lit(self.origin).alias("origin"),
             pl.concat_str("_head", "tx_order", pl.lit("}")).alias("position"),
-            pl.concat_str("txid", pl.lit(":"), "tx_order", pl.lit(":"), "op").alias("event_id"),
+            pl.concat_str(prefix, "txid", pl.lit(":"), "tx_order", pl.lit(":"), "op").alias(
+                "event_id"
+            ),
         )
         return frame.select(EVENT_SCHEMA.names).to_arrow().cast(EVENT_SCHEMA)
+
+
+def prefix_of(again: int) -> str:
+    """What the ids of a watch begin with that began anew so often; '' for the first.
+
+    The log may have been reset in between, and its files and GTIDs begin again then.
+    """
+    return f"{again}#" if again else ""
 
 
 def told(word: str, command: str) -> str:

@@ -28,6 +28,8 @@ class Position:
         server: whose files ``file`` and ``since`` are of; another than that of ``origin`` once a
             server has taken over.
         copies: tables that were copied again so far: sets the rows of such copies apart.
+        again: how often the watch began anew: sets the events of one log apart from those of the
+            log before, whose files and GTIDs a reset lets begin again.
     """
 
     origin: str
@@ -41,6 +43,7 @@ class Position:
     slot: str = ""
     server: str = ""
     copies: int = 0
+    again: int = 0
 
     @property
     def begun(self) -> bool:
@@ -69,7 +72,12 @@ class Position:
         """The beginning, with all tables that were copied to be emptied and copied again."""
         outdated = set(self.since) | self.partial
         return Position(
-            f"mysql:{server}", partial=outdated, slot=slot, server=server, copies=self.copies
+            f"mysql:{server}",
+            partial=outdated,
+            slot=slot,
+            server=server,
+            copies=self.copies,
+            again=self.again + 1,
         )
 
     def forget(self, unwanted: Iterable[TableName]) -> bool:
@@ -104,6 +112,7 @@ class Position:
             "slot": self.slot,
             "server": self.server,
             "copies": self.copies,
+            "again": self.again,
         }
 
     @classmethod
@@ -127,6 +136,7 @@ class Position:
                 slot=str(held.get("slot", "")),
                 server=str(held.get("server") or str(held["origin"]).removeprefix("mysql:")),
                 copies=int(held.get("copies", 0)),
+                again=int(held.get("again", 0)),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise SourceError(

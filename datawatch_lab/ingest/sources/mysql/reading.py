@@ -107,7 +107,7 @@ class Reading:
         """
         stale = set(self._decoder.position.stale)
         self._again_at = time.monotonic() + _RENEW_AGAIN
-        with snapshot.point(self._source.address) as at:
+        with snapshot.point(self._source.address, self._position.again) as at:
             session = self._source.session
             tables = [found for name in sorted(stale) if (found := session.table(name))]
             done = stale - {table.name for table in tables}

@@ -19,6 +19,7 @@ from datawatch_lab.core.values import Op
 from datawatch_lab.ingest.sources.endpoints import Endpoint
 from datawatch_lab.ingest.sources.mysql.catalogue import Catalogue, Place, Table
 from datawatch_lab.ingest.sources.mysql.driver import connect, driver, query, quoted, telling
+from datawatch_lab.ingest.sources.mysql.layout import prefix_of
 from datawatch_lab.ingest.sources.postgres.images import NO_IMAGES, make_images
 from datawatch_lab.ingest.sources.postgres.images import Column as Sent
 
@@ -31,21 +32,27 @@ class Point:
         place: in the log.
         at: the server's clock before it was taken.
         connection: with the transaction.
+        again: how often the watch began anew.
         copies: which copy of a table it is, where it was emptied before; 0 for the first.
     """
 
     place: Place
     at: datetime
     connection: Any
+    again: int = 0
     copies: int = 0
 
 
 @contextmanager
-def point(address: Endpoint) -> Iterator[Point]:
+def point(address: Endpoint, again: int) -> Iterator[Point]:
     """Begin a transaction whose place in the log is known; it ends with the context.
 
     MariaDB says the place itself. For MySQL all tables are locked for the moment in which the
     transaction begins (FLUSH TABLES WITH READ LOCK, which needs the right RELOAD).
+
+    Args:
+        address: of the server.
+        again: how often the watch began anew; part of the identity of the rows.
 
     Raises:
         SourceError: the server cannot be reached or refuses.
@@ -65,7 +72,7 @@ def point(address: Endpoint) -> Iterator[Point]:
                 )
             finally:
                 plain.close()
-        yield Point(place, at, connection)
+        yield Point(place, at, connection, again)
     finally:
         connection.close()
 
@@ -172,8 +179,8 @@ def _text(value: Any) -> Any:
 
 def _place(at: Point) -> str:
     """What sets a copy apart: its place, and its number where the log may not have moved since."""
-    again = f"#{at.copies}" if at.copies else ""
-    return f"{at.place.file}:{at.place.pos}{again}"
+    number = f"#{at.copies}" if at.copies else ""
+    return f"{prefix_of(at.again)}{at.place.file}:{at.place.pos}{number}"
 
 
 def _ids(table: Table, texts: Sequence[pl.Series], at: Point) -> pl.Series:

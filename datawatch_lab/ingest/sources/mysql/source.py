@@ -186,7 +186,7 @@ class MysqlSource:
                 position.go_to(place)
             position.since |= {t.name: 0 for t in missing}
         else:
-            with snapshot.point(self.address) as at:
+            with snapshot.point(self.address, position.again) as at:
                 if not position.begun:
                     position.go_to(at.place)
                 yield from self._copy_all(position, missing, at)
