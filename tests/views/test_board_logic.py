@@ -128,6 +128,36 @@ def test_a_field_nobody_typed_in_keeps_its_value(node: Node) -> None:
     assert found["field"] == [["x"], "y", None]
 
 
+# ---------------------------------------------------------------------- heads of tiles
+
+
+def test_what_the_explorer_is_asked_for_makes_no_other_tile(node: Node) -> None:
+    """Heads that differ in their drill are of one shape; the drill is taken over by id."""
+    found = node(
+        """
+        const head = (id, more) => ({ id, kind: "line", title: id, x: 0, y: 0, w: 4, h: 4, fmt: {},
+          least: [1, 1], drill: "from=1", ...more });
+        const before = [head("a"), head("b")];
+        const now = [head("b", { drill: "" }), head("a", { drill: "from=2" })];
+        return {
+          shape: all.shapeOf(before) === all.shapeOf([now[1], now[0]]),
+          moved: all.shapeOf(before) === all.shapeOf([head("a", { x: 1 }), head("b")]),
+          none: all.shapeOf(undefined) === all.shapeOf([]),
+          alike: [{ drill: "" }, { y: 3 }, { title: "b" }].map((each) =>
+            all.isAlike(head("a"), head("a", each))),
+          drills: all.withDrills(before, now.concat(head("c"))).map((each) => each.id + each.drill),
+        };
+        """
+    )
+    assert found == {
+        "shape": True,
+        "moved": False,
+        "none": False,
+        "alike": [True, True, False],
+        "drills": ["afrom=2", "b"],
+    }
+
+
 # ---------------------------------------------------------------------- addresses
 
 

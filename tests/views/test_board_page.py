@@ -248,6 +248,29 @@ def test_a_click_filters_the_other_tiles(watched: Watched, address: str) -> None
     expect(_tile(page, "count").locator(".dwb-value")).not_to_have_text(wanted, timeout=PATIENCE_MS)
 
 
+def test_what_is_looked_at_changes_in_the_tiles_that_are_there(
+    watched: Watched, address: str
+) -> None:
+    """A filter and a range make no tile again, so focus, full screen and sorting are kept."""
+    watched.open(f"{address}/d/shop")
+    page = watched.page
+    count = page.evaluate(
+        "() => { const all = [...document.querySelectorAll('.dwb-tile')];"
+        " all.forEach((each) => (each.isOfBefore = true)); return all.length; }"
+    )
+    _tile(page, "top").locator("li", has_text="paid").click()
+    expect(page.locator(".dww-chip")).to_have_text("status: paid ✕", timeout=PATIENCE_MS)
+    page.locator("#ranges button", has_text="1 h").click()
+    expect(page.locator("#ranges button[aria-pressed=true]")).to_have_text(
+        "1 h", timeout=PATIENCE_MS
+    )
+    kept = page.evaluate(
+        "() => [...document.querySelectorAll('.dwb-tile')].filter((each) => each.isOfBefore).length"
+    )
+    assert kept == count
+    assert watched.said == []
+
+
 def test_a_variable_is_chosen_from_a_menu(watched: Watched, address: str) -> None:
     """What is ticked holds for the tiles that name the variable; the address has it too."""
     watched.open(f"{address}/d/shop")

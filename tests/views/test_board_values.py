@@ -346,9 +346,20 @@ def test_a_heat_map_ends_with_the_range() -> None:
     assert workspace.how[-1]["end"] == "2026-01-10T00:00:00Z"
 
 
+def test_alerts_that_are_open_are_listed_whatever_the_time() -> None:
+    """A board of yesterday, or of last year, says that nothing is open only where nothing is."""
+    fired = (msgspec.structs.replace(alert("now"), fired=iso(NOW - timedelta(hours=1))),)
+    listed = Tile(kind="alerts", id="t", options={"state": "open"})
+    for asked in ("yesterday", "2025-01-01/2025-01-02", "24h"):
+        nothing = seen(Answers({}), listed, time_range=asked)
+        view = on(nothing, happened=on(nothing.happened, alerts=fired, active=fired))
+        assert [each.title for each in alerts.read(view, listed).items] == ["now"]
+        assert alerts.read(nothing, listed).calm == "No open alerts"
+
+
 @pytest.mark.parametrize("state", ["open", "all"])
 def test_lists_leave_out_what_came_after(state: str) -> None:
-    """Of yesterday, an anomaly and an alert of this morning are not listed."""
+    """Of yesterday, an anomaly of this morning is not listed; an alert only where it is open."""
     of_today, of_yesterday = NOW - timedelta(hours=1), NOW - timedelta(hours=20)
     times = (of_today, of_yesterday)
     found = tuple(
@@ -360,7 +371,8 @@ def test_lists_leave_out_what_came_after(state: str) -> None:
     fired = tuple(msgspec.structs.replace(alert(f"at {at:%d}"), fired=iso(at)) for at in times)
     listed = Tile(kind="alerts", id="t", options={"state": state})
     view = yesterday(Answers({}), listed, alerts=fired, active=fired)
-    assert [each.title for each in alerts.read(view, listed).items] == ["at 09"]
+    titles = [each.title for each in alerts.read(view, listed).items]
+    assert titles == (["at 10", "at 09"] if state == "open" else ["at 09"])
 
 
 def test_a_list_of_long_ago_does_not_say_that_all_was_calm() -> None:

@@ -438,6 +438,84 @@ def test_two_tiles_are_taken_off_at_once(
     _until(page, lambda: not _places(shop, board))
 
 
+def _move_while_drawn(page: Page, tile: str, begin: Callable[[], object]) -> None:
+    """Begin something, and move a tile one row down before it has been drawn."""
+    with _held(page) as waiting:
+        begin()
+        _until(page, lambda: len(waiting) == 1)
+        _tile(page, tile).focus()
+        page.keyboard.press("ArrowDown")
+
+
+def _expect_row(page: Page, shop: Workspace, board: str, tile: str, row: int) -> None:
+    """A tile stands in a row on the screen, and in what is stored."""
+    expect(_tile(page, tile)).to_have_attribute("gs-y", str(row))
+    _until(page, lambda: _places(shop, board)[tile][1] == row)
+    expect(page.locator(".dwe-state")).to_contain_text("Saved, version")
+    expect(_tile(page, tile)).to_have_attribute("gs-y", str(row))
+    assert _places(shop, board)[tile][1] == row
+
+
+def test_a_tile_that_is_moved_while_a_change_is_drawn_stays_there(
+    page: Page, address: str, board: str, shop: Workspace
+) -> None:
+    """Beside a change, undo and redo of it: on the screen and stored, the other tiles as asked."""
+    _edit(page, address, board)
+    row = _places(shop, board)["count"][1]
+    _tile(page, "top").focus()
+    _move_while_drawn(page, "count", lambda: page.keyboard.press("Delete"))
+    expect(_tile(page, "top")).to_have_count(0)
+    _expect_row(page, shop, board, "count", row + 1)
+    page.keyboard.press("Control+z")  # the deletion, which was done last
+    expect(_tile(page, "top")).to_be_visible()
+    _expect_row(page, shop, board, "count", row + 1)
+    _move_while_drawn(page, "count", lambda: page.keyboard.press("Control+Shift+z"))
+    expect(_tile(page, "top")).to_have_count(0)
+    _expect_row(page, shop, board, "count", row + 2)
+    page.keyboard.press("Control+z")
+    expect(_tile(page, "top")).to_be_visible()
+
+
+def test_a_tile_that_is_moved_while_a_change_of_others_comes_stays_there(
+    page: Page, address: str, board: str, shop: Workspace
+) -> None:
+    """What somebody else has changed is taken over; the move is stored on top of it."""
+    _edit(page, address, board)
+    row = _places(shop, board)["count"][1]
+    tiles = [each for each in shop.get_dashboard(board).tiles if each["id"] == "count"]
+    _move_while_drawn(page, "count", lambda: shop.change_dashboard(board, tiles=tiles))
+    expect(_tile(page, "top")).to_have_count(0)
+    _expect_row(page, shop, board, "count", row + 1)
+    assert list(_places(shop, board)) == ["count"]
+
+
+def test_going_back_waits_for_what_cannot_be_stored(
+    page: Page, address: str, board: str, shop: Workspace
+) -> None:
+    """Over a conflict nothing goes back; once it is settled, later changes are stored."""
+    _edit(page, address, board)
+    _tile(page, "top").focus()
+    page.keyboard.press("Delete")
+    _until(page, lambda: len(_places(shop, board)) == 1)
+    page.click("[data-act=versions]")
+    back = page.locator(".dwe-version[data-version='1'] [data-act=rollback]")
+    expect(back).to_be_visible()
+    expect(page.locator(".dwe-state")).to_contain_text("Saved, version")
+    shop.change_dashboard(board, description="theirs")
+    with _held(page) as waiting:
+        _tile(page, "count").get_by_role("button", name="Duplicate:").click()
+        _until(page, lambda: len(waiting) == 1)
+        back.click()
+    expect(page.locator("[data-act=mine]")).to_be_visible()
+    assert shop.get_dashboard(board).description == "theirs"
+    page.click("[data-act=theirs]")
+    expect(_tile(page, "counter-1")).to_have_count(0)
+    expect(page.locator(".dwe-state")).to_contain_text("Saved, version")
+    _tile(page, "count").get_by_role("button", name="Duplicate:").click()
+    _until(page, lambda: "counter-1" in _places(shop, board))
+    assert shop.get_dashboard(board).description == "theirs"
+
+
 def test_a_form_keeps_what_was_done_beside_it(
     page: Page, address: str, board: str, shop: Workspace
 ) -> None:

@@ -3,6 +3,7 @@
 import { h } from "./dom.ts";
 import type { Context } from "./face.ts";
 import { useZone } from "./format.ts";
+import { isAlike, shapeOf } from "./heads.ts";
 import type { BoardHead, BoardMessage, Message, Outgoing, Part, Place, Status, TickMessage, TileHead } from "./message.ts";
 import { coloursOf, type Colours } from "./theme.ts";
 import { TileView, type Charts } from "./tile.ts";
@@ -110,12 +111,13 @@ export class Board {
   }
 
   private open(message: BoardMessage): void {
-    const sameShape = JSON.stringify(this.head?.tiles) === JSON.stringify(message.board.tiles);
+    const isSame = shapeOf(this.head?.tiles) === shapeOf(message.board.tiles);
     this.head = message.board;
     useZone(message.board.timezone);
     this.seq = message.seq;
     this.span = message.span;
-    if (!sameShape) this.lay(message.board.tiles);
+    if (isSame) this.adopt(message.board.tiles);
+    else this.lay(message.board.tiles);
     this.element.style.setProperty("--dwb-row", `${message.board.row}px`);
     this.options.headed?.(message.board);
     this.options.told?.(message.status, message.at);
@@ -158,7 +160,6 @@ export class Board {
       const kept = before.get(head.id);
       const view = kept && isAlike(kept.head, head) ? kept : new TileView(head, this.contextOf(head), this.options.charts);
       if (view === kept) before.delete(head.id);
-      Object.assign(view.head, head);
       this.tiles.set(head.id, view);
       this.watcher.observe(view.body);
     }
@@ -166,10 +167,16 @@ export class Board {
     const focused = this.grid.contains(document.activeElement) ? (document.activeElement as HTMLElement) : null;
     this.grid.replaceChildren(...[...this.tiles.values()].map((each) => each.element));
     focused?.focus({ preventScroll: true });
-    if (this.head) this.head.tiles = heads.map((each) => this.tiles.get(each.id)?.head ?? each);
+    this.adopt(heads);
     this.place();
     this.laid?.();
     if (this.wantsEdit) void this.setEdit(true);
+  }
+
+  /** The heads of the board are those of its tiles from now on, which ask the explorer for what is said here. */
+  private adopt(heads: TileHead[]): void {
+    for (const each of heads) this.tiles.get(each.id)?.adopt(each);
+    if (this.head) this.head.tiles = heads.map((each) => this.tiles.get(each.id)?.head ?? each);
   }
 
   /** Put tiles where the document says; narrow boards flow, and never change the document. */
@@ -247,10 +254,4 @@ export class Board {
     }
     list.toggle("dwb-two", width >= ONE_COLUMN && width < TWO_COLUMNS);
   }
-}
-
-/** Whether two heads are of the same tile, wherever it stands. */
-function isAlike(one: TileHead, other: TileHead): boolean {
-  const shown = ({ x: _x, y: _y, w: _w, h: _h, ...rest }: TileHead): string => JSON.stringify(rest);
-  return shown(one) === shown(other);
 }

@@ -6,5 +6,6 @@ export * from "./builder/filters.ts";
 export * from "./faces/exact.ts";
 export * from "./faces/scale.ts";
 export * from "./format.ts";
+export * from "./heads.ts";
 export * from "./look.ts";
 export * from "./merge.ts";

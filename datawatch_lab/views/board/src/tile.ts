@@ -33,6 +33,7 @@ export class TileView {
   private readonly badge = h("span", { class: "dwb-badge", hidden: true });
   private readonly note = h("div", { class: "dwb-note", hidden: true });
   private readonly shell: HTMLElement;
+  private readonly drill = h("button", { type: "button", class: "dwb-full dwb-drill", title: "Explore this metric" }, icon("explore"));
   private face: Face | null = null;
   private faceName = "";
   private part: Part | null = null;
@@ -49,10 +50,10 @@ export class TileView {
     full.setAttribute("aria-label", `Full screen: ${head.title}`);
     full.addEventListener("click", () => this.toggleFull());
     const grip = h("span", { class: "dwb-grip", title: "Drag to move" }, icon("grip"));
-    const drill = h("button", { type: "button", class: "dwb-full dwb-drill", title: "Explore this metric", hidden: !head.drill }, icon("explore"));
-    drill.setAttribute("aria-label", `Explore: ${head.title}`);
-    drill.addEventListener("click", () => context.send({ type: "drill", tile: head.id, query: head.drill }));
-    const top = h("header", {}, grip, this.title, this.sub, this.badge, drill, full);
+    this.drill.hidden = !head.drill;
+    this.drill.setAttribute("aria-label", `Explore: ${head.title}`);
+    this.drill.addEventListener("click", () => context.send({ type: "drill", tile: head.id, query: this.head.drill }));
+    const top = h("header", {}, grip, this.title, this.sub, this.badge, this.drill, full);
     this.shell = h("div", { class: "dwb-shell" }, top, this.body, this.note);
     this.element = h("section", { class: "dwb-tile", role: "group", tabindex: 0 }, this.shell);
     this.element.dataset.tile = head.id;
@@ -61,6 +62,12 @@ export class TileView {
     this.element.addEventListener("focus", () => context.send({ type: "select", tile: head.id }));
     this.wait();
     this.rename();
+  }
+
+  /** Another head of the same tile: where it stands, and what the explorer is asked for. */
+  adopt(head: TileHead): void {
+    Object.assign(this.head, head);
+    this.drill.hidden = !head.drill;
   }
 
   /** Show new data; a line's part may hold its last points only. */

@@ -18,7 +18,7 @@ _LEVELS = {"critical": "bad", "warning": "warn", "info": "info"}
 
 
 def read(view: View, tile: Tile) -> Listed:
-    """The alerts, newest first.
+    """The alerts, newest first; those that are open whatever time is looked at.
 
     Raises:
         DataWatchError: they could not be had.
@@ -34,10 +34,9 @@ def read(view: View, tile: Tile) -> Listed:
         for each in (view.happened.active if is_open else view.happened.alerts)
         if _rank(each.severity) >= mildest
         and options["rule"] in ("", each.rule, each.rule_id)
-        and (not each.fired or millis(each.fired) <= end)
-        and (is_open or not each.fired or millis(each.fired) >= start)
+        and (is_open or not each.fired or start <= millis(each.fired) <= end)
     ]
-    calm = calm_of(view, tile, "No open alerts" if is_open else "No alerts")
+    calm = "No open alerts" if is_open else calm_of(view, tile, "No alerts")
     return cut([_item(each) for each in found], options["limit"], calm)
 
 

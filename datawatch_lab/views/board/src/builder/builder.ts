@@ -2,10 +2,11 @@
 
 import type { Board } from "../board.ts";
 import { fill, h, icon } from "../dom.ts";
-import type { Message, Outgoing } from "../message.ts";
+import { shapeOf, withDrills } from "../heads.ts";
+import type { BoardMessage, Message, Outgoing } from "../message.ts";
 import type { Charts } from "../tile.ts";
 import { Refused, type Backend, type Doc, type Drawn, type KindSpec, type Metric, type TileDoc } from "./backend.ts";
-import { differing, Draft, freeId, placed, placesOf, withTile } from "./draft.ts";
+import { differing, Draft, freeId, placed, placesIn, placesOf, withTile } from "./draft.ts";
 import { button } from "./fields.ts";
 import { TileForm } from "./form.ts";
 import { Gallery } from "./gallery.ts";
@@ -107,8 +108,7 @@ export class Builder {
   /** Leave edit mode, once everything is stored; what cannot be keeps it open and says why. */
   async end(): Promise<void> {
     await this.work;
-    while (this.isSaving) await new Promise((done) => setTimeout(done, 50));
-    await this.save();
+    await this.settled();
     if (this.isConflict) return;
     if (this.isDirty) this.stuck();
     else await this.leave();
@@ -133,10 +133,10 @@ export class Builder {
       board.receive(message);
       return;
     }
-    const shape = (tiles: unknown): string => JSON.stringify(tiles);
-    const isSame = shape(message.board.tiles) === shape(board.head.tiles);
+    const isSame = shapeOf(message.board.tiles) === shapeOf(board.head.tiles);
+    const tiles = withDrills(board.head.tiles, message.board.tiles);
     const parts = Object.fromEntries(Object.entries(message.parts).filter(([id]) => board.tiles.has(id)));
-    board.receive(isSame ? message : { ...message, parts, board: { ...message.board, tiles: board.head.tiles } });
+    board.receive(isSame ? message : { ...message, parts, board: { ...message.board, tiles } });
     if (!isSame && !this.isDirty && !this.isSaving && Date.now() - this.savedAt > 3_000) void this.catchUp();
   }
 
@@ -167,8 +167,7 @@ export class Builder {
       const next = change(began);
       if (!next) return;
       const drawn = await this.draw(next, differing(next, began));
-      // Tiles that were moved while it was drawn stay where they are.
-      this.draft.step(this.draft.doc === began ? drawn.dashboard : (placed(drawn.dashboard, placesOf(began, this.draft.doc)) ?? drawn.dashboard));
+      this.draft.step(this.movedSince(began, drawn.dashboard));
       this.show(drawn);
       this.dirty();
     });
@@ -185,27 +184,40 @@ export class Builder {
     return this.host.backend.ask("draw", { id: this.host.id, ...this.host.look(), dashboard: doc, tiles, code });
   }
 
+  /** A document with the tiles that were moved since another was there, while it was drawn, where they were put. */
+  private movedSince(began: Doc, doc: Doc): Doc {
+    return placed(doc, placesOf(began, this.draft.doc)) ?? doc;
+  }
+
+  /** Show what was drawn; tiles stand where the draft has them by now. */
   private show(drawn: Drawn): void {
     const { board } = this.host;
-    board.receive({ ...drawn.message, seq: board.seq });
+    const message: BoardMessage = { ...drawn.message, seq: board.seq };
+    const tiles = placed({ name: "", tiles: message.board.tiles }, placesIn(this.draft.doc))?.tiles;
+    if (tiles) message.board = { ...message.board, tiles: tiles as BoardMessage["board"]["tiles"] };
+    board.receive(message);
     board.select(this.selected);
   }
 
   private undo(): void {
-    void this.travel(() => this.draft.undo());
+    void this.travel("undo");
   }
 
   private redo(): void {
-    void this.travel(() => this.draft.redo());
+    void this.travel("redo");
   }
 
-  private async travel(step: () => Doc | null): Promise<void> {
+  private async travel(way: "undo" | "redo"): Promise<void> {
     await this.queued(async () => {
-      const before = this.draft.doc;
-      const now = step();
-      if (!now) return;
+      const began = this.draft.doc;
+      const next = way === "undo" ? this.draft.before : this.draft.after;
+      if (!next) return;
       try {
-        this.show(await this.draw(now, differing(now, before)));
+        const drawn = await this.draw(next, differing(next, began));
+        // What was moved while it was drawn is a step of its own, and stays.
+        if (this.draft.doc === began) this.draft[way]();
+        else this.draft.step(this.movedSince(began, next));
+        this.show(drawn);
         this.dirty();
       } catch (error) {
         this.fault(error);
@@ -254,30 +266,42 @@ export class Builder {
       return;
     }
     const { backend, id } = this.host;
-    const sent = this.draft.doc;
+    const { doc: sent, version } = this.draft;
     this.isSaving = true;
     this.isDirty = false;
+    this.trouble = "";
     this.tell();
     try {
       const { id: _, ...doc } = sent as Doc & { id?: string };
-      const answer = await backend.ask("change_dashboard", { ...WHOLE, ...doc, id, version: this.draft.version, autosave: true });
-      this.draft.version = answer.version as number;
+      const answer = await backend.ask("change_dashboard", { ...WHOLE, ...doc, id, version, autosave: true });
+      this.draft.version = Math.max(this.draft.version, answer.version as number);
       this.savedAt = Date.now();
     } catch (error) {
       this.isDirty = true;
-      if (error instanceof Refused && error.status === 409) this.conflict(error.message);
-      else this.unsaved(error);
+      if (!(error instanceof Refused && error.status === 409)) this.unsaved(error);
+      else if (this.draft.version === version) this.conflict(error.message);
+      else this.dirty(); // The draft has become one of a later version meanwhile.
     } finally {
       this.isSaving = false;
       if (!this.isDirty) this.tell();
     }
   }
 
+  /** Store what is not stored yet. False where it cannot be; why is said. */
+  private async settled(): Promise<boolean> {
+    do {
+      while (this.isSaving) await new Promise((done) => setTimeout(done, 50));
+      await this.save();
+      // A tile may have been moved while the rest was stored.
+    } while (this.isDirty && !this.isConflict && !this.trouble);
+    return !this.isDirty && !this.isConflict;
+  }
+
   /** Say why it is not stored; what passes by itself is tried again. */
   private unsaved(error: unknown): void {
     const status = error instanceof Refused ? error.status : 0;
     const isPassing = status === 0 || status === 429 || status >= 500;
-    this.trouble = error instanceof Error ? error.message : String(error);
+    this.trouble = (error instanceof Error && error.message) || String(error);
     this.say(`Not saved${isPassing ? " yet" : ""}: ${this.trouble}`, "dwe-bad");
     if (isPassing) {
       clearTimeout(this.timer);
@@ -314,9 +338,9 @@ export class Builder {
 
   private async settle(isTheirs: boolean): Promise<void> {
     const answer = await this.host.backend.ask("get_dashboard", { id: this.host.id });
-    this.isConflict = false;
     if (isTheirs) await this.queued(() => this.replace(answer));
     else {
+      this.isConflict = false;
       this.draft.version = answer.version as number;
       await this.save();
     }
@@ -339,10 +363,16 @@ export class Builder {
 
   private async replace(answer: any): Promise<void> {
     const doc = docOf(answer);
+    const began = this.draft.doc;
+    const drawn = await this.draw(doc, null);
+    const next = this.movedSince(began, doc);
+    this.isConflict = false;
     this.isDirty = false;
     this.draft.replace(doc, answer.version as number);
-    this.show(await this.draw(doc, null));
-    this.tell();
+    if (next !== doc) this.draft.step(next);
+    this.show(drawn);
+    if (next !== doc) this.dirty();
+    else this.tell();
   }
 
   private fault(error: unknown): void {
@@ -485,7 +515,7 @@ export class Builder {
     void this.work.then(() => this.save()).then(() => {
       const back = (version: number): Promise<void> => this.queued(async () => {
         try {
-          await this.save();
+          if (!(await this.settled())) return;
           await this.replace(await this.host.backend.ask("rollback_dashboard", { id: this.host.id, version }));
           this.versions();
         } catch (error) {

@@ -23,6 +23,16 @@ export class Draft {
     return this.future.length > 0;
   }
 
+  /** What undo would bring back. */
+  get before(): Doc | null {
+    return this.past.at(-1) ?? null;
+  }
+
+  /** What redo would bring back. */
+  get after(): Doc | null {
+    return this.future.at(-1) ?? null;
+  }
+
   tile(id: string): TileDoc | undefined {
     return (this.doc.tiles ?? []).find((each) => each.id === id);
   }
@@ -69,6 +79,11 @@ export function placed(doc: Doc, places: Place[]): Doc | null {
     return { ...tile, x: place.x, y: place.y, w: place.w, h: place.h };
   });
   return isMoved ? { ...doc, tiles } : null;
+}
+
+/** Where the tiles of a document stand. */
+export function placesIn(doc: Doc): Place[] {
+  return (doc.tiles ?? []).flatMap((each) => (each.x === undefined ? [] : [{ id: each.id, x: each.x, y: each.y, w: each.w, h: each.h } as Place]));
 }
 
 /** The places of tiles that stand elsewhere in a document than they did. */
