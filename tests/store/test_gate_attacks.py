@@ -120,10 +120,10 @@ def test_more_queries_than_turns_wait_and_are_told(
 ) -> None:
     """A program may then try again."""
     gate = engine.store.gate
-    monkeypatch.setattr(gate, "_patience", timedelta())
-    with ExitStack() as turns:
+    with ExitStack() as turns, monkeypatch.context() as hurried:
         for _ in range(AT_ONCE):
             turns.enter_context(gate._turn())
+        hurried.setattr(engine.store._readers, "timeout", timedelta())
         with pytest.raises(BusyError, match="4 queries are running"):
             engine.sql("SELECT 1")
     assert engine.sql("SELECT 1").table.num_rows == 1

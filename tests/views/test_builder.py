@@ -32,6 +32,7 @@ from datawatch_lab.views.watch import WatchPages
 from tests.services.ports import free_port
 from tests.waiting import PATIENCE
 
+HOURS = {"of": "day by hour"}  # the hour that goes on is shown, too
 TILES: list[dict[str, Any]] = [
     {"kind": "counter", "id": "count", "query": {"metric": "orders_inserts_total"}},
     {
@@ -121,7 +122,7 @@ def test_a_file_has_what_the_tiles_show(shop: Workspace) -> None:
         {"kind": "bar", "id": "bar", "query": {"metric": metric}},
         {"kind": "bar", "id": "by", "query": {"metric": metric, "by": by}},
         {"kind": "histogram", "id": "bins", "query": {"metric": metric}, "options": {"bins": 5}},
-        {"kind": "heatmap", "id": "heat", "query": {"metric": metric}},
+        {"kind": "heatmap", "id": "heat", "query": {"metric": metric}, "options": HOURS},
         {"kind": "counter", "id": "count", "query": {"metric": metric, "by": by}},
         {"kind": "anomalies", "id": "odd", "query": {"metric": metric}},
         {"kind": "line", "id": "line", "query": {"metric": metric, "by": by}},

@@ -97,7 +97,7 @@ def test_a_fault_is_a_state_of_the_page(live: Live, counting: Counting) -> None:
     """A page that cannot be made says why, and recovers."""
     counting.fault = InputError("the cellar is flooded")
     looking = Looking(live, ANN)
-    assert "the cellar is flooded" in looking.sees()["fault"]
+    assert "The cellar is flooded" in looking.sees()["fault"]
     counting.fault = None
     looking.news.clear()
     live.stir()
