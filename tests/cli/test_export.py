@@ -23,5 +23,5 @@ def test_a_folder_that_is_not_there_is_said_first(
     """Before the workspace is opened, which is not there either, and in one sentence."""
     monkeypatch.chdir(tmp_path)
     said = run(*verb, code=1).stderr
-    assert "there is no folder none" in said
+    assert f"there is no folder {tmp_path / 'none'}. Make it." in said
     assert "workspace" not in said

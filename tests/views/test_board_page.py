@@ -288,17 +288,22 @@ def test_a_variable_is_chosen_from_a_menu(watched: Watched, address: str) -> Non
 def test_the_empty_value_is_a_choice_of_its_own(
     watched: Watched, address: str, shop: Workspace
 ) -> None:
-    """A label's empty value is chosen and clicked like any other, and is not all of them."""
+    """A label's empty value is chosen and clicked like any other, and is not all of them.
+
+    It comes while one looks, and is offered without the page being opened again.
+    """
+    watched.open(f"{address}/d/shop")
+    page = watched.page
     events = orders(2, datetime.now(UTC), first_number=300)
     for each in events:
         each["after"]["status"] = ""
     post(shop, events)
-    watched.open(f"{address}/d/shop")
-    page = watched.page
     row = _tile(page, "top").locator("li", has_text="(empty)")
     expect(row.locator("b")).to_have_text("2", timeout=PATIENCE_MS)
     page.locator(".dww-menu summary").click()
-    page.locator(".dww-menu label", has_text="(empty)").locator("input").check()
+    box = page.locator(".dww-menu label", has_text="(empty)").locator("input")
+    expect(box).to_have_count(1, timeout=PATIENCE_MS)
+    box.check()
     expect(_tile(page, "chosen").locator(".dwb-value")).to_have_text("2", timeout=PATIENCE_MS)
     expect(page.locator(".dww-menu summary")).to_have_text("state: (empty)")
     page.keyboard.press("Escape")
@@ -384,10 +389,12 @@ def test_a_theme_can_be_asked_for(watched: Watched, address: str) -> None:
 
 def test_a_lost_connection_is_said_and_made_again(watched: Watched, serving: Serving) -> None:
     """The page says that it is not up to date, and goes on by itself."""
+    post(serving.shop, orders(1, datetime.now(UTC), first_number=400))
     watched.open(f"{serving.address}/d/shop")
     state = watched.page.locator("#state")
     expect(state).to_contain_text("Live", timeout=PATIENCE_MS)
     serving.stop()
     expect(state).to_contain_text("Reconnecting", timeout=PATIENCE_MS)
+    post(serving.shop, orders(1, datetime.now(UTC), first_number=401))
     serving.start()
     expect(state).to_contain_text("Live", timeout=PATIENCE_MS)

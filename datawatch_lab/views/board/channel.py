@@ -196,6 +196,7 @@ class Channel:
         moved = self._view is not None and (
             self._view.range_key != view.range_key or self._view.dashboard != view.dashboard
         )
+        before = self._head
         with self._lock:
             tick = TickMessage(
                 seq=self.seq + 1,
@@ -203,6 +204,7 @@ class Channel:
                 span=_span(view),
                 status=_status(view),
                 parts={id_: shortened(self._parts.get(id_), each) for id_, each in changed.items()},
+                variables=head.variables if before and before.variables != head.variables else None,
             )
             known = {each.id for each in view.dashboard.tiles}
             self._parts = {

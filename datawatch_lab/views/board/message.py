@@ -142,14 +142,21 @@ class BoardMessage(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", 
     parts: dict[str, Part]
 
 
-class TickMessage(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="tick"):
-    """What has changed since the message before; parts of tiles that have not are left out."""
+class TickMessage(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag="tick"
+):
+    """What has changed since the message before; parts of tiles that have not are left out.
+
+    Attributes:
+        variables: all of them, where there are others to choose from than before.
+    """
 
     seq: int
     at: int
     span: tuple[int, int] | None
     status: Status
     parts: dict[str, Part]
+    variables: list[VariableHead] | None = None
 
 
 def head_of(dashboard: Dashboard, look: Look, view: View, titles: Mapping[str, str]) -> BoardHead:

@@ -129,6 +129,10 @@ export class Board {
     this.seq = message.seq;
     this.span = message.span;
     this.options.told?.(message.status, message.at);
+    if (message.variables && this.head) {
+      this.head = { ...this.head, variables: message.variables };
+      this.options.headed?.(this.head);
+    }
     for (const [id, view] of this.tiles) {
       const part = message.parts[id];
       if (!part) this.guarded(id, () => view.move(this.span));

@@ -88,6 +88,8 @@ export interface TickMessage {
   span: [number, number] | null;
   status: Status;
   parts: Record<string, Part>;
+  /** All of them, where there are others to choose from than before. */
+  variables?: VariableHead[];
 }
 
 export interface WorldMessage {
