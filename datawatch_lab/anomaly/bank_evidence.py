@@ -49,7 +49,8 @@ class Look:
         sizes: of them.
         off, log_off: from the slow means.
         means: fast and slow means with the row in them, shape (n, 4).
-        hour, week, slot: of the row's time.
+        hour, week, slot: where the row's time lies in the profiles, as `np.ndarray.take` counts.
+        daily, weekly, nearby: of the profiles there; NaN where nothing is known.
         usual: of the hour of week, or of day, relative to the base.
     """
 
@@ -62,6 +63,9 @@ class Look:
     hour: Array
     week: Array
     slot: Array
+    daily: Array
+    weekly: Array
+    nearby: Array
     usual: Array
 
     def kept(self, which: Array) -> Look:
@@ -73,25 +77,32 @@ def look(state: State, rows: Rows, x: Array, seconds: Array) -> Look:
     """Set values at UTC seconds (whole numbers) against their series."""
     scale, spread = _scales(state, rows, x)
     log_spread = state["log_spread"][rows]
-    of_day = seconds % 86_400
-    hour, week, slot = of_day // 3_600, seconds // 3_600 % HOURS, of_day // SLOT_SECONDS
+    here, of_day = state.numbers(rows), seconds % 86_400
+    hour, week = here * 24 + of_day // 3_600, here * HOURS + seconds // 3_600 % HOURS
     log_x = signed_log(x, scale)
     off, log_off = x - state["base"][rows], log_x - state["log_base"][rows]
-    here = state.numbers(rows)
-    daily = state["hours"][here, hour].astype(np.float64)
-    daily[np.isnan(daily)] = 0.0
-    seen = state["visits"][here, week] >= SEEN_ENOUGH
-    weekly = np.where(seen, state["weekly"][here, week], daily)
+    daily, weekly = _at(state, "hours", hour), _at(state, "weekly", week)
+    today = np.where(np.isnan(daily), 0.0, daily)
+    usual = np.where(_at(state, "visits", week) >= SEEN_ENOUGH, weekly, today)
+    slot = of_day // SLOT_SECONDS
+    nearby, from_slot = _near(state, here * SLOTS, slot, log_off)
     means = state["means"][rows]
     means = means + _RATES * (log_x[:, None] - means)
     found = np.empty((len(x), PARTS))
-    found[:, 0] = (off - daily) / spread
-    found[:, 1] = (off - weekly) / spread
-    found[:, 2] = _from_slot(state, here, log_off, slot) / log_spread
+    found[:, 0] = (off - today) / spread
+    found[:, 1] = (off - usual) / spread
+    found[:, 2] = from_slot / log_spread
     found[:, 3] = (means[:, 0] - means[:, 1]) / log_spread
     found[:, 4] = (means[:, 2] - means[:, 3]) / log_spread
     found[:, 5] = (x - 2.0 * state["last"][rows] + state["before"][rows]) / spread
-    return Look(x, found, np.abs(found), off, log_off, means, hour, week, slot, weekly)
+    slot += here * SLOTS
+    known = (daily, weekly, nearby)
+    return Look(x, found, np.abs(found), off, log_off, means, hour, week, slot, *known, usual)
+
+
+def _at(state: State, name: str, place: Array) -> Array:
+    found: Array = state[name].reshape(-1).take(place, mode="clip")
+    return found
 
 
 def _scales(state: State, rows: Rows, x: Array) -> tuple[Array, Array]:
@@ -104,12 +115,14 @@ def _scales(state: State, rows: Rows, x: Array) -> tuple[Array, Array]:
     return scale, spread
 
 
-def _from_slot(state: State, rows: Array, off: Array, slot: Array) -> Array:
-    nearest = np.full(len(rows), LARGEST)
-    for step in (-1, 0, 1):
-        mean = state["slots"][rows, (slot + step) % SLOTS]
+def _near(state: State, first: Array, slot: Array, off: Array) -> tuple[Array, Array]:
+    """What the profile has at the slots, and the least distance to it and its neighbours."""
+    nearby = _at(state, "slots", first + slot)
+    nearest = np.abs(off - np.where(np.isnan(nearby), 0.0, nearby))
+    for step in (-1, 1):
+        mean = _at(state, "slots", first + (slot + step) % SLOTS)
         np.minimum(nearest, np.abs(off - np.where(np.isnan(mean), 0.0, mean)), out=nearest)
-    return nearest
+    return nearby, nearest
 
 
 def learn(state: State, rows: Rows, seen: Look) -> None:
@@ -120,18 +133,15 @@ def learn(state: State, rows: Rows, seen: Look) -> None:
         state["scale"][fresh] = np.abs(seen.x[blank])
         state["spread"][fresh] = SMALLEST_SPREAD * np.abs(seen.x[blank])
     state["means"][rows] = seen.means
-    here = state.numbers(rows)
-    for name, slot, off in (
-        ("hours", seen.hour, seen.off),
-        ("weekly", seen.week, seen.off),
-        ("slots", seen.slot, seen.log_off),
+    for name, place, before, off in (
+        ("hours", seen.hour, seen.daily, seen.off),
+        ("weekly", seen.week, seen.weekly, seen.off),
+        ("slots", seen.slot, seen.nearby, seen.log_off),
     ):
-        mean = state[name][here, slot].astype(np.float64)
-        unseen = np.isnan(mean)
-        mean += PROFILE_RATE * (off - mean)
-        state[name][here, slot] = np.where(unseen, off, mean)
-    visits = state["visits"][here, seen.week]
-    state["visits"][here, seen.week] = np.minimum(visits + 1, SEEN_ENOUGH)
+        mean = before + PROFILE_RATE * (off - before)
+        state[name].reshape(-1)[place] = np.where(np.isnan(before), off, mean)
+    visits = _at(state, "visits", seen.week)
+    state["visits"].reshape(-1)[seen.week] = np.minimum(visits + 1, SEEN_ENOUGH)
     state["base"][rows] += BASE_RATE * seen.off
     state["log_base"][rows] += BASE_RATE * seen.log_off
     state["deviation"][rows] += BASE_RATE * (np.abs(seen.off) - state["deviation"][rows])

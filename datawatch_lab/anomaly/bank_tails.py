@@ -57,16 +57,26 @@ def surprises(state: Tails, rows: Rows, place: Array) -> Array:
     """−log10 of the share of rows at least as large, shape (n, parts)."""
     parts = place.shape[1]
     k = np.minimum(place, BINS).astype(np.int64)
-    first = BINS * np.arange(parts)
-    at = k + first + state.numbers(rows)[:, None] * (parts * BINS)
+    at = k + BINS * np.arange(parts)
+    at += state.numbers(rows)[:, None] * (parts * BINS)
     tails = state["tails"].reshape(-1)
-    from_here = np.where(k < BINS, tails.take(at, mode="clip"), _NOTHING).astype(np.float64)
-    beyond = np.where(k < BINS - 1, tails.take(at + 1, mode="clip"), _NOTHING)
+    from_here, beyond = tails.take(at, mode="clip"), tails.take(at + 1, mode="clip")
+    if k.max(initial=0) >= BINS - 1:
+        from_here, beyond = (
+            np.where(k < BINS - ahead, each, _NOTHING)
+            for ahead, each in enumerate((from_here, beyond))
+        )
     prior = PRIOR * state["weight"][rows][:, None]
-    above = beyond + (from_here - beyond) * (1.0 - (1.0 - ALIKE) * (place - k)) + prior
+    above: Array = place - k
+    above *= ALIKE - 1.0
+    above += 1.0
+    above *= from_here - beyond
+    above += beyond
+    above += prior
     above /= state["total"][rows][:, None] + 2.0 * prior
-    surprise: Array = -np.log10(above)
-    return surprise
+    np.log10(above, out=above)
+    np.negative(above, out=above)
+    return above
 
 
 def add(state: Tails, rows: Rows, place: Array) -> None:
