@@ -11,6 +11,7 @@ import msgspec
 
 from datawatch_lab.core.alerting import AlertRule, AlertSettings
 from datawatch_lab.core.config.alerts import channels_of, rules_of
+from datawatch_lab.core.config.sections import AlertsSection
 from datawatch_lab.core.plans import plan_named
 
 if TYPE_CHECKING:
@@ -39,27 +40,29 @@ def apply_alerts(engine: Engine, config: Config, *, told: bool = True) -> None:
         engine: of the workspace.
         config: as it was read.
         told: whether there is a file that says which rules there are. Without one, those that an
-            earlier one said stay as they are.
+            earlier one said stay as they are, and so do the settings of alerts.
 
     Raises:
         InputError: an option of a rule is wrong; names the rule.
     """
     from datawatch_lab.engine.alerting import Alerting
 
-    section = config.alerts
-    channels = channels_of(config.channels)
-    settings = AlertSettings(
-        enabled=section.enabled,
-        evaluation_interval=max(1, ceil(section.evaluation_interval / _MINUTE)) * _MINUTE,
-        baseline_window=config.anomaly.baseline_window,
-        history=engine.settings.alerts_kept,
-        routing=section.routing,
-        channels=tuple(
-            msgspec.structs.replace(each, allow_private=section.private_targets)
-            for each in channels
-        ),
-    )
     alerting, rules = engine.beside(Alerting), rules_of(config.alert_rules)
+    section = config.alerts
+    settings = alerting.settings
+    if told or section != AlertsSection():
+        settings = AlertSettings(
+            enabled=section.enabled,
+            evaluation_interval=max(1, ceil(section.evaluation_interval / _MINUTE)) * _MINUTE,
+            baseline_window=config.anomaly.baseline_window,
+            history=engine.settings.alerts_kept,
+            routing=section.routing,
+        )
+    channels = tuple(
+        msgspec.structs.replace(each, allow_private=section.private_targets)
+        for each in channels_of(config.channels)
+    )
+    settings = msgspec.structs.replace(settings, channels=channels)
     if not (told or rules):
         stored = [each.rule for each in alerting.rules() if each.configured]
         rules = tuple(each for each in stored if each != BREAKING)

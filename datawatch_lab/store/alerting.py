@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from datawatch_lab.core.alerting import (
     Alert,
+    AlertSettings,
     Attempt,
     Delivery,
     Happening,
@@ -22,6 +23,7 @@ from datawatch_lab.core.alerting import (
     Standing,
     StoredRule,
 )
+from datawatch_lab.core.errors import WorkspaceError
 from datawatch_lab.store.part import Part
 from datawatch_lab.store.sql import run_with
 
@@ -338,3 +340,29 @@ class AlertStore(Part):
         """What is known of why an alert was told, or not; see `store.alerting`."""
         with self.reading() as con:
             return read_trace(con, alert, rule)
+
+    def settings(self) -> AlertSettings | None:
+        """The settings that were last given, without channels; None when none ever were.
+
+        Raises:
+            WorkspaceError: they are of a release that this one does not understand.
+        """
+        with self.reading() as con:
+            row = con.execute("SELECT document FROM meta.alert_settings").fetchone()
+        if row is None:
+            return None
+        try:
+            return msgspec.json.decode(row[0], type=AlertSettings)
+        except msgspec.DecodeError as error:
+            raise WorkspaceError(
+                f"the settings of alerts that this workspace remembers cannot be read: {error}.",
+                hint="Give them anew: datawatch serve --config FILE.",
+            ) from error
+
+    def keep_settings(self, settings: AlertSettings) -> None:
+        """Keep these in place of those before, but for the channels: they hold secrets."""
+        kept = msgspec.structs.replace(settings, channels=(), address="")
+        document = msgspec.json.encode(kept).decode()
+        with self.writing() as con:
+            con.execute("DELETE FROM meta.alert_settings")
+            con.execute("INSERT INTO meta.alert_settings VALUES (?)", [document])

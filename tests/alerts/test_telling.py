@@ -18,7 +18,7 @@ from datawatch_lab.alerts.routing.mute import in_timing
 from datawatch_lab.alerts.routing.retry import pause
 from datawatch_lab.alerts.sending import Outcome
 from datawatch_lab.core.alerting import AlertSettings, Inhibition, MuteTiming, Notice, Routing
-from datawatch_lab.engine.alerting import actions
+from datawatch_lab.engine.alerting import Alerting, actions
 from tests.alerts.bench import MINUTE, Bench
 
 HOUR = timedelta(hours=1)
@@ -350,3 +350,25 @@ def _with(bench: Bench, routing: Routing) -> AlertSettings:
     import msgspec
 
     return msgspec.structs.replace(bench.alerting.settings, routing=routing)
+
+
+def test_what_fires_without_a_configuration_waits_for_its_channels(bench: Bench) -> None:
+    """Opened by a notebook, it goes by the routing that was last given; secrets are not kept."""
+    routing = Routing(group_wait=timedelta(0), severities={"critical": ("hook",)})
+    given = _with(bench, routing)
+    bench.alerting.start(msgspec.structs.replace(given, enabled=False))
+    assert bench.engine.store.alerts.settings() == AlertSettings(enabled=False, routing=routing)
+    bench.alerting.start(given)
+    bench.alerting.close()
+    bench.alerting = Alerting(bench.engine)
+    bench.telling = bench.alerting.telling
+    bench.telling.sending.sender = bench._take
+    assert bench.alerting.settings.channels == ()
+    bench.rule("over 1m > 10", channels=(), severity="critical")
+    _fire(bench)
+    bench.telling.round()
+    assert [each.reason for each in bench.telling.waiting()] == ["there is no channel 'hook'"]
+    bench.restart()
+    bench.alerting.settings = given
+    bench.telling.round()
+    assert bench.told == [("hook", "firing")]

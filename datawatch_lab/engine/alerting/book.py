@@ -9,6 +9,8 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
+import msgspec
+
 from datawatch_lab.core.alerting import (
     Alert,
     AlertRule,
@@ -52,7 +54,8 @@ class Book(ABC):
 
     def __init__(self, engine: Engine, state: AlertState) -> None:
         self.engine = engine
-        self.settings = AlertSettings(history=engine.settings.alerts_kept)
+        last = engine.store.alerts.settings() or AlertSettings()
+        self.settings = msgspec.structs.replace(last, history=engine.settings.alerts_kept)
         self._rules = {each.id: each for each in state.rules}
         self._standings: dict[InstanceKey, Standing] = state.standings
         self._open = {(each.rule_id, each.labels): each for each in state.alerts if each.is_open}

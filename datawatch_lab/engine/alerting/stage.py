@@ -58,10 +58,12 @@ class Alerting(Book):
     def start(self, settings: AlertSettings | None = None, rules: Sequence[AlertRule] = ()) -> None:
         """Evaluate from now on, and tell; ``rules`` are those of the configuration.
 
-        A configured rule that is not in the configuration any more is dropped.
+        A configured rule that is not in the configuration any more is dropped. Settings are
+        remembered, but for the channels, for who opens the workspace without any.
         """
         with self._work:
-            self.settings = settings or self.settings
+            if settings is not None:
+                self._take(settings)
             self._configure(rules if settings is not None else None)
             if self._thread is None and self.settings.enabled:
                 self._thread = threading.Thread(
@@ -70,6 +72,13 @@ class Alerting(Book):
                 self._thread.start()
                 self.telling.start()
         self._due.set()
+
+    def _take(self, settings: AlertSettings) -> None:
+        self.settings = settings
+        try:
+            self.engine.store.alerts.keep_settings(settings)
+        except DataWatchError as error:  # a full disk; they hold all the same
+            log.warning("the settings of alerts could not be remembered: %s", error)
 
     def close(self) -> None:
         """Stop between two steps; what is due is done after the next opening."""
