@@ -1,6 +1,8 @@
 """A process with the whole engine that takes files and posts in, and dies inside a named section.
 
-Run as ``python -m tests.e2e.dying '{"workspace": …, "file": …, "kill": {…}}'``. The product knows
+Run as ``python -m tests.e2e.dying``. For each line on standard input, such as ``{"workspace": …,
+"file": …, "kill": {…}, "errors": …}``, it forks before anything of the engine is made, so that 500
+deaths do not cost 500 times the imports, and says what the child ended with. The product knows
 nothing of it: as in `pg_engine`, a function of the section is replaced by one that at its n-th run
 starts a clock for SIGKILL and goes on; at the latest the process dies when the function ends.
 """
@@ -13,6 +15,7 @@ import os
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -143,6 +146,29 @@ def _post(engine: Engine, posts: Path) -> None:
             told.flush()
 
 
+def serve() -> None:
+    """Fork a child for each line; print its return code, as `subprocess` has it."""
+    for line in sys.stdin:
+        given = json.loads(line)
+        child = os.fork()
+        if child == 0:
+            os._exit(_live(given))
+        _, status = os.waitpid(child, 0)
+        print(os.waitstatus_to_exitcode(status), flush=True)
+
+
+def _live(given: dict[str, Any]) -> int:
+    with Path(given["errors"]).open("w") as errors:
+        os.dup2(errors.fileno(), 2)
+        faulthandler.dump_traceback_later(_STUCK, exit=True)
+        try:
+            take(given)
+        except Exception:  # noqa: BLE001 — written down for the parent, with the return code
+            traceback.print_exc()
+            sys.stderr.flush()
+            return 1
+    return 0
+
+
 if __name__ == "__main__":
-    faulthandler.dump_traceback_later(_STUCK, exit=True)
-    take(json.loads(sys.argv[1]))
+    serve()

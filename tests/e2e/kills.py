@@ -42,12 +42,19 @@ class Campaigns:
         self.hits: Counter[str] = Counter()
         self.runs = 0
         self._draw = random.Random(seed)
+        self._forks = subprocess.Popen(
+            [sys.executable, "-m", "tests.e2e.dying"],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
         self._deck: list[str] = []
         self.file = folder / "events.ndjson"
         options = plant.Options(events=EVENTS, seed=seed, too_late=0.001, start=plant.days_ago(3))
         plant.write(self.file, options)
         calm = self._place("calm")
-        self._finish(self._start(calm, None), 0)
+        self._finish(calm)
         self.expected = everything(calm / "w.duckdb")
 
     def campaign(self, most: int) -> None:
@@ -63,7 +70,7 @@ class Campaigns:
             if not self._dies(place, kill):
                 break
         else:
-            self._finish(self._start(place, None), 0)
+            self._finish(place)
         self.runs += 1
         found = everything(place / "w.duckdb")
         wrong = [part for part in self.expected if found[part] != self.expected[part]]
@@ -99,20 +106,25 @@ class Campaigns:
         (place / "posts").write_text("".join(f"{line}\n" for line in lines))
         return place
 
-    def _start(self, place: Path, kill: dict[str, Any] | None) -> subprocess.Popen[str]:
+    def close(self) -> None:
+        """End the process that forks."""
+        self._forks.communicate(timeout=PATIENCE)
+
+    def _run(self, place: Path, kill: dict[str, Any] | None) -> tuple[int, str]:
+        """Return code of a run, negative for a signal, and what it complained of."""
         given = {
             "workspace": str(place / "w.duckdb"),
             "file": None if self._was_over(place / "w.duckdb") else str(self.file),
             "posts": str(place / "posts"),
             "kill": kill,
+            "errors": str(place / "errors"),
         }
-        return subprocess.Popen(
-            [sys.executable, "-m", "tests.e2e.dying", json.dumps(given)],
-            cwd=ROOT,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        assert self._forks.stdin is not None
+        assert self._forks.stdout is not None
+        self._forks.stdin.write(f"{json.dumps(given)}\n")
+        self._forks.stdin.flush()
+        code = self._forks.stdout.readline()
+        return int(code), (place / "errors").read_text(errors="replace")[-3000:]
 
     def _was_over(self, workspace: Path) -> bool:
         """Whether the last run noted that the file is done: another would read it all again."""
@@ -124,17 +136,16 @@ class Campaigns:
 
     def _dies(self, place: Path, kill: dict[str, Any]) -> bool:
         """Run until it dies; false when it got through before it came to its section."""
-        process = self._start(place, kill)
-        _, errors = process.communicate(timeout=PATIENCE)
-        if process.returncode == 0:
+        code, errors = self._run(place, kill)
+        if code == 0:
             return False
-        assert process.returncode == -signal.SIGKILL, errors[-3000:]
+        assert code == -signal.SIGKILL, errors
         self.hits[kill["section"]] += 1
         return True
 
-    def _finish(self, process: subprocess.Popen[str], wanted: int) -> None:
-        _, errors = process.communicate(timeout=PATIENCE)
-        assert process.returncode == wanted, errors[-3000:]
+    def _finish(self, place: Path) -> None:
+        code, errors = self._run(place, None)
+        assert code == 0, errors
 
 
 def everything(workspace: Path) -> dict[str, Any]:

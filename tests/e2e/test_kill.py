@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import subprocess
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -130,11 +131,11 @@ def test_kills_inside_sections_leave_no_trace(
     """
     soak = request.config.getoption("--soak")
     wanted = SECTION_SOAKED if soak else SECTION_KILLS
-    campaigns = Campaigns(tmp_path, seed=31)
-    while campaigns.hits.total() < wanted:
-        campaigns.campaign(most=min(5, wanted - campaigns.hits.total()))
-        if campaigns.runs % 20 == 0:
-            print(f"\n  {campaigns.hits.total()} kills: {dict(campaigns.hits)}")
+    with closing(Campaigns(tmp_path, seed=31)) as campaigns:
+        while campaigns.hits.total() < wanted:
+            campaigns.campaign(most=min(5, wanted - campaigns.hits.total()))
+            if campaigns.runs % 20 == 0:
+                print(f"\n  {campaigns.hits.total()} kills: {dict(campaigns.hits)}")
     missed = set(SECTIONS) - set(campaigns.hits)
     assert not soak or not missed, f"never died in {missed}"
     told = ", ".join(f"{name} {hits}" for name, hits in sorted(campaigns.hits.items()))
