@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
+import uuid
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from datetime import UTC, datetime, timedelta
@@ -23,10 +24,12 @@ from datawatch_lab.core.settings import Settings
 from datawatch_lab.core.values import LedgerCounts
 from datawatch_lab.engine.classify import APPLIED
 from datawatch_lab.engine.journal import LIMIT_BYTES, Journal
-from datawatch_lab.engine.receipts import Receipt
+from datawatch_lab.engine.receipts import OUTCOMES, OneApplied, Receipt
 from datawatch_lab.engine.registry import TableRegistry
-from datawatch_lab.engine.submission import Submission
+from datawatch_lab.engine.singles import packed_single, submission_of, unpacked_single
+from datawatch_lab.engine.submission import Single, Submission
 from datawatch_lab.engine.transfer import pack, unpack
+from datawatch_lab.ingest.single import PlainEvent
 
 MOST_EVENTS = 20
 """A batch of more is worth a commit of its own."""
@@ -34,14 +37,6 @@ MOST_EVENTS = 20
 _CHANGES = ("c", "u", "d")
 _NAMES = ("line", "offset", "schema", "table", "op", "ts", "event_id", "origin")
 _TOLD = ("line", "offset", "event_id", "table")
-_OUTCOMES = {
-    "line": pl.Int64(),
-    "offset": pl.Int64(),
-    "event_id": pl.String(),
-    "table": pl.String(),
-    "outcome": pl.String(),
-    "reason": pl.String(),
-}
 _HALF = 8
 _PATIENCE_SECONDS = 30.0
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -56,7 +51,7 @@ class _Store(NamedTuple):
     registry: Callable[[], TableRegistry]
     maybe_seen: Callable[[np.ndarray], bool]
     has_room: Callable[[], bool]
-    queue: Callable[[Submission], Future[Receipt]]
+    queue: Callable[[Submission | Single], Future[Receipt]]
 
 
 class Acceptance:
@@ -78,7 +73,7 @@ class Acceptance:
         registry: Callable[[], TableRegistry],
         maybe_seen: Callable[[np.ndarray], bool],
         has_room: Callable[[], bool],
-        queue: Callable[[Submission], Future[Receipt]],
+        queue: Callable[[Submission | Single], Future[Receipt]],
         settings: Settings,
         clock: Clock,
     ) -> None:
@@ -102,31 +97,83 @@ class Acceptance:
         now = self._clock.now()
         events = batch.events.select(_NAMES).to_pylist()
         identities = self._certain(batch, events, now)
-        if identities is None or not self._store.has_room() or not self._reserve(identities):
+        if identities is None:
             return None
+        answered = self._keep(
+            identities,
+            lambda: packed(batch, now),
+            lambda number: Submission(batch, now, journal=number),
+        )
+        return _receipt(events) if answered else None
+
+    def take_plain(self, event: PlainEvent) -> OneApplied | None:
+        """The same for an event that came alone; it is decoded with others on its way to the store.
+
+        Raises:
+            WorkspaceError: the journal cannot be written to; nothing was taken in.
+        """
+        now = self._clock.now()
+        table = self._store.registry().find(event.schema, event.table)
+        if table is None or self._journal.size > LIMIT_BYTES:
+            return None
+        at = now if event.micros is None else _EPOCH + event.micros * _MICRO
+        if not self._is_of_now(at, now):
+            return None
+        if not event.fields.issubset([column.name for column in table.columns]):
+            return None
+        given = "" if event.id else uuid.uuid4().hex
+        id_ = event.id or given
+        identity = identity_of(event.origin, f"{table.schema}.{table.table}", id_)
+        answered = self._keep(
+            [identity],
+            lambda: packed_single(event.item, event.offset, given, now),
+            lambda number: Single(event.item, event.offset, given, now, number),
+        )
+        if not answered:
+            return None
+        return OneApplied(id_, event.table, event.offset)
+
+    def _keep(
+        self,
+        identities: Sequence[Identity],
+        record: Callable[[], bytes],
+        made: Callable[[int], Submission | Single],
+    ) -> bool:
+        """Journal what has these identities; false, and nothing done, where it must be submitted.
+
+        Args:
+            identities: of all its events.
+            record: gives its record.
+            made: what is handed to the writer, given the number of the record.
+        """
+        if not self._store.has_room() or not self._reserve(identities):
+            return False
         try:
             self._journal.append(
-                packed(batch, now), lambda number: self._enqueue(batch, now, number, identities)
+                record(), lambda number: self._enqueue(made(number), identities)
             ).result()
         except BaseException:
             self._release(identities)
             raise
-        return _receipt(events)
+        return True
+
+    def _is_of_now(self, at: datetime, now: datetime) -> bool:
+        """Whether an event of that time is surely neither late nor ahead of the clock."""
+        ahead = self._settings.future_tolerance
+        # a watermark is never further ahead than this, so what is younger cannot be late
+        return now + ahead - self._settings.allowed_lateness < at <= now + ahead
 
     def _certain(
         self, batch: DecodedBatch, events: Sequence[dict[str, Any]], now: datetime
     ) -> list[Identity] | None:
         """Identities of the events if each is sure to be applied."""
         registry = self._store.registry()
-        # a watermark is never further ahead than this, so what is younger cannot be late
-        oldest = now + self._settings.future_tolerance - self._settings.allowed_lateness
-        newest = now + self._settings.future_tolerance
         found = []
         for event in events:
             table = registry.find(event["schema"], event["table"])
             if table is None or event["op"] not in _CHANGES:
                 return None
-            if not oldest < (event["ts"] or now) <= newest:
+            if not self._is_of_now(event["ts"] or now, now):
                 return None
             key = f"{table.schema}.{table.table}"
             found.append(identity_of(event["origin"], key, event["event_id"]))
@@ -158,10 +205,8 @@ class Acceptance:
             self._pending.difference_update(identities)
             self._changed.notify_all()
 
-    def _enqueue(
-        self, batch: DecodedBatch, received: datetime, number: int, identities: Sequence[Identity]
-    ) -> None:
-        stored = self._store.queue(Submission(batch, received, journal=number))
+    def _enqueue(self, taken: Submission | Single, identities: Sequence[Identity]) -> None:
+        stored = self._store.queue(taken)
         stored.add_done_callback(lambda _: self._release(identities))
 
 
@@ -179,13 +224,15 @@ def packed(batch: DecodedBatch, received: datetime) -> bytes:
 
 
 def unpacked(payload: bytes) -> tuple[DecodedBatch, datetime]:
-    """What `packed` made a record of."""
+    """What `packed` made a record of, or `packed_single`."""
+    if (single := unpacked_single(payload)) is not None:
+        return submission_of([single]).batch, single.received
     micros = int.from_bytes(payload[:_HALF], "little", signed=True)
     return unpack(payload[_HALF:]), _EPOCH + micros * _MICRO
 
 
 def _receipt(events: Sequence[dict[str, Any]]) -> Receipt:
     told = {name: [event[name] for event in events] for name in _TOLD}
-    outcomes = pl.DataFrame(told | {"outcome": APPLIED, "reason": ""}, schema=_OUTCOMES)
+    outcomes = pl.DataFrame(told | {"outcome": APPLIED, "reason": ""}, schema=OUTCOMES)
     counts = LedgerCounts(received=len(events), applied=len(events))
     return Receipt(counts, outcomes, 0)

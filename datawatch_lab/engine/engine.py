@@ -36,7 +36,7 @@ from datawatch_lab.engine.measures import Measures
 from datawatch_lab.engine.planner import Plan
 from datawatch_lab.engine.pulse import Pulse
 from datawatch_lab.engine.quality import Quality
-from datawatch_lab.engine.receipts import Receipt
+from datawatch_lab.engine.receipts import OneApplied, Receipt
 from datawatch_lab.engine.reopening import reopened
 from datawatch_lab.engine.replay import ReplayResult, run_replay
 from datawatch_lab.engine.retention import kept_since
@@ -56,6 +56,7 @@ from datawatch_lab.store.summaries import TableCounts
 
 if TYPE_CHECKING:
     from datawatch_lab.engine.queries import QueryResult
+    from datawatch_lab.ingest.single import PlainEvent
 
 log = logging.getLogger(__name__)
 
@@ -193,6 +194,10 @@ class Engine:
     def accept(self, batch: DecodedBatch) -> Receipt | None:
         """Answer for a few ordinary events from the journal; None when they must be submitted."""
         return self._acceptance.take(batch)
+
+    def accept_plain(self, event: PlainEvent) -> OneApplied | None:
+        """Answer for one event from the journal; None when its body must be decoded."""
+        return self._acceptance.take_plain(event)
 
     def replay(self, ids: Sequence[int], corrected: Mapping[int, bytes]) -> ReplayResult:
         """Take quarantined events in again; see `engine.replay`."""

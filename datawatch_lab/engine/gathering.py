@@ -63,7 +63,7 @@ def events_of(submissions: Sequence[Submission], registry: TableRegistry) -> pl.
     starts = np.cumsum(sizes) - sizes
     known, of_event = _resolved(events, registry)
     place = np.arange(len(batch)) - starts[batch]
-    received = _received(submissions)[batch]
+    received = _received(submissions, batch, starts)
     moments = events["ts"]
     if moments.null_count():
         events = events.with_columns(moments.fill_null(received).alias("ts"))
@@ -99,7 +99,7 @@ def bad_of(submissions: Sequence[Submission], registry: TableRegistry) -> pl.Dat
             _origins(submissions)["source"][batch],
             pl.Series("origin", [""], dtype=pl.String).new_from_index(0, bad.height),
             pl.Series("key", ["\x1dmalformed"], dtype=pl.String).new_from_index(0, bad.height),
-            _received(submissions)[batch],
+            _received(submissions, batch),
         ]
     )
 
@@ -133,10 +133,27 @@ def _origins(submissions: Sequence[Submission]) -> pl.DataFrame:
     )
 
 
-def _received(submissions: Sequence[Submission]) -> pl.Series:
-    """When each submission was taken in."""
-    micros = [(each.received - _EPOCH) // _MICRO for each in submissions]
-    return pl.Series("received", micros, dtype=pl.Int64).cast(_MOMENT)
+def _received(
+    submissions: Sequence[Submission],
+    batch: NDArray[np.int32],
+    starts: Sequence[int] | NDArray[np.int64] = (),
+) -> pl.Series:
+    """When each row was taken in: with its batch, or at a moment of its own.
+
+    Args:
+        submissions: what was taken in.
+        batch: index of the submission of each row.
+        starts: index of the first event of each submission; empty for what is malformed.
+    """
+    micros = np.array([_micros(each.received) for each in submissions], dtype=np.int64)[batch]
+    for start, each in zip(starts, submissions, strict=False):
+        if each.moments:
+            micros[start : start + len(each.moments)] = [_micros(at) for at in each.moments]
+    return pl.Series("received", micros).cast(_MOMENT)
+
+
+def _micros(at: datetime) -> int:
+    return (at - _EPOCH) // _MICRO
 
 
 def _name(schema: str, table: str, registry: TableRegistry) -> str:

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 from datawatch_lab.core.batches import DecodedBatch, Offset
 from datawatch_lab.core.sources import Acknowledged, Source
 from datawatch_lab.core.values import LedgerCounts
-from datawatch_lab.engine.receipts import Receipt
+from datawatch_lab.engine.receipts import OneApplied, Receipt
 from datawatch_lab.engine.transfer import unpack
 from datawatch_lab.engine.writer import USUAL_TABLES
-from datawatch_lab.ingest.sources.http import decode_body
+from datawatch_lab.ingest.single import plain_event
+from datawatch_lab.ingest.sources.http import decode_body, is_by_line
 
 if TYPE_CHECKING:
     from datawatch_lab.engine.engine import Engine
@@ -108,7 +109,7 @@ def ending_of(source: str, position: object) -> Offset | None:
 
 def take_http(
     engine: Engine, body: bytes, *, content_type: str, content_encoding: str, wait: bool
-) -> Receipt:
+) -> Receipt | OneApplied:
     """Decode a request's body, store it, and give its receipt.
 
     A few ordinary events are answered for once they are in the journal, unless ``wait`` is true.
@@ -117,6 +118,11 @@ def take_http(
         InputError: see `ingest.sources.http.decode_body`.
         BusyError: there is no room, and ``wait`` is false or it took too long.
     """
+    if not wait:
+        engine.refuse_when_full()
+        plain = None if content_encoding or is_by_line(content_type) else plain_event(body)
+        if plain is not None and (answered := engine.accept_plain(plain)) is not None:
+            return answered
     return take_decoded(
         engine,
         len(body),

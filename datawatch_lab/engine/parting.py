@@ -91,7 +91,11 @@ def halves(submission: Submission) -> tuple[Submission, Submission]:
         bad=BAD_SCHEMA.empty_table(),
         fresh=False,
     )
-    return replace(submission, batch=first, journal=0), replace(submission, batch=second)
+    moments = submission.moments
+    return (
+        replace(submission, batch=first, journal=0, moments=moments[:middle]),
+        replace(submission, batch=second, moments=moments[middle:]),
+    )
 
 
 def _part(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any, ClassVar
 
 import numpy as np
 import polars as pl
@@ -20,6 +21,18 @@ WORDS = (APPLIED, DUPLICATE, LATE, QUARANTINED)
 """What may become of an event, in the order of `LedgerCounts`."""
 
 _TOLD = ("batch", "line", "offset", "event_id")
+OUTCOMES = {
+    "line": pl.Int64(),
+    "offset": pl.Int64(),
+    "event_id": pl.String(),
+    "table": pl.String(),
+    "outcome": pl.String(),
+    "reason": pl.String(),
+}
+"""Columns of `Receipt.outcomes`."""
+
+Told = tuple[str, str, Any, str]
+"""Identity, table, outcome and reason of an event, as `Receipt.outcomes` has them."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +51,38 @@ class Receipt:
     counts: LedgerCounts
     outcomes: pl.DataFrame
     version: int
+
+    def told(self) -> list[Told]:
+        """What became of each event, in order."""
+        return self.outcomes.select("event_id", "table", "outcome", "reason").rows()
+
+
+@dataclass(frozen=True)
+class OneApplied:
+    """The receipt of one event that is sure to be applied; it waits in the journal.
+
+    Attributes:
+        event_id: its identity.
+        table: as its envelope has it.
+        offset: where it begins in its body.
+        counts, version: as of a `Receipt`.
+    """
+
+    event_id: str
+    table: str
+    offset: int = 0
+    counts: ClassVar[LedgerCounts] = LedgerCounts(received=1, applied=1)
+    version: ClassVar[int] = 0
+
+    @property
+    def outcomes(self) -> pl.DataFrame:
+        """As of a `Receipt`; made when asked for, which costs more than all else."""
+        row = (1, self.offset, self.event_id, self.table, APPLIED, "")
+        return pl.DataFrame([row], schema=OUTCOMES, orient="row")
+
+    def told(self) -> list[Told]:
+        """What became of it."""
+        return [(self.event_id, self.table, APPLIED, "")]
 
 
 def outcomes_of(events: pl.DataFrame, bad: pl.DataFrame) -> pl.DataFrame:

@@ -10,13 +10,16 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from functools import partial
+from itertools import groupby
 from typing import TypeVar, cast
 
 from datawatch_lab.core.errors import BusyError, WorkspaceError
 from datawatch_lab.core.settings import Settings
 from datawatch_lab.engine.parting import is_of_data, store_in_parts
 from datawatch_lab.engine.receipts import Receipt
-from datawatch_lab.engine.submission import Submission
+from datawatch_lab.engine.singles import submission_of
+from datawatch_lab.engine.submission import Single, Submission
 
 Result = TypeVar("Result")
 
@@ -59,28 +62,61 @@ _WORTH_A_COMMIT = 5_000  # events that wait, from which on nothing more is waite
 
 @dataclass(eq=False)
 class _Waiting:
-    """A submission, or a job (a function to run between commits), and who waits for it."""
+    """A submission, or a job (a function to run between commits), and who waits for it.
+
+    Or a single event, which becomes a submission with others before it is stored.
+    """
 
     submission: Submission | None
     job: Callable[[], object] | None
     done: Future[object] = field(default_factory=Future)
+    single: Single | None = None
 
     @property
     def size(self) -> int:
+        if self.single:
+            return 1
         return self.submission.batch.received if self.submission else 0
 
     @property
     def bytes(self) -> int:
+        if self.single:
+            return len(self.single.item)
         return self.submission.batch.size if self.submission else 0
 
     @property
     def tables(self) -> int:
+        if self.single:
+            return 1
         return len(self.submission.batch.rows) if self.submission else 0
 
     @property
     def presses(self) -> bool:
         """Whether somebody waits for it: what the journal has is answered for."""
-        return self.submission is None or not self.submission.journal
+        return not self.single and not (self.submission and self.submission.journal)
+
+
+def _with_singles_joined(taken: Sequence[_Waiting]) -> list[_Waiting]:
+    """The same in the same order, single events that follow one another as one submission."""
+    joined: list[_Waiting] = []
+    for alone, items in groupby(taken, lambda each: each.single is not None):
+        if not alone:
+            joined.extend(items)
+            continue
+        run = list(items)
+        batch = _Waiting(submission_of([each.single for each in run if each.single]), None)
+        for each in run:
+            batch.done.add_done_callback(partial(_hand_on, each.done))
+        joined.append(batch)
+    return joined
+
+
+def _hand_on(to: Future[object], done: Future[object]) -> None:
+    error = done.exception()
+    if error is None:
+        to.set_result(done.result())
+    else:
+        to.set_exception(error)
 
 
 class Writer:
@@ -158,9 +194,15 @@ class Writer:
         """Take batches of a source again: its reader begins anew from the stored offset."""
         self._refused.discard(source)
 
-    def put(self, submission: Submission) -> Future[Receipt]:
-        """Queue what the journal has, whether or not there is room; it is stored without fail."""
-        item = _Waiting(submission, None)
+    def put(self, submission: Submission | Single) -> Future[Receipt]:
+        """Queue what the journal has, whether or not there is room; it is stored without fail.
+
+        The receipt of a single event is that of all that were stored as one batch with it.
+        """
+        if isinstance(submission, Single):
+            item = _Waiting(None, None, single=submission)
+        else:
+            item = _Waiting(submission, None)
         with self._changed:
             self._put(item)
         return item.done  # type: ignore[return-value]  # a submission's future holds a receipt
@@ -228,7 +270,7 @@ class Writer:
                 self._finish_job(taken[0].job, taken[0].done)
             else:
                 began = time.monotonic()
-                self._finish_batches(self._without_left(taken))
+                self._finish_batches(self._without_left(_with_singles_joined(taken)))
                 self._tidy(idle=False)
                 self._ended = time.monotonic()
                 self._took = self._ended - began

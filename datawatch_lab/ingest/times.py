@@ -58,20 +58,22 @@ def parse_times(stamps: Sequence[Stamp]) -> pl.Series:
 
 def _of_few(stamps: Sequence[Stamp]) -> pl.Series | None:
     """The same for a few stamps of the usual form; None if one is of another."""
-    micros: list[int | None] = []
-    for stamp in stamps:
-        if stamp is None:
-            micros.append(None)
-        elif type(stamp) is int and abs(stamp) < _MOST:
-            micros.append(_scaled(stamp))
-        elif type(stamp) is str and _USUAL.fullmatch(stamp):
-            try:
-                micros.append((datetime.fromisoformat(stamp) - _EPOCH_START) // _MICROSECOND)
-            except ValueError:
-                return None
-        else:
-            return None
+    micros = [None if stamp is None else usual_micros(stamp) for stamp in stamps]
+    if micros.count(None) > list(stamps).count(None):
+        return None
     return pl.Series(micros, dtype=pl.Int64).cast(UTC)
+
+
+def usual_micros(stamp: str | float) -> int | None:
+    """Microseconds since 1970 of a stamp of the usual form; None for one of another."""
+    if type(stamp) is int and abs(stamp) < _MOST:
+        return _scaled(stamp)
+    if type(stamp) is not str or not _USUAL.fullmatch(stamp):
+        return None
+    try:
+        return (datetime.fromisoformat(stamp) - _EPOCH_START) // _MICROSECOND
+    except ValueError:
+        return None
 
 
 def _no_wider(numbers: Sequence[Stamp]) -> bool:

@@ -21,11 +21,25 @@ from datawatch_lab.core.errors import WorkspaceError
 from datawatch_lab.core.values import LedgerCounts
 from datawatch_lab.engine import Engine
 from datawatch_lab.engine.acceptance import identity_of
-from datawatch_lab.engine.receipts import Receipt
+from datawatch_lab.engine.intake import take_http
+from datawatch_lab.engine.receipts import OneApplied, Receipt
 from datawatch_lab.engine.submission import Submission
 from datawatch_lab.ingest.decode import decode
+from datawatch_lab.ingest.single import plain_event
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+WAYS = ("columns", "plain")
+"""An event that comes alone is answered for by itself; others, and several, by their columns."""
+
+
+@pytest.fixture(params=WAYS, autouse=True)
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Each test is about both ways."""
+    monkeypatch.setattr(sys.modules[__name__], "WAY", request.param)
+    return str(request.param)
+
+
+WAY = WAYS[0]
 
 
 def order(number: int, *, at: datetime = NOW, **fields: Any) -> bytes:
@@ -66,8 +80,11 @@ def submit(engine: Engine, *lines: bytes) -> LedgerCounts:
     )
 
 
-def accept(engine: Engine, *lines: bytes) -> Receipt | None:
+def accept(engine: Engine, *lines: bytes) -> Receipt | OneApplied | None:
     """Ask for a quick answer."""
+    if WAY == "plain" and len(lines) == 1:
+        event = plain_event(lines[0])
+        return None if event is None else engine.accept_plain(event)
     return engine.accept(decode(lines, range(len(lines)), range(len(lines)), source="http"))
 
 
@@ -116,7 +133,7 @@ def test_what_is_not_certain_waits_for_its_commit(
 
 def test_the_same_event_is_answered_for_once(engine: Engine) -> None:
     """Of many who send one event at a time, one is answered at once; the others are duplicates."""
-    answers: list[Receipt | None] = []
+    answers: list[Receipt | OneApplied | None] = []
     barrier = threading.Barrier(8)
 
     def send() -> None:
@@ -145,7 +162,8 @@ def test_identities_are_those_of_the_store(engine: Engine) -> None:
     )
 
 
-def _answer_and_die(folder: Path, numbers: Sequence[int]) -> None:
+def _answer_and_die(folder: Path, numbers: Sequence[int], way: str) -> None:
+    setattr(sys.modules[__name__], "WAY", way)  # noqa: B010 — the name is there, in this process
     engine = opened_at(folder)
     never = threading.Event()
 
@@ -160,7 +178,7 @@ def _answer_and_die(folder: Path, numbers: Sequence[int]) -> None:
 
 
 def test_what_was_answered_for_survives_a_kill(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str
 ) -> None:
     """A process that dies before the commit leaves its events to the next, each applied once."""
     # a shell of IPython in another test may have put a main module of its own, which spawn asks
@@ -168,7 +186,7 @@ def test_what_was_answered_for_survives_a_kill(
     opened_at(tmp_path).close()
     fork = multiprocessing.get_context("spawn")
     for numbers in ([3, 4, 5], [6]):
-        child = fork.Process(target=_answer_and_die, args=(tmp_path, numbers))
+        child = fork.Process(target=_answer_and_die, args=(tmp_path, numbers, way))
         child.start()
         child.join(60)
         assert child.exitcode == 9
@@ -237,3 +255,57 @@ def test_closing_leaves_to_the_journal_what_cannot_be_stored(
     engine = opened_at(tmp_path)
     assert settled(engine) == LedgerCounts(received=4, applied=4)
     engine.close()
+
+
+def test_events_that_come_alone_are_stored_as_if_they_came_together(tmp_path: Path) -> None:
+    """In the order of their answers, each with its own id and the moment when it was taken in."""
+    clock = ManualClock(NOW)
+    engine = Engine.open(tmp_path / "w.duckdb", clock=clock)
+    submit(engine, order(1), order(2))
+    hold, gone = threading.Event(), threading.Event()
+
+    def wait() -> None:
+        gone.set()
+        hold.wait()
+
+    held = threading.Thread(target=engine._writer.run, args=(wait,))
+    held.start()
+    assert gone.wait(60)
+    timeless = json.dumps({"table": "orders", "type": "INSERT", "after": {"id": 3}}).encode()
+    told = []
+    for body in (order(4), timeless, b" %s\n" % order(5), timeless):
+        clock.advance(timedelta(seconds=1))
+        receipt = take_http(engine, body, content_type="", content_encoding="", wait=False)
+        told += receipt.outcomes["event_id"].to_list()
+    hold.set()
+    held.join()
+    assert settled(engine) == LedgerCounts(received=6, applied=6)
+    sql = "SELECT _event_id, _ts, _received FROM changes.orders ORDER BY _seq"
+    rows = engine.sql(sql).table.to_pylist()[2:]
+    assert [row["_event_id"] for row in rows] == told
+    assert told[0] == "e4"
+    assert len(set(told)) == 4
+    now = NOW.replace(tzinfo=None)
+    moments = [now + timedelta(seconds=n) for n in (1, 2, 3, 4)]
+    assert [row["_received"] for row in rows] == moments
+    assert [row["_ts"] for row in rows] == [now, moments[1], now, moments[3]]
+    engine.close()
+
+
+def test_what_cannot_be_decoded_after_all_is_set_aside(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A fault of ours loses nothing that was answered for."""
+    broken = ZeroDivisionError("by nought")
+
+    def fail(*_: object, **__: object) -> None:
+        raise broken
+
+    monkeypatch.setattr("datawatch_lab.engine.singles.decode_singles", fail)
+    event = plain_event(order(3))
+    assert event is not None
+    assert engine.accept_plain(event) is not None
+    assert settled(engine) == LedgerCounts(received=3, applied=2, quarantined=1)
+    (row,) = engine.store.quarantine()
+    assert json.loads(row.raw)["after"] == {"id": 3, "amount": 3}
+    assert row.reason == "it cannot be decoded: by nought"

@@ -99,7 +99,12 @@ def cut_body(
         raise InputError(
             "the body is empty.", hint="Send an event, an array of events, a batch, or NDJSON."
         )
-    return _cut(text, by_line=bool(_LINES.search(content_type)))
+    return _cut(text, by_line=is_by_line(content_type))
+
+
+def is_by_line(content_type: str) -> bool:
+    """Whether a body of that type is read by line."""
+    return bool(_LINES.search(content_type))
 
 
 def outcomes(batch: DecodedBatch, became: Mapping[str, str] | None = None) -> list[Outcome]:
@@ -196,4 +201,4 @@ def _refusal(message: str, status: int, hint: str) -> InputError:
     return error
 
 
-__all__ = ["MAX_BODY", "Outcome", "cut_body", "decode_body", "outcomes"]
+__all__ = ["MAX_BODY", "Outcome", "cut_body", "decode_body", "is_by_line", "outcomes"]

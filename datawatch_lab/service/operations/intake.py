@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from datawatch_lab.engine import Engine, intake
-from datawatch_lab.engine.receipts import Receipt
+from datawatch_lab.engine.receipts import OneApplied, Receipt
 from datawatch_lab.service.answers import EventOutcome, EventsAnswer, OffsetAnswer
 from datawatch_lab.service.operation import API, operation
 
@@ -51,16 +51,15 @@ def _take(engine: Engine, ask: EventsAsk) -> EventsAnswer:
     return _answer(receipt)
 
 
-def _answer(receipt: Receipt) -> EventsAnswer:
+def _answer(receipt: Receipt | OneApplied) -> EventsAnswer:
     counts = receipt.counts
-    rows = receipt.outcomes.select("event_id", "table", "outcome", "reason").iter_rows()
     return EventsAnswer(
         counts.received,
         counts.applied,
         counts.duplicate,
         counts.late,
         counts.quarantined,
-        [EventOutcome(index, *row) for index, row in enumerate(rows)],
+        [EventOutcome(index, *row) for index, row in enumerate(receipt.told())],
         receipt.version,
     )
 

@@ -82,8 +82,7 @@ def take(engine: Engine, stream: str, ask: PostedAsk) -> PostedAnswer:
 
 
 def _answer(stream: str, receipt: Receipt) -> PostedAnswer:
-    rows = receipt.outcomes.select("event_id", "table", "outcome", "reason").iter_rows()
-    outcomes = [EventOutcome(index, *row) for index, row in enumerate(rows)]
+    outcomes = [EventOutcome(index, *row) for index, row in enumerate(receipt.told())]
     counts = receipt.counts
     if counts.received == 1 and counts.quarantined == 1:
         raise InputError(
