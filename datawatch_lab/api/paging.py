@@ -38,7 +38,7 @@ def has_pages(operation: Operation[Any, Any]) -> bool:
     """Whether its answer is a list that is cut here, and not by the operation itself."""
     if operation.method != "GET" or get_origin(operation.answer) is not list:
         return False
-    fields = {each.encode_name for each in msgspec.structs.fields(operation.ask)}
+    fields = set(operation.ask.__struct_encode_fields__)
     return not fields & {"limit", "offset"}
 
 

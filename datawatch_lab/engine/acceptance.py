@@ -26,7 +26,7 @@ from datawatch_lab.engine.classify import APPLIED
 from datawatch_lab.engine.journal import LIMIT_BYTES, Journal
 from datawatch_lab.engine.receipts import OUTCOMES, OneApplied, Receipt
 from datawatch_lab.engine.registry import TableRegistry
-from datawatch_lab.engine.singles import packed_single, submission_of, unpacked_single
+from datawatch_lab.engine.singles import packed_single
 from datawatch_lab.engine.submission import Single, Submission
 from datawatch_lab.engine.transfer import pack, unpack
 from datawatch_lab.ingest.single import PlainEvent
@@ -224,9 +224,7 @@ def packed(batch: DecodedBatch, received: datetime) -> bytes:
 
 
 def unpacked(payload: bytes) -> tuple[DecodedBatch, datetime]:
-    """What `packed` made a record of, or `packed_single`."""
-    if (single := unpacked_single(payload)) is not None:
-        return submission_of([single]).batch, single.received
+    """What `packed` made a record of."""
     micros = int.from_bytes(payload[:_HALF], "little", signed=True)
     return unpack(payload[_HALF:]), _EPOCH + micros * _MICRO
 

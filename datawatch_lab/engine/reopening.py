@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from datawatch_lab.core.errors import WorkspaceError
 from datawatch_lab.engine.acceptance import unpacked
 from datawatch_lab.engine.committing import Committer
-from datawatch_lab.engine.journal import Journal, read_journal
+from datawatch_lab.engine.journal import Journal, Record, read_journal
 from datawatch_lab.engine.receipts import Receipt
-from datawatch_lab.engine.submission import Submission
+from datawatch_lab.engine.singles import unpacked_single
+from datawatch_lab.engine.submission import Single, Submission
 from datawatch_lab.engine.writer import Writer
 
 _PATIENCE_SECONDS = 10.0
@@ -35,8 +37,7 @@ def reopened(workspace: Path, committer: Committer, writer: Writer) -> Journal:
     with _named(workspace, path):
         records = [*read_journal(path, stored)]
     for record in records:
-        batch, received = unpacked(record.payload)
-        left.append(writer.put(Submission(batch, received, journal=record.number)))
+        left.append(writer.put(_taken(record)))
         stored = record.number
     for each in left:
         _await_stored(each, writer, workspace, path)
@@ -44,6 +45,14 @@ def reopened(workspace: Path, committer: Committer, writer: Writer) -> Journal:
         journal = Journal(path, stored + 1)
     journal.forget(stored)
     return journal
+
+
+def _taken(record: Record) -> Submission | Single:
+    """What was answered for; single events are decoded together with others, as when they came."""
+    if (single := unpacked_single(record.payload)) is not None:
+        return replace(single, journal=record.number)
+    batch, received = unpacked(record.payload)
+    return Submission(batch, received, journal=record.number)
 
 
 @contextmanager

@@ -126,7 +126,7 @@ class Operation(Generic[Ask, Answer]):
         Raises:
             InputError: a field is unknown, missing or of the wrong type; names it.
         """
-        known = {field.encode_name for field in msgspec.structs.fields(self.ask)}
+        known = set(self.ask.__struct_encode_fields__)
         unknown = sorted(set(values) - known)
         if unknown:
             raise InputError(
