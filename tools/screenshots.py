@@ -25,7 +25,6 @@ from datawatch_lab.core.names import slug
 from datawatch_lab.core.settings import Settings
 from datawatch_lab.service.handle import Workspace, open_workspace
 from datawatch_lab.service.intake import demo_source, ingest_source
-from datawatch_lab.views.server import build_server
 
 ROOT = Path(__file__).resolve().parents[1]
 OUT = ROOT / "screenshots"
@@ -114,15 +113,9 @@ def live_scene(browser: Browser, folder: Path) -> None:
 
 def board_pictures(browser: Browser, workspace: Workspace) -> None:
     """Each dashboard on its own page, light, dark, phone; the first one being edited."""
-    from datawatch_lab.cli.serving import served as all_of_it
-
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    path = Path(workspace.place)
-    with all_of_it(workspace, path, host="127.0.0.1", port=port, auth=False) as found:
+    with served(workspace) as portal:
         for item in workspace.list_dashboards():
-            address = f"{found.address}{item.path}"
+            address = f"{portal.removesuffix('/datawatch')}{item.path}"
             name = f"board-{slug(item.name)}"
             board_picture(browser, address, name)
             board_picture(browser, address, f"{name}-dark", scheme="dark")
@@ -231,16 +224,15 @@ def fill(workspace: Workspace, end: datetime, *, hours: int) -> None:
 
 @contextmanager
 def served(workspace: Workspace) -> Iterator[str]:
-    """Serve the pages of a workspace; gives the address of the overview."""
+    """Serve a workspace, its boards too, which home shows; gives the address of the overview."""
+    from datawatch_lab.cli.serving import served as all_of_it
+
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    server = build_server(workspace, host="127.0.0.1", port=port)
-    server.start()
-    try:
-        yield f"http://127.0.0.1:{port}/datawatch"
-    finally:
-        server.stop()
+    path = Path(workspace.place)
+    with all_of_it(workspace, path, host="127.0.0.1", port=port, auth=False) as found:
+        yield f"{found.address}/datawatch"
 
 
 def picture(
@@ -257,7 +249,12 @@ def picture(
     )
     page.goto(address)
     page.wait_for_selector("#content[data-state=ready]", timeout=60_000)
-    page.wait_for_timeout(1_500)
+    for board in page.locator("iframe[data-fit]").all():  # home frames one
+        inside = board.content_frame
+        inside.locator(".dwb-tile").first.wait_for(timeout=60_000)
+        loading = inside.locator(".dwb-tile[data-state=loading]").first
+        loading.wait_for(state="detached", timeout=120_000)
+    page.wait_for_timeout(2_500)
     page.screenshot(path=OUT / f"{name}.png", full_page=True)
     page.close()
     print(f"screenshots/{name}.png")

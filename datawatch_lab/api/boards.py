@@ -7,13 +7,16 @@ import gzip
 import logging
 import secrets
 import threading
+from asyncio import Future
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property, partial
 from typing import Any, Protocol, TypeVar
 from urllib.parse import quote
 
+from tornado.http1connection import HTTP1Connection
 from tornado.ioloop import IOLoop
+from tornado.web import stream_request_body
 
 from datawatch_lab.api.envelope import HttpError
 from datawatch_lab.api.handlers import ApiHandler, Shared, code_text
@@ -37,6 +40,9 @@ _TYPES = {
     "json": "application/json; charset=UTF-8",
     "txt": "text/plain; charset=UTF-8",
 }
+MOST_BYTES = 1 << 20
+"""Of a document that is drawn."""
+_DROPPED_BYTES = 64 * MOST_BYTES
 _YEAR_SECONDS = 31_536_000
 _ASKED = ("range", "filter", "var")
 _LOOKS = ("width", "theme")
@@ -296,13 +302,42 @@ class WatchHandler(ApiHandler):
         self.set_header("Vary", "Accept-Encoding")
 
 
+@stream_request_body
 class DrawHandler(ApiHandler):
-    """Draws a document that is being edited, before it is stored."""
+    """Draws a document that is being edited, before it is stored.
+
+    The body of who is signed in is read to its end, and what is too large is dropped piece by
+    piece: a client that still sends could not read why it is refused.
+    """
 
     def initialize(self, shared: Shared, boards: Boards) -> None:  # type: ignore[override]
         """Take what draws."""
         super().initialize(shared)
         self.boards = boards
+        self.pieces: list[bytes] = []
+        self.size = 0
+        self.let_in = False
+
+    def prepare(self) -> None:
+        """Sign in, then let the body come."""
+        super().prepare()
+        self.let_in = True
+        if isinstance(self.request.connection, HTTP1Connection):
+            self.request.connection.set_max_body_size(_DROPPED_BYTES)
+
+    def data_received(self, chunk: bytes) -> None:
+        """Keep a piece of the body, unless it is too large already."""
+        self.size += len(chunk)
+        if self.size > MOST_BYTES:
+            self.pieces.clear()
+        else:
+            self.pieces.append(chunk)
+
+    def finish(self, chunk: str | bytes | dict[str, Any] | None = None) -> Future[None]:
+        """End the answer; one to a stranger says that the connection ends, too, body unread."""
+        if not self.let_in:
+            self.set_header("Connection", "close")
+        return super().finish(chunk)
 
     async def post(self, name: str) -> None:
         """Answer with what the document shows.
@@ -310,14 +345,20 @@ class DrawHandler(ApiHandler):
         Raises:
             AccessError: 403 for a shared link, which opens one dashboard as it is.
             InputError: the document cannot be taken.
+            HttpError: 413, it is too large.
         """
         del name
         if self.who.resource:
             raise AccessError("a shared link opens one dashboard as it is.", status=403)
-        if len(self.request.body) > self.shared.max_bytes:
-            raise HttpError(413, "the document is too large.")
+        if self.size > MOST_BYTES:
+            raise HttpError(
+                413,
+                f"the document is larger than {MOST_BYTES:,} bytes.",
+                hint="Make several dashboards of it.",
+                details={"max_bytes": MOST_BYTES},
+            )
         body = await IOLoop.current().run_in_executor(
-            self.shared.readers, self.boards.draw, self.who, self.request.body
+            self.shared.readers, self.boards.draw, self.who, b"".join(self.pieces)
         )
         await self.finish(body)
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from datawatch_lab.core.errors import InputError
 from datawatch_lab.core.values import Formula, MeasureKind, MetricDef
 from datawatch_lab.metrics.book import label_name
 from datawatch_lab.metrics.query import plan
-from datawatch_lab.store.gate import MAX_ROWS, MetricStates, SqlAnswer, Workspace
+from datawatch_lab.store.gate import MAX_ROWS, MetricStates, Parameter, SqlAnswer, Workspace
 
 if TYPE_CHECKING:
     from datawatch_lab.engine.engine import Engine
@@ -20,7 +21,12 @@ _BY_FIELD = (MeasureKind.STATE, MeasureKind.TRANSITION)
 
 
 def run_sql(
-    engine: Engine, text: str, *, limit: int | None = None, masked: bool = True
+    engine: Engine,
+    text: str,
+    *,
+    limit: int | None = None,
+    masked: bool = True,
+    parameters: Mapping[str, Parameter] = MappingProxyType({}),
 ) -> SqlAnswer:
     """Run one query over live tables, changes and metrics.
 
@@ -29,6 +35,7 @@ def run_sql(
         text: one SELECT (or FROM, WITH, VALUES, PIVOT), SHOW TABLES or DESCRIBE.
         limit: most rows; 100,000 when None.
         masked: sensitive values are shown as ``•••``, in expressions too.
+        parameters: values that the query may name, as ``$name``; they are bound.
 
     Raises:
         InputError: it is refused or cannot be run; says why.
@@ -41,7 +48,8 @@ def run_sql(
         now=engine.clock.now(),
     )
     most = MAX_ROWS if limit is None else limit
-    return engine.store.gate.run(text, workspace, limit=most, masked=masked)
+    gate = engine.store.gate
+    return gate.run(text, workspace, limit=most, masked=masked, parameters=parameters)
 
 
 def _states(

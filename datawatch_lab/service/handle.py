@@ -97,9 +97,16 @@ class Workspace(Operations):
         """The points of a metric; see `service.operations.metrics.RangeAsk`."""
         return self.range_query(name, **how)
 
-    def sql(self, query: str, limit: int | None = None, *, masked: bool = True) -> SqlAnswer:
-        """Run one SELECT over live tables, changes and metrics; see `service.operations.sql`."""
-        answer: SqlAnswer = self._operation("sql")(query, limit=limit, masked=masked)
+    def sql(self, query: str, limit: int | None = None, **how: Any) -> SqlAnswer:
+        """Run one SELECT over live tables, changes and metrics.
+
+        Args:
+            query: see docs/sql.md.
+            limit: most rows.
+            how: ``masked``, ``parameters``, ``start``, ``end``: see `SqlAsk` of
+                `service.operations.sql`.
+        """
+        answer: SqlAnswer = self._operation("sql")(query, limit=limit, **how)
         return answer
 
     def post(self, body: bytes, *, content_type: str = "", wait: bool = True) -> EventsAnswer:

@@ -791,8 +791,26 @@ class Operations:
     ) -> AlertAnswer: ...
     def source_offset(self, source: str) -> OffsetAnswer: ...
     def sources(self) -> list[WatchState]: ...
-    def sql(self, query: str, *, limit: int | None = ..., masked: bool = ...) -> SqlAnswer: ...
-    def sql_table(self, query: str, *, limit: int | None = ..., masked: bool = ...) -> Table: ...
+    def sql(
+        self,
+        query: str,
+        *,
+        limit: int | None = ...,
+        masked: bool = ...,
+        parameters: dict[str, str | float | bool | list[str] | None] = ...,
+        start: str | None = ...,
+        end: str | None = ...,
+    ) -> SqlAnswer: ...
+    def sql_table(
+        self,
+        query: str,
+        *,
+        limit: int | None = ...,
+        masked: bool = ...,
+        parameters: dict[str, str | float | bool | list[str] | None] = ...,
+        start: str | None = ...,
+        end: str | None = ...,
+    ) -> Table: ...
     def status(self) -> StatusAnswer: ...
     def submit_batch(self, body: bytes) -> EventsAnswer: ...
     def tables(self, name: str | None = ...) -> list[TableAnswer]: ...
@@ -1610,6 +1628,9 @@ class AsyncOperations:
         *,
         limit: int | None = ...,
         masked: bool = ...,
+        parameters: dict[str, str | float | bool | list[str] | None] = ...,
+        start: str | None = ...,
+        end: str | None = ...,
     ) -> SqlAnswer: ...
     async def sql_table(
         self,
@@ -1617,6 +1638,9 @@ class AsyncOperations:
         *,
         limit: int | None = ...,
         masked: bool = ...,
+        parameters: dict[str, str | float | bool | list[str] | None] = ...,
+        start: str | None = ...,
+        end: str | None = ...,
     ) -> Table: ...
     async def status(self) -> StatusAnswer: ...
     async def submit_batch(self, body: bytes) -> EventsAnswer: ...

@@ -137,9 +137,9 @@ class BoardWorkspace:
             comparison,
         )
 
-    def sql(self, query: str, limit: int | None = None) -> SqlAnswer:
+    def sql(self, query: str, limit: int | None = None, **how: Any) -> SqlAnswer:
         """Rows with a name, a number, two coordinates and a time."""
-        del query
+        del query, how
         found = self._note("sql")
         kinds = {"name": "text", "amount": "number", "latitude": "number", "longitude": "number"}
         columns = [SqlColumn(name, kind) for name, kind in kinds.items()]

@@ -10,12 +10,15 @@ from typing import Any
 
 import pytest
 
+from datawatch_lab.api.later import Later
+from datawatch_lab.api.server import Server
+from datawatch_lab.cli.pages import server_with_pages
 from datawatch_lab.service.handle import Workspace, open_workspace
 from datawatch_lab.views.feed import Feed
+from datawatch_lab.views.later import Portal
 from datawatch_lab.views.overview import app
 from datawatch_lab.views.pages.live import Live
-from datawatch_lab.views.pages.portal import PATH, pages_by_key
-from datawatch_lab.views.server import Server, build_server
+from datawatch_lab.views.pages.portal import PATH
 from tests.services.ports import free_port
 
 
@@ -67,29 +70,21 @@ def shop(workspace: Workspace) -> Workspace:
     return workspace
 
 
-class OverviewServer(Server):
+class OverviewPortal(Portal):
     """Serves the overview of ``panel_apps/overview.py`` where the portal has its home page."""
 
-    def __init__(self, workspace: Workspace, port: int) -> None:
-        host = "127.0.0.1"
+    def __init__(self, workspace: Workspace, **how: Any) -> None:
         self.feed = Feed(lambda: workspace)
-        super().__init__(
-            Live(lambda: workspace, pages_by_key()),
-            host=host,
-            port=port,
-            extra_patterns=[],
-            user_of=None,
-            origins=[f"{host}:{port}"],
-        )
+        super().__init__(workspace, **how)
 
-    def apps(self) -> dict[str, Any]:
+    def apps(self, live: Live) -> dict[str, Any]:
         """The overview alone."""
-        return {PATH: app(self.feed, self.live)}
+        return {PATH: app(self.feed, live)}
 
-    def stop(self) -> None:
-        """Compute nothing more, then stop."""
+    def close(self) -> None:
+        """Compute nothing more."""
         self.feed.close()
-        super().stop()
+        super().close()
 
 
 class Serve:
@@ -101,12 +96,15 @@ class Serve:
     def __call__(self, workspace: Workspace, **how: Any) -> str:
         """Start a server."""
         port = free_port()
-        return self._begin(build_server(workspace, host="127.0.0.1", port=port, **how), port)
+        made = server_with_pages(workspace, host="127.0.0.1", port=port, **how)
+        return self._begin(made, port)
 
     def overview(self, workspace: Workspace) -> str:
         """Start a server of the overview."""
         port = free_port()
-        return self._begin(OverviewServer(workspace, port), port)
+        host = "127.0.0.1"
+        later = Later(OverviewPortal(workspace, host=host, port=port))
+        return self._begin(Server([], host=host, port=port, later=later), port)
 
     def _begin(self, server: Server, port: int) -> str:
         server.start()

@@ -5,18 +5,19 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Iterator
-from itertools import groupby
 from typing import Any
 
 import pytest
 
-from datawatch_lab.core.dashboards import Dashboard, TileQuery, Variable, replace
+from datawatch_lab.core.dashboards import Dashboard, Tile, TileQuery, Variable, replace
 from datawatch_lab.core.errors import BusyError, NotFoundError, WorkspaceError, not_found
 from datawatch_lab.core.who import current_who
+from datawatch_lab.views.board import asking, tiles
 from datawatch_lab.views.board import feed as feeds
-from datawatch_lab.views.board.channel import RING, Channel, Viewer
+from datawatch_lab.views.board.channel import RING, Viewer
 from datawatch_lab.views.board.feed import BoardFeed, look_of
-from datawatch_lab.views.board.view import Look
+from datawatch_lab.views.board.message import Part
+from datawatch_lab.views.board.view import Look, View
 from tests.views.board_fakes import BoardWorkspace, board_of, tile_of
 from tests.waiting import PATIENCE
 
@@ -271,7 +272,7 @@ def test_choices_are_asked_for_anew_when_data_has_come(boards: Boards) -> None:
     read(viewer)
     boards.workspace.scenario.names = ("AT",)
     boards.workspace.scenario.status = {"version": 2}
-    viewer.channel._head_late = 0.0  # as if it were long ago
+    viewer.channel._questions._late.clear()  # as if it were long ago
 
     def choices() -> Any:
         message = read(boards.watch())
@@ -280,30 +281,145 @@ def test_choices_are_asked_for_anew_when_data_has_come(boards: Boards) -> None:
     boards.until(lambda: choices() == ["AT"])
 
 
-def test_one_slow_board_starves_no_other(boards: Boards) -> None:
-    """A board of many slow tiles has one slice a turn; between two of them others have theirs."""
-    tiles = (tile_of("counter", id=f"slow{at}") for at in range(6))
-    slow = board_of(*tiles, id="slow", name="Slow")
+class Stuck:
+    """Tiles whose title begins with “stuck” answer once they are let go."""
+
+    def __init__(self, patch: pytest.MonkeyPatch) -> None:
+        self.go = threading.Event()
+        self.asked: list[str] = []
+        self.threads: set[str] = set()
+        self.roles: set[str] = set()
+        shown = tiles.show
+
+        def show(view: View, tile: Tile) -> Part:
+            if tile.title.startswith("stuck"):
+                self.asked.append(tile.id)
+                self.threads.add(threading.current_thread().name)
+                self.roles.add(current_who().role)
+                assert self.go.wait(PATIENCE)
+            return shown(view, tile)
+
+        patch.setattr(asking, "show", show)
+
+
+@pytest.fixture
+def stuck(boards: Boards, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stuck]:
+    """A board with a tile that does not answer, beside one that does."""
+    made = Stuck(monkeypatch)
+    boards.board = board_of(tile_of("counter", title="stuck", id="stuck"), tile_of("line"))
+    yield made
+    made.go.set()
+
+
+def test_a_slow_tile_delays_no_other(boards: Boards, stuck: Stuck) -> None:
+    """While one tile is not answered, those beside it are shown and go on with the data."""
+    viewer = boards.watch()
+    others = [boards.watch() for _ in range(5)]
+    message = read(viewer)
+    assert message["parts"]["stuck"]["state"] == "loading"
+    assert message["parts"]["line"]["state"] == "ok"
+    boards.workspace.scenario.value = lambda at: at + 0.5
+    boards.workspace.scenario.status = {"version": 2}
+    parts: dict[str, Any] = {}
+
+    def came(name: str) -> bool:
+        parts.update((read(viewer) or {}).get("parts", {}))
+        return name in parts
+
+    boards.until(lambda: came("line"))
+    assert "stuck" not in parts
+    stuck.go.set()
+    boards.until(lambda: came("stuck"))
+    assert parts["stuck"]["state"] == "ok"
+    assert len(others) == 5
+    assert stuck.roles == {"viewer"}
+
+
+def test_what_is_being_asked_is_not_asked_again(boards: Boards, stuck: Stuck) -> None:
+    """Rounds go by and others come to look; the slow question stays one."""
+    viewer = boards.watch()
+    first = viewer.channel.seq
+    more = [boards.watch() for _ in range(20)]
+    boards.until(lambda: viewer.channel.seq > first + 5)
+    assert stuck.asked == ["stuck"]
+    assert len(more) == 20
+
+
+def test_many_slow_tiles_hold_up_no_other_board(boards: Boards, stuck: Stuck) -> None:
+    """A board of slow tiles takes two threads; a board beside it is drawn and goes on."""
+    slow = board_of(
+        *(tile_of("counter", title="stuck", id=f"slow{at}") for at in range(9)), id="slow"
+    )
     loaded = boards.load
+    boards.board = board_of(tile_of("counter"), tile_of("line"))
     boards.feed.load = lambda name: slow if name == "slow" else loaded(name)
-    went: list[str] = []
-    build = Channel.build
+    held = boards.feed.watch("slow", Look(), boards.told.release)
+    viewer = boards.watch()
+    seen: dict[str, Any] = {}
 
-    def noted(channel: Channel, *given: Any, **how: Any) -> bool:
-        went.append(channel.dashboard.id)
-        return build(channel, *given, **how)
+    def drawn() -> bool:
+        seen.update((read(viewer) or {}).get("parts", {}))
+        return {name for name, part in seen.items() if part["state"] == "ok"} >= {"counter", "line"}
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Channel, "build", noted)
-        patch.setattr(feeds, "_SLICE_SECONDS", 0.0)  # each tile takes a slice
-        patch.setattr(feeds, "_FIRST_SECONDS", 0.0)
-        patch.setattr(BoardFeed, "_next", lambda *_: 0.0)  # each is due at any time
-        boards.feed.watch("slow", Look(), boards.told.release)
-        boards.watch()
-        boards.until(lambda: went.count("slow") > 5 and went.count("shop") > 5)
-    both = went[[at for at, name in enumerate(went) if name == "shop"][1] :]
-    runs = [len(list(run)) for name, run in groupby(both) if name == "slow"]
-    assert max(runs) == 1, went
+    boards.until(drawn)
+    first = viewer.channel.seq
+    boards.until(lambda: viewer.channel.seq > first + 3)
+    assert len(stuck.asked) == 2
+    assert len(stuck.threads) <= 2
+    held.close()
+    stuck.go.set()
+    boards.until(lambda: held.channel.is_settled)
+    assert len(stuck.asked) == 2, "nobody looks, so what waited is not asked"
+
+
+def test_an_answer_about_what_changed_meanwhile_is_dropped(boards: Boards, stuck: Stuck) -> None:
+    """A tile that is changed while it is asked is asked anew; the old answer is not shown."""
+    viewer = boards.watch()
+    boards.until(lambda: stuck.asked == ["stuck"])
+    boards.board = board_of(tile_of("text", id="stuck", note="by now"), tile_of("line"))
+    shown: list[Any] = []
+
+    def changed() -> bool:
+        part = (read(viewer) or {}).get("parts", {}).get("stuck")
+        shown.extend([part] if part else [])
+        return bool(part) and part["face"] == "text"
+
+    boards.until(changed)
+    stuck.go.set()
+    first = viewer.channel.seq
+    boards.until(lambda: viewer.channel.is_settled and viewer.channel.seq > first + 1)
+    while (message := read(viewer)) is not None:
+        shown.extend([message["parts"]["stuck"]] if "stuck" in message["parts"] else [])
+    assert {each["face"] for each in shown if each["state"] == "ok"} == {"text"}
+
+
+def test_slow_choices_delay_no_tile(boards: Boards, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Values of a variable that take long are offered once they are there; tiles do not wait."""
+    go = threading.Event()
+    choices = View.choices
+
+    def slow(view: View, variable: Variable) -> list[str]:
+        assert go.wait(PATIENCE)
+        return choices(view, variable)
+
+    monkeypatch.setattr(View, "choices", slow)
+    where = Variable(name="where", metric="sales", label="country", default="DE")
+    boards.board = replace(boards.board, variables=(where,))
+    viewer = boards.watch()
+    message = read(viewer)
+    assert message["parts"]["counter"]["state"] == "ok"
+    assert message["board"]["variables"][0]["choices"] == ["DE"]
+    go.set()
+    found: list[Any] = []
+
+    def offered() -> bool:
+        message = read(viewer) or {}
+        variables = message.get("variables") or message.get("board", {}).get("variables") or []
+        found.extend(variables)
+        return any(len(each["choices"]) == 3 for each in variables)
+
+    boards.until(offered)
+    assert found[-1]["choices"] == ["DE", "FR", "US"]
 
 
 def test_an_address_has_every_value_of_a_variable() -> None:

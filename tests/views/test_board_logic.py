@@ -303,3 +303,82 @@ def test_a_form_changes_its_own_tile_in_the_document_of_now(node: Node) -> None:
     }
     assert found["added"] == ["a", "line-1", "line-2"]
     assert found["moved"] == [{"id": "a", "x": 4, "y": 4, "w": 5, "h": 6}]
+
+
+_BOTH = """
+const tile = (id, more) => ({ id, kind: "counter", title: id, query: { metric: "a" }, ...more });
+const base = { name: "Shop", tiles: [tile("one", { x: 0 }), tile("two", { x: 6 })] };
+const told = (theirs, mine, picks) => {
+  const both = [theirs, mine].map((each) => ({ ...base, ...each }));
+  const { doc, clashes } = all.joined(base, ...both, new Map(picks));
+  return { doc, keys: clashes.map((each) => each.key), clashes };
+};
+"""
+
+
+def test_two_who_change_different_things_both_keep_them(node: Node) -> None:
+    """Fields, options and tiles of one document: what one alone changed is as they have it."""
+    found = node(f"""{_BOTH}
+      const one = [{{ x: 0, title: "Theirs" }}, {{ x: 3, options: {{ trend: "none" }} }}];
+      const [theirs, mine] = one.map((each) => [tile("one", each)]);
+      return told(
+        {{ description: "theirs", tiles: [...theirs, base.tiles[1], tile("new")] }},
+        {{ name: "Mine", tiles: [...mine, tile("new", {{ title: "b" }})] }},
+      );
+    """)
+    doc = found["doc"]
+    assert found["keys"] == []
+    assert (doc["name"], doc["description"]) == ("Mine", "theirs")
+    one = next(each for each in doc["tiles"] if each["id"] == "one")
+    assert (one["title"], one["x"], one["options"]) == ("Theirs", 3, {"trend": "none"})
+    ids = sorted(each["id"] for each in doc["tiles"])
+    assert ids == ["counter-1", "new", "one"], "two was taken off; both have added a new one"
+
+
+def test_of_what_both_changed_one_is_asked(node: Node) -> None:
+    """Both values are told; the one that is picked stays, and the rest of both as well."""
+    found = node(f"""{_BOTH}
+      const tiles = [tile("one", {{ x: 0, title: "T" }}), tile("two", {{ x: 6, note: "n" }})];
+      const theirs = {{ name: "Theirs", refresh: "1s", tiles }};
+      const mine = {{ name: "Mine", tiles: [tile("one", {{ x: 0, title: "M" }})] }};
+      const picks = [["name", "theirs"], ["one/title", "mine"], ["two", "theirs"]];
+      return [told(theirs, mine), told(theirs, mine, picks)];
+    """)
+    asked, settled = found
+    assert asked["keys"] == ["name", "one/title", "two"]
+    assert [(each["theirs"], each["mine"]) for each in asked["clashes"][:2]] == [
+        ("Theirs", "Mine"),
+        ("T", "M"),
+    ]
+    assert asked["doc"]["name"] == "Mine"
+    doc = settled["doc"]
+    assert (doc["name"], doc["refresh"]) == ("Theirs", "1s")
+    assert [(each["id"], each["title"]) for each in doc["tiles"]] == [("one", "M"), ("two", "two")]
+
+
+def test_what_is_left_out_is_what_stands_at_its_default(node: Node) -> None:
+    """Who says a default, and in which order, differs from nobody who leaves it out."""
+    found = node(f"""{_BOTH}
+      const none = {{ options: {{}}, queries: [], note: "", window: "" }};
+      const said = {{ description: "", refresh: "5s", time_range: "auto", notes: [] }};
+      const full = {{ ...said, tiles: base.tiles.map((each) => ({{ ...none, ...each }})) }};
+      const turned = [tile("one", {{ x: 0, query: {{ by: [], metric: "a" }} }}), base.tiles[1]];
+      const changed = [tile("one", {{ x: 0, query: {{ metric: "b" }} }})];
+      return [told(full, {{ name: "Mine" }}), told({{ tiles: turned }}, {{ tiles: changed }})];
+    """)
+    assert [each["keys"] for each in found] == [[], []]
+    assert found[0]["doc"]["name"] == "Mine"
+    assert found[1]["doc"]["tiles"][0]["query"] == {"metric": "b"}
+
+
+def test_values_that_clash_are_told_in_words(node: Node) -> None:
+    """Whatever they are, one can compare them."""
+    values = '["", true, "a", 3, [], {metric: "a_sum", by: ["status", "city"], filters: {}}]'
+    assert node(f"return {values}.map(all.valueText)") == [
+        "nothing",
+        "yes",
+        "a",
+        "3",
+        "nothing",
+        "metric: a_sum, by: status; city, filters: nothing",
+    ]

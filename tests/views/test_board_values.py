@@ -441,9 +441,9 @@ def test_a_tile_of_an_unknown_metric_still_leads_there() -> None:
 class Selected(BoardWorkspace):
     """Answers SQL with large numbers, decimals and times."""
 
-    def sql(self, query: str, limit: int | None = None) -> SqlAnswer:
+    def sql(self, query: str, limit: int | None = None, **how: Any) -> SqlAnswer:
         """Three rows, as the operation has them: exact numbers are texts."""
-        del query, limit
+        del query, limit, how
         kinds = {"large": "integer", "price": "decimal", "share": "number", "made": "timestamp"}
         rows: list[list[Any]] = [
             ["9007199254740993", "1234.56", 0.5, "2026-01-10T11:00:00Z"],
@@ -494,10 +494,67 @@ def test_a_filter_by_what_is_missing_finds_unknown_values(shop: Workspace) -> No
         del each["after"]["status"]
     post(shop, events)
     query = TileQuery(table="orders", filters={"status": "(missing)"})
+    rows = tile("table", query)
     view = view_of(shop, Dashboard(name="b"), Look(role="admin"))
-    assert len(view.rows(query, 10).rows) == 2
+    assert len(view.rows(query, rows, 10).rows) == 2
     filters: Filters = {"status": ("(missing)", "paid")}
-    assert len(view.rows(TileQuery(table="orders", filters=filters), 100).rows) == 22
+    assert len(view.rows(TileQuery(table="orders", filters=filters), rows, 100).rows) == 22
     line_ = tile("line", TileQuery(metric="orders_inserts_total", filters=filters))
     found = line.read(on(view, dashboard=Dashboard(name="b", tiles=(line_,))), line_)
     assert sum(each or 0.0 for each in found.points.lines[0].values) == 22.0
+
+
+# ---------------------------------------------------------------------- steps of several queries
+
+
+class Stepped(BoardWorkspace):
+    """Keeps at which steps it was asked; SQL answers every half hour."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.steps: list[str] = []
+
+    def range(self, name: str, **how: Any) -> Any:
+        """Points on the steps that were asked for."""
+        self.steps.append(how["step"])
+        return super().range(name, **how)
+
+    def sql(self, query: str, limit: int | None = None, **how: Any) -> SqlAnswer:
+        """Four rows, half an hour apart."""
+        del query, limit, how
+        rows = [[iso(NOW - timedelta(minutes=30 * at)), float(at)] for at in range(4)]
+        columns = [SqlColumn("time", "timestamp"), SqlColumn("n", "number")]
+        return SqlAnswer(columns, rows, False, 1.0)
+
+
+@pytest.mark.parametrize("kind", ["line", "bar"])
+def test_queries_of_several_steps_are_asked_at_the_coarsest(kind: str) -> None:
+    """No series keeps every sixtieth of its values only; what was done is said in words."""
+    steps = ("1m", "1h", "")
+    queries = [TileQuery(metric="sales", label=f"of {each}", step=each) for each in steps]
+    made = tile(kind, *queries, options={"over": "time"} if kind == "bar" else {})
+    workspace = Stepped()
+    part = show(seen(workspace, made), made)
+    assert workspace.steps == ["1h", "1h", "1h"]
+    assert part.sub.endswith("each 1h, the coarsest of 1m and 1h")
+    assert "each 1h, the coarsest of 1m and 1h" in part.label
+    values = [each["values"] for each in part.data["series"]]
+    assert [sum(value is not None for value in each) for each in values] == [24, 24, 24]
+
+
+def test_a_query_without_a_step_goes_with_the_others() -> None:
+    """Nobody asked for another step, so there is nothing to say."""
+    queries = [TileQuery(metric="sales", step="5m"), TileQuery(metric="sales", label="b")]
+    made = tile("line", *queries)
+    workspace = Stepped()
+    part = show(seen(workspace, made), made)
+    assert workspace.steps == ["5m", "5m"]
+    assert "coarsest" not in part.sub
+
+
+def test_rows_of_sql_between_the_steps_are_told_of() -> None:
+    """They cannot be asked at another step; what is not shown is said."""
+    queries = [TileQuery(metric="sales", step="1h"), TileQuery(sql="SELECT 1", label="rows")]
+    made = tile("line", *queries)
+    part = show(seen(Stepped(), made), made)
+    assert part.sub.endswith("values between these steps are left out")

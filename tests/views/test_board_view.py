@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Callable
+from concurrent.futures import Future
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -18,7 +20,8 @@ from datawatch_lab.service.answers import SeriesAnswer
 from datawatch_lab.service.freshness import iso
 from datawatch_lab.service.handle import Workspace
 from datawatch_lab.service.operations.forecasts import ForecastAnswer, ForecastPoint
-from datawatch_lab.views.board.channel import Channel
+from datawatch_lab.views.board.asking import Questions
+from datawatch_lab.views.board.pool import Told
 from datawatch_lab.views.board.tiles import forecast, heatmap, line, scatter, table
 from datawatch_lab.views.board.values import Line, Points, clock_texts, evened, moments
 from datawatch_lab.views.board.view import Look, View, view_of
@@ -261,12 +264,19 @@ def test_a_change_of_the_board_itself_redraws_its_tiles(changed: dict[str, Any])
     """Its range, filters, variables, notes and marks count at once, also while no events come."""
     workspace = Asked()
     view = seen(workspace)
-    channel = Channel(view.dashboard, Look(), 0)
-    channel.build(view)
-    channel.build(view)
+    questions = Questions()
+    questions.ask(view, at_once)
+    questions.ask(view, at_once)
     assert workspace.asked["range"] == 1
-    channel._late.clear()  # as if it had answered at once
-    channel.build(
-        dataclasses.replace(view, dashboard=msgspec.structs.replace(view.dashboard, **changed))
-    )
+    questions._late.clear()  # as if it had answered at once
+    board = msgspec.structs.replace(view.dashboard, **changed)
+    questions.ask(dataclasses.replace(view, dashboard=board), at_once)
     assert workspace.asked["range"] == 2
+
+
+def at_once(question: Callable[[], object], *, is_quick: bool) -> Future[Told]:
+    """Ask in this thread."""
+    del is_quick
+    answer: Future[Told] = Future()
+    answer.set_result(Told(question(), 0.0, 0.0))
+    return answer

@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from datawatch_lab.api.auth import gate_for
+from datawatch_lab.api.boards import MOST_BYTES
 from datawatch_lab.api.routes import patterns
 from datawatch_lab.api.server import Server
 from datawatch_lab.core.errors import AccessError, ConflictError, InputError, NotFoundError
@@ -191,6 +192,26 @@ def test_the_builder_answers_its_browser(feed: BoardFeed, shop: Workspace) -> No
     builder.close()
 
 
+def test_an_edit_is_drawn_as_the_board_is_looked_at(feed: BoardFeed, shop: Workspace) -> None:
+    """Its range, filters and variables are those that were chosen on it, not the document's."""
+    made = shop.add_dashboard(name="Looked at", tiles=TILES)
+    builder = Builder(feed, made.id)
+    builder._handle_msg({"type": "range", "range": "1h"})
+    builder._handle_msg({"type": "click", "label": "status", "value": "paid"})
+    builder.look(variables=(("place", ("DE",)),))
+    variable = {"name": "place", "metric": "orders_inserts_total", "label": "status"}
+    ask = {"id": made.id, "range": "", "filter": [], "var": [], "tiles": ["count"]}
+    answer = builder.ask("draw", ask | {"dashboard": {**_doc(), "variables": [variable]}})
+    board = answer["message"]["board"]
+    assert board["range"] == "1h"
+    assert [tuple(each) for each in board["filters"]] == [("status", "paid")]
+    assert board["variables"][0]["chosen"] == ["DE"]
+    of_all = builder.ask("query", {"name": "orders_inserts_total", "from": "-1h"})
+    shown = answer["message"]["parts"]["count"]["data"]["value"]
+    assert 0 < shown < of_all["series"][0]["points"][0][1]
+    builder.close()
+
+
 def test_a_notebook_opens_the_builder(shop: Workspace) -> None:
     """`board.edit()` saves a board that is new, and gives its builder."""
     from datawatch_lab.core.dashboards import Dashboard
@@ -238,6 +259,28 @@ def test_strangers_draw_nothing(address: str, shop: Workspace) -> None:
         assert taken.headers["Content-Disposition"] == 'attachment; filename="Shop.csv"'
         assert "'=1+1" in taken.text
         assert 'data-role="admin"' in client.get(page, headers=owner).text
+
+
+def test_a_document_that_is_too_large_is_told_so(address: str, shop: Workspace) -> None:
+    """In the shape of every other error, whether its size was announced or not."""
+    made = shop.add_dashboard(name="Shop", tiles=TILES)
+    draw, owner = f"{address}/d/{made.id}/draw", {"Authorization": "Bearer a-token-of-tests"}
+    large = json.dumps({"dashboard": _doc() | {"description": "x" * (MOST_BYTES + 1)}}).encode()
+
+    def in_pieces() -> Iterator[bytes]:
+        for at in range(0, len(large), 65_536):
+            yield large[at : at + 65_536]
+
+    with httpx.Client(timeout=PATIENCE) as client:
+        for content in (large, in_pieces()):
+            answer = client.post(draw, content=content, headers=owner)
+            assert answer.status_code == 413
+            error = answer.json()["error"]
+            assert "larger than 1,048,576 bytes" in error["message"]
+            assert error["details"]["max_bytes"] == MOST_BYTES
+        fitting = json.dumps({"dashboard": _doc(), "tiles": []}).ljust(MOST_BYTES)
+        assert client.post(draw, content=fitting, headers=owner).status_code == 200
+        assert client.post(draw, content=large).status_code == 401
 
 
 def test_a_shared_link_opens_one_board_and_draws_none(address: str, shop: Workspace) -> None:

@@ -191,8 +191,8 @@ def board(shop: Workspace) -> Iterator[str]:
     shop.drop_dashboard(made.id)
 
 
-def _edit(page: Page, address: str, board: str) -> None:
-    page.goto(f"{address}/d/{board}?edit")
+def _edit(page: Page, address: str, board: str, look: str = "") -> None:
+    page.goto(f"{address}/d/{board}?edit{look}")
     expect(page.locator(".dwe-state")).to_contain_text("Saved, version")
 
 
@@ -267,21 +267,100 @@ def test_a_phone_does_not_damage_the_layout(
     assert titles["count"] == "On a phone"
 
 
-def test_two_editors_are_told_of_one_another(
+def test_two_editors_of_different_things_both_keep_them(
     page: Page, address: str, board: str, shop: Workspace
 ) -> None:
-    """Who is second is told, loses nothing, and chooses whose document stays."""
+    """Who is second is told; what both did is stored, and nobody is asked."""
     _edit(page, address, board)
     version = shop.get_dashboard(board).version
     shop.change_dashboard(board, version=version, description="theirs")
     _tile(page, "top").focus()
     page.keyboard.press("Delete")
-    state = page.locator(".dwe-state")
-    expect(state).to_contain_text("Not saved")
+    _until(page, lambda: list(_places(shop, board)) == ["count"])
     assert shop.get_dashboard(board).description == "theirs"
-    page.click("[data-act=mine]")
+    expect(page.locator(".dwe-state")).to_contain_text("somebody else changed it too")
+
+
+@pytest.mark.parametrize("stays", ["theirs", "mine"])
+def test_two_editors_of_one_field_are_told_both_values(
+    page: Page, address: str, board: str, shop: Workspace, stays: str
+) -> None:
+    """What is stored already is overwritten by nobody who was not asked; the rest of both stays."""
+    _edit(page, address, board)
+    shop.change_dashboard(board, description="Their words", refresh="1m")
+    page.click("[data-act=settings]")
+    page.get_by_label("Description").fill("My words")
+    drawer = page.locator(".dwe-drawer")
+    drawer.get_by_label("Time range").select_option("7d")
+    page.click(".dwe-drawer [data-act=apply]")
+    state = page.locator(".dwe-state")
+    expect(state).to_contain_text("Not saved: somebody else changed the same (Description)")
+    assert shop.get_dashboard(board).description == "Their words"
+    page.click("[data-act=compare]")
+    clash = page.locator(".dwe-clash")
+    expect(clash).to_contain_text("Their words")
+    expect(clash).to_contain_text("My words")
+    clash.get_by_role("radio", name=re.compile("Theirs" if stays == "theirs" else "Yours")).check()
+    page.click("[data-act=settle]")
     expect(state).to_contain_text("Saved")
-    assert [each["id"] for each in shop.get_dashboard(board).tiles] == ["count"]
+    words = {"theirs": "Their words", "mine": "My words"}
+    _until(page, lambda: shop.get_dashboard(board).time_range == "7d")
+    found = shop.get_dashboard(board)
+    assert (found.description, found.refresh) == (words[stays], "1m")
+
+
+def test_a_form_asks_about_what_was_changed_meanwhile(
+    page: Page, address: str, board: str, shop: Workspace
+) -> None:
+    """A title that came while a form was open is shown beside one's own; the note is kept."""
+    _edit(page, address, board)
+    _tile(page, "count").get_by_role("button", name="Edit:").click()
+    tiles = shop.get_dashboard(board).tiles
+    for each in tiles:
+        if each["id"] == "count":
+            each["title"], each["window"] = "Their title", "15m"
+    shop.change_dashboard(board, tiles=tiles)
+    expect(_tile(page, "count")).to_contain_text("Their title")
+    expect(page.locator(".dwe-state")).to_contain_text("Somebody changed it")
+    drawer = page.locator(".dwe-drawer")
+    drawer.get_by_label("Title").fill("My title")
+    drawer.get_by_label("Note").fill("a note")
+    page.click(".dwe-drawer [data-act=apply]")
+    clash = page.locator(".dwe-clash")
+    expect(clash).to_contain_text("Their title")
+    expect(clash).to_contain_text("My title")
+    titles = {each["id"]: each.get("title") for each in shop.get_dashboard(board).tiles}
+    assert titles["count"] == "Their title"
+    clash.get_by_role("radio", name=re.compile("Theirs")).check()
+    page.click(".dwe-drawer [data-act=apply]")
+    expect(drawer).to_be_hidden()
+
+    def count() -> dict[str, Any]:
+        return next(each for each in shop.get_dashboard(board).tiles if each["id"] == "count")
+
+    _until(page, lambda: count().get("note") == "a note")
+    assert (count()["title"], count()["window"]) == ("Their title", "15m")
+
+
+def test_sql_is_offered_the_range_and_variables(
+    page: Page, address: str, board: str, shop: Workspace
+) -> None:
+    """A click writes the name where one types; the tile has its value, or says the nearest."""
+    status = {"name": "status", "metric": "orders_inserts_total", "label": "status"}
+    shop.change_dashboard(board, variables=[status])
+    _edit(page, address, board, "&var=status=paid")
+    page.click("[data-act=add]")
+    page.click(".dwe-card[data-kind=table]")
+    page.locator(".dwe-query select").first.select_option("sql")
+    text = page.get_by_label("One SELECT")
+    text.fill("SELECT DISTINCT status FROM live.orders WHERE status = ")
+    page.click("[data-value=status]")
+    preview = page.locator(".dwe-preview")
+    expect(preview).to_contain_text("paid")
+    expect(preview).not_to_contain_text("pending")
+    expect(text).to_have_value(re.compile(r"= \$status$"))
+    text.fill("SELECT $statsu")
+    expect(preview).to_contain_text("did you mean $status?")
 
 
 def test_versions_are_shown_and_come_back(
@@ -492,7 +571,7 @@ def test_a_tile_that_is_moved_while_a_change_of_others_comes_stays_there(
 def test_going_back_waits_for_what_cannot_be_stored(
     page: Page, address: str, board: str, shop: Workspace
 ) -> None:
-    """Over a conflict nothing goes back; once it is settled, later changes are stored."""
+    """While two changes become one nothing goes back; what both did is stored."""
     _edit(page, address, board)
     _tile(page, "top").focus()
     page.keyboard.press("Delete")
@@ -506,14 +585,10 @@ def test_going_back_waits_for_what_cannot_be_stored(
         _tile(page, "count").get_by_role("button", name="Duplicate:").click()
         _until(page, lambda: len(waiting) == 1)
         back.click()
-    expect(page.locator("[data-act=mine]")).to_be_visible()
-    assert shop.get_dashboard(board).description == "theirs"
-    page.click("[data-act=theirs]")
-    expect(_tile(page, "counter-1")).to_have_count(0)
-    expect(page.locator(".dwe-state")).to_contain_text("Saved, version")
-    _tile(page, "count").get_by_role("button", name="Duplicate:").click()
     _until(page, lambda: "counter-1" in _places(shop, board))
     assert shop.get_dashboard(board).description == "theirs"
+    assert "top" not in _places(shop, board), "nothing went back"
+    expect(page.locator(".dwe-state")).to_contain_text("Saved, version")
 
 
 def test_a_form_keeps_what_was_done_beside_it(

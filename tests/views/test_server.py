@@ -13,9 +13,9 @@ import httpx
 import pytest
 from tornado.web import RequestHandler
 
+from datawatch_lab.cli.pages import server_with_pages
 from datawatch_lab.core.errors import DataWatchError
 from datawatch_lab.service.handle import Workspace
-from datawatch_lab.views.server import build_server
 from tests.views.conftest import Serve
 from tests.waiting import PATIENCE
 
@@ -58,12 +58,22 @@ def open_socket(address: str, token: str, **headers: str) -> int:
 
 
 def test_strangers_are_told_how_to_come_in(serve: Serve, shop: Workspace) -> None:
-    """Without a user the page is a 403 that explains the link; it holds nothing of the data."""
+    """Without a user a page is a 403 that explains the link; it holds nothing of the data."""
     address = serve(shop, user_of=user_of)
-    answer = httpx.get(address + PAGE, follow_redirects=True)
-    assert answer.status_code == 403
-    assert "?token=" in answer.text
-    assert "orders" not in answer.text
+    for page in (PAGE, f"{PAGE}/explorer"):
+        answer = httpx.get(address + page, follow_redirects=True)
+        assert answer.status_code == 403
+        assert "?token=" in answer.text
+        assert "orders" not in answer.text
+
+
+def test_strangers_sign_in_whatever_page_they_ask_for(serve: Serve, shop: Workspace) -> None:
+    """The way to sign in is found from pages below others, too, and leads back to the page."""
+    address = serve(shop, user_of=user_of, login="/login", urls=[("/login", Hello, {})])
+    for page in (PAGE, f"{PAGE}/alerts", f"{PAGE}/alerts?tab=rules"):
+        answer = httpx.get(address + page, follow_redirects=True)
+        assert (answer.text, answer.url.path) == ("hello", "/login")
+        assert answer.url.params["next"] == page
 
 
 def test_a_known_user_gets_the_page(serve: Serve, shop: Workspace) -> None:
@@ -95,12 +105,12 @@ def test_pages_of_other_origins_get_no_socket(serve: Serve, shop: Workspace) -> 
 def test_a_wildcard_origin_is_refused(shop: Workspace) -> None:
     """Nobody can switch the check of origins off by accident."""
     with pytest.raises(ValueError, match="wildcard"):
-        build_server(shop, host="127.0.0.1", port=0, origins=["*"])
+        server_with_pages(shop, host="127.0.0.1", port=0, origins=["*"])
 
 
 def test_other_urls_are_served_beside_the_pages(serve: Serve, shop: Workspace) -> None:
     """URL patterns of the caller live at the same address; unknown ones are 404."""
-    address = serve(shop, extra_patterns=[("/hello", Hello)])
+    address = serve(shop, urls=[("/hello", Hello, {})])
     assert httpx.get(address + "/hello").text == "hello"
     assert httpx.get(address + "/nothing").status_code == 404
 
@@ -112,12 +122,12 @@ def test_a_taken_port_is_an_error_that_names_it(shop: Workspace) -> None:
         taken.listen()
         port = taken.getsockname()[1]
         with pytest.raises(DataWatchError, match=str(port)):
-            build_server(shop, host="127.0.0.1", port=port).start()
+            server_with_pages(shop, host="127.0.0.1", port=port).start()
 
 
 def test_stopping_twice_is_harmless(shop: Workspace) -> None:
     """A server that never started or has stopped can be stopped."""
-    server = build_server(shop, host="127.0.0.1", port=0)
+    server = server_with_pages(shop, host="127.0.0.1", port=0)
     server.stop()
     server.start()
     server.stop()

@@ -12,6 +12,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from datawatch_lab.core.durations import parse_time
 from datawatch_lab.core.errors import InputError
 from datawatch_lab.engine import Engine
 from datawatch_lab.service.operation import API, Tabular, operation
@@ -24,18 +25,25 @@ _EPOCH = date(1970, 1, 1)
 _DAY_MICROS = 86_400_000_000
 
 
-class SqlAsk(msgspec.Struct, frozen=True, kw_only=True):
+class SqlAsk(msgspec.Struct, frozen=True, kw_only=True, rename={"start": "from", "end": "to"}):
     """A query.
 
     Attributes:
         query: one SELECT (or FROM, WITH, VALUES, PIVOT), SHOW TABLES or DESCRIBE.
         limit: most rows; 100,000 when None, which is the most there are.
         masked: sensitive values are shown as ``•••``, in expressions too.
+        parameters: values that the query may name, as ``$name``: texts, numbers, flags, lists of
+            texts; null is NULL. They are bound, and never part of its text.
+        start, end: ``from`` and ``to``: ISO 8601 or relative (-1h, now, today); what the query may
+            name as ``$from`` and ``$to``, timestamps in UTC.
     """
 
     query: str
     limit: int | None = None
     masked: bool = True
+    parameters: dict[str, str | float | bool | list[str] | None] = {}
+    start: str | None = None
+    end: str | None = None
 
 
 class SqlColumn(msgspec.Struct, frozen=True):
@@ -82,10 +90,21 @@ class SqlRemarks(msgspec.Struct, frozen=True):
 
 def sql_table(engine: Engine, ask: SqlAsk) -> pa.Table:
     """The rows of a query as Arrow, with its remarks."""
-    found = engine.sql(ask.query, limit=ask.limit, masked=ask.masked)
+    values = _parameters(engine, ask)
+    found = engine.sql(ask.query, limit=ask.limit, masked=ask.masked, parameters=values)
     elapsed = round(found.elapsed.total_seconds() * 1_000, 3)
     remarks = SqlRemarks(found.truncated, elapsed, found.limit, list(found.masked))
     return with_remarks(found.table, remarks)
+
+
+def _parameters(engine: Engine, ask: SqlAsk) -> dict[str, Any]:
+    """The values that a query may name, with the range where one is asked for."""
+    found: dict[str, Any] = dict(ask.parameters)
+    now, zone = engine.clock.now(), engine.settings.timezone
+    for name, said in (("from", ask.start), ("to", ask.end)):
+        if said is not None:
+            found[name] = parse_time(said, now, zone)
+    return found
 
 
 def sql_answer(table: pa.Table) -> SqlAnswer:

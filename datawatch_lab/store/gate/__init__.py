@@ -11,8 +11,9 @@ from datawatch_lab.store.gate.values import (
     MASK,
     MAX_ROWS,
     MetricStates,
+    Parameter,
     SqlAnswer,
     Workspace,
 )
 
-__all__ = ["MASK", "MAX_ROWS", "Gate", "MetricStates", "SqlAnswer", "Workspace"]
+__all__ = ["MASK", "MAX_ROWS", "Gate", "MetricStates", "Parameter", "SqlAnswer", "Workspace"]

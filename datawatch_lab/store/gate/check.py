@@ -46,11 +46,6 @@ def check(tree: exp.Expr) -> None:
         refusal = next((why for kind, why in _REFUSED.items() if isinstance(node, kind)), None)
         if refusal is not None:
             raise InputError(f"{refusal}.")
-        if isinstance(node, exp.Placeholder | exp.Parameter):
-            raise InputError(
-                f"the query has an open parameter, {node.sql('duckdb')}.",
-                hint="Write the value itself.",
-            )
         if isinstance(node, exp.Anonymous) and node.name.casefold() in PATTERNS:
             _check_pattern(node.name, node.expressions[0] if node.expressions else None)
         elif isinstance(node, exp.Format):

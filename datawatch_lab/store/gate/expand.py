@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import duckdb
 from sqlglot import exp
@@ -48,12 +49,14 @@ class Expansion:
         masked: sensitive columns that it sees masked, as ``customers.email``.
         columns: names of columns of those tables.
         made: temporary views by what they stand for.
+        parameters: values that it names, by name, as DuckDB takes them.
     """
 
     allowed: set[Reference] = field(default_factory=set)
     masked: list[str] = field(default_factory=list)
     columns: set[str] = field(default_factory=set)
     made: dict[tuple[str, ...], str] = field(default_factory=dict)
+    parameters: Mapping[str, Any] = field(default_factory=dict)
 
 
 def expand(

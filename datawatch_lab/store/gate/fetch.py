@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
+from types import MappingProxyType
+from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -43,6 +45,7 @@ def fetch(
     *,
     rows: int = MAX_ROWS,
     size: int = MAX_BYTES,
+    parameters: Mapping[str, Any] = MappingProxyType({}),
 ) -> tuple[pa.Table, str]:
     """The first rows of a query, and in words at what it was cut ('' when it was not).
 
@@ -54,13 +57,14 @@ def fetch(
         columns: of the tables that it reads, for the error of one that is not there.
         rows: most rows.
         size: bytes after which it is cut.
+        parameters: values that the query names, bound.
 
     Raises:
         InputError: the query cannot be run; says why, without the text that we made of it.
         duckdb.InterruptException: it was ended from outside.
     """
     try:
-        return _take(con, text, rows, size)
+        return _take(con.sql(text, params=dict(parameters) or None), rows, size)
     except duckdb.InterruptException:
         raise
     except (duckdb.OutOfMemoryException, MemoryError) as error:
@@ -78,8 +82,7 @@ def fetch(
         raise InputError(explain(str(error))) from error
 
 
-def _take(con: duckdb.DuckDBPyConnection, text: str, rows: int, size: int) -> tuple[pa.Table, str]:
-    relation = con.sql(text)
+def _take(relation: duckdb.DuckDBPyRelation | None, rows: int, size: int) -> tuple[pa.Table, str]:
     if relation is None:
         raise InputError("the query gives no rows; queries only read.")
     reader = relation.to_arrow_reader(_BATCH_ROWS)

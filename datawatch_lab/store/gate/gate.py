@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 from threading import BoundedSemaphore
+from types import MappingProxyType
 
 from datawatch_lab.core.errors import BusyError, InputError
-from datawatch_lab.store.gate.values import MAX_ROWS, SqlAnswer, Workspace
+from datawatch_lab.store.gate.values import MAX_ROWS, Parameter, SqlAnswer, Workspace
 from datawatch_lab.store.readers import Readers
 
 AT_ONCE = 4
@@ -29,7 +30,13 @@ class Gate:
         self._turns = BoundedSemaphore(AT_ONCE)
 
     def run(
-        self, text: str, workspace: Workspace, *, limit: int = MAX_ROWS, masked: bool = True
+        self,
+        text: str,
+        workspace: Workspace,
+        *,
+        limit: int = MAX_ROWS,
+        masked: bool = True,
+        parameters: Mapping[str, Parameter] = MappingProxyType({}),
     ) -> SqlAnswer:
         """Check a query and run it in a transaction that only reads.
 
@@ -38,6 +45,7 @@ class Gate:
             workspace: what it may ask about.
             limit: most rows of the answer; at most `MAX_ROWS`.
             masked: sensitive values are shown as `MASK`.
+            parameters: values that it may name, as ``$name``.
 
         Raises:
             InputError: it is refused, cannot be run, or takes too long or too much; says why.
@@ -53,7 +61,12 @@ class Gate:
         tree = parse(text)
         with self._turn(), self._readers.cursor() as con:
             table, cut, hidden = answer(
-                con, tree, workspace, rows=min(limit, MAX_ROWS), masked=masked
+                con,
+                tree,
+                workspace,
+                rows=min(limit, MAX_ROWS),
+                masked=masked,
+                parameters=parameters,
             )
         elapsed = timedelta(seconds=time.perf_counter() - started)
         return SqlAnswer(table, bool(cut), cut, elapsed, hidden)

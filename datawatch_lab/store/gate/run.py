@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 import duckdb
 import pyarrow as pa
 from sqlglot import exp
@@ -12,8 +15,9 @@ from datawatch_lab.store.gate.expand import Expansion, expand
 from datawatch_lab.store.gate.fetch import fetch
 from datawatch_lab.store.gate.listing import describe, show
 from datawatch_lab.store.gate.names import Names, check_ctes
+from datawatch_lab.store.gate.parameters import bind
 from datawatch_lab.store.gate.parse import generate
-from datawatch_lab.store.gate.values import MAX_ROWS, Workspace
+from datawatch_lab.store.gate.values import MAX_ROWS, Parameter, Workspace
 from datawatch_lab.store.gate.verify import verify
 from datawatch_lab.store.gate.watch import watched
 
@@ -27,6 +31,7 @@ def answer(
     *,
     rows: int = MAX_ROWS,
     masked: bool = True,
+    parameters: Mapping[str, Parameter] = MappingProxyType({}),
 ) -> tuple[pa.Table, str, tuple[str, ...]]:
     """The rows of a statement, at what they were cut ('' when not), and the masked columns.
 
@@ -36,6 +41,7 @@ def answer(
         workspace: what it may ask about.
         rows: most rows.
         masked: sensitive values are masked.
+        parameters: values that it may name.
 
     Raises:
         InputError: it is refused or cannot be run; says why.
@@ -43,7 +49,7 @@ def answer(
     names = Names(workspace)
     if isinstance(tree, exp.Show):
         return *_bounded(show(tree, names), rows), ()
-    done = Expansion()
+    done = Expansion(parameters=bind(tree, parameters))
     if isinstance(tree, exp.Describe):
         described, _ = _described(con, tree, names, done, masked=masked)
         table, cut = _bounded(described, rows)
@@ -71,7 +77,7 @@ def _described(
     if not isinstance(inner, exp.Query):
         raise InputError("DESCRIBE takes a table, a metric or a query.")
     text = _prepared(con, inner, names, done, masked=masked)
-    return fetch(con, f"DESCRIBE {text}", done.columns)
+    return fetch(con, f"DESCRIBE {text}", done.columns, parameters=done.parameters)
 
 
 def _answered(
@@ -86,7 +92,7 @@ def _answered(
     text = _prepared(con, tree, names, done, masked=masked)
     with watched(con) as ended:
         try:
-            return fetch(con, text, done.columns, rows=rows)
+            return fetch(con, text, done.columns, rows=rows, parameters=done.parameters)
         except duckdb.InterruptException:
             if not ended:
                 raise
@@ -114,5 +120,5 @@ def _prepared(
     con.execute(f"SET operator_memory_limit = '{_MEMORY}'")
     con.execute("BEGIN TRANSACTION READ ONLY")
     expand(con, tree, names, done, masked=masked)
-    verify(con, tree, done.allowed)
+    verify(con, tree, done.allowed, done.parameters)
     return generate(tree)

@@ -35,13 +35,19 @@ _SOURCES = frozenset(
 )
 
 
-def verify(con: duckdb.DuckDBPyConnection, tree: exp.Expr, allowed: Collection[Reference]) -> None:
+def verify(
+    con: duckdb.DuckDBPyConnection,
+    tree: exp.Expr,
+    allowed: Collection[Reference],
+    parameters: Collection[str] = (),
+) -> None:
     """Compare every table and function of the query, as DuckDB reads it, with what is allowed.
 
     Args:
         con: any connection; nothing is read from tables.
         tree: of the query as it will run.
         allowed: the tables that it may read.
+        parameters: names of the values that are bound.
 
     Raises:
         InputError: names the function or the table that is not allowed.
@@ -53,7 +59,7 @@ def verify(con: duckdb.DuckDBPyConnection, tree: exp.Expr, allowed: Collection[R
     if read.get("error"):
         raise InputError(f"the query cannot be read: {read.get('error_message', 'unknown')}.")
     for node in _objects(read):
-        _check_parameter(node)
+        _check_parameter(node, parameters)
         if "function_name" in node:
             _check_function(node)
         if "from_table" in node:
@@ -95,8 +101,8 @@ def _objects(value: Any) -> Iterator[dict[str, Any]]:
             waiting.extend(one)
 
 
-def _check_parameter(node: dict[str, Any]) -> None:
-    if node.get("class") == "PARAMETER":
+def _check_parameter(node: dict[str, Any], parameters: Collection[str]) -> None:
+    if node.get("class") == "PARAMETER" and node.get("identifier") not in parameters:
         raise InputError("the query has an open parameter.", hint="Write the value itself.")
 
 

@@ -262,7 +262,10 @@
       return /[",\n\r]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
     };
     const lines = [...table.rows].map((row) =>
-      [...row.cells].map((each) => (each.querySelector(".quiet") ? "" : cell(each.textContent))).join(","),
+      // What is told by the clocks of the workspace is written as it is stored.
+      [...row.cells]
+        .map((each) => (each.querySelector(".quiet") ? "" : cell(each.querySelector("[data-value]")?.dataset.value ?? each.textContent)))
+        .join(","),
     );
     const link = document.createElement("a");
     link.href = URL.createObjectURL(new Blob([`${lines.join("\r\n")}\r\n`], { type: "text/csv" }));

@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterable
 
 import msgspec
 
-from datawatch_lab.core.dashboards import Dashboard, Tile, TileQuery
+from datawatch_lab.core.dashboards import Dashboard, TileQuery
+from datawatch_lab.views.board.asking import Ask, Questions
 from datawatch_lab.views.board.delta import shortened
 from datawatch_lab.views.board.message import (
     BoardHead,
@@ -26,8 +27,10 @@ from datawatch_lab.views.clock import clocks_of, told
 RING = 120
 """Messages that are kept for those who come back."""
 
+SLICE_SECONDS = 0.15
+"""A round is ended after this long; what is answered later comes in messages of its own."""
+
 _BEHIND = 10  # messages; who is further behind is sent the whole
-_COST_FACTOR = 4.0
 _HEAD_SECONDS = 5.0
 _NAMED = 3
 _LOADING = Part(state="loading", say="Loading")
@@ -77,13 +80,13 @@ class Channel:
         self.viewers: set[Viewer] = set()
         self.left = 0.0
         self.due = 0.0
+        self.until = 0.0
         self.building = threading.Lock()
         self.sent_bytes = 0
         self._first = first
         self._parts: dict[str, Part] = {}
-        self._marks: dict[str, tuple[object, ...]] = {}
-        self._late: dict[str, float] = {}
-        self._pending: deque[str] = deque()
+        self._questions = Questions()
+        self._round: View | None = None
         self._ring: deque[bytes] = deque(maxlen=RING)
         self._view: View | None = None
         self._head: BoardHead | None = None
@@ -106,6 +109,9 @@ class Channel:
         with self._lock:
             self.viewers.discard(viewer)
             self.left = time.monotonic()
+            is_last = not self.viewers
+        if is_last:  # what nobody has begun to ask, nobody needs
+            self._questions.cancel()
 
     def after(self, since: int | None) -> tuple[bytes | None, int | None]:
         """The message after a number, and the number that its receiver has then."""
@@ -124,71 +130,70 @@ class Channel:
 
     # ------------------------------------------------------------------ what they see
 
-    def build(self, view: View, *, within: float | None = None) -> bool:
-        """Bring the tiles up to date and make the next message; the caller holds `building`.
+    @property
+    def is_open(self) -> bool:
+        """Whether a round was begun and not ended."""
+        return self._round is not None
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether every question has its answer."""
+        return self._questions.is_settled
+
+    @property
+    def has_news(self) -> bool:
+        """Whether there is an answer that no message has yet."""
+        return self._questions.has_news
+
+    def begin(self, view: View, ask: Ask, within: float = SLICE_SECONDS) -> None:
+        """Begin a round: have asked what is due; the caller holds `building`.
 
         Args:
             view: of this moment.
-            within: seconds after which the tiles that are left wait for the next time.
-
-        Returns:
-            Whether all tiles were asked.
+            ask: asks.
+            within: seconds after which the round is ended; what is answered later comes later.
         """
-        began = time.monotonic()
-        is_new = self._view is None or self.dashboard.tiles != view.dashboard.tiles
         self.dashboard = view.dashboard
+        self._questions.ask(view, ask)
+        self._round = view
+        self.until = time.monotonic() + within
+
+    def wait(self, seconds: float | None = None) -> None:
+        """Wait for the answers, at most so long; `building` need not be held."""
+        self._questions.wait(seconds)
+
+    def end(self) -> None:
+        """Make the message of what was answered by now; the caller holds `building`.
+
+        There is none where no round was begun and nothing was answered since the last one.
+        """
+        view = self._round or self._view
+        if view is None:
+            return
+        is_round, self._round = self.is_open, None
+        found = self._questions.take(view)
+        changed = {id_: part for id_, part in found.items() if part != self._parts.get(id_)}
         head = self._read_head(view)
-        tiles = {each.id: each for each in view.dashboard.tiles}
-        if is_new or not self._pending:
-            self._pending = deque(id_ for id_, each in tiles.items() if self._is_due(view, each))
-        changed: dict[str, Part] = {}
-        while self._pending and (within is None or time.monotonic() - began <= within):
-            tile = tiles[self._pending.popleft()]
-            part = self._ask(view, tile)
-            if part != self._parts.get(tile.id):
-                changed[tile.id] = part
-        changed.update({id_: _LOADING for id_ in self._pending if id_ not in self._parts})
-        self._publish(view, head, changed, is_new=is_new)
-        return not self._pending
+        if is_round or changed or head is not self._head:
+            missing = (each.id for each in view.dashboard.tiles if each.id not in self._parts)
+            waiting = filter(self._questions.is_waiting, missing)
+            is_new = self._view is None or self._view.dashboard.tiles != view.dashboard.tiles
+            changed = {**dict.fromkeys(waiting, _LOADING), **changed}
+            self._publish(view, head, changed, is_new=is_new)
+        self.until = time.monotonic() + SLICE_SECONDS
 
     def _read_head(self, view: View) -> BoardHead:
-        """The board without its values; the choices of its variables are asked for now and then.
-
-        They are asked for here, on behalf of who looks, and never where a message is sent.
-        """
-        shape = (view.dashboard, view.range_key, view.status.timezone)
+        """The board without its values, made anew now and then where data has come."""
+        shape = (view.dashboard, view.range_key, view.status.timezone, self._questions.choices)
         mark = (*shape, view.status.version)
-        held, start = self._head, time.monotonic()
+        held, now = self._head, time.monotonic()
         is_same = self._head_mark[: len(shape)] == shape
-        if held is not None and (mark == self._head_mark or (is_same and start < self._head_late)):
+        if held is not None and (mark == self._head_mark or (is_same and now < self._head_late)):
             return held
-        made = head_of(view.dashboard, view.look, view, titles_of(view.dashboard))
-        now = time.monotonic()
-        self._head_late = now + max(_HEAD_SECONDS, _COST_FACTOR * (now - start))
-        self._head_mark = mark
+        titles = titles_of(view.dashboard)
+        made = head_of(view.dashboard, view.look, view, titles, self._questions.choices)
+        self._head_mark, self._head_late = mark, now + _HEAD_SECONDS
         return made
-
-    def _ask(self, view: View, tile: Tile) -> Part:
-        start = time.monotonic()
-        part = show(view, tile)
-        self._late[tile.id] = start + _COST_FACTOR * (time.monotonic() - start)
-        self._marks[tile.id] = self._mark(view, tile)
-        return part
-
-    def _mark(self, view: View, tile: Tile) -> tuple[object, ...]:
-        """What a tile's values depend on; while it stays the same they need not be asked."""
-        where = view.window()
-        bucket = int(where.end.timestamp() // min(60.0, where.line.total_seconds()))
-        board = view.dashboard
-        shared = (board.filters, board.variables, board.notes, board.annotations, view.range_key)
-        return (view.status.version, view.status.status, bucket, tile, id(view.happened), shared)
-
-    def _is_due(self, view: View, tile: Tile) -> bool:
-        """A tile that is slow to answer is asked less often, whatever the board says."""
-        if self._parts.get(tile.id, _LOADING) == _LOADING:
-            return True
-        same = self._marks.get(tile.id) == self._mark(view, tile)
-        return not same and time.monotonic() >= self._late.get(tile.id, 0.0)
 
     def _publish(
         self, view: View, head: BoardHead, changed: dict[str, Part], *, is_new: bool
@@ -238,7 +243,8 @@ class Channel:
 
 def whole(view: View, parts: dict[str, Part], seq: int) -> BoardMessage:
     """The message that has all of a board; it asks for the choices of variables."""
-    head = head_of(view.dashboard, view.look, view, titles_of(view.dashboard))
+    titles = titles_of(view.dashboard)
+    head = head_of(view.dashboard, view.look, view, titles, view.all_choices())
     return _message(view, head, parts, seq)
 
 

@@ -1,7 +1,9 @@
 """One feed for all boards of a workspace: each is computed once a tick, however many look.
 
-A thread of the feed works only while somebody looks. Viewers who look at the same board with the
-same role, range, filters and variables share a channel and are sent the same bytes.
+A thread of the feed works only while somebody looks. It decides what is asked and makes messages;
+the questions themselves are asked in a few other threads (`views.board.pool`), so that it waits for
+none. Viewers who look at the same board with the same role, range, filters and variables share a
+channel and are sent the same bytes.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future
 from datetime import datetime
 from typing import Any
 
@@ -18,8 +21,10 @@ from datawatch_lab.core.dashboards import Dashboard
 from datawatch_lab.core.errors import BusyError, DataWatchError, WorkspaceError
 from datawatch_lab.core.who import UserRole, Who, acting
 from datawatch_lab.views.board import happenings
-from datawatch_lab.views.board.channel import Channel, Viewer, parts_of, whole
+from datawatch_lab.views.board.asking import Ask
+from datawatch_lab.views.board.channel import SLICE_SECONDS, Channel, Viewer, parts_of, whole
 from datawatch_lab.views.board.message import BoardMessage
+from datawatch_lab.views.board.pool import Pool, Told
 from datawatch_lab.views.board.view import Catalogue, Look, View
 
 log = logging.getLogger(__name__)
@@ -33,7 +38,6 @@ _RETRY_SECONDS = 3.0
 _CATALOGUE_SECONDS = 5.0
 _HAPPENED_SECONDS = 3.0
 _FIRST_SECONDS = 0.4
-_SLICE_SECONDS = 0.15
 _EARLY = 0.1  # of a second
 
 Loader = Callable[[str], Dashboard]
@@ -60,6 +64,7 @@ class BoardFeed:
         self._lock = threading.Condition()
         self._thread: threading.Thread | None = None
         self._closed = False
+        self._pool = Pool()
         self._catalogue: dict[UserRole, tuple[float, Catalogue]] = {}
         self._happened: dict[UserRole, tuple[float, happenings.Happened]] = {}
 
@@ -92,10 +97,7 @@ class BoardFeed:
         try:
             # Where others look already, the feed's thread is at it, and need not be waited for.
             if self._is_behind(channel):
-                with channel.building:
-                    if self._is_behind(channel):
-                        done = self._build(channel, within=_FIRST_SECONDS)
-                        channel.due = 0.0 if not done else self._next(channel)
+                self._first(channel)
         except BaseException:
             viewer.close()
             raise
@@ -111,15 +113,31 @@ class BoardFeed:
         """Look at a document that is not stored, such as one that is being edited."""
         channel = Channel(dashboard, look or Look(role="admin"), self._now_ms())
         viewer = channel.enter(lambda: None)
-        with channel.building:
-            self._build(channel, stored=False)
+        self._bring(channel, channel.dashboard)
         return viewer
 
     def refresh(self, viewer: Viewer, dashboard: Dashboard | None = None) -> None:
         """Bring what a viewer of `show` sees up to date, with a changed document where given."""
-        channel = viewer.channel
+        self._bring(viewer.channel, dashboard or viewer.channel.dashboard)
+
+    def _bring(self, channel: Channel, dashboard: Dashboard) -> None:
+        """Ask all tiles of a document, however long that takes."""
         with channel.building:
-            self._build(channel, stored=False, dashboard=dashboard)
+            self._begin(channel, dashboard)
+        channel.wait()
+        with channel.building:
+            channel.end()
+
+    def _first(self, channel: Channel) -> None:
+        """Make a first message of a channel; one that somebody has begun is waited for."""
+        with channel.building:
+            if self._is_behind(channel) and not channel.is_open:
+                self._begin(channel, self._stored(channel), _FIRST_SECONDS)
+                channel.due = self._next(channel)
+        channel.wait(_FIRST_SECONDS)
+        with channel.building:
+            if channel.is_open:
+                channel.end()
 
     def draw(
         self, dashboard: Dashboard, look: Look, tiles: Iterable[str] | None = None
@@ -140,6 +158,7 @@ class BoardFeed:
             self._closed = True
             thread = self._thread
             self._lock.notify_all()
+        self._pool.close()
         if thread is not None and thread is not threading.current_thread():
             thread.join(10.0)
 
@@ -202,11 +221,11 @@ class BoardFeed:
                     self._thread = None
                     return None
                 looked = [each for each in self._channels.values() if each.viewers]
-                due = [each for each in looked if each.due <= now]
+                when = [_due(each) for each in looked]
+                due = [each for each, at in zip(looked, when, strict=True) if at <= now]
                 if due:
                     return due
-                nearest = min((each.due for each in looked), default=now + 1.0)
-                self._lock.wait(max(0.01, min(nearest - now, 1.0)))
+                self._lock.wait(max(0.01, min(min(when, default=now + 1.0) - now, 1.0)))
             return None
 
     def _forget(self, now: float) -> None:
@@ -220,11 +239,14 @@ class BoardFeed:
         return (time.monotonic() // seconds + 1) * seconds + _EARLY * self._second
 
     def _turn(self, channel: Channel) -> None:
+        """Do what is due: end a round, tell what was answered late, begin the next round."""
         with channel.building:
             try:
-                # What is slow is shown piece by piece, and other boards have their turn between.
-                if self._build(channel, within=_SLICE_SECONDS):
+                if _is_over(channel, time.monotonic()):
+                    channel.end()
+                if channel.due <= time.monotonic() and not channel.is_open:
                     channel.due = self._next(channel)
+                    self._begin(channel, self._stored(channel))
             except DataWatchError as error:
                 log.warning("board %s: %s", channel.dashboard.name, error)
                 channel.due = time.monotonic() + _RETRY_SECONDS * self._second
@@ -232,19 +254,35 @@ class BoardFeed:
                 log.exception("board %s could not be brought up to date", channel.dashboard.name)
                 channel.due = time.monotonic() + _RETRY_SECONDS * self._second
 
-    def _build(
-        self,
-        channel: Channel,
-        *,
-        within: float | None = None,
-        stored: bool = True,
-        dashboard: Dashboard | None = None,
-    ) -> bool:
+    def _stored(self, channel: Channel) -> Dashboard:
+        held = channel.dashboard
+        return self.load(held.id or held.name)
+
+    def _begin(self, channel: Channel, dashboard: Dashboard, within: float = SLICE_SECONDS) -> None:
         role = _role(channel.look.role)
         with acting(Who("board", role, via="live")):
-            held = channel.dashboard
-            found = self.load(held.id or held.name) if stored else dashboard or held
-            return channel.build(self._view(found, channel.look, role), within=within)
+            view = self._view(dashboard, channel.look, role)
+            channel.begin(view, self._asker(channel), within)
+
+    def _asker(self, channel: Channel) -> Ask:
+        """Has questions of a channel asked on behalf of who looks."""
+        who = Who("board", _role(channel.look.role), via="live")
+
+        def ask(question: Callable[[], object], *, is_quick: bool) -> Future[Told]:
+            def asked() -> object:
+                with acting(who):
+                    return question()
+
+            answer = self._pool.ask(channel, asked, is_quick=is_quick)
+            answer.add_done_callback(answered)
+            return answer
+
+        def answered(_: Future[Told]) -> None:
+            if channel.is_settled or not channel.is_open:
+                with self._lock:
+                    self._lock.notify_all()
+
+        return ask
 
     def _view(self, dashboard: Dashboard, look: Look, role: UserRole) -> View:
         now = self._clock.now()
@@ -281,6 +319,20 @@ class BoardFeed:
             held = (_again(began, _HAPPENED_SECONDS * self._second), kept)
             self._happened[role] = held
         return held[1]
+
+
+def _is_over(channel: Channel, now: float) -> bool:
+    """Whether there is a message to make now."""
+    return (channel.is_open and channel.is_settled) or (
+        (channel.is_open or channel.has_news) and now >= channel.until
+    )
+
+
+def _due(channel: Channel) -> float:
+    """When there is something to do for a channel, a reading of `time.monotonic`."""
+    if channel.is_open:
+        return 0.0 if channel.is_settled else channel.until
+    return min(channel.until, channel.due) if channel.has_news else channel.due
 
 
 def _again(began: float, seconds: float) -> float:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
+from types import MappingProxyType
 from typing import Any, Literal
 from urllib.parse import urlencode
 
@@ -159,14 +160,21 @@ class TickMessage(
     variables: list[VariableHead] | None = None
 
 
-def head_of(dashboard: Dashboard, look: Look, view: View, titles: Mapping[str, str]) -> BoardHead:
-    """A board without its values.
+def head_of(
+    dashboard: Dashboard,
+    look: Look,
+    view: View,
+    titles: Mapping[str, str],
+    choices: Mapping[str, list[str]] = MappingProxyType({}),
+) -> BoardHead:
+    """A board without its values; it asks for none.
 
     Args:
         dashboard: the document.
         look: what is looked at.
         view: what its tiles ask.
         titles: by id, of tiles that have none of their own.
+        choices: of variables, by name; what is chosen of one that has none is its only choice.
     """
     return BoardHead(
         id=dashboard.id or dashboard.name,
@@ -184,7 +192,7 @@ def head_of(dashboard: Dashboard, look: Look, view: View, titles: Mapping[str, s
                 each.name,
                 each.title or each.name,
                 each.multi,
-                view.choices(each),
+                choices.get(each.name, list(view.chosen(each.name))),
                 list(view.chosen(each.name)),
             )
             for each in dashboard.variables

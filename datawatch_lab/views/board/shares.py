@@ -58,7 +58,9 @@ def shares_of(view: View, tile: Tile, limit: int, *, smallest: bool = False) -> 
     """Values by label of a tile's first query, with those of the time it is compared with."""
     query = tile.all_queries[0]
     if not query.metric:
-        rows = [(name, name, value) for name, value in _rows_by_name(view.rows(query, 10_000))]
+        rows = [
+            (name, name, value) for name, value in _rows_by_name(view.rows(query, tile, 10_000))
+        ]
         return _cut(rows, limit, smallest=smallest)
     compare, previous = view.comparison(query.compare, tile)
     answer = view.value(query, tile, compare=compare)

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from dataclasses import replace as changed
+from datetime import timedelta
 from itertools import pairwise
 from typing import Any
 
@@ -14,6 +15,8 @@ import numpy as np
 import polars as pl
 
 from datawatch_lab.core.dashboards import Tile, TileQuery, options_of, replace
+from datawatch_lab.core.durations import parse_duration
+from datawatch_lab.core.errors import TimeError
 from datawatch_lab.service.answers import QueryAnswer
 from datawatch_lab.service.operations.sql import SqlAnswer
 from datawatch_lab.views.board.view import View
@@ -55,6 +58,7 @@ class Points:
         open: place of the bucket that is not over yet; None for none.
         times: start of each bucket where they are not evenly spread (rows of SQL, months, days
             among which clocks are changed).
+        said: in words, what of the steps that were asked for is not as asked; '' for nothing.
     """
 
     start: int
@@ -63,6 +67,7 @@ class Points:
     unit: str = ""
     open: int | None = None
     times: tuple[int, ...] = ()
+    said: str = ""
 
     @property
     def count(self) -> int:
@@ -174,7 +179,10 @@ def name_of(labels: Iterable[str], title: str) -> str:
 
 
 def points_of(view: View, tile: Tile, *, bars: bool = False, compare: bool = False) -> Points:
-    """The points of all queries of a tile, on the steps of the first one that has any.
+    """The points of all queries of a tile, on the same steps.
+
+    Metrics are asked at the coarsest of the steps that their queries have. Rows of SQL stand where
+    they stand: what lies between the steps of the first query that has any is left out, and said.
 
     Args:
         view: asked.
@@ -182,7 +190,7 @@ def points_of(view: View, tile: Tile, *, bars: bool = False, compare: bool = Fal
         bars: on the steps of bars, which are wider.
         compare: with those of the time that a query is compared with.
     """
-    queries = tile.all_queries
+    queries, said = _on_one_step(tile.all_queries)
     titles = titles_of(queries) if len(queries) > 1 else [""]
     found: list[Points] = []
     for query, title in zip(queries, titles, strict=True):
@@ -191,14 +199,49 @@ def points_of(view: View, tile: Tile, *, bars: bool = False, compare: bool = Fal
             answer = view.points(query, tile, bars=bars, compare=to)
             found.append(_points(answer, query, title, previous))
         else:
-            found.append(_points_of_rows(view.rows(query, 10_000)))
+            found.append(_points_of_rows(view.rows(query, tile, 10_000)))
     first = next((each for each in found if each.lines), found[0])
     lines = [line for each in found for line in _on_steps(each, first)][:MOST_SERIES]
+    between = [each for each in found if set(moments(each)) - set(moments(first))]
+    if between and not first.is_empty:
+        said = "values between these steps are left out"
     names = told_apart(each.name for each in lines)
     units = {each.unit for each in lines}
     unit = first.unit if len(units) <= 1 else ""
     lines = [changed(each, name=name) for each, name in zip(lines, names, strict=True)]
-    return Points(first.start, first.step, tuple(lines), unit, first.open, first.times)
+    return Points(first.start, first.step, tuple(lines), unit, first.open, first.times, said)
+
+
+def _on_one_step(queries: tuple[TileQuery, ...]) -> tuple[tuple[TileQuery, ...], str]:
+    """Queries of metrics with the coarsest step that one of them has, and in words what is not so.
+
+    >>> fine, coarse = TileQuery(metric="a", step="1m"), TileQuery(metric="b", step="1h")
+    >>> found, said = _on_one_step((fine, coarse, TileQuery(metric="c")))
+    >>> [each.step for each in found], said
+    (['1h', '1h', '1h'], 'each 1h, the coarsest of 1m and 1h')
+    """
+    steps = {each.step for each in queries if each.metric and each.step}
+    if not steps:
+        return queries, ""
+    *finer, coarsest = sorted(steps, key=_width)
+    stepped = tuple(replace(each, step=coarsest) if each.metric else each for each in queries)
+    many = f"each {coarsest}, the coarsest of {', '.join(finer)} and {coarsest}"
+    return stepped, many if finer else ""
+
+
+def _width(step: str) -> timedelta:
+    """How wide a bucket is, about; what is no step is the narrowest: who is asked says so.
+
+    >>> _width("1mo") > _width("4w") > _width("1d"), _width("x")
+    (True, datetime.timedelta(0))
+    """
+    months = step.removesuffix("mo")
+    try:
+        if months != step and months.isdecimal():
+            return int(months) * timedelta(days=30.4)
+        return parse_duration(step)
+    except TimeError:
+        return timedelta(0)
 
 
 def _points(answer: QueryAnswer, query: TileQuery, title: str, previous: str) -> Points:
@@ -303,7 +346,7 @@ def evened(points: Points) -> Points:
         )
         for each in points.lines
     )
-    return Points(points.start, points.step, lines, points.unit, None)
+    return Points(points.start, points.step, lines, points.unit, None, said=points.said)
 
 
 def whole_of(tile: Tile) -> Tile:
@@ -314,7 +357,7 @@ def whole_of(tile: Tile) -> Tile:
 def figure_of(view: View, tile: Tile, query: TileQuery) -> Figure:
     """The value of all that a query asks, and the one it is compared with, where it has a trend."""
     if not query.metric:
-        return _figure_of_rows(view.rows(query, 1), query)
+        return _figure_of_rows(view.rows(query, tile, 1), query)
     trend = query.compare or str(options_of(tile).get("trend", "none"))
     compare, previous = view.comparison("" if trend == "none" else trend, tile)
     answer = view.value(replace(query, by=()), tile, compare=compare)

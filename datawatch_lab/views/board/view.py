@@ -185,6 +185,10 @@ class View:
         found = {each.labels.get(variable.label, "") for each in answer.series}
         return sorted(found)[:_CHOICES]
 
+    def all_choices(self) -> dict[str, list[str]]:
+        """What can be chosen for each variable, by its name."""
+        return {each.name: self.choices(each) for each in self.dashboard.variables}
+
     def chosen(self, name: str) -> tuple[str, ...]:
         """The values of a variable; () for all."""
         said = dict(self.look.variables).get(name)
@@ -214,23 +218,31 @@ class View:
         answer: QueryAnswer = self.workspace.query(query.metric, compare=compare or None, **how)
         return answer
 
-    def rows(self, query: TileQuery, limit: int, sort: str = "") -> SqlAnswer:
+    def rows(self, query: TileQuery, tile: Tile, limit: int, sort: str = "") -> SqlAnswer:
         """Rows of SQL, or of a table as it is now.
 
         Args:
-            query: says which.
+            query: says which; SQL may name the variables of the board, and ``$from`` and ``$to``.
+            tile: over whose time.
             limit: at most so many.
             sort: a column of `columns` that the rows of a table come in order of, downwards with
                 ``-`` before it, the unknown last; rows of SQL come as it says itself.
         """
         if query.sql:
-            answer: SqlAnswer = self.workspace.sql(query.sql, limit=limit)
+            where = self.window(tile)
+            answer: SqlAnswer = self.workspace.sql(
+                query.sql,
+                limit=limit,
+                parameters=self._parameters(),
+                start=iso(where.start),
+                end=iso(where.end),
+            )
             return answer
-        where = [
+        conditions = [
             _among(label, values)
             for label, values in self._filters(query.filters, self.columns(query)).items()
         ]
-        condition = f" WHERE {' AND '.join(where)}" if where else ""
+        condition = f" WHERE {' AND '.join(conditions)}" if conditions else ""
         order = ""
         if sort:
             way = " DESC" if sort.startswith("-") else ""
@@ -239,6 +251,12 @@ class View:
         sql = f"SELECT * FROM live.{_quoted(query.table)}{condition}{order} LIMIT {limit + 1}"  # noqa: S608
         found: SqlAnswer = self.workspace.sql(sql, limit=limit)
         return found
+
+    def _parameters(self) -> dict[str, str | list[str] | None]:
+        """What SQL may name: of each variable its value, several as a list; None for all."""
+        return {
+            each.name: _parameter(each, self.chosen(each.name)) for each in self.dashboard.variables
+        }
 
     def columns(self, query: TileQuery) -> set[str]:
         """Names of the columns of a query's table; empty for SQL and an unknown table."""
@@ -340,6 +358,12 @@ def view_of(workspace: Any, dashboard: Dashboard, look: Look | None = None) -> V
         catalogue,
         happenings.read(workspace, datetime.now(UTC)),
     )
+
+
+def _parameter(variable: Variable, chosen: tuple[str, ...]) -> str | list[str] | None:
+    if not chosen:
+        return None
+    return list(chosen) if variable.multi else chosen[0]
 
 
 def _quoted(name: str) -> str:

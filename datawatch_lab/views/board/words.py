@@ -69,18 +69,18 @@ def trend_of(figure: Figure, good: str) -> Trend | None:
     return Trend(f"{texts.percent(change)} vs {previous}", way, verdict)
 
 
-def sub_of(tile: Tile, unit: str) -> str:
-    """What stands beside a title: how values are made, and their unit."""
+def sub_of(tile: Tile, unit: str, said: str = "") -> str:
+    """What stands beside a title: how values are made, their unit, and what else is to be said."""
     query = tile.query
     if query is None or not query.metric:
-        return ""
+        return said
     parts = [_AGGREGATIONS.get(query.aggregation, query.aggregation)]
     fmt = fmt_of(tile, unit)
     names = {"1/min": "per minute", "ratio": "share", "s": "", "ms": "", "us": "", "bytes": ""}
     own = "per hour" if fmt.f == "per hour" else names.get(fmt.u, texts.unit_mark(fmt.u))
     if own and own not in parts:
         parts.append(own)
-    return ", ".join(filter(None, parts))
+    return ", ".join(filter(None, [*parts, said]))
 
 
 def window_text(view: View, tile: Tile) -> str:

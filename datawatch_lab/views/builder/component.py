@@ -100,7 +100,8 @@ class Builder(Board):
         """
         if what == "draw":
             asked = {name: value for name, value in given.items() if name != "id"}
-            return msgspec.to_builtins(drawn(self._feed, self._who.role, read_ask(asked)))
+            answer = drawn(self._feed, self._who.role, read_ask(asked), self._look)
+            return msgspec.to_builtins(answer)
         if what not in _ASKED:
             raise InputError(f"the builder asks nothing called {what[:40]!r}.")
         names = _ASKED[what]

@@ -122,7 +122,7 @@ def _asked(view: View, tile: Tile) -> Cells:
 
 def _answered(view: View, tile: Tile, query: TileQuery) -> Cells:
     if not query.metric:
-        yield from _rows(view, query)
+        yield from _rows(view, tile, query)
         return
     for series in view.value(query, tile).series:
         labels = _labels(series.labels)
@@ -130,8 +130,8 @@ def _answered(view: View, tile: Tile, query: TileQuery) -> Cells:
             yield {"series": labels, "time": at, "column": query.metric, "value": value}
 
 
-def _rows(view: View, query: TileQuery) -> Cells:
-    answer = view.rows(query, MOST_ROWS)
+def _rows(view: View, tile: Tile, query: TileQuery) -> Cells:
+    answer = view.rows(query, tile, MOST_ROWS)
     for number, row in enumerate(answer.rows):
         for column, value in zip(answer.columns, row, strict=True):
             yield {"row": number, "column": column.name, **_cell(value)}

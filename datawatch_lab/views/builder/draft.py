@@ -13,6 +13,7 @@ from datawatch_lab.core.dashboards.writing import to_plain
 from datawatch_lab.core.errors import InputError
 from datawatch_lab.views.board.feed import BoardFeed, look_of
 from datawatch_lab.views.board.message import BoardMessage
+from datawatch_lab.views.board.view import Look
 
 
 class DrawAsk(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,13 +48,14 @@ class DrawAnswer(msgspec.Struct, frozen=True, kw_only=True):
     code: str = ""
 
 
-def drawn(feed: BoardFeed, role: str, ask: DrawAsk) -> DrawAnswer:
+def drawn(feed: BoardFeed, role: str, ask: DrawAsk, look: Look | None = None) -> DrawAnswer:
     """Draw a document that is not stored.
 
     Args:
         feed: of the workspace.
         role: of who looks; values are masked by it.
         ask: the document.
+        look: how it is looked at, where that is known better than the question says it.
 
     Raises:
         InputError: it is no dashboard; says where and what was possible.
@@ -63,7 +65,8 @@ def drawn(feed: BoardFeed, role: str, ask: DrawAsk) -> DrawAnswer:
     if found.dashboard is None:
         raise refusal(str(ask.dashboard.get("name", "dashboard"))[:80], found.faults)
     board = found.dashboard
-    look = look_of(role, {"range": [ask.range], "filter": ask.filter, "var": ask.var})
+    said = {"range": [ask.range], "filter": ask.filter, "var": ask.var}
+    look = look or look_of(role, said)
     code = ""
     if ask.code is not None:
         code = as_code(board.tile(ask.code) if ask.code else board)

@@ -11,6 +11,7 @@ from datawatch_lab.service.operations.alerts_open import AlertAnswer
 from datawatch_lab.views import format as words
 from datawatch_lab.views.clock import told
 from datawatch_lab.views.pages import alert_rules, alerts_telling, icons
+from datawatch_lab.views.pages.nothing import no_data, no_rule
 from datawatch_lab.views.pages.page import Done, Fields, Look, Page, text
 from datawatch_lab.views.pages.parts import (
     Html,
@@ -79,23 +80,25 @@ def _open(look: Look) -> Mapping[str, str]:
     chosen = _chosen(look)
     active = look.workspace.active_alerts()
     if not active:
-        rules = look.workspace.alert_rules()
-        then = (
-            "Every rule is watched; what fires stands here."
-            if rules
-            else "A rule says when to be told, such as “> 200% of baseline”."
-        )
-        add = (
-            link("Add a rule", look.place.link(tab="rules", edit="new"), class_="btn main")
-            if look.may("editor")
-            else ""
-        )
-        shown = card(
-            "Open alerts", empty("Nothing is wrong" if rules else "No rule yet", then, add)
-        )
-        return chosen | {"open": shown}
+        return chosen | {"open": card("Open alerts", *_nothing_open(look))}
     rows = tag("ul", *(_item(look, each) for each in active), class_="feed")
     return chosen | {"open": card("Open alerts", rows, note="newest first")}
+
+
+def _nothing_open(look: Look) -> list[Html]:
+    """Why nothing is open: nothing came, nothing is watched, or nothing is wrong."""
+    rules = look.workspace.alert_rules()
+    nothing = no_data(look, "What fires stands here once they do.")
+    if nothing is not None:
+        return [nothing] if rules else [nothing, no_rule(look, is_main=False)]
+    if not rules:
+        return [no_rule(look)]
+    watched = sum(each.is_enabled for each in rules)
+    if not watched:
+        to = link("Rules", look.place.link(tab="rules"), class_="btn main")
+        return [empty("No rule is switched on", "Nothing is watched until one is.", to)]
+    many = "One rule is watched" if watched == 1 else f"{watched} rules are watched"
+    return [empty("Nothing is wrong", f"{many}; what fires stands here.")]
 
 
 def _chosen(look: Look) -> dict[str, str]:

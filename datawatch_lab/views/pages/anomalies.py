@@ -12,6 +12,7 @@ from datawatch_lab.service.handle import Workspace
 from datawatch_lab.views import format as words
 from datawatch_lab.views.clock import told
 from datawatch_lab.views.pages import icons, tuning
+from datawatch_lab.views.pages.nothing import no_anomaly
 from datawatch_lab.views.pages.page import Done, Fields, Look, Page, text
 from datawatch_lab.views.pages.parts import (
     Html,
@@ -138,12 +139,7 @@ def _filters(look: Look) -> Html:
 
 def _list(look: Look, found: Sequence[Any]) -> Html:
     if not found:
-        nothing = empty(
-            "Nothing strange in this time",
-            "Every closed bucket is judged by what was usual before. A series needs at least "
-            "10 buckets before anything is flagged.",
-        )
-        return card("Anomalies", nothing)
+        return card("Anomalies", no_anomaly(look))
     note = f"newest {_MOST}" if len(found) == _MOST else "newest first"
     groups = [each.group for each in found if each.group is not None]
     every = sum(each.anomalies for each in groups)

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from datawatch_lab.core.errors import DataWatchError
 from datawatch_lab.service.operations.sql import SqlAnswer
 from datawatch_lab.views import format as words
+from datawatch_lab.views.pages.explorer_asked import chosen_end
+from datawatch_lab.views.pages.explorer_rows import grid
 from datawatch_lab.views.pages.page import Action, Done, Fields, Look, text, ticked
 from datawatch_lab.views.pages.parts import (
     Html,
@@ -15,17 +17,15 @@ from datawatch_lab.views.pages.parts import (
     code,
     details,
     empty,
-    html,
     join,
     link,
-    table,
     tag,
 )
 
 _MOST_ROWS = 500
+_LAST = "-24h"
 _FIRST = "SELECT * FROM live.{table} LIMIT 100"
 _NONE = "SHOW TABLES"
-_NUMBERS = ("integer", "number", "decimal")
 
 
 def view(look: Look) -> Mapping[str, str]:
@@ -61,7 +61,7 @@ def view(look: Look) -> Mapping[str, str]:
             tag(
                 "span",
                 "Ctrl Enter runs it. One query that only reads, over live.*, changes.* and "
-                "metrics.*.",
+                f"metrics.*. $from and $to are {_range_in_words(look)}.",
                 class_="hint",
             ),
             class_="row",
@@ -112,35 +112,44 @@ def _no_table(look: Look) -> Html:
 def _run(look: Look, fields: Fields) -> Done:
     query = text(fields, "query")
     try:
-        answer = look.workspace.sql(query, limit=_MOST_ROWS, masked=not ticked(fields, "unmasked"))
+        masked = not ticked(fields, "unmasked")
+        answer = look.workspace.sql(query, limit=_MOST_ROWS, masked=masked, **_range(look))
     except DataWatchError as error:
         said = tag("p", str(error), class_="reading bad mono", role="alert")
         return Done(slots={"sql-rows": said})
-    return Done(slots={"sql-rows": _rows(query, answer)})
+    return Done(slots={"sql-rows": _rows(look, query, answer)})
 
 
-def _rows(query: str, answer: SqlAnswer) -> Html:
-    numbers = [place for place, each in enumerate(answer.columns) if each.type in _NUMBERS]
-    heads = [each.name for each in answer.columns]
-    rows = [[_cell(value) for value in row] for row in answer.rows]
-    shown = table(heads, rows, numbers=numbers, label="rows of the query")
-    more = f"first {words.count(len(rows))}" if answer.truncated else words.count(len(rows))
+def _range(look: Look) -> dict[str, str]:
+    """What ``$from`` and ``$to`` are: the range of the explorer."""
+    start = look.place.get("from")
+    return {"start": start or _LAST, "end": chosen_end(look.place) or "now"}
+
+
+def _range_in_words(look: Look) -> str:
+    said = _range(look)
+    lasts = said["start"].startswith("-") and said["end"] == "now"
+    if lasts:
+        return f"the last {said['start'].removeprefix('-')}"
+    return f"{said['start']} and {said['end']}"
+
+
+def _rows(look: Look, query: str, answer: SqlAnswer) -> Html:
+    shown = grid(answer, look.workspace.status().timezone)
+    count = words.count(len(answer.rows))
+    more = f"first {count}" if answer.truncated else count
     parts = [badge("masked: " + ", ".join(answer.masked), "calm", "•")] if answer.masked else []
     download = tag("button", "Download CSV", type="button", class_="btn", data_csv="sql-rows")
     note = f"{more} rows in {words.duration(answer.elapsed_ms / 1_000)}"
+    how = _range(look) if "$from" in query or "$to" in query else {}
+    said = "".join(f", {name}={value!r}" for name, value in how.items())
     python = (
         "import datawatch_lab as dw\n\nwith dw.open() as lab:\n"
-        f"    rows = lab.workspace.sql_table({query!r}).to_pandas()"
+        f"    rows = lab.workspace.sql_table({query!r}{said}).to_pandas()"
     )
-    grid = tag("div", shown, class_="grid-table", id="dw-grid")
+    rows = tag("div", shown, class_="grid-table", id="dw-grid")
     as_code = details("As code", code(python), key="dw-sql-code")
-    return card("Rows", grid, as_code, note=note, tools=join([*parts, download]))
-
-
-def _cell(value: object) -> Html:
-    if value is None:
-        return tag("span", "null", class_="quiet")
-    return html(value)
+    return card("Rows", rows, as_code, note=note, tools=join([*parts, download]))
 
 
 ACTIONS: Mapping[str, Action] = {"sql.run": _run}

@@ -20,6 +20,7 @@ from datawatch_lab.views.pages.parts import (
     empty,
     field,
     join,
+    link,
     pairs,
     select,
     state,
@@ -62,6 +63,14 @@ def view(look: Look) -> Mapping[str, str]:
 # ---------------------------------------------------------------------- configuration
 
 
+def _no_key(look: Look) -> Html:
+    """Why no key is listed: none is set, or none has what is looked for."""
+    if look.place.get("q"):
+        return empty("No key has that in its name")
+    every = link("Every key", look.place.link(set=None), class_="btn")
+    return empty("Nothing is set", "Every key is at its default.", every)
+
+
 def _configuration(look: Look) -> Mapping[str, str]:
     found = rows(os.environ, look.config)
     asked = look.place.get("q").lower()
@@ -99,7 +108,7 @@ def _configuration(look: Look) -> Mapping[str, str]:
     shown = (
         table(("Key", "Value", "From", "What it is"), cells, hide=(3,), label="configuration")
         if cells
-        else empty("No key has that in its name")
+        else _no_key(look)
     )
     hint = tag(
         "p",

@@ -5,12 +5,16 @@ from __future__ import annotations
 import html
 import re
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from urllib.parse import parse_qs
 
 import pytest
 
+from datawatch_lab.core.settings import Settings
 from datawatch_lab.core.who import Who, acting
-from datawatch_lab.service.handle import Workspace
+from datawatch_lab.service.handle import Workspace, open_workspace
+from datawatch_lab.service.operations.sql import SqlAnswer, SqlColumn
+from datawatch_lab.views.pages.explorer_rows import grid
 from datawatch_lab.views.pages.page import Look
 from datawatch_lab.views.pages.place import Place
 from datawatch_lab.views.pages.portal import pages_by_key
@@ -71,3 +75,49 @@ def test_sql_begins_with_what_there_is(workspace: Workspace) -> None:
     shown = html.unescape(look_at(workspace, "explorer", "admin", tab="sql"))
     (query,) = re.findall(r"(SELECT[^<]*)</textarea>", shown)
     assert len(workspace.sql(query).rows) == 1
+
+
+def _run(workspace: Workspace, query: str, **given: str) -> str:
+    """What the explorer shows of a query."""
+    who = Who("ann", "viewer", "session")
+    look = Look(workspace, Place.of("explorer", {"tab": "sql", **given}), who)
+    with acting(who):
+        done = pages_by_key()["explorer"].act(look, "sql.run", {"query": query})
+    return html.unescape(done.slots["sql-rows"])
+
+
+def test_times_of_rows_are_those_of_the_workspace(tmp_path: Path) -> None:
+    """As on every other page; a file that is made of them has them as they are stored."""
+    settings = Settings(timezone="Asia/Kolkata")
+    with open_workspace(tmp_path / "w.duckdb", settings=settings, what="tests") as workspace:
+        post(workspace, [event("orders", datetime.now(UTC), 1, amount=1)])
+        times = "SELECT TIMESTAMP '2026-01-10 20:00:00.25' AS made, NULL::TIMESTAMP AS gone, 7 AS n"
+        shown = _run(workspace, times)
+    assert '<span data-value="made">made (UTC+5:30)</span>' in shown
+    assert 'data-value="2026-01-10T20:00:00.250000Z">2026-01-11 01:30:00.250000</time>' in shown
+    assert '<span data-value="gone">gone</span>' in shown
+    assert ">null</span>" in shown
+    assert ">7</td>" in shown
+
+
+def test_times_on_both_sides_of_a_change_of_clocks_say_theirs() -> None:
+    """Where one word does not hold for the column, each has its own; others stay as they are."""
+    times = ["2026-03-29T00:30:00Z", "2026-03-29T01:30:00Z", "infinity"]
+    answer = SqlAnswer([SqlColumn("made", "timestamp")], [[each] for each in times], False, 1.0)
+    shown = grid(answer, "Europe/Berlin")
+    assert ">2026-03-29 01:30:00 UTC+1</time>" in shown
+    assert ">2026-03-29 03:30:00 UTC+2</time>" in shown
+    assert ">infinity<" in shown
+    assert '<span data-value="made">made</span>' in shown
+
+
+def test_sql_names_the_range_of_the_explorer(towns: Workspace) -> None:
+    """``$from`` and ``$to`` are what is looked at, and the code beside says the same."""
+    count = "SELECT count(*) AS n FROM changes.orders WHERE _ts BETWEEN $from AND $to"
+    assert ">40</th>" in _run(towns, count)
+    shown = _run(towns, count, **{"from": "2020-01-01T00:00:00Z", "to": "2020-01-02T00:00:00Z"})
+    assert ">0</th>" in shown
+    assert "start='2020-01-01T00:00:00Z', end='2020-01-02T00:00:00Z'" in shown
+    assert "did you mean $from?" in _run(towns, "SELECT $form")
+    place = look_at(towns, "explorer", "viewer", tab="sql", **{"from": "-7d"})
+    assert "$from and $to are the last 7d" in place

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import msgspec
 import pytest
@@ -18,6 +22,7 @@ from datawatch_lab.engine.reporting import Reporting
 from datawatch_lab.service.callers import LocalCaller
 from datawatch_lab.service.handle import Workspace, open_workspace
 from datawatch_lab.views.pages import PAGES
+from datawatch_lab.views.pages.nothing import no_anomaly
 from datawatch_lab.views.pages.page import Done, Look
 from datawatch_lab.views.pages.place import Place
 from datawatch_lab.views.pages.portal import pages_by_key
@@ -251,3 +256,71 @@ def test_an_unknown_action_names_those_that_there_are(shop: Workspace) -> None:
     """An action that does not exist is refused with the others' names."""
     with pytest.raises(DataWatchError, match="no action 'bake'"):
         act(shop, "quality", "bake")
+
+
+# ---------------------------------------------------------------------- where nothing is
+
+
+def test_nothing_is_called_right_before_anything_came(new: Workspace) -> None:
+    """Without data no page says that nothing is wrong: it says what is missing, and the way."""
+    for page in ("alerts", "anomalies"):
+        shown = look_at(new, page)
+        assert "No data yet" in shown
+        assert "Connect a database" in shown
+        assert "tab=sources" in shown
+        assert "Nothing is wrong" not in shown
+        assert "Nothing strange" not in shown
+    assert "No rule yet" in look_at(new, "alerts")
+    assert "edit=new" in look_at(new, "alerts", "editor")
+    assert "edit=new" not in look_at(new, "alerts", "viewer")
+
+
+def test_nothing_open_says_how_much_is_watched(tmp_path: Path) -> None:
+    """Rules that are switched off watch nothing; others are counted."""
+    with open_workspace(tmp_path / "shop.duckdb", what="tests") as shop:
+        post(shop, orders(3, datetime.now(UTC)))
+        assert "No rule yet" in look_at(shop, "alerts")
+        assert "Nothing is judged yet" in look_at(shop, "anomalies")
+        made = shop.add_alert_rule(name="Rush", condition="> 500", metric="orders_created_rate")
+        shown = look_at(shop, "alerts")
+        assert "Nothing is wrong" in shown
+        assert "One rule is watched" in shown
+        metric = "orders_created_rate"
+        shop.change_alert_rule("Rush", made.id, condition="> 500", metric=metric, is_enabled=False)
+        shown = look_at(shop, "alerts")
+        assert "No rule is switched on" in shown
+        assert "Nothing is wrong" not in shown
+
+
+def test_why_no_anomaly_is_listed() -> None:
+    """Detection is off, nothing is judged yet, none fits the filters, or nothing is strange."""
+
+    def said(given: dict[str, str], **standing: object) -> str:
+        detectors = SimpleNamespace(**{"enabled": True, "watched": 12, **standing})
+        status = SimpleNamespace(status="live")
+        workspace = SimpleNamespace(status=lambda: status, detectors=lambda: detectors)
+        place = Place.of("anomalies", given)
+        return no_anomaly(
+            Look(cast("Workspace", workspace), place, Who("ann", "viewer", "session"))
+        )
+
+    assert "Detection is switched off" in said({}, enabled=False)
+    assert "Nothing is judged yet" in said({}, watched=0)
+    filtered = said({"severity": "critical", "since": "-1d"})
+    assert "None fits these filters" in filtered
+    assert 'href="?since=-1d"' in filtered
+    assert "12 series are judged" in said({"since": "-1d"})
+
+
+def test_where_no_key_is_set_the_settings_say_so(
+    new: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing was looked for by its name, so nothing is said of names."""
+    for name in [each for each in os.environ if each.startswith("DATAWATCH_")]:
+        monkeypatch.delenv(name)
+    for name in ("PORT", "LOG_LEVEL"):
+        monkeypatch.delenv(name, raising=False)
+    shown = look_at(new, "settings", tab="configuration", set="changed")
+    assert "Nothing is set" in shown
+    assert "Every key is at its default" in shown
+    assert "in its name" in look_at(new, "settings", tab="configuration", q="no such key")

@@ -1,5 +1,6 @@
 // What decides without a page, for tests: see tests/views/test_board_logic.py.
 
+export * from "./builder/clash.ts";
 export * from "./builder/clock.ts";
 export * from "./builder/draft.ts";
 export * from "./builder/filters.ts";

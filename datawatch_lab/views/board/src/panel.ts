@@ -147,6 +147,7 @@ export function render({ model }: { model: Model }): HTMLElement {
       bar,
       stage,
       keys: root,
+      // The component knows what is looked at, and draws by it.
       look: () => ({ range: "", filter: [], var: [] }),
       ended: () => void builder?.begin(),
     });

@@ -7,7 +7,7 @@ import { fill, h } from "./dom.ts";
 import { framed as inFrame } from "./faces/object.ts";
 import { moment } from "./format.ts";
 import { chosen, clicked, EMPTY, freed } from "./look.ts";
-import type { BoardHead, BoardMessage, Outgoing, Status } from "./message.ts";
+import type { BoardHead, BoardMessage, Outgoing, Status, VariableHead } from "./message.ts";
 import { Feed } from "./socket.ts";
 
 const CHARTS = async (): Promise<any> => (await import("./faces/charts.ts")).CHARTS;
@@ -30,7 +30,8 @@ if (query.has("kiosk")) document.body.classList.add("dww-kiosk");
 
 let status: Status = snapshot.status;
 let isConnected = true;
-let opened = "";
+/** Of variables; made before anything is shown. */
+const menus = new Map<string, Menu>();
 let builder: Builder | null = null;
 const role = byId("board").dataset.role ?? "";
 document.body.classList.toggle("dww-guest", !role);
@@ -164,7 +165,7 @@ function headed(head: BoardHead): void {
   document.title = head.name;
   fill(byId("ranges"), ...head.ranges.map((each) => rangeButton(each, head.range)));
   if (head.range.includes("/")) byId("ranges").append(rangeButton({ key: head.range, label: spanText(head.range) }, head.range));
-  fill(byId("choices"), ...head.variables.map(choice), ...head.filters.map(chip));
+  keep(byId("choices"), [...head.variables.map(choice), ...head.filters.map(chip)]);
 }
 
 function rangeButton(range: { key: string; label: string }, now: string): HTMLElement {
@@ -178,45 +179,79 @@ function spanText(range: string): string {
   return `${moment(from, to - from)} to ${moment(to, to - from)}`;
 }
 
-function choice(variable: BoardHead["variables"][number]): HTMLElement {
-  return variable.multi ? several(variable) : one(variable);
+/** The menu of a variable: it stays while one presses on it, whatever comes meanwhile. */
+interface Menu {
+  element: HTMLElement;
+  show(variable: VariableHead): void;
 }
 
-function one(variable: BoardHead["variables"][number]): HTMLElement {
-  const made = h("select", {}, h("option", {}, "All"));
-  // What is chosen may have no data now; it is among the choices all the same.
-  const values = [...new Set([...variable.choices, ...variable.chosen.slice(0, 1)])];
-  for (const each of values) {
-    const option = h("option", {}, each || EMPTY);
-    option.selected = variable.chosen.includes(each);
-    made.append(option);
-  }
-  made.addEventListener("change", () => {
-    // By its place: the value of the empty one is that of "All".
-    outgoing({ type: "variable", name: variable.name, values: values.slice(made.selectedIndex - 1, made.selectedIndex) });
+function choice(variable: VariableHead): HTMLElement {
+  const key = JSON.stringify([variable.name, variable.multi]);
+  let menu = menus.get(key);
+  if (!menu) menus.set(key, (menu = variable.multi ? several(variable.name) : one(variable.name)));
+  menu.show(variable);
+  return menu.element;
+}
+
+/** The children of an element, of which those that are there already are not touched. */
+function keep(parent: HTMLElement, children: HTMLElement[]): void {
+  for (const each of [...parent.children]) if (!children.includes(each as HTMLElement)) each.remove();
+  children.forEach((each, at) => {
+    if (parent.children[at] !== each) parent.insertBefore(each, parent.children[at] ?? null);
   });
-  return h("label", {}, variable.title, made);
+}
+
+/** Of a map that keeps what was made for a key. */
+function kept<T>(made: Map<string, T>, key: string, make: () => T): T {
+  const found = made.get(key) ?? make();
+  made.set(key, found);
+  return found;
+}
+
+function one(name: string): Menu {
+  const title = h("span", {});
+  const all = h("option", {}, "All");
+  const options = new Map<string, HTMLOptionElement>();
+  let values: string[] = [];
+  const select = h("select", {}, all);
+  select.addEventListener("change", () => {
+    // By its place: the value of the empty one is that of "All".
+    outgoing({ type: "variable", name, values: values.slice(select.selectedIndex - 1, select.selectedIndex) });
+  });
+  const show = (variable: VariableHead): void => {
+    title.textContent = variable.title;
+    // What is chosen may have no data now; it is among the choices all the same.
+    values = [...new Set([...variable.choices, ...variable.chosen.slice(0, 1)])];
+    keep(select, [all, ...values.map((each) => kept(options, each, () => h("option", {}, each || EMPTY)))]);
+    select.selectedIndex = variable.chosen.length ? values.indexOf(variable.chosen[0]) + 1 : 0;
+  };
+  return { element: h("label", {}, title, select), show };
 }
 
 /** A menu of boxes to tick; it says what is chosen, and stays open while one chooses. */
-function several(variable: BoardHead["variables"][number]): HTMLElement {
-  const { name, chosen: now } = variable;
-  const said = now.length === 0 ? "All" : now.length <= 2 ? now.map((each) => each || EMPTY).join(", ") : `${now.length} of ${variable.choices.length}`;
-  const boxes = variable.choices.map((each) => {
-    const box = h("input", { type: "checkbox", value: each });
-    box.checked = now.includes(each);
-    box.addEventListener("change", () => {
-      const values = box.checked ? [...now, each] : now.filter((value) => value !== each);
-      opened = name;
-      outgoing({ type: "variable", name, values });
-    });
-    return h("label", {}, box, each || EMPTY);
-  });
+function several(name: string): Menu {
+  const summary = h("summary", {});
   const all = h("button", { type: "button", class: "dww-all" }, "All");
   all.addEventListener("click", () => outgoing({ type: "variable", name, values: [] }));
-  const menu = h("details", { class: "dww-menu", open: opened === name }, h("summary", {}, `${variable.title}: ${said}`), h("div", {}, all, ...boxes));
-  menu.addEventListener("toggle", () => (opened = menu.open ? name : opened === name ? "" : opened));
-  return menu;
+  const list = h("div", {}, all);
+  const rows = new Map<string, HTMLElement>();
+  let now: string[] = [];
+  const row = (value: string): HTMLElement => {
+    const box = h("input", { type: "checkbox", value });
+    box.addEventListener("change", () => {
+      const values = box.checked ? [...now, value] : now.filter((each) => each !== value);
+      outgoing({ type: "variable", name, values });
+    });
+    return h("label", {}, box, value || EMPTY);
+  };
+  const show = ({ title, choices, chosen: held }: VariableHead): void => {
+    now = held;
+    const said = now.length === 0 ? "All" : now.length <= 2 ? now.map((each) => each || EMPTY).join(", ") : `${now.length} of ${choices.length}`;
+    summary.textContent = `${title}: ${said}`;
+    keep(list, [all, ...choices.map((each) => kept(rows, each, () => row(each)))]);
+    for (const each of choices) (rows.get(each)?.firstElementChild as HTMLInputElement).checked = now.includes(each);
+  };
+  return { element: h("details", { class: "dww-menu" }, summary, list), show };
 }
 
 function chip([label, value]: [string, string]): HTMLElement {

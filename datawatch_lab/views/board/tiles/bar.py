@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,6 +38,7 @@ class Barred:
         times: of the places, ms; empty for labels.
         label: that a click filters by; '' for none.
         picks: its values, place by place; None where they are the names.
+        said: of the steps of several queries, in words; '' for nothing.
     """
 
     names: tuple[str, ...]
@@ -48,6 +50,7 @@ class Barred:
     open: int | None = None
     units: tuple[str, ...] = ()
     picks: tuple[str, ...] | None = None
+    said: str = ""
 
 
 def read(view: View, tile: Tile) -> Barred:
@@ -78,7 +81,8 @@ def over_time(points: Points) -> Barred:
     series = tuple((each.name, each.values) for each in points.lines)
     names = tuple(str(each) for each in times)
     units = tuple(points.unit if each.unit is None else each.unit for each in points.lines)
-    return Barred(names, series, points.unit, times, points.step, "", points.open, _own(units))
+    found = Barred(names, series, points.unit, times, points.step, "", points.open, _own(units))
+    return dataclasses.replace(found, said=points.said)
 
 
 def _own(units: tuple[str, ...]) -> tuple[str, ...]:
@@ -137,7 +141,7 @@ def draw(tile: Tile, data: Barred) -> Part | None:
     options = options_of(tile)
     return Part(
         label=_label(tile, data),
-        sub=sub_of(tile, data.unit),
+        sub=sub_of(tile, data.unit, data.said),
         face="bar",
         data={
             "names": data.names,
@@ -173,7 +177,9 @@ def _label(tile: Tile, data: Barred) -> str:
             Line(name, values, unit=unit)
             for (name, values), unit in zip(data.series, units, strict=True)
         )
-        return label_of(tile, Points(data.times[0], data.step, lines, data.unit, data.open), 0)
+        first, said = data.times[0], data.said
+        points = Points(first, data.step, lines, data.unit, data.open, said=said)
+        return label_of(tile, points, 0)
     pairs = zip(data.names, data.series[0][1], strict=True)
     unit = data.unit if units[0] is None else units[0]
     return ", ".join(f"{name} {in_words(tile, unit, value)}" for name, value in pairs)[:400]

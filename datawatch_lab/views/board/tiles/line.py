@@ -88,7 +88,7 @@ def draw(tile: Tile, data: Lined) -> Part | None:
         return None
     return Part(
         label=label_of(tile, points, len(data.marks)),
-        sub=sub_of(tile, points.unit),
+        sub=sub_of(tile, points.unit, points.said),
         face="line",
         data={
             "t0": points.start,
@@ -136,6 +136,8 @@ def label_of(tile: Tile, points: Points, marks: int) -> str:
                 for value in (known[-1], min(known), max(known))
             )
             said.append(f"{each.name} now {now}, between {low} and {high}")
+    if points.said:
+        said.append(points.said)
     if marks:
         said.append(f"{marks} marked")
     return "; ".join(said)

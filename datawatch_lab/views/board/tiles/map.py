@@ -107,7 +107,7 @@ def _points(view: View, tile: Tile, query: TileQuery) -> Mapped:
             "a map of points needs SQL that gives a latitude and a longitude.",
             hint="Such as SELECT latitude, longitude, name, amount FROM live.shops.",
         )
-    answer = view.rows(query, _MOST_POINTS)
+    answer = view.rows(query, tile, _MOST_POINTS)
     names = [each.name for each in answer.columns]
     options = options_of(tile)
     at_y = _column(names, options["latitude"], _LATITUDES)

@@ -69,7 +69,7 @@ def read(view: View, tile: Tile) -> Scattered:
 
 
 def _rows(view: View, tile: Tile) -> Scattered:
-    answer = view.rows(tile.all_queries[0], _MOST)
+    answer = view.rows(tile.all_queries[0], tile, _MOST)
     numbers = [at for at, each in enumerate(answer.columns) if each.type in _NUMBERS]
     if len(numbers) < 2:
         raise InputError("a scatter plot needs SQL with two columns of numbers.")

@@ -83,7 +83,7 @@ def read(view: View, tile: Tile) -> Rows:
         found = Rows(columns, tuple(rows))
         return _arranged(found, tile, default=f"-{columns[-1].name}" if by else "")
     if query.sql:
-        return _arranged(_plain(view.rows(query, _MOST)), tile)
+        return _arranged(_plain(view.rows(query, tile, _MOST)), tile)
     return _of_table(view, tile)
 
 
@@ -92,8 +92,8 @@ def _of_table(view: View, tile: Tile) -> Rows:
     query, options = tile.all_queries[0], options_of(tile)
     sort = options["sort"]
     if sort and sort.removeprefix("-") not in view.columns(query):
-        return _arranged(_plain(view.rows(query, _MOST)), tile)
-    answer = view.rows(query, options["limit"], sort)
+        return _arranged(_plain(view.rows(query, tile, _MOST)), tile)
+    answer = view.rows(query, tile, options["limit"], sort)
     found = _arranged(_plain(answer), tile, is_sorted=True)
     if not answer.truncated:
         return found

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Any
-
-from markdown_it import MarkdownIt
+from typing import TYPE_CHECKING, Any
 
 from datawatch_lab.core.dashboards import Tile, options_of
 from datawatch_lab.views.board import hv_parts
 from datawatch_lab.views.board.kind import Kind
 from datawatch_lab.views.board.message import Part
 from datawatch_lab.views.board.view import View
+
+if TYPE_CHECKING:
+    from markdown_it import MarkdownIt
 
 
 def read(view: View, tile: Tile) -> str:
@@ -22,6 +23,8 @@ def read(view: View, tile: Tile) -> str:
 
 @cache
 def _markdown() -> MarkdownIt:
+    from markdown_it import MarkdownIt
+
     # CommonMark would let HTML through, and pictures would be asked of other servers.
     return MarkdownIt("commonmark", {"html": False}).enable("table").disable("image")
 

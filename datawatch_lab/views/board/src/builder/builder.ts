@@ -6,7 +6,8 @@ import { shapeOf, withDrills } from "../heads.ts";
 import type { BoardMessage, Message, Outgoing } from "../message.ts";
 import type { Charts } from "../tile.ts";
 import { Refused, type Backend, type Doc, type Drawn, type KindSpec, type Metric, type TileDoc } from "./backend.ts";
-import { differing, Draft, freeId, placed, placesIn, placesOf, withTile } from "./draft.ts";
+import { Choice, clashPanel, joined, joinedSettings, joinedTile, type Clash } from "./clash.ts";
+import { differing, Draft, freeId, placed, placesIn, placesOf, WHOLE, withTile } from "./draft.ts";
 import { button } from "./fields.ts";
 import { TileForm } from "./form.ts";
 import { Gallery } from "./gallery.ts";
@@ -16,18 +17,6 @@ import { settingsForm } from "./settings.ts";
 
 const SAVE_MS = 500;
 const RETRY_MS = 3_000;
-const WHOLE: Omit<Required<Doc>, "name"> = {
-  description: "",
-  tiles: [],
-  variables: [],
-  filters: {},
-  time_range: "auto",
-  refresh: "5s",
-  theme: "system",
-  annotations: ["anomalies", "alerts", "schema", "notes"],
-  notes: [],
-  is_public: false,
-};
 const KEYS: [string, string][] = [
   ["arrows", "move the tile that is chosen"],
   ["Shift arrows", "make it larger or smaller"],
@@ -71,6 +60,10 @@ export class Builder {
   private isSaving = false;
   private isConflict = false;
   private savedAt = 0;
+  /** Whether the newest version was made of what two have done. */
+  private isJoined = false;
+  /** The document as it is stored in the version of the draft. */
+  private stored: Doc = { name: "" };
   /** Why what was changed is not stored; "" while nothing stands in the way. */
   private trouble = "";
   private readonly drawer = h("aside", { class: "dwe-drawer", hidden: true, "aria-label": "Edit" });
@@ -95,6 +88,7 @@ export class Builder {
     this.known.metrics = metrics as Metric[];
     this.known.tables = (tables as { name: string }[]).map((each) => each.name);
     this.draft = new Draft(docOf(answer), answer.version as number);
+    this.stored = this.draft.doc;
     this.bar();
     this.host.stage.append(this.drawer);
     this.host.keys.addEventListener("keydown", this.key, true);
@@ -109,7 +103,11 @@ export class Builder {
   async end(): Promise<void> {
     await this.work;
     await this.settled();
-    if (this.isConflict) return;
+    if (this.isConflict) {
+      await this.work; // two changes that do not clash become one
+      if (this.isConflict) return;
+      await this.settled();
+    }
     if (this.isDirty) this.stuck();
     else await this.leave();
   }
@@ -167,6 +165,7 @@ export class Builder {
       const next = change(began);
       if (!next) return;
       const drawn = await this.draw(next, differing(next, began));
+      this.isJoined = false;
       this.draft.step(this.movedSince(began, drawn.dashboard));
       this.show(drawn);
       this.dirty();
@@ -274,12 +273,13 @@ export class Builder {
     try {
       const { id: _, ...doc } = sent as Doc & { id?: string };
       const answer = await backend.ask("change_dashboard", { ...WHOLE, ...doc, id, version, autosave: true });
+      if (this.draft.version === version) this.stored = sent;
       this.draft.version = Math.max(this.draft.version, answer.version as number);
       this.savedAt = Date.now();
     } catch (error) {
       this.isDirty = true;
       if (!(error instanceof Refused && error.status === 409)) this.unsaved(error);
-      else if (this.draft.version === version) this.conflict(error.message);
+      else if (this.draft.version === version) this.conflict();
       else this.dirty(); // The draft has become one of a later version meanwhile.
     } finally {
       this.isSaving = false;
@@ -328,22 +328,54 @@ export class Builder {
     await this.leave();
   }
 
-  private conflict(sentence: string): void {
+  /** Somebody else has stored another version: what does not clash becomes one document of both. */
+  private conflict(): void {
     this.isConflict = true;
-    const theirs = button("Take theirs", () => void this.settle(true), { "data-act": "theirs" });
-    const mine = button("Keep mine", () => void this.settle(false), { "data-act": "mine", class: "dwe-btn dwe-main" });
-    this.state.className = "dwe-state dwe-bad";
-    fill(this.state, `Not saved: ${sentence}`, theirs, mine);
+    this.say("Somebody else changed it; putting both together …");
+    const choice = new Choice();
+    // Not waited for: who stores may have the turn.
+    void this.queued(() => this.join(choice)).catch((error) => this.apart(error));
   }
 
-  private async settle(isTheirs: boolean): Promise<void> {
+  /** Make one document of theirs and the draft; where both changed the same, ask. */
+  private async join(choice: Choice): Promise<void> {
     const answer = await this.host.backend.ask("get_dashboard", { id: this.host.id });
-    if (isTheirs) await this.queued(() => this.replace(answer));
-    else {
-      this.isConflict = false;
-      this.draft.version = answer.version as number;
-      await this.save();
-    }
+    const [theirs, began] = [docOf(answer), this.draft.doc];
+    const { doc, clashes } = joined(this.stored, theirs, began, choice.picks);
+    const left = choice.left(clashes);
+    if (left.length) return this.clashing(left, choice);
+    const drawn = await this.draw(doc, null);
+    this.isConflict = false;
+    this.stored = theirs;
+    const next = this.movedSince(began, drawn.dashboard);
+    this.draft.replace(next, answer.version as number);
+    this.show(drawn);
+    this.isJoined = true;
+    this.dirty();
+  }
+
+  /** Say what both have changed, and ask which stays: all of it in the bar, or each in the drawer. */
+  private clashing(clashes: Clash[], choice: Choice): void {
+    const settle = (): void => {
+      this.close();
+      void this.queued(() => this.join(choice)).catch((error) => this.apart(error));
+    };
+    const all = (label: string, side: "theirs" | "mine", how: Record<string, string>): HTMLElement =>
+      button(label, () => {
+        choice.all(clashes, side);
+        settle();
+      }, { "data-act": side, ...how });
+    const compare = button("Compare", () => this.open("Changed by two", clashPanel(choice, clashes, settle)), { "data-act": "compare" });
+    const what = clashes.length === 1 ? clashes[0].what : `${clashes.length} things`;
+    this.state.className = "dwe-state dwe-bad";
+    const said = `Not saved: somebody else changed the same (${what}).`;
+    fill(this.state, said, compare, all("Take theirs", "theirs", {}), all("Keep mine", "mine", { class: "dwe-btn dwe-main" }));
+  }
+
+  /** What both did could not be put together now; it is tried again. */
+  private apart(error: unknown): void {
+    this.isConflict = false;
+    this.unsaved(error);
   }
 
   /** Somebody else has changed the board while nothing here waits to be stored. */
@@ -369,6 +401,7 @@ export class Builder {
     this.isConflict = false;
     this.isDirty = false;
     this.draft.replace(doc, answer.version as number);
+    this.stored = doc;
     if (next !== doc) this.draft.step(next);
     this.show(drawn);
     if (next !== doc) this.dirty();
@@ -383,7 +416,8 @@ export class Builder {
     this.undoing.disabled = !this.draft.canUndo;
     this.redoing.disabled = !this.draft.canRedo;
     if (this.isConflict) return;
-    this.say(this.isDirty || this.isSaving ? "Saving …" : `Saved, version ${this.draft.version}`);
+    const beside = this.isJoined ? "; somebody else changed it too, and what both did is here" : "";
+    this.say(this.isDirty || this.isSaving ? `Saving …${beside}` : `Saved, version ${this.draft.version}${beside}`);
   }
 
   private say(text: string, tone = ""): void {
@@ -475,22 +509,32 @@ export class Builder {
   }
 
   private tileForm(kind: KindSpec, tile: TileDoc, isNew: boolean): void {
-    this.known.variables = (this.draft.doc.variables ?? []).map((each) => each.name);
+    this.known.variables = this.draft.doc.variables ?? [];
+    const began = structuredClone(tile);
     const form = new TileForm(kind, tile, isNew, {
       known: this.known,
       charts: this.host.charts,
       world: this.host.world,
       draw: (each) => this.draw({ ...this.draft.doc, tiles: [each] }, null),
-      done: async (made) => {
+      done: async (made, choice) => {
         this.selected = made.id;
+        let left: Clash[] = [];
         try {
           await this.commit((doc) => {
-            const next = withTile(doc, made, isNew);
+            const now = isNew ? undefined : doc.tiles?.find((each) => each.id === made.id);
+            const { tile: both, clashes } = now ? joinedTile(began, now, made, choice.picks) : { tile: made, clashes: [] };
+            left = choice.left(clashes);
+            if (left.length) return null;
+            const next = withTile(doc, both, isNew);
             if (isNew) this.selected = next.tiles?.at(-1)?.id ?? made.id;
             return next;
           });
         } catch (error) {
           form.refused((error as Error).message);
+          return false;
+        }
+        if (left.length) {
+          choice.show(left);
           return false;
         }
         this.close();
@@ -504,11 +548,20 @@ export class Builder {
   }
 
   private settings(): void {
+    const began = this.draft.doc;
+    const choice = new Choice();
     const done = async (said: Partial<Doc>): Promise<void> => {
-      await this.commit((doc) => (Object.keys(said).length ? { ...doc, ...said } : null));
-      this.close();
+      let left: Clash[] = [];
+      await this.commit((doc) => {
+        if (!Object.keys(said).length) return null;
+        const { doc: both, clashes } = joinedSettings(began, doc, { ...began, ...said }, choice.picks);
+        left = choice.left(clashes);
+        return left.length ? null : both;
+      });
+      if (left.length) choice.show(left);
+      else this.close();
     };
-    this.open("This dashboard", settingsForm(this.draft.doc, this.known, done, () => this.close()));
+    this.open("This dashboard", settingsForm(began, this.known, choice.element, done, () => this.close()));
   }
 
   private versions(): void {

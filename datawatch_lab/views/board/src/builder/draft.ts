@@ -4,6 +4,19 @@ import type { Doc, TileDoc } from "./backend.ts";
 import type { Place } from "../message.ts";
 
 const MOST_STEPS = 200;
+/** What a document is where it does not say otherwise. */
+export const WHOLE: Omit<Required<Doc>, "name"> = {
+  description: "",
+  tiles: [],
+  variables: [],
+  filters: {},
+  time_range: "auto",
+  refresh: "5s",
+  theme: "system",
+  annotations: ["anomalies", "alerts", "schema", "notes"],
+  notes: [],
+  is_public: false,
+};
 const PLACE = new Set(["x", "y", "w", "h"]);
 
 export class Draft {

@@ -5,6 +5,7 @@ import { fill, h } from "../dom.ts";
 import type { Charts } from "../tile.ts";
 import type { Drawn, KindSpec, OptionSpec, QueryDoc, TileDoc } from "./backend.ts";
 import { area, box, button, field, input, select, words } from "./fields.ts";
+import { Choice } from "./clash.ts";
 import { QueryForm, type Known } from "./query.ts";
 
 const WINDOWS: [string, string][] = [["", "the board's range"], ...["15m", "1h", "6h", "24h", "7d", "30d"].map((each): [string, string] => [each, `last ${each}`])];
@@ -20,7 +21,8 @@ export interface TileFormOptions {
   world: string;
   /** What a board with this tile alone shows. */
   draw(tile: TileDoc): Promise<Drawn>;
-  done(tile: TileDoc): Promise<boolean>;
+  /** Keep it. False where it cannot be; `choice` asks where somebody else changed the same. */
+  done(tile: TileDoc, choice: Choice): Promise<boolean>;
   cancel(): void;
 }
 
@@ -28,6 +30,7 @@ export class TileForm {
   readonly element: HTMLElement;
   private readonly title: HTMLInputElement;
   private readonly said = h("p", { class: "dwe-fault", role: "alert" });
+  private readonly choice = new Choice();
   private readonly place = h("div", { class: "dwe-preview", "aria-label": "Preview" });
   private readonly queries: QueryForm[] = [];
   private readonly queryList = h("div", { class: "dwe-rows" });
@@ -45,7 +48,7 @@ export class TileForm {
     this.title = input(tile.title ?? "", "text", { placeholder: kind.label, class: "dwe-title" });
     this.title.addEventListener("input", () => this.later());
     this.optionValues = { ...(tile.options ?? {}) };
-    const form = h("form", { class: "dwe-form" }, this.place, this.said, field("Title", this.title), ...this.asking(), ...this.looking());
+    const form = h("form", { class: "dwe-form" }, this.place, this.said, this.choice.element, field("Title", this.title), ...this.asking(), ...this.looking());
     const done = button(isNew ? "Add to the board" : "Apply", () => void this.finish(), { class: "dwe-btn dwe-main", "data-act": "apply" });
     form.addEventListener("submit", (event) => {
       event.preventDefault();
@@ -193,7 +196,7 @@ export class TileForm {
   }
 
   private async finish(): Promise<void> {
-    if (await this.options.done(this.read())) this.close();
+    if (await this.options.done(this.read(), this.choice)) this.close();
   }
 
   /** A refusal of what the form says. */

@@ -1,7 +1,7 @@
 // The part of a form that says what a tile asks: a metric, SQL, or the rows of a table.
 
 import { fill, h } from "../dom.ts";
-import type { Backend, Metric, QueryDoc } from "./backend.ts";
+import type { Backend, Metric, QueryDoc, VariableDoc } from "./backend.ts";
 import { area, box, button, field, fresh, input, select, words } from "./fields.ts";
 import { readValues, valueOf, writeValues, type Said } from "./filters.ts";
 import { MetricPicker } from "./metric.ts";
@@ -13,13 +13,15 @@ const COMPARE: [string, string][] = [
   ["same_hour_last_week", "the same hour last week"],
 ];
 const STEPS: [string, string][] = [["", "suits the range"], ...["10s", "1m", "5m", "15m", "1h", "6h", "1d"].map((each): [string, string] => [each, each])];
+/** What SQL calls the range that is looked at. */
+const TIMES = ["from", "to"];
 const ABOUT: Record<string, string> = { metric: "A metric", sql: "SQL", table: "Rows of a table" };
 
 export interface Known {
   backend: Backend;
   metrics: Metric[];
   tables: string[];
-  variables: string[];
+  variables: VariableDoc[];
 }
 
 /** A row of filters says its label and the values of it; null for none. */
@@ -73,7 +75,24 @@ export class QueryForm {
     made.spellcheck = false;
     made.classList.add("dwe-code");
     made.addEventListener("input", () => this.set({ sql: made.value }));
-    return field("One SELECT", made);
+    return h("div", {}, field("One SELECT", made), this.values(made));
+  }
+
+  /** What SQL may name: the time that is looked at, and the variables of the board. */
+  private values(text: HTMLTextAreaElement): HTMLElement {
+    const insert = (said: string): void => {
+      text.setRangeText(said, text.selectionStart, text.selectionEnd, "end");
+      text.focus();
+      this.set({ sql: text.value });
+    };
+    const offer = (said: string, title: string): HTMLElement => button(`$${said}`, () => insert(`$${said}`), { class: "dwe-btn dwe-small", title, "data-value": said });
+    const plain = this.known.variables.filter((each) => /^[A-Za-z_]\w*$/.test(each.name) && !TIMES.includes(each.name));
+    const offers = plain.map(({ name, multi }) => offer(name, `$${name} IS NULL OR column ${multi ? "IN" : "="} $${name}`));
+    const times = TIMES.map((each) => offer(each, "a timestamp in UTC, as times of tables are"));
+    const [first] = plain;
+    const all = first ? ` All of a variable is NULL: WHERE $${first.name} IS NULL OR column ${first.multi ? "IN" : "="} $${first.name}` : "";
+    const hint = `The board's range and variables, as values: WHERE _ts BETWEEN $from AND $to.${all}`;
+    return h("div", { class: "dwe-values" }, h("div", { class: "dwe-acts" }, ...times, ...offers), h("p", { class: "dwe-hint" }, hint));
   }
 
   private table(): HTMLElement {
@@ -157,7 +176,7 @@ export class QueryForm {
   private async offer(metric: Metric, label: string, choices: HTMLElement): Promise<void> {
     try {
       const answer = await this.known.backend.ask("query", { name: metric.name, group_by: label, from: "-30d" });
-      const values = [...this.known.variables.map((each) => `$${each}`), ...answer.series.map((each: any) => String(each.labels[label] ?? ""))];
+      const values = [...this.known.variables.map((each) => `$${each.name}`), ...answer.series.map((each: any) => String(each.labels[label] ?? ""))];
       fill(choices, ...[...new Set(values)].slice(0, 50).map((value) => h("option", { value: writeValues(value) })));
     } catch {
       fill(choices); // values are a help; without them one types

@@ -12,8 +12,11 @@ const RANGES: [string, string][] = [["auto", "suits the data"], ["today", "today
 const LAYERS = ["anomalies", "alerts", "schema", "notes"];
 const REFRESH = ["1s", "5s", "30s", "1m"];
 
-/** @param done is given what was changed in the form, and nothing else of the document */
-export function settingsForm(doc: Doc, known: Known, done: (said: Partial<Doc>) => Promise<void>, cancel: () => void): HTMLElement {
+/**
+ * @param asked where one is asked which of two values stays
+ * @param done is given what was changed in the form, and nothing else of the document
+ */
+export function settingsForm(doc: Doc, known: Known, asked: HTMLElement, done: (said: Partial<Doc>) => Promise<void>, cancel: () => void): HTMLElement {
   const name = input(doc.name, "text", { required: "" });
   const about = area(doc.description ?? "", 2);
   const range = select(RANGES, doc.time_range ?? "auto");
@@ -47,6 +50,7 @@ export function settingsForm(doc: Doc, known: Known, done: (said: Partial<Doc>) 
     "form",
     { class: "dwe-form" },
     said,
+    asked,
     field("Name", name),
     field("Description", about),
     field("Time range", range),
