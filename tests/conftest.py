@@ -38,7 +38,7 @@ _SOAKED = 4
 _LONG = (
     *("e2e/test_planted_file", "e2e/test_kill", "e2e/test_live_tables", "e2e/test_postgres"),
     *("cli/test_serve", "notebook/test_notebooks", "engine/test_retention", "e2e/test_disk"),
-    *("cli/test_watch", "jupyter/test_in_a_notebook", "backends/test_on_servers"),
+    *("cli/test_watch", "jupyter/test_in_a_notebook", "backends/test_on_servers", "cli/test_ready"),
     *("e2e/test_flood", "engine/test_any_order", "ingest/postgres/test_contract"),
     *("alerts/test_demo", "e2e/test_soak", "e2e/test_kafka", "e2e/test_redis", "e2e/test_mysql"),
     *("engine/test_update_heavy", "jupyter/test_kernels", "api/test_contract", "fuzz/test_engine"),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import difflib
 from asyncio import Future
+from collections.abc import Callable
 from typing import Any
 
 from tornado.http1connection import HTTP1Connection
@@ -20,14 +22,15 @@ _DROPPED = 4 * MAX_BYTES
 class DocumentHandler(ApiHandler):
     """Serves one JSON text that does not change, such as the OpenAPI document."""
 
-    def initialize(self, shared: Shared, body: bytes) -> None:  # type: ignore[override]
-        """Take the text."""
+    def initialize(self, shared: Shared, body: Callable[[], bytes]) -> None:  # type: ignore[override]
+        """Take what makes the text; the first time that may take a while."""
         super().initialize(shared)
         self.body = body
 
-    def get(self) -> None:
+    async def get(self) -> None:
         """Answer with the text."""
-        self.finish(self.body)
+        loop = asyncio.get_running_loop()
+        self.finish(await loop.run_in_executor(self.shared.readers, self.body))
 
     head = get
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -89,7 +90,11 @@ def _shared(workspace: Workspace, gate: Gate, paths: tuple[str, ...], max_bytes:
 
 def _pages(shared: Shared, operations: Sequence[Operation[Any, Any]], style: str) -> list[Pattern]:
     """Home, signing in and out, the description of the API and what its page is made of."""
-    described = msgspec.json.encode(document(operations, cookie=shared.gate.cookie))
+
+    @cache
+    def described() -> bytes:
+        return msgspec.json.encode(document(operations, cookie=shared.gate.cookie))
+
     api_script = {"shared": shared, "body": static.script("api.js")}
     return [
         ("/", HomeHandler, {"shared": shared, "home": PORTAL}),

@@ -8,12 +8,12 @@ import logging
 import socket
 import threading
 from collections.abc import Sequence
-from typing import Any
 
 from tornado.httpserver import HTTPServer
 from tornado.ioloop import IOLoop
 from tornado.web import Application, RequestHandler
 
+from datawatch_lab.api.later import Later
 from datawatch_lab.api.routes import Pattern, unknown_of
 from datawatch_lab.api.running import drain
 from datawatch_lab.api.sockets.room import rooms_of
@@ -22,6 +22,7 @@ from datawatch_lab.core.errors import DataWatchError
 log = logging.getLogger(__name__)
 
 _STOP_SECONDS = 10.0
+_FAREWELL_SECONDS = 0.05
 _IDLE_SECONDS = 60.0
 _BODY_SECONDS = 600.0
 _BODY_BYTES = 1 << 20
@@ -36,13 +37,14 @@ class AddressError(DataWatchError):
 
 
 class Server:
-    """Serves URL patterns at one address; for the API without pages, and for tests.
+    """Serves URL patterns at one address, and a part that is made later.
 
     Args:
         patterns: of `routes.patterns`.
         host: to bind to.
         port: to bind to; it must be free, see `free_port`.
         idle_seconds: a connection that sends no whole request head for this long is closed.
+        later: the pages; None for the API alone.
     """
 
     def __init__(
@@ -52,8 +54,10 @@ class Server:
         host: str,
         port: int,
         idle_seconds: float = _IDLE_SECONDS,
+        later: Later | None = None,
     ) -> None:
         self.patterns = patterns
+        self.later = later
         self.idle_seconds = idle_seconds
         self.host = host
         self.port = port
@@ -79,10 +83,19 @@ class Server:
             raise bind_error(self._fault, self.host, self.port)
 
     def stop(self) -> None:
-        """Take no more requests, finish those that run, end the thread."""
+        """Take no more requests, finish those that run, end the thread; twice is harmless."""
         loop = self._loop
-        if loop is None or not self._thread.is_alive():
-            return
+        if loop is not None and self._thread.is_alive():
+            self._end(loop)
+        if self.later is not None:
+            self.later.close()
+
+    def load(self) -> None:
+        """Begin to make what is made later, before somebody asks for it."""
+        if self.later is not None:
+            self.later.load()
+
+    def _end(self, loop: IOLoop) -> None:
         left = drain(self.patterns, _STOP_SECONDS)
         if left:
             log.warning("%d requests did not end within %.0f s", left, _STOP_SECONDS)
@@ -95,8 +108,9 @@ class Server:
         asyncio.run(self._serve())
 
     async def _serve(self) -> None:
+        behind = [] if self.later is None else [self.later.rule]
         application = Application(
-            list[Any](self.patterns), log_function=_log, **unknown_of(self.patterns)
+            [*self.patterns, *behind], log_function=_log, **unknown_of(self.patterns)
         )
         try:
             listening = socket.create_server((self.host, self.port), family=_family(self.host))
@@ -107,10 +121,15 @@ class Server:
         self._loop = IOLoop.current()
         self._stopping = asyncio.Event()
         self._http = HTTPServer(application, **timeouts(self.idle_seconds))
+        if self.later is not None:
+            self.later.attach(self._http)
         listening.setblocking(False)
         self._http.add_socket(listening)
         self._ready.set()
         await self._stopping.wait()
+        if self.later is not None:
+            self.later.end()
+            await asyncio.sleep(_FAREWELL_SECONDS)  # so that what is said reaches the browsers
         self._http.stop()
         await self._http.close_all_connections()
 

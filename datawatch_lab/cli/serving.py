@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from datawatch_lab.core.errors import ConfigError
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from datawatch_lab.api.auth import Gate
     from datawatch_lab.api.boards import Boards
     from datawatch_lab.api.routes import Pattern
+    from datawatch_lab.api.server import Server
     from datawatch_lab.core.config import Config
     from datawatch_lab.core.watching import WatchSettings
     from datawatch_lab.service.handle import Workspace
@@ -22,18 +23,6 @@ if TYPE_CHECKING:
 
 _DRAIN_SECONDS = 10.0
 """Requests that run when the server is told to end have this long."""
-
-
-class RunningServer(Protocol):
-    """A server in a thread of its own."""
-
-    def start(self) -> None:
-        """Serve."""
-        ...
-
-    def stop(self) -> None:
-        """Take no more requests and end."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -125,8 +114,9 @@ def served(
     token = make_token(path) if auth else None
     gate = _gate(token, path, host=host, port=port, config=config)
     boards = _boards(workspace, config)
-    urls = patterns(workspace, gate, style=_style(), boards=boards)
-    server = _server(workspace, urls, gate, host=host, port=port, config=config)
+    style = _style()
+    urls = patterns(workspace, gate, style=style, boards=boards)
+    server = _server(workspace, urls, gate, host=host, port=port, style=style, config=config)
     server.start()
     try:
         near = address_of(_near(host), port)
@@ -136,6 +126,7 @@ def served(
             resume(workspace, sources)
         # Others sign in by name; the owner's link is for this machine, and for its screen alone.
         address = near if is_loopback(host) else address_of(_far(host, config), port)
+        server.load()  # what takes long, now that all else is ready
         yield Place(address, link_to(near, token) if is_loopback(host) else f"{address}/")
     finally:
         drain(urls, _DRAIN_SECONDS)
@@ -221,31 +212,29 @@ def _server(
     *,
     host: str,
     port: int,
+    style: str,
     config: Config | None,
-) -> RunningServer:
+) -> Server:
     """The server of pages and REST; of REST alone where there are no pages."""
-    if find_spec("datawatch_lab.views.server") is None:
+    if find_spec("datawatch_lab.views.later") is None:
         from datawatch_lab.api.server import Server
 
         return Server(urls, host=host, port=port)
     from datawatch_lab.api.login import LOGIN
-    from datawatch_lab.api.routes import unknown_of
-    from datawatch_lab.api.server import timeouts
-    from datawatch_lab.views.server import Beneath, build_server
+    from datawatch_lab.cli.pages import server_with_pages
 
-    built: RunningServer = build_server(
+    return server_with_pages(
         workspace,
+        urls,
         host=host,
         port=port,
-        extra_patterns=urls,
         user_of=gate.user,  # without a token it still refuses foreign hosts
         origins=[f"{name}:{port}" for name in _origins(gate, host)],
         login=LOGIN if gate.access is not None else None,
-        beneath=Beneath(unknown_of(urls), timeouts()),
         who_of=gate.who,
         config=config,
+        style=style,
     )
-    return built
 
 
 def _origins(gate: Gate, host: str) -> list[str]:

@@ -82,7 +82,6 @@ def _here(
     chosen = free_port(_HOST, wanted, search=True)
     if wanted not in (0, chosen):
         say(f"Port {wanted} is taken; using {chosen}.")
-    # The page first: loading its libraries and the copy would hold each other up.
     with served(handle, path, host=_HOST, port=chosen, auth=True, sources=None) as place:
         watched = handle.watch(url, **_settings(how))
         click.echo(f"DataWatch shows {watched.name} at {place.link}")

@@ -140,6 +140,15 @@ def kept(frame: pl.DataFrame, keep: Bools) -> pl.DataFrame:
     return side_by_side([column.filter(mask) for column in frame])
 
 
+def no_rows(schema: pa.Schema) -> pa.Table:
+    """A table without rows, and without loading pandas, which `Schema.empty_table` does.
+
+    >>> no_rows(pa.schema([("a", pa.int8())])).shape
+    (0, 1)
+    """
+    return pa.Table.from_batches([], schema)
+
+
 def nulls(name: str, dtype: pl.DataType, height: int) -> pl.Series:
     """A column of nulls.
 

@@ -23,6 +23,7 @@ from datetime import datetime, timedelta
 import polars as pl
 import pyarrow as pa
 
+from datawatch_lab.core.columns import no_rows
 from datawatch_lab.core.settings import Settings
 from datawatch_lab.core.storage import CLOSE_SCHEMA
 from datawatch_lab.engine.classify import APPLIED, is_backfill_mark
@@ -114,7 +115,7 @@ class Closing:
         )
         events = live.select("source", "table_id", "seq", "ts", "received", "newest").collect()
         if not events.height:
-            return Advance(CLOSE_SCHEMA.empty_table())
+            return Advance(no_rows(CLOSE_SCHEMA))
         newest = events.group_by("source", "table_id").agg(
             pl.max_horizontal("ts", "newest").max(), pl.col("received").max()
         )
@@ -219,7 +220,7 @@ class Closing:
             if closed.until < until and self._is_silent(table_id, now, watermarks):
                 rows.append((last_seq, table_id, closed.until, until, now, "clock"))
         if not rows:
-            return Advance(CLOSE_SCHEMA.empty_table())
+            return Advance(no_rows(CLOSE_SCHEMA))
         return Advance(_arrow([pl.DataFrame(rows, schema=_FRAME, orient="row")]))
 
     def _mind_leaps(self, now: datetime) -> None:
@@ -286,7 +287,7 @@ _FRAME = {
 
 def _arrow(frames: list[pl.DataFrame]) -> pa.Table:
     if not frames:
-        return CLOSE_SCHEMA.empty_table()
+        return no_rows(CLOSE_SCHEMA)
     frame = pl.concat([pl.DataFrame(schema=_FRAME), *frames])
     return frame.sort("after_seq", maintain_order=True).to_arrow().cast(CLOSE_SCHEMA)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 
 import msgspec
 import numpy as np
@@ -22,7 +23,12 @@ from datawatch_lab.ingest.texts import FEW, Texts
 
 _TEXT = pa.large_string()
 _SEQUENCE = re.compile(r'"sequence"\s*:\s*"?([0-9]{1,18})\b')
-_OP_NAMES = pa.array([str(op) for op in OPS], _TEXT)
+
+
+@cache
+def _op_names() -> pa.Array:
+    """Names by place in `OPS`; made when first asked for, since the first array loads pandas."""
+    return pa.array([str(op) for op in OPS], _TEXT)
 
 
 @dataclass(frozen=True)
@@ -146,7 +152,7 @@ def _table(fields: Fields, reading: Reading, places: np.ndarray, ids: pa.Array) 
         pa.array(np.asarray(reading.offsets, dtype=np.int64)[places]),
         fields.schema,
         fields.table,
-        _OP_NAMES.take(pa.array(known)),
+        _op_names().take(pa.array(known)),
         _times(fields.ts),
         ids,
         fields.origin,

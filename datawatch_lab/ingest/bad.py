@@ -8,12 +8,13 @@ from itertools import groupby
 import pyarrow as pa
 
 from datawatch_lab.core.batches import BAD_SCHEMA
+from datawatch_lab.core.columns import no_rows
 from datawatch_lab.ingest.assemble import Events
 from datawatch_lab.ingest.envelopes import TableKey
 from datawatch_lab.ingest.identity import IdFactory, bad_id
 from datawatch_lab.ingest.reading import Reading
 
-_NONE = BAD_SCHEMA.empty_table()
+_NONE = no_rows(BAD_SCHEMA)
 _Fault = tuple[int, str, TableKey]
 
 

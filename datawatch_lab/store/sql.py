@@ -68,7 +68,7 @@ def give_slot(con: duckdb.DuckDBPyConnection) -> None:
     object is registered once, and hands out the table of the moment whatever its columns.
     """
     slot = _Slot()
-    slot.table = pa.table({"nothing": pa.array([], pa.int8())})
+    slot.table = pa.table({"nothing": pa.nulls(0, pa.int8())})  # `pa.array` would load pandas
     con.register("given", slot)
     slot.table = None
     _SLOTS[con] = slot

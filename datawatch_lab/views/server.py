@@ -1,49 +1,31 @@
-"""The server of the pages: Bokeh's, with the REST interface mounted beside them."""
+"""The application that serves the pages: Bokeh's, in a server that is there already."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import socket
-import threading
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
 from typing import Any
+from uuid import uuid4
 
+from bokeh.core.validation import silence
+from bokeh.core.validation.warnings import EMPTY_LAYOUT
 from bokeh.server.auth_provider import AuthProvider
-from bokeh.server.server import Server as BokehServer
+from bokeh.server.server import BaseServer
+from bokeh.server.tornado import BokehTornado
+from bokeh.server.util import create_hosts_allowlist
 from bokeh.server.views.auth_request_handler import AuthRequestHandler
-from panel.io.server import get_server
+from panel.io.application import build_applications
+from panel.io.resources import DIST_DIR
+from panel.io.server import get_static_routes
+from panel.io.state import state
 
-from datawatch_lab.core.config import Config
-from datawatch_lab.core.errors import DataWatchError
-from datawatch_lab.service.handle import Workspace
-from datawatch_lab.views import objects
-from datawatch_lab.views.pages.live import Live
-from datawatch_lab.views.pages.portal import GateOf, apps, pages_by_key
+from datawatch_lab.views.later import Portal, UserOf
 from datawatch_lab.views.refused import REFUSED_HTML
 
 log = logging.getLogger(__name__)
 
 _REFUSED = "/datawatch/refused"
-_STOP_SECONDS = 10.0
-_FAREWELL_SECONDS = 0.05
-
-UserOf = Callable[[Any], str | None]
-"""Says who sends a request, from its tornado handler; None for a stranger."""
-
-
-@dataclass(frozen=True)
-class Beneath:
-    """What tornado is told beneath Bokeh.
-
-    Attributes:
-        settings: of its application, such as the handler of unknown paths.
-        timeouts: of its server, in seconds by name.
-    """
-
-    settings: Mapping[str, Any] = field(default_factory=dict)
-    timeouts: Mapping[str, float] = field(default_factory=dict)
 
 
 class _Refused(AuthRequestHandler):
@@ -64,7 +46,7 @@ class _Auth(AuthProvider):
 
     def __init__(self, user_of: UserOf, login: str | None) -> None:
         self._user_of = user_of
-        self._login = login
+        self._login = (login or _REFUSED)[1:]
         super().__init__()
 
     @property
@@ -78,19 +60,22 @@ class _Auth(AuthProvider):
         return
 
     @property
-    def login_url(self) -> str:
-        """Where strangers are sent."""
-        return self._login or _REFUSED
-
-    @property
-    def get_login_url(self) -> None:
-        """The address is always the same."""
+    def login_url(self) -> None:
+        """It depends on the page that was asked for."""
         return
 
     @property
-    def login_handler(self) -> type[_Refused] | None:
-        """Serves that address, unless another does."""
-        return None if self._login else _Refused
+    def get_login_url(self) -> Callable[[Any], str]:
+        """Where strangers are sent; as Panel takes it, which puts a dot before it.
+
+        So it holds behind a proxy that serves the server below another path.
+        """
+        return lambda handler: "/" + "../" * (handler.request.path.count("/") - 1) + self._login
+
+    @property
+    def login_handler(self) -> None:
+        """The address is served by a pattern of its own."""
+        return
 
     @property
     def logout_url(self) -> None:
@@ -103,181 +88,62 @@ class _Auth(AuthProvider):
         return
 
 
+def application(portal: Portal, apps: Mapping[str, Any]) -> BokehTornado:
+    """Bokeh's application of a portal; it does nothing yet.
+
+    Args:
+        portal: whose server it will be part of.
+        apps: what it serves, by path.
+    """
+    # Pages begin empty, and are filled as soon as their parts are made.
+    silence(EMPTY_LAYOUT, True)
+    host = f"[{portal.host}]" if ":" in portal.host else portal.host
+    options: dict[str, Any] = {}
+    if portal.user_of is not None:
+        options["auth_provider"] = _Auth(portal.user_of, portal.login)
+    return BokehTornado(
+        build_applications(dict(apps), title="DataWatch"),
+        extra_websocket_origins=create_hosts_allowlist(portal.origins, portal.port),
+        extra_patterns=[*get_static_routes({}), (_REFUSED, _Refused)],  # type: ignore[no-untyped-call]
+        absolute_url=f"http://{host}:{portal.port}/",
+        use_index=False,
+        ico_path=str(DIST_DIR / "images" / "favicon.ico"),
+        check_unused_sessions_milliseconds=5_000,
+        unused_session_lifetime_milliseconds=15_000,
+        **options,
+        **portal.settings,
+    )
+
+
+def begun(application: BokehTornado, loop: Any, http: Any) -> BaseServer:
+    """Begin the work of an application; in the server's loop.
+
+    Args:
+        application: see `application`.
+        loop: tornado's, of the server.
+        http: tornado's server, which hands requests to the application.
+    """
+    loop.asyncio_loop.set_exception_handler(_note_departures)
+    server = BaseServer(loop, application, http)
+    server.start()
+    # Panel finds the server of a session there, as if it had made it.
+    state._servers[uuid4().hex] = (server, {}, [])  # noqa: SLF001
+    return server
+
+
+def ended(server: BaseServer) -> None:
+    """Send the browsers away and end the sessions; in the server's loop."""
+    # Bokeh forgets its clients without closing their sockets; pages would not notice.
+    for client in tuple(server._tornado._clients):  # noqa: SLF001
+        client._socket.close()  # noqa: SLF001
+    server.stop()
+    for key in [key for key, each in state._servers.items() if each[0] is server]:  # noqa: SLF001
+        del state._servers[key]  # noqa: SLF001
+
+
 def _note_departures(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
     """Browsers that leave while Bokeh writes to them are no fault; all else is logged as usual."""
     if type(context.get("exception")).__name__ in ("WebSocketClosedError", "StreamClosedError"):
         log.debug("a browser has gone while it was written to")
         return
     loop.default_exception_handler(context)
-
-
-class Server:
-    """Pages and REST at one address, in a thread of its own.
-
-    Args:
-        live: makes the parts of the pages.
-        host, port: to bind to.
-        extra_patterns: tornado URL patterns to serve beside the pages.
-        user_of: who may see pages; None lets everybody.
-        origins: ``host:port`` of pages that may open a WebSocket.
-        login: path of a page where strangers sign in; one of ``extra_patterns``.
-        beneath: what tornado is told.
-        who_of: who looks, with their role; None for whoever runs this process.
-    """
-
-    def __init__(  # noqa: PLR0913 — parts of a server, by name
-        self,
-        live: Live,
-        *,
-        host: str,
-        port: int,
-        extra_patterns: Sequence[Any],
-        user_of: UserOf | None,
-        origins: Sequence[str],
-        login: str | None = None,
-        beneath: Beneath | None = None,
-        who_of: GateOf | None = None,
-    ) -> None:
-        self.live = live
-        self.objects: Mapping[str, Any] = {}
-        self.who_of = who_of
-        self.host = host
-        self.port = port
-        self.extra_patterns = extra_patterns
-        self.user_of = user_of
-        self.origins = origins
-        self.login = login
-        self.beneath = beneath or Beneath()
-        self._server: BokehServer | None = None
-        self._fault: BaseException | None = None
-        self._ready = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="datawatch-pages", daemon=True)
-
-    def start(self) -> None:
-        """Serve; returns once requests are taken.
-
-        Raises:
-            DataWatchError: the address cannot be bound.
-        """
-        self._check_free()
-        self._thread.start()
-        self._ready.wait()
-        if self._fault is not None:
-            raise self._fault
-
-    def _check_free(self) -> None:
-        """Try the address first: a failure inside the server would leave a socket behind."""
-        family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
-        with socket.socket(family, socket.SOCK_STREAM) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((self.host, self.port))
-            except OSError as fault:
-                raise DataWatchError(
-                    f"{self.host}:{self.port} cannot be served: {fault.strerror or fault}.",
-                    hint="Choose another port with --port N.",
-                ) from fault
-
-    def stop(self) -> None:
-        """Take no more requests, close the sessions, end the thread; harmless when said twice."""
-        server = self._server
-        if server is None or not self._thread.is_alive():
-            self.live.close()
-            return
-        server.io_loop.add_callback(self._stop)
-        self._thread.join(_STOP_SECONDS)
-        self.live.close()
-
-    def _stop(self) -> None:
-        if self._server is not None:
-            # Bokeh forgets its clients without closing their sockets; pages would not notice.
-            for client in tuple(self._server._tornado._clients):  # noqa: SLF001
-                client._socket.close()  # noqa: SLF001
-            self._server.stop()
-            # One more turn of the loop, so that the closing reaches the browsers.
-            self._server.io_loop.call_later(_FAREWELL_SECONDS, self._server.io_loop.stop)
-
-    def _run(self) -> None:
-        loop = asyncio.new_event_loop()
-        asyncio.set_event_loop(loop)
-        loop.set_exception_handler(_note_departures)
-        try:
-            self._server = self._build()
-            self._server.start()
-        except BaseException as error:  # noqa: BLE001 — handed to the thread that starts us
-            self._fault = error
-            self._ready.set()
-            return
-        self._ready.set()
-        self._server.io_loop.start()
-        loop.close()
-
-    def apps(self) -> dict[str, Any]:
-        """What is served, by path."""
-        return {**apps(self.live, self.who_of), **self.objects}
-
-    def _build(self) -> BokehServer:
-        options: dict[str, Any] = {
-            "port": self.port,
-            "address": self.host,
-            "websocket_origin": list(self.origins),
-            "title": "DataWatch",
-            "extra_patterns": list(self.extra_patterns),
-            "use_index": False,
-            "check_unused_sessions_milliseconds": 5_000,
-            "unused_session_lifetime_milliseconds": 15_000,
-            "http_server_kwargs": dict(self.beneath.timeouts),
-        }
-        if self.user_of is not None:
-            options["auth_provider"] = _Auth(self.user_of, self.login)
-        built = get_server(self.apps(), **options)
-        built._tornado.settings.update(self.beneath.settings)  # noqa: SLF001 — Bokeh passes none on
-        return built
-
-
-def build_server(  # noqa: PLR0913 — parts of a server, by name
-    workspace: Workspace,
-    *,
-    host: str,
-    port: int,
-    extra_patterns: Sequence[Any] = (),
-    user_of: UserOf | None = None,
-    origins: Sequence[str] = (),
-    login: str | None = None,
-    beneath: Beneath | None = None,
-    who_of: GateOf | None = None,
-    config: Config | None = None,
-) -> Server:
-    """A server of the workspace's pages at ``/datawatch`` and of further URL patterns.
-
-    Args:
-        workspace: stays open as long as the server runs; the caller closes it.
-        host: to bind to.
-        port: to bind to.
-        extra_patterns: tornado URL patterns, such as those of the REST interface.
-        user_of: who sends a request, from its tornado handler; None lets everybody in.
-        origins: ``host:port`` of pages that may open a WebSocket; never ``*``.
-        login: path of the page where strangers sign in; without one they are told of the link.
-        beneath: what tornado is told.
-        who_of: who looks, with their role; None for whoever runs this process.
-        config: that the server was started with, for the page of settings.
-
-    Raises:
-        ValueError: a wildcard among the origins.
-    """
-    if any("*" in each for each in origins):
-        raise ValueError(f"origins are {list(origins)}; a wildcard would let any page in.")
-    known = origins or (f"{host}:{port}",)
-    made = Server(
-        Live(lambda: workspace, pages_by_key(), config=config),
-        host=host,
-        port=port,
-        extra_patterns=extra_patterns,
-        user_of=user_of,
-        origins=known,
-        login=login,
-        beneath=beneath,
-        who_of=who_of,
-    )
-    made.objects = objects.apps(objects.of(config), workspace)
-    return made

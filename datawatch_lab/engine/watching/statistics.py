@@ -16,18 +16,11 @@ from typing import TYPE_CHECKING
 from datawatch_lab.core.errors import DataWatchError
 from datawatch_lab.core.values import Aggregation, CustomMetric
 from datawatch_lab.engine.sources import open_probe
-from datawatch_lab.ingest.sources.postgres.statistics import (
-    SCHEMA,
-    TABLE,
-    Sample,
-    statistics_batch,
-    statistics_row,
-)
 
 if TYPE_CHECKING:
     from datawatch_lab.engine.engine import Engine
     from datawatch_lab.ingest.sources.postgres import PostgresSource, SlotStatus
-    from datawatch_lab.ingest.sources.postgres.statistics import Probe
+    from datawatch_lab.ingest.sources.postgres.statistics import Probe, Sample
 
 log = logging.getLogger(__name__)
 
@@ -109,6 +102,11 @@ class Sampler:
         self.slot, self.at = slot, self._engine.clock.now()
 
     def _store(self, sample: Sample) -> None:
+        from datawatch_lab.ingest.sources.postgres.statistics import (
+            statistics_batch,
+            statistics_row,
+        )
+
         self._see(sample.slot)
         row = statistics_row(self._name, self._slot_name, sample, self._before)
         self._before = sample
@@ -118,6 +116,8 @@ class Sampler:
 
     def _define_lag(self) -> None:
         """Make the metric of the lag where there is none of that name."""
+        from datawatch_lab.ingest.sources.postgres.statistics import SCHEMA, TABLE
+
         if LAG in self._engine.measures.custom.names or LAG in self._engine.metrics():
             return
         table = next(t for t in self._engine.tables() if (t.schema, t.table) == (SCHEMA, TABLE))
