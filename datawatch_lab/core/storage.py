@@ -182,6 +182,21 @@ class LiveRows:
 
 
 @dataclass(frozen=True)
+class LiveAsk:
+    """A question for stored rows of one keyed table.
+
+    Attributes:
+        table: a keyed table.
+        keys: ``k_hi``, ``k_lo``, distinct.
+        fields: the fields wanted; those that were never stored are null.
+    """
+
+    table: TableInfo
+    keys: pl.DataFrame
+    fields: Sequence[str]
+
+
+@dataclass(frozen=True)
 class LiveChange:
     """What a commit makes of the live table of one keyed table.
 
@@ -366,6 +381,10 @@ class Store(Protocol):
             keys: ``k_hi``, ``k_lo``, distinct.
             fields: the fields wanted; those that were never stored are null.
         """
+        ...
+
+    def live_rows_of(self, asks: Sequence[LiveAsk]) -> list[LiveRows]:
+        """`live_rows` of several tables, in the order of the questions."""
         ...
 
     def live_scan(

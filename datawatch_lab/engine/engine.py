@@ -49,7 +49,7 @@ from datawatch_lab.engine.watching import Watching
 from datawatch_lab.engine.writer import Writer
 from datawatch_lab.metrics.kept import Kept
 from datawatch_lab.store.duck import DuckStore
-from datawatch_lab.store.gate import SqlAnswer
+from datawatch_lab.store.gate import Parameter, SqlAnswer
 from datawatch_lab.store.lock import OwnerInfo
 from datawatch_lab.store.lock import owner as owner_of
 from datawatch_lab.store.summaries import TableCounts
@@ -366,9 +366,16 @@ class Engine:
         scored = self.beside(Detection).with_metrics(self.quality.with_metrics(found))
         return scored if self.alerting is None else self.alerting.with_metrics(scored)
 
-    def sql(self, text: str, *, limit: int | None = None, masked: bool = True) -> SqlAnswer:
-        """Run one query of a user; see `engine.sql`."""
-        return run_sql(self, text, limit=limit, masked=masked)
+    def sql(
+        self,
+        text: str,
+        *,
+        limit: int | None = None,
+        masked: bool = True,
+        parameters: Mapping[str, Parameter] | None = None,
+    ) -> SqlAnswer:
+        """Run one query of a user; see `engine.sql.run_sql`."""
+        return run_sql(self, text, limit=limit, masked=masked, parameters=parameters or {})
 
     def metric(self, name: str) -> MetricDef:
         """A metric by name; a `NotFoundError` that names the nearest otherwise."""

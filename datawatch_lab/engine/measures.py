@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import zip_longest
+from itertools import compress, zip_longest
 from typing import TypeVar
 
 import msgspec
@@ -17,6 +17,7 @@ from datawatch_lab.core.batches import (
     MeasureAppends,
     TableBatch,
 )
+from datawatch_lab.core.columns import no_rows
 from datawatch_lab.core.settings import Settings
 from datawatch_lab.core.storage import Catalogue, Store
 from datawatch_lab.core.values import (
@@ -30,7 +31,7 @@ from datawatch_lab.core.values import (
 )
 from datawatch_lab.engine.custom import CustomMetrics
 from datawatch_lab.engine.history import History
-from datawatch_lab.engine.live import LiveResult, LiveTables
+from datawatch_lab.engine.live import Changed, LiveResult, LiveTables
 from datawatch_lab.engine.registry import TableRegistry
 from datawatch_lab.engine.understanding import may_differ, understood
 from datawatch_lab.metrics.book import SeriesBook, label_name
@@ -80,6 +81,7 @@ class Measures:
         self._store = store
         self._settings = settings
         self._defs = {each.id: each for each in known.measures}
+        self._every = tuple(self._defs.values())
         self._of_table: dict[int, dict[int, MeasureDef]] = {}
         for each in known.measures:
             self._of_table.setdefault(each.table_id, {})[each.id] = each
@@ -99,8 +101,8 @@ class Measures:
 
     @property
     def all(self) -> tuple[MeasureDef, ...]:
-        """Every measure there is."""
-        return tuple(self._defs.values())
+        """Every measure there is; the same tuple until that changes."""
+        return self._every
 
     def metrics(self, tables: Sequence[TableInfo]) -> Mapping[str, MetricDef]:
         """Metrics by name, for the tables of the workspace."""
@@ -142,8 +144,7 @@ class Measures:
             if self._understood_with.get(other.id) is not other.stated:
                 by_table.setdefault(other.id, [])
         seen = self._observed(by_table)
-        tasks: list[list[Task]] = []
-        moved: list[list[Moved]] = []
+        changed: list[Changed] = []
         for table_id, mine in by_table.items():
             before = registry[table_id]
             table = self._understood(before, seen.get(table_id), derived)
@@ -152,15 +153,17 @@ class Measures:
                 derived.tables.append(table)
             current = [replace(each, table=table) for each in mine]
             past = self.history.past(table, last_seq)
-            told = bool(current) or before.key != table.key
-            live = self.live.change(before, table, current, past) if told else None
+            changed.append(Changed(before, table, current, past))
+        tasks: list[list[Task]] = []
+        moved: list[list[Moved]] = []
+        for one, live in zip(changed, self._lived(changed), strict=True):
             if live is not None:
                 derived.live.append(live)
                 if live.restarted:
-                    self._drop_current(table_id, derived)
-            parts += self._reconciled(before, table, derived, last_seq)
-            wanted = self._present(derived, table_id)
-            tasks.append([Task(each, wanted) for each in current])
+                    self._drop_current(one.table.id, derived)
+            parts += self._reconciled(one.before, one.table, derived, last_seq)
+            wanted = self._present(derived, one.table.id)
+            tasks.append([Task(each, wanted) for each in one.batches])
             moved.append([Moved(each, wanted) for each in (live.transitions if live else ())])
         for due in _turns(tasks):
             parts.append(derive_all(due, self.book, self._settings))
@@ -168,6 +171,12 @@ class Measures:
         derived.appends = _joined(parts)
         derived.new_series = self.book.pending
         return derived
+
+    def _lived(self, changed: Sequence[Changed]) -> list[LiveResult | None]:
+        """What becomes of live tables; of those without changes or a new key nothing does."""
+        told = [bool(each.batches) or each.before.key != each.table.key for each in changed]
+        made = iter(self.live.change(list(compress(changed, told))))
+        return [next(made) if one else None for one in told]
 
     def watched(self, table_id: int, derived: Derived) -> list[MeasureDef]:
         """Measures of a table that were there before the commit and are after it."""
@@ -212,6 +221,8 @@ class Measures:
         for each in derived.new_measures:
             self._defs[each.id] = each
             self._of_table.setdefault(each.table_id, {})[each.id] = each
+        if derived.dropped or derived.new_measures:
+            self._every = tuple(self._defs.values())
         if derived.tables:
             self._named = None
         self.custom.kept()
@@ -308,7 +319,11 @@ def _turns(of_tables: Sequence[Sequence[Due]]) -> Iterator[list[Due]]:
 
 def _joined(parts: Sequence[MeasureAppends]) -> MeasureAppends:
     return MeasureAppends(
-        pa.concat_tables([PARTIAL_SCHEMA.empty_table(), *(p.partials for p in parts)]),
-        pa.concat_tables([BIN_SCHEMA.empty_table(), *(p.bins for p in parts)]),
-        pa.concat_tables([REGISTER_SCHEMA.empty_table(), *(p.registers for p in parts)]),
+        _stacked(PARTIAL_SCHEMA, [p.partials for p in parts]),
+        _stacked(BIN_SCHEMA, [p.bins for p in parts]),
+        _stacked(REGISTER_SCHEMA, [p.registers for p in parts]),
     )
+
+
+def _stacked(schema: pa.Schema, tables: Sequence[pa.Table]) -> pa.Table:
+    return pa.concat_tables([no_rows(schema), *tables])

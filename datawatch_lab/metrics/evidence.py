@@ -152,6 +152,7 @@ def _look(evidence: Evidence | None, batch: TableBatch, limit: int) -> _Seen:
     before = evidence or Evidence(table=batch.table.table)
     known = {each.name: each for each in before.fields}
     sampled = _sampled_images(batch)
+    heads: dict[int, _Images] = {}
     fields: dict[str, FieldEvidence] = {}
     samples: dict[str, _Sample] = {}
     for frame, is_after in ((batch.after, True), (batch.before, False)):
@@ -161,8 +162,12 @@ def _look(evidence: Evidence | None, batch: TableBatch, limit: int) -> _Seen:
             field = _with_kind(field, column, frame)
             inserted_only = not is_after and name in batch.after.columns.columns
             if field.rows < limit and not inserted_only:
-                images = _present(frame, column, sampled) if is_after else sampled[:0]
-                found = _sample(field, images, batch, limit)
+                room = limit - field.rows
+                if not is_after:
+                    images = _Images.of(batch, sampled[:0], room)
+                else:
+                    images = _present(batch, name, sampled, room, heads)
+                found = _sample(field, images, batch)
                 if isinstance(found, _Sample):
                     samples[name] = found
                 else:
@@ -211,26 +216,51 @@ def _kind(column: pl.Series, *, is_json: bool) -> str:
     return "integer" if column.dtype.is_integer() else "text"
 
 
-def _present(frame: RowFrame, column: pl.Series, sampled: np.ndarray) -> np.ndarray:
-    """Positions of the sampled images that have the field."""
-    absent = frame.absent.get(column.name)
-    return sampled if absent is None else sampled[~absent.to_numpy()[sampled]]
+@dataclass(frozen=True)
+class _Images:
+    """The next images that the sample of a field takes.
+
+    Attributes:
+        at: their positions.
+        index: the same, to take values by.
+        read: which of them a snapshot read.
+        full: whether the sample has no room for more.
+    """
+
+    at: np.ndarray
+    index: pl.Series
+    read: np.ndarray
+    full: bool
+
+    @classmethod
+    def of(cls, batch: TableBatch, images: np.ndarray, room: int) -> _Images:
+        """As many of some images as there is room for."""
+        at = images[:room]
+        read = batch.codes[batch.after.rows[at]] == _SNAPSHOT
+        return cls(at, pl.Series(at.astype(np.uint32)), read, len(images) >= room)
 
 
-def _sample(
-    field: FieldEvidence, images: np.ndarray, batch: TableBatch, limit: int
-) -> _Sample | FieldEvidence:
-    """The values of the next images that a sample has room for; the field when there are none."""
-    room = limit - field.rows
-    spared = field.spared + _deleted(field.name, batch, images[:room], full=len(images) >= room)
-    images = images[:room]
-    if not len(images):
+def _present(
+    batch: TableBatch, name: str, sampled: np.ndarray, room: int, heads: dict[int, _Images]
+) -> _Images:
+    """Sampled images that have a field; most fields are in all and have room for as many."""
+    absent = batch.after.absent.get(name)
+    if absent is not None:
+        return _Images.of(batch, sampled[~absent.to_numpy()[sampled]], room)
+    if room not in heads:
+        heads[room] = _Images.of(batch, sampled, room)
+    return heads[room]
+
+
+def _sample(field: FieldEvidence, images: _Images, batch: TableBatch) -> _Sample | FieldEvidence:
+    """The values that a sample has room for; the field when there are none."""
+    spared = field.spared + _deleted(field.name, batch, images.at, full=images.full)
+    if not len(images.at):
         return field if spared == field.spared else msgspec.structs.replace(field, spared=spared)
     column = batch.after.columns[field.name]
-    if len(images) < len(column):
-        column = column[images]
-    filled = not_null(column)
-    read = batch.codes[batch.after.rows[images]] == _SNAPSHOT
+    if len(images.at) < len(column):
+        column = column[images.index]
+    filled, read = not_null(column), images.read
     if filled.all():
         return _Sample(len(column), column, read, spared)
     return _Sample(len(column), column.filter(pl.Series(filled)), read[filled], spared)

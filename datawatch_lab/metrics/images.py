@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import polars as pl
-import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
@@ -87,8 +87,13 @@ class LabelCodes:
 
     def of_events(self) -> tuple[list[str], Codes]:
         """Label of each event: from its after image, else its before image, else ``(missing)``."""
-        codes = np.where(self.after == NOWHERE, self.before, self.after)
-        return [*self.values, MISSING], np.where(codes == NOWHERE, len(self.values), codes)
+        return [*self.values, MISSING], codes_of_events(self.after, self.before, len(self.values))
+
+
+def codes_of_events(after: Codes, before: Codes, missing: int) -> Codes:
+    """Label of each event: that of its after image, else its before image, else ``missing``."""
+    codes = np.where(after == NOWHERE, before, after)
+    return np.where(codes == NOWHERE, np.int32(missing), codes)
 
 
 @dataclass(frozen=True)
@@ -166,18 +171,52 @@ def _places(frame: RowFrame, events: int) -> Ints:
 
 
 def _label_codes(events: Events, name: str) -> LabelCodes:
-    sides = (events.after, events.before)
-    texts = [label_texts(side.column(name)).rechunk().to_arrow() for side in sides]
-    encoded = pa.concat_arrays(texts).dictionary_encode(null_encoding="encode")
-    codes = np.asarray(encoded.indices).astype(np.int32)
-    codes[~np.concatenate([side.present(name) for side in sides])] = NOWHERE
-    values = [NULL if text is None else text for text in encoded.dictionary.to_pylist()]
-    split = events.after.height
-    return LabelCodes(
-        values=values,
-        after=_at(codes[:split], events.after_at),
-        before=_at(codes[split:], events.before_at),
-    )
+    values, codes = encode_labels([(events, name)])
+    return LabelCodes(values, *codes[0])
+
+
+def encode_labels(
+    fields: Sequence[tuple[Events, str]],
+) -> tuple[list[str], list[tuple[Codes, Codes]]]:
+    """A label field of each of several batches, as codes of one list of values.
+
+    Returns:
+        Label values by code; and for each field the code of each event's image after and before,
+        `NOWHERE` where there is no image or no field.
+    """
+    columns = [
+        side.column(name) for events, name in fields for side in (events.after, events.before)
+    ]
+    values, codes = _encoded(columns)
+    found = []
+    for place, (events, name) in enumerate(fields):
+        after, before = codes[2 * place], codes[2 * place + 1]
+        after[~events.after.present(name)] = NOWHERE
+        before[~events.before.present(name)] = NOWHERE
+        found.append((_at(after, events.after_at), _at(before, events.before_at)))
+    return values, found
+
+
+def _encoded(columns: Sequence[pl.Series]) -> tuple[list[str], list[Codes]]:
+    """Columns as codes of their label texts; those of one type are written and told at once."""
+    by_type: dict[pl.DataType, list[int]] = {}
+    for place, column in enumerate(columns):
+        by_type.setdefault(column.dtype, []).append(place)
+    values: list[str] = []
+    codes: list[Codes] = [np.empty(0, dtype=np.int32)] * len(columns)
+    for places in by_type.values():
+        column = pl.concat([columns[place].alias("") for place in places], rechunk=True)
+        encoded = label_texts(column).to_arrow().dictionary_encode(null_encoding="encode")
+        numbers = np.asarray(encoded.indices).astype(np.int32) + np.int32(len(values))
+        values += [NULL if text is None else text for text in encoded.dictionary.to_pylist()]
+        ends = np.cumsum([len(columns[place]) for place in places])
+        for place, part in zip(places, np.split(numbers, ends[:-1]), strict=True):
+            codes[place] = part
+    once = {value: code for code, value in enumerate(dict.fromkeys(values))}
+    if len(once) < len(values):  # a value of several types
+        own = np.array([once[value] for value in values], dtype=np.int32)
+        codes = [own[each] for each in codes]
+    return list(once), codes
 
 
 def _at(codes: Codes, places: Ints) -> Codes:

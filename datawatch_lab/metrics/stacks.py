@@ -16,8 +16,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datawatch_lab.core.values import MeasureDef
-from datawatch_lab.metrics.book import Labels, SeriesBook, label_name
-from datawatch_lab.metrics.images import NOWHERE, Codes, Events, Ints
+from datawatch_lab.metrics.book import MISSING, Labels, SeriesBook, label_name
+from datawatch_lab.metrics.images import (
+    NOWHERE,
+    Codes,
+    Events,
+    Ints,
+    codes_of_events,
+    encode_labels,
+)
 from datawatch_lab.metrics.reduction import Series
 
 _RADIX_BELOW = 2**15  # int16 sorts by radix
@@ -63,7 +70,7 @@ class Stack:
     """
 
     parts: Sequence[Part]
-    _codes: dict[int, tuple[list[list[str]], Codes]] = field(default_factory=dict)
+    _codes: dict[int, tuple[list[str], Codes]] = field(default_factory=dict)
 
     @cached_property
     def at(self) -> Ints:
@@ -85,24 +92,21 @@ class Stack:
         """Received minus event time, µs."""
         return np.concatenate([each.events.lag for each in self.parts])
 
-    def labels(self, place: int) -> tuple[list[list[str]], Codes]:
+    def labels(self, place: int) -> tuple[list[str], Codes]:
         """The label at one place among the fields of each part.
 
         Returns:
-            Label values of each part by code, and the code of each event; `NOWHERE` for events of
-            parts with fewer labels.
+            Label values by code, and the code of each event; `NOWHERE` for events of parts with
+            fewer labels.
         """
         if place not in self._codes:
-            values: list[list[str]] = []
-            codes: list[Codes] = []
-            for part in self.parts:
-                if place < len(part.fields):
-                    mine, of_events = part.events.labels(part.fields[place]).of_events()
-                else:
-                    mine, of_events = [], np.full(len(part.events.at), NOWHERE, dtype=np.int32)
-                values.append(mine)
-                codes.append(of_events)
-            self._codes[place] = values, np.concatenate(codes)
+            split = [each for each in self.parts if place < len(each.fields)]
+            values, found = encode_labels([(each.events, each.fields[place]) for each in split])
+            codes = np.full(len(self.at), NOWHERE, dtype=np.int32)
+            for part, sides in zip(split, found, strict=True):
+                mine = slice(part.start, part.start + len(part.events.at))
+                codes[mine] = codes_of_events(*sides, len(values))
+            self._codes[place] = [*values, MISSING], codes
         return self._codes[place]
 
 
@@ -157,14 +161,14 @@ class Lot:
             code = codes[self.event]
             rows = np.flatnonzero(code != NOWHERE)
             if len(rows):
-                width = max(map(len, values))
+                width = len(values)
                 key = self.segment[rows] * width + code[rows]
                 yield self._split(book, (place, values), rows, key, width)
 
     def _split(
         self,
         book: SeriesBook,
-        label: tuple[int, list[list[str]]],
+        label: tuple[int, list[str]],
         rows: Ints,
         key: Ints,
         width: int,
@@ -181,8 +185,8 @@ class Lot:
             at, code = divmod(pairs[number], width)
             segment = self.segments[at]
             name = label_name(segment.part.fields[place])
-            value = values[segment.part.number][code]
-            (ids[number],) = book.split(segment.measure.id, segment.fixed, name, (value,))
+            labels = (values[code],)
+            (ids[number],) = book.split(segment.measure.id, segment.fixed, name, labels)
         series = np.repeat(ids, np.diff(starts, append=len(key)))
         if len(np.unique(ids)) < len(ids):  # several values in one series
             order = np.lexsort((rows, series))

@@ -8,6 +8,7 @@ in `metrics.current`.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -273,6 +274,7 @@ def _columns(
         image has the field.
     """
     by_type: dict[pl.DataType, tuple[list[Segment], list[Ints], list[pl.Series], list[Bools]]] = {}
+    rows: Counter[pl.DataType] = Counter()
     for part, measure in job.of(kind):
         event, at = _where(part.events.having(*ops), part.events.after_at)
         if not len(event):
@@ -286,8 +288,10 @@ def _columns(
         events.append(event)
         columns.append(column.alias(""))
         present.append(frame.present(measure.field)[at])
-        if sum(map(len, columns)) > _TOGETHER:
+        rows[column.dtype] += len(column)
+        if rows[column.dtype] > _TOGETHER:
             yield _together(job, *by_type.pop(column.dtype))
+            del rows[column.dtype]
     for parts in by_type.values():
         yield _together(job, *parts)
 

@@ -26,6 +26,7 @@ from datawatch_lab.core.storage import (
     Commit,
     FirstStates,
     Identities,
+    LiveAsk,
     LiveRows,
     MeasureRead,
     MeasureStates,
@@ -363,12 +364,17 @@ class DuckStore:
             keys: ``k_hi``, ``k_lo``, distinct.
             fields: the fields wanted; those that were never stored are null.
         """
+        (found,) = self.live_rows_of([LiveAsk(table, keys, fields)])
+        return found
+
+    def live_rows_of(self, asks: Sequence[LiveAsk]) -> list[LiveRows]:
+        """`live_rows` of several tables, in the order of the questions; small ones together."""
         if not self._writing.acquire(blocking=False):  # a commit runs: read what was before it
             with self._live_snapshot(timed=False) as (con, tables):
-                return read_rows(con, tables.get(table.id), keys, fields)
+                return read_rows(con, tables, asks)
         try:
             self.revive()
-            return read_rows(self._writer, self._live.tables.get(table.id), keys, fields)
+            return read_rows(self._writer, self._live.tables, asks)
         except duckdb.Error as error:
             raise self._failed(error, "could not be read") from error
         finally:

@@ -8,6 +8,7 @@ million rows on two cores: a question takes 50 ms with a delta of 10,000 rows, 7
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 
@@ -15,7 +16,7 @@ import duckdb
 
 from datawatch_lab.store.live_mirror import NOTHING
 from datawatch_lab.store.live_slots import Slot
-from datawatch_lab.store.live_state import HEADS, LiveTable, base_sql, graves_sql
+from datawatch_lab.store.live_state import HEADS, LiveTable, base_sql, graves_sql, shared_columns
 from datawatch_lab.store.sql import fetch_row
 
 FOLD_ROWS = 200_000
@@ -24,6 +25,35 @@ FOLD_ROWS = 200_000
 SMALL_DELTA, LARGE_DELTA = 100_000, 500_000
 BASE_SHARE = 50
 """A delta is folded when it has a fiftieth of the base, within these bounds."""
+
+
+SHARED_ROWS = 500_000
+"""Rows of the delta that tables share, from which on those that have most of it are folded.
+
+Every question about a small table reads the table ids of all of these rows, about 1 ms.
+"""
+
+SHARED_FOLDS = 16
+"""Tables that one call folds for that reason; each takes a dozen statements."""
+
+LARGE_TABLE = 50_000
+"""Rows of the base from which on a table has a delta of its own."""
+
+
+def due(tables: Iterable[LiveTable], least: int | None) -> list[tuple[LiveTable, int]]:
+    """Tables, those with most new rows first, and from how many rows on each is to be folded.
+
+    Args:
+        tables: all that have rows.
+        least: fold each from so many rows on; from where it pays when None.
+    """
+    by_size = sorted(tables, key=lambda each: -each.delta_rows)
+    if least is not None:
+        return [(each, max(least, 1)) for each in by_size]
+    crowd = [each for each in by_size if each.shared]
+    crowded = sum(each.delta_rows for each in crowd) > SHARED_ROWS
+    pressed = {each.id for each in crowd[:SHARED_FOLDS]} if crowded else set()
+    return [(each, 1 if each.id in pressed else delta_limit(each)) for each in by_size]
 
 
 def delta_limit(stored: LiveTable) -> int:
@@ -49,10 +79,13 @@ def fold(
     if not taken:
         return stored, 0
     (last,) = fetch_row(
-        con, f"SELECT rowid FROM {stored.delta} ORDER BY rowid LIMIT 1 OFFSET {taken - 1:d}"
+        con,
+        f"SELECT rowid FROM {stored.kept_in} WHERE {stored.is_mine} "
+        f"ORDER BY rowid LIMIT 1 OFFSET {taken - 1:d}",
     )
     con.execute(
-        f"CREATE OR REPLACE TEMP TABLE folded AS SELECT * FROM {stored.delta} WHERE rowid <= ?",
+        f"CREATE OR REPLACE TEMP TABLE folded AS SELECT {', '.join(_columns(stored))} "
+        f"FROM {stored.kept_in} WHERE {stored.is_mine} AND rowid <= ?",
         [last],
     )
     (gone,) = fetch_row(con, "SELECT count(*) FILTER (gone) FROM folded")
@@ -62,12 +95,20 @@ def fold(
     if stored.has_graves:
         con.execute(f"DELETE FROM {stored.graves} a USING folded b WHERE {stored.same_key}")
     _insert(con, stored, gone=int(gone), rows=taken)
-    con.execute(f"DELETE FROM {stored.delta} WHERE rowid <= ?", [last])
+    con.execute(f"DELETE FROM {stored.kept_in} WHERE {stored.is_mine} AND rowid <= ?", [last])
     con.execute("DROP TABLE folded")
     rows = stored.base_rows + taken - int(gone)
     left = stored.delta_rows - taken
     mirror = None if left else NOTHING
     return replace(stored, delta_rows=left, base_rows=rows, mirror=mirror), taken
+
+
+def _columns(stored: LiveTable) -> list[str]:
+    """What to select from where the newest rows stand, as heads, ``gone`` and slot columns."""
+    if not stored.shared:
+        return [*HEADS, "gone", *(slot.column for slot in stored.slots)]
+    there = shared_columns(stored.slots)
+    return [*HEADS, "gone", *(f"{column} AS {own}" for own, column in there.items())]
 
 
 def _prepare(con: duckdb.DuckDBPyConnection, stored: LiveTable, *, gone: bool) -> LiveTable:

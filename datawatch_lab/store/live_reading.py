@@ -2,57 +2,152 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 
 import duckdb
+import numpy as np
 import polars as pl
 import pyarrow as pa
 
 from datawatch_lab.core.columns import kept, picked
-from datawatch_lab.core.storage import LIVE_HEADS, LOG_SCHEMA, LiveRows
+from datawatch_lab.core.storage import LIVE_HEADS, LOG_SCHEMA, LiveAsk, LiveRows
 from datawatch_lab.store.live_mirror import NOTHING, found_in
-from datawatch_lab.store.live_slots import HUGEINT, Slot, join_slots
-from datawatch_lab.store.live_state import HEADS, LiveTable
+from datawatch_lab.store.live_slots import HUGEINT, Slot, as_text, join_slots
+from datawatch_lab.store.live_state import (
+    HEADS,
+    SHARED,
+    LiveTable,
+    LiveTables,
+    shared_columns,
+)
 from datawatch_lab.store.live_views import current_rows
 from datawatch_lab.store.sql import fetch_arrow, fetch_row, fetch_with, quote_identifier
 
 _KEYS = ("k_hi", "k_lo")
 _GIVEN = "wanted_keys"
+_WORTH_ASKING_TOGETHER = 2  # tables
 
 
 def read_rows(
+    con: duckdb.DuckDBPyConnection, tables: LiveTables, asks: Sequence[LiveAsk]
+) -> list[LiveRows]:
+    """The stored rows of some keys, gone ones too; see `core.storage.Store.live_rows`.
+
+    What stands in the delta that tables share is looked up for all of them at once.
+    """
+    stored = [tables.get(each.table.id) for each in asks]
+    fresh = _in_shared(con, stored, asks)
+    return [
+        _of_table(con, each, ask, found)
+        for each, ask, found in zip(stored, asks, fresh, strict=True)
+    ]
+
+
+def _of_table(
     con: duckdb.DuckDBPyConnection,
     stored: LiveTable | None,
-    keys: pl.DataFrame,
-    fields: Sequence[str],
+    ask: LiveAsk,
+    fresh: pl.DataFrame | None,
 ) -> LiveRows:
-    """The stored rows of some keys, gone ones too; see `core.storage.Store.live_rows`."""
+    """The rows of one table; ``fresh`` are those of its delta, if they were looked up."""
     parts: list[pl.DataFrame] = []
-    wanted = picked(keys, _KEYS)
+    wanted = picked(ask.keys, _KEYS)
     if stored is None:
-        return _no_rows(fields)
-    slots = [slot for slot in stored.slots if slot.field in fields]
-    looks = [partial(_look_up, con, each, narrow=stored.narrow) for each in _sources(stored, slots)]
+        return _no_rows(ask.fields)
+    slots = [slot for slot in stored.slots if slot.field in ask.fields]
+    sources = _sources(stored, slots, delta=fresh is None)
+    looks: list[Callable[[pl.DataFrame], pl.DataFrame]] = [
+        partial(_look_up, con, each, narrow=stored.narrow) for each in sources
+    ]
     if stored.mirror is not None and stored.mirror.height:
         looks.insert(0, partial(_remembered, stored, slots))
-    for look in looks:
+    if fresh is not None:
+        looks.insert(0, lambda _: fresh)
+    for place, look in enumerate(looks):
         found = look(wanted)
         if found.height:
-            parts.append(found)
+            parts.append(_with_texts(found, {slot.column: slot for slot in slots}))
         if found.height == wanted.height:
             break
-        if found.height:
+        if found.height and place + 1 < len(looks):
             wanted = wanted.join(found.select(_KEYS), on=_KEYS, how="anti")
     if not parts:
-        return _no_rows(fields)
+        return _no_rows(ask.fields)
     found = parts[0] if len(parts) == 1 else pl.concat(parts, how="diagonal")
-    return _as_rows(found, slots, fields)
+    return _as_rows(found, slots, ask.fields)
 
 
-def _sources(stored: LiveTable, slots: Sequence[Slot]) -> Iterator[str]:
+def _in_shared(
+    con: duckdb.DuckDBPyConnection,
+    tables: Sequence[LiveTable | None],
+    asks: Sequence[LiveAsk],
+) -> list[pl.DataFrame | None]:
+    """Rows of the delta that tables share, by slot column; None for what is looked up otherwise.
+
+    Decimals and moments are text here, which is what becomes of them.
+    """
+    found: list[pl.DataFrame | None] = [None] * len(asks)
+    places = [
+        place
+        for place, each in enumerate(tables)
+        if each is not None and each.shared and each.mirror is None and each.delta_rows
+    ]
+    if len(places) < _WORTH_ASKING_TOGETHER:
+        return found
+    columns = [_of_shared(tables[place], asks[place].fields) for place in places]
+    sizes = [asks[place].keys.height for place in places]
+    ids = np.array([asks[place].table.id for place in places], dtype=np.int32)
+    keys = pl.concat([picked(asks[place].keys, _KEYS) for place in places], rechunk=True)
+    given = keys.hstack([pl.Series("table_id", np.repeat(ids, sizes))]).to_arrow()
+    wanted = {there: slot for each in columns for there, slot in each.items()}
+    rows = _read_shared(con, given, wanted)
+    parts = rows.partition_by("table_id", as_dict=True, maintain_order=True)
+    for place, mine in zip(places, columns, strict=True):
+        part = parts.get((asks[place].table.id,), rows[:0])
+        slots = [part[there].alias(slot.column) for there, slot in mine.items()]
+        found[place] = picked(part, [*LIVE_HEADS]).hstack(slots)
+    return found
+
+
+def _of_shared(stored: LiveTable | None, fields: Sequence[str]) -> dict[str, Slot]:
+    """The slots of some fields by column of the delta that tables share."""
+    slots = () if stored is None else stored.slots
+    there = shared_columns(slots)
+    return {there[slot.column]: slot for slot in slots if slot.field in fields}
+
+
+def _read_shared(
+    con: duckdb.DuckDBPyConnection, given: pa.Table, wanted: Mapping[str, Slot]
+) -> pl.DataFrame:
+    """Rows of the shared delta by table and key: heads and some of its columns."""
+    columns = [
+        f"a.{there}::VARCHAR AS {there}" if slot.type == HUGEINT else f"a.{there}"
+        for there, slot in wanted.items()
+    ]
+    heads = [f"a.{name}" for name in (*HEADS, "gone")]
+    found = fetch_with(
+        con,
+        given,
+        f"SELECT a.table_id, {', '.join([*heads, *columns])} FROM {SHARED} a SEMI JOIN given b "
+        "ON a.table_id = b.table_id AND a.k_lo = b.k_lo AND a.k_hi = b.k_hi",
+    )
+    return _with_texts(pl.DataFrame(found), wanted)
+
+
+def _with_texts(rows: pl.DataFrame, slots: Mapping[str, Slot]) -> pl.DataFrame:
+    """Rows with those columns as text that are read as such."""
+    texts = [
+        as_text(slot, rows[name])
+        for name, slot in slots.items()
+        if slot.is_read_as_text and name in rows.columns
+    ]
+    return rows.with_columns(texts) if texts else rows
+
+
+def _sources(stored: LiveTable, slots: Sequence[Slot], *, delta: bool) -> Iterator[str]:
     """What to select from where; a key that an earlier one has is not asked of a later one."""
-    if stored.delta_rows and stored.mirror is None:
+    if delta and stored.delta_rows and stored.mirror is None:
         columns = [*HEADS, "gone", *map(_fetched, slots)]
         yield f"{', '.join(columns)} FROM {stored.delta}"
     if stored.base_slots is not None:

@@ -37,8 +37,9 @@ _MOMENT_HEAD = re.compile(r"\d{4}-\d\d-\d\d")
 _ZONE = r"(Z|[+-][0-9]{2}:?[0-9]{2})$"
 _SECONDS = r"[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?"
 _DAY = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}"
+USUAL_MOMENT = f"{_DAY}T{_SECONDS}{_ZONE}"
 _MOMENT_FORMS = (
-    (f"{_DAY}T{_SECONDS}{_ZONE}", "%Y-%m-%dT%H:%M:%S%.f%#z"),
+    (USUAL_MOMENT, "%Y-%m-%dT%H:%M:%S%.f%#z"),
     (f"{_DAY} {_SECONDS}{_ZONE}", "%Y-%m-%d %H:%M:%S%.f%#z"),
     (f"{_DAY}T{_SECONDS}$", "%Y-%m-%dT%H:%M:%S%.f"),
     (f"{_DAY} {_SECONDS}$", "%Y-%m-%d %H:%M:%S%.f"),
@@ -74,7 +75,12 @@ class Slot:
     @property
     def scale(self) -> int:
         """Digits after the point of a decimal slot; 0 for others."""
-        return int(self.type[:-1].partition(",")[2]) if _is_decimal(self.type) else 0
+        return int(self.type[:-1].partition(",")[2]) if is_decimal(self.type) else 0
+
+    @property
+    def is_read_as_text(self) -> bool:
+        """Whether its values are text again when rows are read: moments and decimals."""
+        return self.type == TIMESTAMP or is_decimal(self.type)
 
 
 @dataclass(frozen=True)
@@ -88,39 +94,8 @@ class Piece:
     moment: bool = False
 
 
-def fit_rows(
-    rows: pl.DataFrame, columns: Sequence[Column], slots: Sequence[Slot]
-) -> tuple[pl.DataFrame, tuple[Slot, ...]]:
-    """Lay rows out in slots.
-
-    Args:
-        rows: fields, typed as in `core.batches.RowFrame`.
-        columns: what is known of the fields.
-        slots: of the table, so far.
-
-    Returns:
-        The rows by slot column (HUGEINT as text; columns that would be all null are left out), and
-        the slots as they are with these rows: new ones added, what they say of their values
-        brought up to date.
-    """
-    known = {column.name: column for column in columns}
-    state = {(slot.field, slot.type): slot for slot in slots}
-    following = max((slot.number for slot in slots), default=0) + 1
-    laid: list[pl.Series] = []
-    for values in rows:
-        scales = {type_ for field, type_ in state if field == values.name and _is_decimal(type_)}
-        for piece in split(values, known.get(values.name), scales):
-            at = (values.name, piece.type)
-            slot = state.get(at)
-            if slot is None:
-                slot = Slot(following, *at, piece.exact, piece.decimal, piece.moment)
-                following += 1
-            state[at] = _joined(slot, piece)
-            laid.append(piece.values.alias(slot.column))
-    return pl.DataFrame(laid), tuple(state.values())
-
-
-def _joined(slot: Slot, piece: Piece) -> Slot:
+def joined(slot: Slot, piece: Piece) -> Slot:
+    """A slot with what is said of the values of a piece."""
     return replace(
         slot,
         exact=slot.exact and piece.exact,
@@ -204,9 +179,14 @@ def _scales_of(values: pl.Series) -> Iterator[int]:
 
 
 def _decimals(type_: str, values: pl.Series, scale: int) -> Piece:
-    limit = 10 ** max(EXACT_DIGITS - scale, 0)
-    exact = scale <= EXACT_DIGITS and (values.cast(pl.Float64).abs() < limit).all()
+    limit = decimal_limit(scale)
+    exact = limit > 0 and (values.cast(pl.Float64).abs() < limit).all()
     return Piece(type_, values, exact=bool(exact))
+
+
+def decimal_limit(scale: int) -> int:
+    """Decimals of a scale are the same number as a double below this; 0: none is known to be."""
+    return int(10 ** (EXACT_DIGITS - scale)) if scale <= EXACT_DIGITS else 0
 
 
 def read_moments(values: pl.Series) -> tuple[pl.Series, pl.Series]:
@@ -247,6 +227,15 @@ def _texts(values: pl.Series) -> list[Piece]:
     return [Piece(VARCHAR, values, exact=False, decimal=bool(decimal), moment=moment)]
 
 
+def may_be_more(text: str) -> bool:
+    """Whether texts of which this is the first may all be decimals or moments.
+
+    >>> may_be_more("1.5"), may_be_more("2026-01-01 or so"), may_be_more("paid")
+    (True, True, False)
+    """
+    return bool(re.match(_DECIMAL_TEXT, text) or _MOMENT_HEAD.match(text))
+
+
 def _all_moments(values: pl.Series) -> bool:
     _, rest = read_moments(values)
     rest = rest.drop_nulls()
@@ -262,7 +251,8 @@ def _where(values: pl.Series, mask: pl.Series) -> pl.Series:
     return values.zip_with(mask, nulls(values.name, values.dtype, len(values)))
 
 
-def _is_decimal(type_: str) -> bool:
+def is_decimal(type_: str) -> bool:
+    """Whether a slot type is one of decimals."""
     return type_.startswith("DECIMAL")
 
 
@@ -298,18 +288,21 @@ def _joined_values(parts: list[tuple[Slot, pl.Series]], height: int) -> pl.Serie
         if slot.type == BIGINT
     ):
         return _first_of([part.cast(pl.Float64) for _, part in parts])
-    return _first_of([_as_text(*part) for part in parts])
+    return _first_of([as_text(*part) for part in parts])
 
 
 def _read_back(slot: Slot, values: pl.Series) -> pl.Series:
     if slot.type == HUGEINT:
         return values.cast(pl.Int128)
-    if slot.type == TIMESTAMP or _is_decimal(slot.type):
-        return _as_text(slot, values)
+    if slot.is_read_as_text:
+        return as_text(slot, values)
     return values
 
 
-def _as_text(slot: Slot, values: pl.Series) -> pl.Series:
+def as_text(slot: Slot, values: pl.Series) -> pl.Series:
+    """Values of a slot as text, as they came; text stays as it is."""
+    if values.dtype == pl.String:
+        return values
     if slot.type == TIMESTAMP:
         return values.dt.strftime(_WRITTEN_MOMENT)
     texts = values.cast(pl.String)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import duckdb
@@ -19,6 +20,22 @@ _HEAD_TYPES = (
 )
 
 
+SHARED = "current.shared"
+"""The delta of all tables that share one."""
+
+MOST_SHARED_SLOTS = 48
+"""Slots that a table may have to share a delta; wider ones have one of their own."""
+
+_LETTERS = {
+    "BIGINT": "i",
+    "HUGEINT": "h",
+    "DOUBLE": "f",
+    "BOOLEAN": "b",
+    "VARCHAR": "t",
+    "TIMESTAMP": "m",
+}
+
+
 @dataclass(frozen=True)
 class LiveTable:
     """How the rows of one keyed table are kept.
@@ -30,6 +47,7 @@ class LiveTable:
         narrow: ``k_hi`` is 0 in every row, so ``k_lo`` alone is the key.
         base_slots: columns of slots that the base has; None when there is no base.
         has_graves: whether there is a table of gone keys.
+        shared: whether its newest rows stand in `SHARED`; otherwise it has a delta of its own.
         delta_rows, base_rows: at most so many rows are there.
         mirror: the rows of the delta by head and slot column, where they are known; columns that
             are all null may be missing. See `live_mirror`.
@@ -41,6 +59,7 @@ class LiveTable:
     narrow: bool = True
     base_slots: frozenset[str] | None = None
     has_graves: bool = False
+    shared: bool = False
     delta_rows: int = 0
     base_rows: int = 0
     mirror: pl.DataFrame | None = field(default=None, compare=False, repr=False)
@@ -51,9 +70,27 @@ class LiveTable:
         return self.base_slots is not None
 
     @property
-    def delta(self) -> str:
-        """Name of its delta."""
+    def own_delta(self) -> str:
+        """Name of the delta of its own, which it has unless it shares one."""
         return f"current.delta_{self.id:d}_{self.generation:d}"
+
+    @property
+    def delta(self) -> str:
+        """Its delta as one can select from it: heads, ``gone`` and slot columns."""
+        if not self.shared:
+            return self.own_delta
+        slots = "".join(f", {there} AS {own}" for own, there in shared_columns(self.slots).items())
+        return f"(SELECT {', '.join(HEADS)}, gone{slots} FROM {SHARED} WHERE {self.is_mine})"
+
+    @property
+    def kept_in(self) -> str:
+        """The table that its newest rows stand in; those that are its own are told by `is_mine`."""
+        return SHARED if self.shared else self.own_delta
+
+    @property
+    def is_mine(self) -> str:
+        """The condition that a row of `kept_in` is of this table."""
+        return f"table_id = {self.id:d}" if self.shared else "TRUE"
 
     @property
     def base(self) -> str:
@@ -79,16 +116,36 @@ class LiveTable:
         return f"CAST(NULL AS {type_}) AS {column}"
 
 
+def shared_columns(slots: Sequence[Slot]) -> dict[str, str]:
+    """By slot column, the column of `SHARED` that it stands in; the n-th of its type in the n-th.
+
+    Slots are never taken away and new ones have higher numbers, so none changes its place.
+
+    >>> shared_columns([Slot(1, "id", "BIGINT"), Slot(2, "price", "DECIMAL(18,2)")])
+    {'s1': 'i1', 's2': 'd2_1'}
+    """
+    counted: Counter[str] = Counter()
+    columns: dict[str, str] = {}
+    for slot in sorted(slots, key=lambda each: each.number):
+        counted[slot.type] += 1
+        columns[slot.column] = f"{_letter(slot)}{counted[slot.type]}"
+    return columns
+
+
+def _letter(slot: Slot) -> str:
+    return _LETTERS.get(slot.type) or f"d{slot.scale}_"
+
+
 LiveTables = Mapping[int, LiveTable]
 """By table id; those that are not named have no rows and no tables of their own."""
 
 
 def load_live(con: duckdb.DuckDBPyConnection) -> dict[int, LiveTable]:
-    """What is stored; reads no rows of a live table."""
+    """What is stored; of rows it reads only whose those of `SHARED` are."""
     tables = {
-        id_: LiveTable(id_, generation, narrow=narrow)
-        for id_, generation, narrow in con.execute(
-            "SELECT table_id, generation, narrow FROM meta.live_tables"
+        id_: LiveTable(id_, generation, narrow=narrow, shared=shared)
+        for id_, generation, narrow, shared in con.execute(
+            "SELECT table_id, generation, narrow, shared FROM meta.live_tables"
         ).fetchall()
     }
     for id_, *slot in con.execute(
@@ -102,7 +159,15 @@ def load_live(con: duckdb.DuckDBPyConnection) -> dict[int, LiveTable]:
             "SELECT table_name, estimated_size FROM duckdb_tables() WHERE schema_name = 'current'"
         ).fetchall()
     )
-    return {id_: _with_tables(table, stored, sizes) for id_, table in tables.items()}
+    together = dict(
+        con.execute(f"SELECT table_id, count(*) FROM {SHARED} GROUP BY table_id").fetchall()
+    )
+    return {id_: _with_tables(table, stored, sizes, together) for id_, table in tables.items()}
+
+
+def load_shared(con: duckdb.DuckDBPyConnection) -> frozenset[str]:
+    """Columns that `SHARED` has."""
+    return _stored_columns(con)[_name_of(SHARED)]
 
 
 def _stored_columns(con: duckdb.DuckDBPyConnection) -> dict[str, frozenset[str]]:
@@ -114,25 +179,31 @@ def _stored_columns(con: duckdb.DuckDBPyConnection) -> dict[str, frozenset[str]]
 
 
 def _with_tables(
-    table: LiveTable, stored: Mapping[str, frozenset[str]], sizes: Mapping[str, int]
+    table: LiveTable,
+    stored: Mapping[str, frozenset[str]],
+    sizes: Mapping[str, int],
+    together: Mapping[int, int],
 ) -> LiveTable:
-    base, delta, graves = (
-        name.removeprefix("current.") for name in (table.base, table.delta, table.graves)
-    )
+    names = (table.base, table.own_delta, table.graves)
+    base, delta, graves = map(_name_of, names)
     columns = stored.get(base)
     return replace(
         table,
         base_slots=None if columns is None else columns & {slot.column for slot in table.slots},
         has_graves=graves in stored,
         base_rows=sizes.get(base, 0),
-        delta_rows=sizes.get(delta, 0),
+        delta_rows=together.get(table.id, 0) if table.shared else sizes.get(delta, 0),
     )
 
 
+def _name_of(table: str) -> str:
+    return table.removeprefix("current.")
+
+
 def delta_sql(table: LiveTable) -> str:
-    """The statement that makes the delta."""
+    """The statement that makes a delta of its own."""
     slots = "".join(f", {slot.column} {slot.type}" for slot in table.slots)
-    return f"CREATE TABLE {table.delta} ({_HEAD_TYPES}, gone BOOLEAN NOT NULL{slots})"
+    return f"CREATE TABLE {table.own_delta} ({_HEAD_TYPES}, gone BOOLEAN NOT NULL{slots})"
 
 
 def base_sql(table: LiveTable) -> str:

@@ -15,6 +15,8 @@ import pytest
 from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 
+from datawatch_lab.engine.live import tables as live_tables
+from datawatch_lab.store import live_fold, live_put
 from tests.engine.laboratory import COUNTS, NOW, Laboratory
 from tests.oracle.histories import FIELDS, KEYS, Line, Maker, Row, Shape, arrival
 
@@ -163,6 +165,18 @@ def test_too_late_events_take_their_place_when_they_are_replayed(tmp_path: Path)
 def test_the_outcome_depends_on_the_set_of_events_alone(rng: Random) -> None:
     """Any arrival within the allowed lateness, any batches, restarts and compactions."""
     run(rng, SMALL)
+
+
+@quick
+@given(st.randoms(use_true_random=False))
+def test_the_same_where_tables_are_many(rng: Random) -> None:
+    """As in commits of hundreds of tables: folded together, in one delta, without mirrors."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(live_tables, "TOGETHER", 1)
+        patch.setattr(live_put, "MIRRORED_TABLES", 0)
+        patch.setattr(live_fold, "SHARED_ROWS", 5)
+        patch.setattr(live_fold, "LARGE_TABLE", 7)
+        run(rng, SMALL)
 
 
 @quick

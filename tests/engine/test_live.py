@@ -12,16 +12,18 @@ from typing import Any, cast
 import msgspec
 import numpy as np
 import polars as pl
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from datawatch_lab.core.batches import TableBatch, Transitions
-from datawatch_lab.core.storage import LIVE_HEADS, LiveRows, Store
+from datawatch_lab.core.storage import LIVE_HEADS, LiveAsk, LiveRows, Store
 from datawatch_lab.core.values import Column, Role, TableInfo
 from datawatch_lab.engine.images import parse_images
-from datawatch_lab.engine.live import LiveTables
+from datawatch_lab.engine.live import Changed, LiveTables
+from datawatch_lab.engine.live import tables as live_tables
+from datawatch_lab.engine.live.asking import tracked
 from datawatch_lab.engine.live.folding import no_rows
-from datawatch_lab.engine.live.tables import tracked
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 TABLE = TableInfo(
@@ -56,6 +58,9 @@ class MemoryStore:
     def live_rows(self, table: TableInfo, keys: pl.DataFrame, fields: Sequence[str]) -> LiveRows:
         found = [self.rows[key] for key in keys.select("k_hi", "k_lo").rows() if key in self.rows]
         return _rows(found, fields)
+
+    def live_rows_of(self, asks: Sequence[LiveAsk]) -> list[LiveRows]:
+        return [self.live_rows(each.table, each.keys, each.fields) for each in asks]
 
     def live_scan(
         self, table: TableInfo, fields: Sequence[str], *, chunk: int = 0
@@ -163,7 +168,9 @@ class World:
         self.seq += len(numbered)
         past = _log(list(self.store.log.values()))
         batch = _batch(TABLE, _log(numbered))
-        result = self.live.change(TABLE, TABLE, [batch], lambda: [_batch(TABLE, past)])
+        (result,) = self.live.change(
+            [Changed(TABLE, TABLE, [batch], lambda: [_batch(TABLE, past)])]
+        )
         if result is not None:
             self.store.put(result.change.put, result.change.versions)
             self.live.keep([result])
@@ -268,6 +275,11 @@ def test_any_order_and_any_batching_give_the_same(
     events: list[Event], random: Any, cuts: int
 ) -> None:
     """Rows, rows by state and sums per second do not depend on order of arrival or on batches."""
+    deliver(events, random, cuts)
+
+
+def deliver(events: list[Event], random: Any, cuts: int) -> None:
+    """Deliver events in any order and compare the outcome."""
     arrived = list(events)
     random.shuffle(arrived)
     world = World()
@@ -275,6 +287,17 @@ def test_any_order_and_any_batching_give_the_same(
     for start in range(0, len(arrived), size):
         world.feed(arrived[start : start + size])
     assert world.outcome() == expected(events)
+
+
+@settings(max_examples=40, deadline=None)
+@given(streams(), st.randoms(use_true_random=False), st.integers(1, 5))
+def test_any_order_gives_the_same_where_tables_are_folded_together(
+    events: list[Event], random: Any, cuts: int
+) -> None:
+    """The same of the fold of many tables, which leaves to the other what it cannot do."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(live_tables, "TOGETHER", 1)
+        deliver(events, random, cuts)
 
 
 def _event(op: str, second: int, after: object = None, before: object = None) -> Event:
@@ -340,7 +363,7 @@ def test_rows_older_than_the_log_are_kept_when_the_key_changes() -> None:
     world.store.log = {seq: event for seq, event in world.store.log.items() if seq == 3}
     past = _log(list(world.store.log.values()))
     renamed = msgspec.structs.replace(TABLE, key=("note", "id"))
-    result = world.live.change(TABLE, renamed, [], lambda: [_batch(TABLE, past)])
+    (result,) = world.live.change([Changed(TABLE, renamed, [], lambda: [_batch(TABLE, past)])])
     assert result is not None
     assert result.change.restart
     found = sorted(
@@ -364,6 +387,6 @@ def test_without_batches_nothing_is_made() -> None:
     """A table without a key has no live rows; empty rows have no columns."""
     world = World()
     keyless = msgspec.structs.replace(TABLE, key=())
-    assert world.live.change(keyless, keyless, [], lambda: ()) is None
+    assert world.live.change([Changed(keyless, keyless, [], lambda: ())]) == [None]
     assert no_rows().heads.height == 0
     assert tracked(TABLE) == ["status", "amount"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -13,10 +14,10 @@ from hypothesis import strategies as st
 
 from datawatch_lab.core.values import Column, Role
 from datawatch_lab.store import DuckStore
+from datawatch_lab.store.live_fitting import Unlaid, fit_all
 from datawatch_lab.store.live_slots import (
     MOST_SCALES,
     Slot,
-    fit_rows,
     join_slots,
     read_moments,
     split,
@@ -28,6 +29,15 @@ NUMBER = Column(name="v", type="number", role=Role.NUMERIC)
 WHOLE = Column(name="v", type="integer", role=Role.NUMERIC)
 TEXT = Column(name="v")
 MOMENT = Column(name="v", role=Role.TIMESTAMP)
+
+
+def fit_rows(
+    rows: pl.DataFrame, columns: Sequence[Column], slots: Sequence[Slot]
+) -> tuple[pl.DataFrame, tuple[Slot, ...]]:
+    """Rows of one table by slot, and its slots with them."""
+    (laid,) = fit_all([Unlaid(rows, columns, slots)])
+    return pl.DataFrame(laid.columns), laid.slots
+
 
 DRIFTS: list[tuple[str, Column, list[tuple[Any, Any]], str, list[Any] | None]] = [
     (

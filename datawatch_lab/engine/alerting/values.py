@@ -69,8 +69,7 @@ class Values:
     engine: Engine
     _layouts: dict[Ask, tuple[object, Layout]] = field(default_factory=dict)
     _by_table: dict[int, list[MeasureDef]] = field(default_factory=dict)
-    _stamp: object = None
-    _tables: dict[str, int] = field(default_factory=dict)
+    _every: tuple[MeasureDef, ...] = ()
     _shared: dict[Hashable, Any] = field(default_factory=dict)
 
     def read(self, asks: Iterable[Ask], grid: Grid) -> dict[Ask, dict[Labels, Row]]:
@@ -119,8 +118,8 @@ class Values:
         Raises:
             InputError: a metric, label or aggregation does not exist; says which do.
         """
-        self._refresh()
-        return self._layout(ask, self.engine.metric(ask.metric))
+        known = self._refresh()
+        return self._layout(ask, known.get(ask.metric) or self.engine.metric(ask.metric))
 
     def _layout(self, ask: Ask, metric: MetricDef) -> Layout:
         mine = self._measures(metric)
@@ -180,20 +179,18 @@ class Values:
     def _refresh(self) -> Mapping[str, MetricDef]:
         """Take note of new measures; gives the metrics by name."""
         every = self.engine.measures.all
-        stamp = (len(every), every[-1].id if every else 0, id(every[-1]) if every else 0)
-        if stamp != self._stamp:
-            self._by_table, self._stamp = {}, stamp
+        if every is not self._every:
+            self._by_table, self._every = {}, every
             self._layouts.clear()
             for each in every:
                 self._by_table.setdefault(each.table_id, []).append(each)
-        self._tables = {each.name: each.id for each in self.engine.tables()}
         return self.engine.metrics()
 
     def _measures(self, metric: MetricDef) -> list[MeasureDef]:
         """Measures that a metric may read."""
         about = metric.name if metric.measure is MeasureKind.CUSTOM else metric.field
         if metric.table:
-            listed = self._by_table.get(self._tables.get(metric.table, 0), [])
+            listed = self._by_table.get(self.engine.table(metric.table).id, [])
         else:
             listed = [each for group in self._by_table.values() for each in group]
         return [each for each in listed if (each.kind, each.field) == (metric.measure, about)]

@@ -1,5 +1,6 @@
 """Live tables: from changes to current rows, and what that did to them."""
 
-from datawatch_lab.engine.live.tables import LiveResult, LiveTables
+from datawatch_lab.engine.live.changes import Changed, LiveResult
+from datawatch_lab.engine.live.tables import LiveTables
 
-__all__ = ["LiveResult", "LiveTables"]
+__all__ = ["Changed", "LiveResult", "LiveTables"]

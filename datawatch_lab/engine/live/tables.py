@@ -16,8 +16,10 @@ import polars as pl
 
 from datawatch_lab.core.batches import RowFrame, TableBatch, Transitions
 from datawatch_lab.core.columns import kept, picked
-from datawatch_lab.core.storage import LIVE_HEADS, LiveChange, LiveRows, Store
-from datawatch_lab.core.values import Role, TableInfo
+from datawatch_lab.core.storage import LIVE_HEADS, LiveAsk, LiveChange, LiveRows, Store
+from datawatch_lab.core.values import TableInfo
+from datawatch_lab.engine.live.asking import needed, needed_by, tracked
+from datawatch_lab.engine.live.changes import Changed, LiveResult, Past
 from datawatch_lab.engine.live.columns import together
 from datawatch_lab.engine.live.folding import KEY, Folded, fold, no_rows
 from datawatch_lab.engine.live.revising import (
@@ -28,10 +30,10 @@ from datawatch_lab.engine.live.revising import (
     older,
     removals_of,
 )
+from datawatch_lab.engine.live.stacking import Keyed, Stack
 from datawatch_lab.engine.live.versions import (
     CLEARS,
     HEADS,
-    PATCH,
     Versions,
     joined,
     versions_of,
@@ -39,32 +41,15 @@ from datawatch_lab.engine.live.versions import (
 
 log = logging.getLogger(__name__)
 
-Past = Callable[[], Iterable[TableBatch]]
-"""Gives everything that the log holds of a table; called only where it is needed."""
-
 AsBatch = Callable[[TableInfo, pl.DataFrame], TableBatch]
 """Makes a batch of rows of the log."""
 
-_TRACKED = (Role.NUMERIC, Role.STATUS, Role.BOOLEAN)
 _CHUNK = 500_000
+
+TOGETHER = 2
+"""Tables from which on those that can be are folded together."""
+
 _NO_CLEARS = pl.DataFrame(schema={name: HEADS[name] for name in CLEARS})
-
-
-@dataclass(frozen=True)
-class LiveResult:
-    """What a commit's changes of one table do to its current rows.
-
-    Attributes:
-        change: for the store.
-        transitions: in no order; measures add them up.
-        restarted: the key is new, so the transitions tell everything from the first event on.
-        clears: the TRUNCATEs among the changes, or None.
-    """
-
-    change: LiveChange
-    transitions: Sequence[Transitions]
-    restarted: bool = False
-    clears: pl.DataFrame | None = None
 
 
 @dataclass
@@ -75,25 +60,66 @@ class LiveTables:
     as_batch: AsBatch
     _clears: dict[int, pl.DataFrame] | None = None
 
-    def change(
-        self, before: TableInfo, table: TableInfo, batches: Sequence[TableBatch], past: Past
-    ) -> LiveResult | None:
-        """What a commit's batches of one table do; None for a table without a key.
+    def change(self, changes: Sequence[Changed]) -> list[LiveResult | None]:
+        """What a commit's batches do, by table; None where no row of a keyed table changes.
 
-        Args:
-            before: the table as it was understood before these batches.
-            table: as it is understood now.
-            batches: applied changes, in order of sequence number.
-            past: read when the key is new, or when a TRUNCATE comes late.
+        Stored rows are asked for once for all tables.
         """
-        if before.key != table.key:
-            return self._restart(before, table, batches, past)
-        if not table.key:
-            return None
-        versions = self._versions(table, batches)
-        if not versions.height and not versions.clears.height:
-            return None
-        return self._advance(table, versions, past)
+        together = self._together(changes)
+        made: list[LiveResult | None] = [together.get(place) for place in range(len(changes))]
+        due: list[tuple[int, Versions]] = []
+        for place, each in enumerate(changes):
+            if each.before.key != each.table.key:
+                made[place] = self._restart(each.before, each.table, each.batches, each.past)
+            elif each.table.key and place not in together:
+                versions = self._versions(each.table, each.batches)
+                if self._comes_late(each.table, versions):
+                    made[place] = self._revise_all(each.table, versions, each.past)
+                elif versions.height or versions.clears.height:
+                    due.append((place, versions))
+        asks = [
+            LiveAsk(table, _distinct(versions.heads), needed_by(table, versions))
+            for table, versions in ((changes[place].table, versions) for place, versions in due)
+        ]
+        rows = self.store.live_rows_of(asks) if asks else []
+        for (place, versions), ask, stored in zip(due, asks, rows, strict=True):
+            made[place] = self._advance(ask.table, versions, ask.keys, stored)
+        return made
+
+    def _together(self, changes: Sequence[Changed]) -> dict[int, LiveResult | None]:
+        """What becomes of tables that can be folded together, by place; see `stacking`."""
+        places = [place for place, each in enumerate(changes) if self._is_plain(each)]
+        if len(places) < TOGETHER:
+            return {}
+        keyed = [
+            Keyed.of(changes[place].table, changes[place].batches[0], self.store.hash_texts)
+            for place in places
+        ]
+        stack = Stack(keyed)
+        if unusual := stack.unusual:
+            usual = [n for n in range(len(places)) if n not in unusual]
+            if len(usual) < TOGETHER:
+                return {}
+            places = [places[n] for n in usual]
+            stack = Stack([keyed[n] for n in usual])
+        stored = self.store.live_rows_of(stack.asks(needed))
+        parts = stack.fold(stored, tracked)
+        made: dict[int, LiveResult | None] = {}
+        for number, part in parts.items():
+            change = LiveChange(changes[places[number]].table, part.latest, part.index)
+            result = LiveResult(change, [part.transitions])
+            made[places[number]] = result if stack.counts[number] else None
+        return made
+
+    def _is_plain(self, change: Changed) -> bool:
+        """Whether a table may be folded with others."""
+        return (
+            change.before.key == change.table.key
+            and bool(change.table.key)
+            and len(change.batches) == 1
+            and not self._known_clears(change.table).height
+            and b"t"[0] not in change.batches[0].codes
+        )
 
     def rebuild(self, table: TableInfo, past: Past) -> LiveResult:
         """The live table made anew from the log."""
@@ -166,15 +192,13 @@ class LiveTables:
         clears = joined(recent).clears if recent else None
         return LiveResult(change, moved, restarted=True, clears=clears)
 
-    def _advance(self, table: TableInfo, versions: Versions, past: Past) -> LiveResult:
-        keys = _distinct(versions.heads)
+    def _advance(
+        self, table: TableInfo, versions: Versions, keys: pl.DataFrame, stored: LiveRows
+    ) -> LiveResult:
+        """Lay versions over the stored rows of their keys."""
         clears = self._known_clears(table)
         index = _index(versions)
         made = _Made()
-        if self._comes_late(table, versions):
-            self._revise_all(table, versions, past, made)
-            return _result(table, made, index, versions)
-        stored = self.store.live_rows(table, keys, _needed(table, versions))
         late = older(versions, stored, clears)
         if late.height:
             late, past_versions = self._connected(table, late, versions)
@@ -225,14 +249,16 @@ class LiveTables:
             keys = further
         return keys, None if past is None else past.take(_among(past.heads, keys))
 
-    def _revise_all(self, table: TableInfo, versions: Versions, past: Past, made: _Made) -> None:
+    def _revise_all(self, table: TableInfo, versions: Versions, past: Past) -> LiveResult:
         """Fold the whole table anew: a TRUNCATE came later than what followed it."""
+        made, index = _Made(), _index(versions)
         fields = tracked(table)
         parts = [versions_of(each, table.key, self.store.hash_texts) for each in past()]
         before = _whole(joined(parts), fields) if parts else _nothing(fields)
         after = _whole(joined([*parts, versions]), fields)
         made.puts.append(after.latest)
         made.transitions.append(difference(before, after, fields))
+        return _result(table, made, index, versions)
 
     def _stored_versions(self, table: TableInfo, keys: pl.DataFrame) -> Versions | None:
         """Versions of the events that concern some keys; those of other keys may be among them."""
@@ -305,11 +331,6 @@ def _as_snapshot(table: TableInfo, rows: LiveRows) -> TableBatch:
     return TableBatch(table=table, events=events, after=images, before=RowFrame.empty())
 
 
-def tracked(table: TableInfo) -> list[str]:
-    """Fields that current-state measures rest on."""
-    return [column.name for column in table.columns if column.role in _TRACKED]
-
-
 def _whole(versions: Versions, fields: Sequence[str]) -> Folded:
     """The fold of all versions there are."""
     return fold(in_arrival_order(cleared(versions), no_rows()), no_rows(), fields)
@@ -318,19 +339,6 @@ def _whole(versions: Versions, fields: Sequence[str]) -> Folded:
 def _nothing(fields: Sequence[str]) -> Folded:
     empty = Versions(pl.DataFrame(schema=HEADS), pl.DataFrame(), {}, _NO_CLEARS)
     return fold(empty, no_rows(), fields)
-
-
-def _needed(table: TableInfo, versions: Versions) -> list[str]:
-    """Fields of stored rows that the fold asks for: those tracked, and those that updates lack."""
-    patches = (versions.heads["kind"] == PATCH).to_numpy()
-    wanted = dict.fromkeys(tracked(table))
-    if patches.any():
-        known = versions.rows.columns
-        others = (column.name for column in table.columns if column.name not in known)
-        wanted |= dict.fromkeys(others)
-        lacked = (name for name, mask in versions.absent.items() if mask[patches].any())
-        wanted |= dict.fromkeys(lacked)
-    return list(wanted)
 
 
 def _with(versions: Versions, clears: pl.DataFrame) -> Versions:

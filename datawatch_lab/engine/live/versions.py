@@ -91,9 +91,16 @@ def versions_of(
         hash_texts: see `keys.HashTexts`.
         fields: those wanted; None for all that the images have.
     """
+    after, before = keys_of(batch.after, key, hash_texts), keys_of(batch.before, key, hash_texts)
+    return versions_with(batch, after, before, fields)
+
+
+def versions_with(
+    batch: TableBatch, after: Keys, before: Keys, fields: Sequence[str] | None = None
+) -> Versions:
+    """`versions_of` a batch, whose images have these keys."""
     events = batch.events
     op = events["op"].to_numpy()
-    after, before = keys_of(batch.after, key, hash_texts), keys_of(batch.before, key, hash_texts)
     new, old = _of_events(batch.after, after, len(op)), _of_events(batch.before, before, len(op))
     has_image = np.zeros(len(op), dtype=np.bool_)
     has_image[batch.after.rows] = True

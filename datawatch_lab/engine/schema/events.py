@@ -8,12 +8,15 @@ from typing import Any
 import msgspec
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from datawatch_lab.core.values import TableInfo
 from datawatch_lab.schema.ddl import guess_dialect
 from datawatch_lab.schema.presence import Window
 from datawatch_lab.schema.reading import Columns, DdlEvent
 from datawatch_lab.schema.types import Dialect
+
+Ints = NDArray[np.int64]
 
 _MYSQL = ("file", "gtid", "pos", "binlog")
 _NOTHING: Mapping[str, Any] = {}
@@ -99,16 +102,39 @@ def _was(changes: object) -> Columns:
 
 
 def windows(rows: pl.DataFrame) -> Iterator[tuple[int, str, Window]]:
-    """Rows as one window per table: its id, the source of its last row, the window."""
-    for part in rows.partition_by("table_id", maintain_order=True):
-        texts = part["fields"].unique(maintain_order=True)
-        codes = pl.DataFrame({"fields": texts, "code": np.arange(len(texts))})
-        code = part.select("fields").join(codes, on="fields", how="left", maintain_order="left")
-        fields = [tuple(msgspec.json.decode(text, type=list[str])) for text in texts]
-        window = Window(
-            part["seq"].to_numpy(), part["at"].to_numpy(), code["code"].to_numpy(), fields
-        )
-        yield part["table_id"][0], part["source"][-1], window
+    """Rows as one window per table: its id, the source of its last row, the window.
+
+    Args:
+        rows: table_id, seq, at, source and fields (a JSON list of names), in order of seq.
+    """
+    if not rows.height:
+        return
+    texts = rows["fields"].unique(maintain_order=True)
+    names = [tuple(msgspec.json.decode(text, type=list[str])) for text in texts]
+    codes = pl.DataFrame({"fields": texts, "code": np.arange(len(texts))})
+    found = rows.select("fields").join(codes, on="fields", how="left", maintain_order="left")
+    code, seq, at = found["code"].to_numpy(), rows["seq"].to_numpy(), rows["at"].to_numpy()
+    for table_id, places in _by_table(rows["table_id"].to_numpy()):
+        own, fields = _numbered(code[places])
+        window = Window(seq[places], at[places], own, [names[each] for each in fields])
+        yield table_id, rows["source"][int(places[-1])], window
+
+
+def _by_table(ids: Ints) -> list[tuple[int, Ints]]:
+    """Places of the rows of each table, tables in order of their first row."""
+    order = np.argsort(ids, kind="stable")
+    starts = np.flatnonzero(np.diff(ids[order])) + 1
+    parts = sorted(np.split(order, starts), key=lambda each: int(each[0]))
+    return [(int(ids[part[0]]), part) for part in parts]
+
+
+def _numbered(codes: Ints) -> tuple[Ints, list[int]]:
+    """Codes numbered anew from 0 in order of appearance, and which each number stands for."""
+    used, first, place = np.unique(codes, return_index=True, return_inverse=True)
+    order = np.argsort(first)
+    rank = np.empty_like(order)
+    rank[order] = np.arange(len(order))
+    return rank[place], used[order].tolist()
 
 
 _KINDS = {
@@ -125,13 +151,11 @@ _KINDS = {
 
 def samples(rows: pl.DataFrame) -> Iterator[tuple[int, list[tuple[int, int, Mapping[str, str]]]]]:
     """Kinds of values as one list per table: sequence number, time and kind by column."""
-    for part in rows.partition_by("table_id", maintain_order=True):
-        kinds = {text: _kinds(text) for text in part["kinds"].unique()}
-        listed = [
-            (seq, at, kinds[text])
-            for seq, at, text in part.select("seq", "at", "kinds").iter_rows()
-        ]
-        yield part["table_id"][0], listed
+    kinds = {text: _kinds(text) for text in rows["kinds"].unique()}
+    listed: dict[int, list[tuple[int, int, Mapping[str, str]]]] = {}
+    for table_id, seq, at, text in rows.select("table_id", "seq", "at", "kinds").iter_rows():
+        listed.setdefault(table_id, []).append((seq, at, kinds[text]))
+    yield from listed.items()
 
 
 def _kinds(text: str) -> Mapping[str, str]:
