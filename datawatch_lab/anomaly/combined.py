@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from datawatch_lab.anomaly.beneath import Footing
 from datawatch_lab.anomaly.levels import SPARSE, Shift
 
 Floats = NDArray[np.float64]
@@ -55,6 +56,7 @@ def combine(
     shift: Shift | None,
     counted: NDArray[np.bool_],
     least: Floats | float = 0.0,
+    footing: Footing | None = None,
 ) -> Combined:
     """The scores of rows.
 
@@ -64,8 +66,12 @@ def combine(
         shift: None for series by the hour.
         counted: counts vary by the root of what is expected at least.
         least: standard deviation that a series has at least, such as `SHARE_LEAST`.
+        footing: how far values can be trusted, those that are averages; None where none is. The
+            sigma of a shift knows it already.
     """
     score, expected, sigma = row
+    if footing is not None:
+        sigma = sigma / footing.weight
     far = FAR_BY_HOUR if shift is None else FAR_BY_MINUTE
     z = np.zeros(len(x)) if shift is None else _or_zero(shift.z)
     if shift is not None:
@@ -78,7 +84,10 @@ def combine(
     alone = np.maximum(_or_zero(score) - ALONE, 0.0)
     if shift is not None:  # a few rows cannot be rare; far off they can be
         alone = np.where(np.isnan(shift.z), np.maximum(alone, EARLY_UNIT * away), alone)
-    alone = np.where(away >= far, alone, 0.0)
+    counts = away >= far
+    if footing is not None:
+        counts &= footing.moved(x, expected, sigma)
+    alone = np.where(counts, alone, 0.0)
     return Combined(np.maximum(alone, SHIFT_UNIT * np.abs(z)), expected, sigma, z)
 
 

@@ -32,6 +32,7 @@ from datawatch_lab.anomaly.levels import (
     WEEK_RATE,
     Shift,
     largest,
+    possible,
     spread_of,
 )
 
@@ -41,7 +42,12 @@ _LEAST_ROWS = 10
 
 
 def level_history(
-    x: Any, t: Any, *, counted: bool, silent: NDArray[np.bool_] | None = None
+    x: Any,
+    t: Any,
+    *,
+    counted: bool,
+    silent: NDArray[np.bool_] | None = None,
+    weight: Floats | None = None,
 ) -> Shift:
     """Shifts of level of each row, by those before it.
 
@@ -50,19 +56,22 @@ def level_history(
         t: seconds, of UTC or of a wall clock, in order of time.
         counted: the series is a count, see `levels.Levels.step`.
         silent: rows as there; None for none.
+        weight: of averages, as there; None for what is none.
     """
     values, times = np.asarray(x, dtype=np.float64), np.asarray(t, dtype=np.float64)
     hours = (times // 3_600.0).astype(np.int64)
     part = np.abs(times % 3_600.0 / 3_600.0 - 0.5)
     early = times % 3_600.0 < 1_800.0
     left_out = np.zeros(len(values), dtype=bool) if silent is None else silent
+    weights = np.ones(len(values)) if weight is None else weight
     cuts = np.flatnonzero(np.diff(hours, prepend=hours[:1] - 1)).tolist()
     found = Shift(*(np.full(len(values), nan) for _ in range(3)))
     baseline = _Baseline(counted=counted)
     for start, end in zip(cuts, [*cuts[1:], len(values)], strict=True):
         baseline.begin(int(hours[start]))
         rows = slice(start, end)
-        made = baseline.rows_of(values[rows], part[rows], early[rows], left_out[rows])
+        given = (values[rows], part[rows], early[rows], left_out[rows], weights[rows])
+        made = baseline.rows_of(*given)
         for mine, theirs in zip(found, made, strict=True):
             mine[rows] = theirs
     return found
@@ -95,7 +104,12 @@ class _Baseline:
         self.sizes = np.zeros(3)
 
     def rows_of(
-        self, x: Floats, part: Floats, early: NDArray[np.bool_], silent: NDArray[np.bool_]
+        self,
+        x: Floats,
+        part: Floats,
+        early: NDArray[np.bool_],
+        silent: NDArray[np.bool_],
+        weight: Floats,
     ) -> Shift:
         """Score and learn the rows of an hour.
 
@@ -104,6 +118,7 @@ class _Baseline:
             part: distance of each from the middle of the hour, in hours.
             early: whether it is before the middle.
             silent: rows that are left out while there is no baseline for the hour.
+            weight: of each.
         """
         here = self._profile(self.hour)
         if isnan(here):
@@ -111,13 +126,15 @@ class _Baseline:
         else:
             sides = [self._profile(self.hour + step) for step in (-1, 1)]
             before, after = (0.0 if isnan(each) else each - here for each in sides)
-            expected = here + part * np.where(early, before, after) + self.now
+            usual = here + part * np.where(early, before, after) + self.now
+            expected = possible(usual, self.counted)
         sigma = spread_of(np.array([self._spread()]), expected, self.counted)
+        wide = sigma / weight
         came = ~np.isnan(x)
         if isnan(here):
             off = np.zeros(int(came.sum()))
         else:
-            off = np.clip((x - expected) / sigma, -self.clip, self.clip)[came]
+            off = np.clip((x - expected) / wide, -self.clip, self.clip)[came]
         added, left = _gathering(len(off))
         made = added @ off + left * self.gathered[:, None]
         gathered = np.concatenate([self.gathered[:, None], made], axis=1)[:, np.cumsum(came)].T
@@ -125,8 +142,8 @@ class _Baseline:
         usual = np.broadcast_to(self.usual, gathered.shape)
         z = largest(gathered, usual, self._unsure(here) / sigma)
         kept = came & (~silent if isnan(here) else np.abs(z) < HELD)
-        self._learn(x, expected, sigma, gathered, kept, here)
-        return Shift(np.full(len(x), nan) if isnan(here) else z, expected, sigma)
+        self._learn(x, expected, wide, gathered, kept, here, weight)
+        return Shift(np.full(len(x), nan) if isnan(here) else z, expected, wide)
 
     def _learn(
         self,
@@ -136,12 +153,13 @@ class _Baseline:
         gathered: Floats,
         kept: NDArray[np.bool_],
         here: float,
+        weight: Floats,
     ) -> None:
         near = x if isnan(here) else np.clip(x, expected - CLIP * sigma, expected + CLIP * sigma)
         near = near[kept]
         self.rows += len(near)
         self.sum += float(near.sum())
-        self.away += float(np.abs(near - expected[kept]).sum())
+        self.away += float((np.abs(near - expected[kept]) * weight[kept]).sum())
         self.sizes += np.abs(gathered[kept]).sum(axis=0)
         came = x[~np.isnan(x)]
         self.all_rows += len(came)

@@ -6,7 +6,7 @@ the last hours were off it, and interpolated between hours. Departures from it a
 lasts ten minutes is seen in a series of eight rows a minute, in which no single minute is strange.
 
 Rows that are off are left out of the baseline: an outage does not become what is usual. What lasts
-for `LASTS` hours does.
+for `LASTS` hours does. Averages of fewer rows than usual count for less, see `beneath`.
 """
 
 from __future__ import annotations
@@ -149,6 +149,7 @@ class Levels:
         t: Floats,
         counted: NDArray[np.bool_],
         silent: NDArray[np.bool_] | None = None,
+        weight: Floats | float = 1.0,
     ) -> Shift:
         """Score a row of each of some series, then learn it.
 
@@ -159,14 +160,16 @@ class Levels:
             counted: which series are counts, that vary by the root of what is expected at least.
             silent: rows that are left out of the baseline of an hour that is not known yet, see
                 `arrivals.Silence`; None for none.
+            weight: of averages, see `beneath.Footing`; 1 for what is none.
         """
         hour = (t // 3_600.0).astype(np.int64)
         if (over := self.of["hour"][rows] != hour).any():
             self._end_hours(rows[over], hour[over])
-        expected, known = self._expected(rows, t)
+        found, known = self._expected(rows, t)
+        expected = possible(found, counted)
         spread, between = self._spreads(rows, hour)
         sigma = spread_of(spread, expected, counted)
-        return self._stepped(rows, x, counted, (expected, sigma, between, known), silent)
+        return self._stepped(rows, x, counted, (expected, sigma, between, known), silent, weight)
 
     def step_all(
         self,
@@ -175,6 +178,7 @@ class Levels:
         at: float,
         counted: NDArray[np.bool_],
         silent: NDArray[np.bool_] | None = None,
+        weight: Floats | float = 1.0,
     ) -> Shift:
         """`step` of series that are all at the same moment, of which many follow in one hour.
 
@@ -196,9 +200,9 @@ class Levels:
         part = at % 3_600.0 / 3_600.0 - 0.5
         found = middle + abs(part) * slopes[0 if part < 0.0 else 1] + now
         known = ~np.isnan(found)
-        expected = np.where(known, found, 0.0)
+        expected = possible(np.where(known, found, 0.0), counted)
         sigma = spread_of(spread, expected, counted)
-        return self._stepped(rows, x, counted, (expected, sigma, between, known), silent)
+        return self._stepped(rows, x, counted, (expected, sigma, between, known), silent, weight)
 
     def _stepped(
         self,
@@ -207,11 +211,13 @@ class Levels:
         counted: NDArray[np.bool_],
         usual: tuple[Floats, Floats, Floats, NDArray[np.bool_]],
         silent: NDArray[np.bool_] | None,
+        weight: Floats | float,
     ) -> Shift:
         """Score and learn rows against expected, sigma, between, and whether they are known."""
         expected, sigma, between, known = usual
         clip = np.where(counted, CLIP, CLIP_VALUES)
-        off = np.where(np.isnan(x), 0.0, np.clip((x - expected) / sigma, -clip, clip))
+        wide = sigma / weight
+        off = np.where(np.isnan(x), 0.0, np.clip((x - expected) / wide, -clip, clip))
         off = np.where(known, off, 0.0)
         before = self.of["gathered"][rows]
         gathered = before + _RATES * (off[:, None] - before)
@@ -220,8 +226,8 @@ class Levels:
         self.of["gathered"][rows] = gathered
         z = largest(gathered, self.of["usual"][rows], between / sigma)
         kept = np.where(known, np.abs(z) < HELD, True if silent is None else ~silent)
-        self._learn(rows, x, expected, sigma, gathered, kept, known)
-        return Shift(np.where(known, z, np.nan), expected, sigma)
+        self._learn(rows, x, expected, wide, gathered, kept, known, weight)
+        return Shift(np.where(known, z, np.nan), expected, wide)
 
     def _expected(self, rows: Ints, t: Floats) -> tuple[Floats, NDArray[np.bool_]]:
         """The baseline at some times, and whether there is one for the hour."""
@@ -264,6 +270,7 @@ class Levels:
         gathered: Floats,
         usual: NDArray[np.bool_],
         known: NDArray[np.bool_],
+        weight: Floats | float,
     ) -> None:
         """Count the rows of the hour, those that are off apart."""
         came = ~np.isnan(x)
@@ -274,7 +281,7 @@ class Levels:
         )
         self.of["rows"][rows] += kept
         self.of["sum"][rows] += np.where(kept, near, 0.0)
-        self.of["away"][rows] += np.where(kept, np.abs(near - expected), 0.0)
+        self.of["away"][rows] += np.where(kept, np.abs(near - expected) * weight, 0.0)
         self.of["sizes"][rows] += np.where(kept[:, None], np.abs(gathered), 0.0)
         self.of["all_rows"][rows] += came
         self.of["all_sum"][rows] += value
@@ -341,6 +348,11 @@ class Levels:
         sizes = of["sizes"][mine] / count[:, None]
         usual = of["usual"][mine]
         of["usual"][mine] = np.where(usual == 0.0, sizes, usual + SPREAD_RATE * (sizes - usual))
+
+
+def possible(expected: Floats, counted: NDArray[np.bool_]) -> Floats:
+    """The baseline, where it can be: a count that fell is not expected to be below 0."""
+    return np.where(counted & (expected < 0.0), 0.0, expected)
 
 
 def spread_of(spread: Floats, expected: Floats, counted: NDArray[np.bool_]) -> Floats:

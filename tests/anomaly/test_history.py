@@ -59,6 +59,23 @@ def test_little_history_is_unknown() -> None:
     assert len(score_history([], []).raw) == 0
 
 
+def test_no_count_is_expected_below_zero() -> None:
+    """Where a count comes down to nothing, in hours that were quiet as well, nothing is usual.
+
+    Other values may be expected below 0.
+    """
+    t: Row = START + 60.0 * np.arange(3 * 1_440)
+    usual = np.random.default_rng(2).poisson(np.where(t % 86_400 < 12 * 3_600, 20.0, 2.0))
+    x: Row = np.where(t < START + 86_400 + 8 * 3_600, usual, 0).astype(float)
+    counted, other = (level_history(x, t, counted=each) for each in (True, False))
+    assert np.nanmin(other.expected) < 0.0
+    assert np.nanmin(counted.expected) == 0.0
+    levels, one = Levels(1), np.array([0])
+    for row in range(2 * 1_440):
+        found = levels.step(one, x[row : row + 1], t[row : row + 1], np.array([True]))
+        assert not found.expected[0] < 0.0
+
+
 @pytest.mark.parametrize("counted", [True, False])
 def test_levels_step_by_step_are_levels_at_once(counted: bool) -> None:
     """A history of baselines hour by hour is the same as row by row, for several series at once."""

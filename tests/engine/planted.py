@@ -15,11 +15,13 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from operator import itemgetter
 from statistics import median
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from datawatch_lab.anomaly.beneath import Beneath
 from datawatch_lab.anomaly.episodes import Episode, Rules, fold
 from datawatch_lab.anomaly.history import score_history
 from datawatch_lab.anomaly.sensitivity import threshold
@@ -77,22 +79,39 @@ def planted(seed: int, days: int) -> list[Incident]:
     return found
 
 
-def series(seed: int, days: int, incidents: list[Incident]) -> Iterator[tuple[str, Row, bool]]:
-    """Some series of the shop by the minute: name, values, whether they are counts."""
+class Series(NamedTuple):
+    """A series of the shop by the minute; one that is made of nothing is a count."""
+
+    name: str
+    x: Row
+    beneath: Beneath | None = None
+
+
+def series(seed: int, days: int, incidents: list[Incident]) -> Iterator[Series]:
+    """Some series of the shop."""
     minutes = days * 1_440
     orders, payments = _inserts(seed, days, incidents)
     failed = payments.filter(pl.col("new") == STATUSES.index("failed"))
     for name, rows in (("orders", orders), ("payments", payments), ("failed", failed)):
         count = np.bincount(rows["minute"].to_numpy(), minlength=minutes)
-        yield name, count.astype(np.float64), True
+        yield Series(name, count.astype(np.float64))
     at = orders["minute"].to_numpy()
-    count = np.bincount(at, minlength=minutes)
     for name, values in (
         ("lag", (orders["captured"] - orders["at"]) / 1e6),
         ("amount", orders["cents"] / 100.0),
     ):
-        total = np.bincount(at, weights=values.to_numpy(), minlength=minutes)
-        yield name, np.where(count > 0, total / np.maximum(count, 1), np.nan), False
+        yield averages(name, at, values.to_numpy(), minutes)
+
+
+def averages(name: str, at: NDArray[np.int64], values: Row, minutes: int) -> Series:
+    """Averages by the minute of values in minutes ``at``."""
+    n = np.bincount(at, minlength=minutes).astype(np.float64)
+    total = np.bincount(at, weights=values, minlength=minutes).astype(np.float64)
+    least, most = np.full(minutes, np.inf), np.full(minutes, -np.inf)
+    np.minimum.at(least, at, values)
+    np.maximum.at(most, at, values)
+    x = np.where(n > 0, total / np.maximum(n, 1.0), np.nan)
+    return Series(name, x, Beneath.of(n, total, least, most))
 
 
 def _inserts(seed: int, days: int, incidents: list[Incident]) -> list[pl.DataFrame]:
@@ -108,13 +127,13 @@ def _inserts(seed: int, days: int, incidents: list[Incident]) -> list[pl.DataFra
     return [plan.filter(pl.col("table") == each) for each in (0, 1)]
 
 
-def flagged(
-    x: Row, *, counted: bool, ml: bool = True, sensitivity: str = "medium"
-) -> list[Episode]:
+def flagged(one: Series, *, ml: bool = True, sensitivity: str = "medium") -> list[Episode]:
     """Episodes of a history as a preview finds them."""
+    x, beneath = one.x, one.beneath
     times = EPOCH + 60.0 * np.arange(len(x))
     row = score_history(x, times, joint=ml)
-    found = whole_history(x, times, (row.score, row.expected, row.sigma), counted=counted)
+    single = (row.score, row.expected, row.sigma)
+    found = whole_history(x, times, single, counted=beneath is None, beneath=beneath)
     opens = threshold(sensitivity)
     rules = Rules(opens=opens, goes_on=goes_on_at(opens), gap=gap_of(60))
     return fold(times.astype(int).tolist(), x, found, rules)
@@ -180,14 +199,14 @@ def judge(
 
 def _add(
     total: Judged,
-    rows: list[tuple[str, Row, bool]],
+    rows: list[Series],
     incidents: list[Incident],
     days: int,
     ml: bool,
     sensitivity: str,
 ) -> None:
     spans = [(each.start.timestamp(), each.end.timestamp()) for each in incidents]
-    found = [flagged(x, counted=counted, ml=ml, sensitivity=sensitivity) for _, x, counted in rows]
+    found = [flagged(each, ml=ml, sensitivity=sensitivity) for each in rows]
     episodes = [each for mine in found for each in mine if each.first >= EPOCH + 2 * _DAY]
     total.weeks += len(rows) * (days - 2) / 7.0
     total.right += [

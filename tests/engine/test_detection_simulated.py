@@ -36,11 +36,10 @@ def test_incidents_of_a_month_are_found() -> None:
 def test_a_running_engine_finds_incidents(tmp_path: Path) -> None:
     """Ten days of a shop, event by event: whole metrics flag what was planted, and soon.
 
-    Measured: precision 0.82, recall 7 of 8, median delay 2 minutes. Unlike a month's history, the
-    first days of an engine count here, and what one new column does to labels.
+    Measured: precision 0.92 of 72, recall 7 of 8, median delay 2 minutes, 321 CPU seconds.
     """
     incidents = planted(41, 10)
     found = judged(watched(tmp_path / "shop.duckdb", 41, 10, incidents), incidents)
-    assert found.precision >= 0.75
+    assert found.precision >= 0.85
     assert found.recall >= 0.80
-    assert found.delay <= 4.0
+    assert found.delay <= 3.0, "few incidents: their median is good to a minute"

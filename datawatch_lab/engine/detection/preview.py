@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from datawatch_lab.anomaly.beneath import Beneath
 from datawatch_lab.anomaly.combined import Combined
 from datawatch_lab.anomaly.episodes import Episode, Rules, fold
 from datawatch_lab.anomaly.evidence import WEIGHTS
@@ -23,7 +24,7 @@ from datawatch_lab.core.errors import InputError
 from datawatch_lab.engine.detection.choosing import check_algorithms
 from datawatch_lab.engine.detection.rules import gap_of, goes_on_at
 from datawatch_lab.engine.detection.slots import Key, Labels, Slot, slot_of
-from datawatch_lab.engine.detection.values import values
+from datawatch_lab.engine.detection.values import grid
 from datawatch_lab.engine.detection.wall import Wall
 from datawatch_lab.engine.detection.words import BAND, anomaly_of, moment
 from datawatch_lab.engine.windows import is_current, span_of
@@ -196,6 +197,16 @@ def _in_force(engine: Engine, slot: Slot) -> tuple[str, ...]:
     return tuple(sorted(engine.beside(Detection).algorithms(slot.key)))
 
 
+def _values(
+    engine: Engine, slot: Slot, start: datetime, end: datetime, step: timedelta
+) -> tuple[Floats, Beneath | None]:
+    """Values of a series, and what they are made of where they are averages."""
+    if end - start < step:
+        return np.empty(0), None
+    found = grid(engine, [slot], start, end, step)
+    return found.x[0], found.beneath.series(0) if slot.is_average else None
+
+
 def _made(
     engine: Engine, slot: Slot, end: datetime, back: timedelta, by: tuple[str, ...]
 ) -> History:
@@ -203,7 +214,7 @@ def _made(
     first = span_of(engine, slot.table)[0]
     if first is not None:
         start = max(start, floor_to(first, _MINUTE))
-    step, x = _MINUTE, values(engine, [slot], start, end, _MINUTE)[0]
+    step, (x, beneath) = _MINUTE, _values(engine, slot, start, end, _MINUTE)
     busy = np.nan_to_num(x) != 0.0
     if (
         slot.is_share
@@ -211,7 +222,7 @@ def _made(
         or (busy[int(busy.argmax()) :].mean() < (_BUSY_COUNT if slot.counted else _BUSY))
     ):
         step, start, end = _HOUR, floor_to(start, _HOUR), floor_to(end, _HOUR)
-        x = values(engine, [slot], start, end, _HOUR)[0]
+        x, beneath = _values(engine, slot, start, end, _HOUR)
     seconds = int(step.total_seconds())
     starts = int((start - EPOCH).total_seconds()) + seconds * np.arange(len(x), dtype=np.int64)
     from datawatch_lab.anomaly.history import score_history  # loads scipy.signal
@@ -220,7 +231,15 @@ def _made(
     scored = score_history(x, times, joint="ml" in by, weights=weights_of(by, WEIGHTS))
     by_level = step == _MINUTE and "seasonal" in by
     row = (scored.score, scored.expected, scored.sigma)
-    found = whole_history(x, times, row, counted=slot.counted, least=slot.least, by_level=by_level)
+    found = whole_history(
+        x,
+        times,
+        row,
+        counted=slot.counted,
+        least=slot.least,
+        by_level=by_level,
+        beneath=beneath,
+    )
     return History(slot, step, starts, x, scored, found)
 
 

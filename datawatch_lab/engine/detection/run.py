@@ -16,6 +16,7 @@ import numpy as np
 from datawatch_lab.anomaly.arrivals import Arrivals
 from datawatch_lab.anomaly.bank import Bank
 from datawatch_lab.anomaly.bank_joint import Joints
+from datawatch_lab.anomaly.beneath import RowCounts
 from datawatch_lab.anomaly.episodes import Rules
 from datawatch_lab.anomaly.evidence import WEIGHTS
 from datawatch_lab.anomaly.kinds import weights_of
@@ -36,7 +37,7 @@ from datawatch_lab.engine.detection.state import (
 )
 from datawatch_lab.engine.detection.stepping import Run
 from datawatch_lab.engine.detection.training import Training, enrolments
-from datawatch_lab.engine.detection.values import values
+from datawatch_lab.engine.detection.values import grid
 from datawatch_lab.engine.detection.wall import Wall
 from datawatch_lab.engine.detection.work import Closed, Learning, Moments
 from datawatch_lab.metrics.spans import EPOCH, floor_to
@@ -86,6 +87,7 @@ class Detectors:
         self.bank = Bank(0, weights_of(settings.algorithms, WEIGHTS))
         self.levels = Levels()
         self.arrivals = Arrivals()
+        self.row_counts = RowCounts()
         self.watched: list[Watched] = []
         self.places: dict[Key, int] = {}
         self.chosen: dict[Key, DetectorSetting] = {}
@@ -117,6 +119,7 @@ class Detectors:
             arrays=arrays_out(self.bank.to_arrays()),
             levels=arrays_out(self.levels.of),
             arrivals=arrays_out(self.arrivals.of),
+            row_counts=arrays_out(self.row_counts.of),
             joints=arrays_out(self.bank.joints.of),
         )
 
@@ -135,6 +138,9 @@ class Detectors:
             self.bank.joints = Joints.from_arrays(arrays_in(saved.joints))
         self.levels = Levels.from_arrays(arrays_in(saved.levels))
         self.arrivals = Arrivals.from_arrays(arrays_in(saved.arrivals))
+        if saved.row_counts:
+            self.row_counts = RowCounts.from_arrays(arrays_in(saved.row_counts))
+        self.row_counts.grow(len(saved.watched))
         self.watched = saved.watched
         self.places = {(each.metric, each.labels): n for n, each in enumerate(self.watched)}
         self.corrected = saved.revised
@@ -203,12 +209,12 @@ class Detectors:
         here, end = span
         while here < end:
             until = min(here + slice_, end)
-            matrix = values(self.engine, slots, here, until, width)
+            found = grid(self.engine, slots, here, until, width)
             start = int((here - EPOCH).total_seconds())
             if begins is not None:
-                starts = start + run.step * np.arange(matrix.shape[1])
-                matrix[starts[None, :] < begins[:, None]] = np.nan
-            run.go(matrix, start)
+                starts = start + run.step * np.arange(found.x.shape[1])
+                found.x[starts[None, :] < begins[:, None]] = np.nan
+            run.go(found, start)
             here = until
 
     # ------------------------------------------------------------------ beginning
@@ -256,6 +262,7 @@ class Detectors:
         self.bank.grow(count)
         self.levels.grow(count)
         self.arrivals.grow(count)
+        self.row_counts.grow(count)
         more = count - len(self.open)
         self.open = np.concatenate([self.open, np.zeros(more, dtype=bool)])
         self.held = np.concatenate([self.held, np.zeros(more, dtype=np.int64)])

@@ -2,8 +2,9 @@
 
 A *slot* is one of them: a metric, its labels, and how stored states become its value. Counts,
 sums, averages, delays, shares of nulls and transitions are watched, for the whole metric and by
-each label it has; custom metrics by all of theirs. Names that say the same twice
-(``orders_created_rate`` beside ``orders_inserts_total``) are watched once.
+each label it has; custom metrics by all of theirs. Rows that lack a label's field are none of its
+parts: that a column comes or goes is a matter of the schema, which tells of it. Names that say the
+same twice (``orders_created_rate`` beside ``orders_inserts_total``) are watched once.
 """
 
 from __future__ import annotations
@@ -14,11 +15,13 @@ from typing import TYPE_CHECKING
 import msgspec
 import numpy as np
 
+from datawatch_lab.anomaly.beneath import Beneath
 from datawatch_lab.anomaly.combined import SHARE_LEAST
 from datawatch_lab.core.errors import DataWatchError, InputError, NotFoundError
 from datawatch_lab.core.values import Aggregation, Formula, MeasureKind, MetricDef, TableInfo
 from datawatch_lab.engine.alerting.grid import Ask
 from datawatch_lab.engine.alerting.values import Layout, Values
+from datawatch_lab.metrics.book import MISSING
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -64,6 +67,11 @@ class Slot(msgspec.Struct, frozen=True, kw_only=True):
     def is_share(self) -> bool:
         """Whether it is a share of rows, which says nothing of a few of them: seen by the hour."""
         return self.unit == "ratio"
+
+    @property
+    def is_average(self) -> bool:
+        """Whether it is an average of rows, which few of them can make strange."""
+        return self.fold == "avg"
 
     @property
     def least(self) -> float:
@@ -167,7 +175,7 @@ def _slots(table: TableInfo, metric: MetricDef, layout: Layout) -> Iterator[Slot
         return
     fold = _FOLDS[layout.aggregation]
     for labels, members in layout.groups:
-        if members:
+        if members and not any(value == MISSING for _, value in labels):
             yield Slot(
                 metric=metric.name,
                 labels=labels,
@@ -233,6 +241,11 @@ class Members:
         self._flat: NDArray[np.int64] = np.array(flat, dtype=np.int64)
         self._starts: NDArray[np.int64] = np.cumsum([0, *sizes[:-1]], dtype=np.int64)
         self._folds = np.array([each.fold for each in self.slots])
+        averages = [each for each in self.slots if each.is_average]
+        of_averages = [self.places[each] for slot in averages for each in slot.members]
+        self._averaged: NDArray[np.int64] = np.array(of_averages, dtype=np.int64)
+        sizes = [len(each.members) for each in averages]
+        self._averages: NDArray[np.int64] = np.cumsum([0, *sizes[:-1]], dtype=np.int64)
         self._counted = np.array([each.counted for each in self.slots], dtype=bool)
         self._since = np.array([each.since for each in self.slots], dtype=np.float64)
 
@@ -263,3 +276,20 @@ class Members:
         empty = np.isnan(made) & self._counted[:, None] & (ends[None, :] > self._since[:, None])
         made[empty] = 0.0
         return made
+
+    def beneath(self, states: Mapping[str, NDArray[np.float64]]) -> Beneath:
+        """What the averages among the slots are made of, shape (averages, buckets).
+
+        Args:
+            states: as `merged` takes them.
+        """
+        if not len(self._averaged):
+            none = np.empty((0, states["n"].shape[1]))
+            return Beneath(none, none, none)
+        folds = (("n", np.add), ("sum", np.add), ("min", np.minimum), ("max", np.maximum))
+        return Beneath.of(
+            *(
+                fold.reduceat(states[name][self._averaged], self._averages, axis=0)
+                for name, fold in folds
+            )
+        )

@@ -60,6 +60,7 @@ class Saved(msgspec.Struct, frozen=True, kw_only=True):
         arrays: of the bank: name, type, shape, bytes.
         levels, arrivals: the same of the hourly baselines and the runs of zeros.
         joints: the same of the trees; empty in states of older releases.
+        row_counts: the same of the rows that averages are made of; empty there as well.
         recent: episodes, open ones first.
         open: how many of ``recent`` are open.
     """
@@ -72,6 +73,7 @@ class Saved(msgspec.Struct, frozen=True, kw_only=True):
     levels: list[tuple[str, str, tuple[int, ...], bytes]]
     arrivals: list[tuple[str, str, tuple[int, ...], bytes]]
     joints: list[tuple[str, str, tuple[int, ...], bytes]] = []
+    row_counts: list[tuple[str, str, tuple[int, ...], bytes]] = []
     revised: int = 0
     zone: str = "UTC"
 

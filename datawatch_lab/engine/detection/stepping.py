@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from datawatch_lab.anomaly.arrivals import with_silence
 from datawatch_lab.anomaly.bank import Scores
+from datawatch_lab.anomaly.beneath import Beneath, Footing
 from datawatch_lab.anomaly.combined import Combined, combine
 from datawatch_lab.anomaly.episodes import Bucket, Episode, advance
 from datawatch_lab.anomaly.kinds import RIVER
@@ -22,6 +23,7 @@ from datawatch_lab.engine.detection.parts import error_rate_of, parts_of
 from datawatch_lab.engine.detection.rules import HELD_MOST
 from datawatch_lab.engine.detection.slots import Slot
 from datawatch_lab.engine.detection.state import Going
+from datawatch_lab.engine.detection.values import Grid
 from datawatch_lab.engine.detection.words import anomaly_of, grown
 from datawatch_lab.engine.detection.work import Moments
 
@@ -55,6 +57,7 @@ class Run:
         self.goes_on = np.array([each.goes_on for each in rules])
         self.counted = np.array([each.counted for each in slots], dtype=bool)
         self.least = np.array([each.least for each in slots])
+        self.averages = np.flatnonzero([each.is_average for each in slots])
         by_level = [step == 60 and "seasonal" in owner.algorithms(each.key) for each in slots]
         self.levelled = np.array(by_level, dtype=bool)
         self.most = HELD_MOST[step]
@@ -63,24 +66,26 @@ class Run:
         for row, each in enumerate(slots):
             self.of_table.setdefault(each.table_id, []).append(row)
 
-    def go(self, matrix: Floats, start: int) -> None:
-        """Step buckets, shape (slots, buckets), the first of which begins at ``start``."""
+    def go(self, grid: Grid, start: int) -> None:
+        """Step buckets, the first of which begins at ``start``."""
         owner, count = self.owner, len(self.slots)
-        columns = np.ascontiguousarray(matrix.T)
+        columns = np.ascontiguousarray(grid.x.T)
         starts = start + self.step * np.arange(len(columns), dtype=np.int64)
         wall = owner.wall.seconds(starts).tolist()
         for column, x in enumerate(columns):
             if column % 32 == 0:
                 owner.check()
-            self._bucket_of_all(x, start + column * self.step, wall[column])
+            beneath = grid.beneath.bucket(column)
+            self._bucket_of_all(x, beneath, start + column * self.step, wall[column])
             if owner.learning is not None:
                 owner.learning.done += count
 
-    def _bucket_of_all(self, x: Floats, start: int, wall: float) -> None:
+    def _bucket_of_all(self, x: Floats, beneath: Beneath, start: int, wall: float) -> None:
         """Score one bucket of all slots, learn it, and let episodes follow.
 
         Args:
             x: values.
+            beneath: what the averages are made of.
             start: of the bucket, epoch seconds.
             wall: the same by the workspace's clock, which profiles go by.
         """
@@ -89,7 +94,8 @@ class Run:
         times = np.full(len(x), wall)
         silence = owner.arrivals.note(which, x)
         silent = silence.strange & self.counted
-        shift = self._shift(x, wall, silent)
+        footing = self._footing(x, beneath)
+        shift = self._shift(x, wall, silent, footing)
         strange = np.where(open_, self.goes_on, self.opens)
         hold = strange.copy()
         if shift is not None:
@@ -99,28 +105,44 @@ class Run:
         scores = owner.bank.step(self.places, x, times, hold)
         alone = (scores.score, scores.expected, scores.sigma)
         fresh = None if shift is None else self.levelled & np.isnan(shift.z)
-        found = with_silence(self._combined(x, alone, shift), silence, self.counted, fresh)
+        both = self._combined(x, alone, shift, footing)
+        found = with_silence(both, silence, self.counted, fresh)
         owner.models.step(self.modelled, x, start)
         owner.held[which] = np.where(found.score >= strange, held + 1, 0)
         for row in np.flatnonzero((found.score >= self.opens) | open_).tolist():
             self._fold(row, start, x, scores, found)
 
-    def _shift(self, x: Floats, wall: float, silent: NDArray[np.bool_]) -> Shift | None:
+    def _footing(self, x: Floats, beneath: Beneath) -> Footing | None:
+        """How far values can be trusted; None where there is no average among them."""
+        averages = self.averages
+        if not len(averages):
+            return None
+        found = self.owner.row_counts.note(self.places[averages], x[averages], beneath)
+        return found.among(x, averages)
+
+    def _shift(
+        self, x: Floats, wall: float, silent: NDArray[np.bool_], footing: Footing | None
+    ) -> Shift | None:
         """Shifts of level; unknown for series that hourly baselines have no say on."""
         if not self.levelled.any():
             return None
-        found = self.owner.levels.step_all(self.which, x, wall, self.counted, silent)
+        weight = 1.0 if footing is None else footing.weight
+        found = self.owner.levels.step_all(self.which, x, wall, self.counted, silent, weight)
         if self.levelled.all():
             return found
         return found._replace(z=np.where(self.levelled, found.z, np.nan))
 
     def _combined(
-        self, x: Floats, alone: tuple[Floats, Floats, Floats], shift: Shift | None
+        self,
+        x: Floats,
+        alone: tuple[Floats, Floats, Floats],
+        shift: Shift | None,
+        footing: Footing | None,
     ) -> Combined:
-        found = combine(x, alone, shift, self.counted, self.least)
+        found = combine(x, alone, shift, self.counted, self.least, footing)
         if shift is None or self.levelled.all():
             return found
-        plain = combine(x, alone, None, self.counted, self.least)
+        plain = combine(x, alone, None, self.counted, self.least, footing)
         return Combined(*(np.where(self.levelled, a, b) for a, b in zip(found, plain, strict=True)))
 
     def _fold(self, row: int, start: int, x: Floats, scores: Scores, found: Combined) -> None:

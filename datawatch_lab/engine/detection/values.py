@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from datawatch_lab.anomaly.bank_evidence import clipped
+from datawatch_lab.anomaly.beneath import Beneath
 from datawatch_lab.core.storage import MeasureRead, Span
 from datawatch_lab.engine.detection.slots import Members, Slot
 from datawatch_lab.metrics.numbers import decimal_floats
@@ -51,14 +52,54 @@ def values(
         step: width of a bucket, whole minutes.
         first: as they were when their minutes closed; else as they are now.
     """
-    count = (end - start) // step
-    if not slots or count <= 0:
-        return np.empty((len(slots), max(count, 0)))
+    if not slots or end - start < step:
+        return np.empty((len(slots), max((end - start) // step, 0)))
     members = Members(slots)
+    states = _read(engine, members, start, end, step, first=first)
+    return _merged(members, states, start, step)
+
+
+class Grid(NamedTuple):
+    """Values of some slots, and what the averages among them are made of.
+
+    Attributes:
+        x: shape (slots, buckets); NaN is no value.
+        beneath: shape (averages, buckets).
+    """
+
+    x: Floats
+    beneath: Beneath
+
+
+def grid(
+    engine: Engine, slots: Sequence[Slot], start: datetime, end: datetime, step: timedelta
+) -> Grid:
+    """`values` of at least a slot and a bucket, as they were when they closed, with their rows."""
+    members = Members(slots)
+    states = _read(engine, members, start, end, step, first=True)
+    return Grid(_merged(members, states, start, step), members.beneath(states))
+
+
+def _read(
+    engine: Engine,
+    members: Members,
+    start: datetime,
+    end: datetime,
+    step: timedelta,
+    *,
+    first: bool,
+) -> dict[str, Floats]:
     states = _states(engine, members, start, end, step)
     if first:
         _put_back(engine, members, states, start, end, step)
+    return states
+
+
+def _merged(
+    members: Members, states: dict[str, Floats], start: datetime, step: timedelta
+) -> Floats:
     begin, width = (start - EPOCH).total_seconds(), step.total_seconds()
+    count = states["n"].shape[1]
     ends = begin + width * np.arange(1, count + 1, dtype=np.float64)
     return np.asarray(clipped(members.merged(states, ends)))
 
