@@ -23,15 +23,22 @@ _STOP_SECONDS = 60.0
 class Server:
     """A command that prints one line with its address and then serves; used with ``with``.
 
+    Args:
+        command: what is run.
+        log: a file for what it complains of.
+        page: that is asked for once before anything is measured, so that a server which loads
+            more after it answers has done so; '' for none.
+
     Attributes:
         host, port: where it listens.
         cpu_seconds: used since `mark`; None where it cannot be had.
         memory_bytes: peak so far.
     """
 
-    def __init__(self, command: Sequence[str], log: Path) -> None:
+    def __init__(self, command: Sequence[str], log: Path, page: str = "") -> None:
         self.command = list(command)
         self.log = log
+        self._page = page
         self._marked = 0.0
 
     def __enter__(self) -> Self:
@@ -48,6 +55,9 @@ class Server:
             raise UnmeasurableError(f"the server did not start: {' '.join(words)[-300:]}")
         address = urlsplit("http://" + line.split("http://")[1].split()[0])
         self.host, self.port = str(address.hostname), int(address.port or 80)
+        if self._page:
+            with Client(self) as client:
+                client.get(self._page)
         return self
 
     def __exit__(
@@ -79,11 +89,18 @@ class Server:
         return peak_bytes(self._process.pid)
 
 
-def product(workspace: Path) -> Server:
-    """``datawatch serve`` on a workspace, on any free port."""
+def product(workspace: Path, *, is_loaded: bool = True) -> Server:
+    """``datawatch serve`` on a workspace, on any free port.
+
+    Args:
+        workspace: path of its file.
+        is_loaded: whether it is waited for until its pages are loaded, too, which takes some
+            seconds after it answers.
+    """
     words = ["serve", "--port", "0", "--no-auth", "--workspace", str(workspace)]
     command = [sys.executable, "-m", "datawatch_lab.cli", *words]
-    return Server(command, workspace.with_suffix(".log"))
+    page = "/datawatch" if is_loaded else ""
+    return Server(command, workspace.with_suffix(".log"), page)
 
 
 def bare(folder: Path) -> Server:

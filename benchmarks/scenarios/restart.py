@@ -24,7 +24,7 @@ def subject(context: Context) -> Sample:
     """Start on the large workspace."""
     path = context.cache / f"{NAME}.duckdb"
     start = time.perf_counter()
-    with product(path) as server, Client(server) as client:
+    with product(path, is_loaded=False) as server, Client(server) as client:
         client.get(f"{API}/health")
         taken = time.perf_counter() - start
         return Sample(
@@ -38,7 +38,10 @@ def subject(context: Context) -> Sample:
 def baseline(context: Context) -> Sample:
     """Start on an empty workspace."""
     start = time.perf_counter()
-    with product(context.folder / "empty.duckdb") as server, Client(server) as client:
+    with (
+        product(context.folder / "empty.duckdb", is_loaded=False) as server,
+        Client(server) as client,
+    ):
         client.get(f"{API}/health")
         return Sample({NAME: time.perf_counter() - start})
 
