@@ -52,6 +52,8 @@ class Questions:
 
     Attributes:
         choices: of variables, by name; as they were answered last.
+        since: when the first of the answers that were taken last was asked, a reading of
+            `time.monotonic`; None where none was taken.
     """
 
     def __init__(self) -> None:
@@ -62,6 +64,8 @@ class Questions:
         self._late: dict[str, float] = {}
         self._cost: dict[str, float] = {}
         self._parts: dict[str, Part] = {}
+        self._began: list[float] = []
+        self.since: float | None = None
 
     @property
     def is_settled(self) -> bool:
@@ -104,6 +108,7 @@ class Questions:
         """What was answered since the last time, by the id of the tile."""
         self._gather(view)
         found, self._parts = self._parts, {}
+        self.since, self._began = min(self._began, default=None), []
         return found
 
     def is_waiting(self, tile: str) -> bool:
@@ -151,6 +156,7 @@ class Questions:
             self._late[name] = max(self._late[name], answer.began + CHOICES_SECONDS)
         else:
             self._parts[name] = cast("Part", answer.value)
+            self._began.append(answer.began)
 
 
 def _answer(answer: Future[Told]) -> Told | None:

@@ -87,6 +87,7 @@ class Channel:
         self._parts: dict[str, Part] = {}
         self._questions = Questions()
         self._round: View | None = None
+        self._began = 0.0
         self._ring: deque[bytes] = deque(maxlen=RING)
         self._view: View | None = None
         self._head: BoardHead | None = None
@@ -154,6 +155,7 @@ class Channel:
             within: seconds after which the round is ended; what is answered later comes later.
         """
         self.dashboard = view.dashboard
+        self._began = time.monotonic()
         self._questions.ask(view, ask)
         self._round = view
         self.until = time.monotonic() + within
@@ -182,6 +184,11 @@ class Channel:
             self._publish(view, head, changed, is_new=is_new)
         self.until = time.monotonic() + SLICE_SECONDS
 
+    def _later(self) -> float:
+        """Seconds from the beginning of the round to the first question of this message."""
+        since = self._questions.since
+        return 0.0 if since is None else max(0.0, since - self._began)
+
     def _read_head(self, view: View) -> BoardHead:
         """The board without its values, made anew now and then where data has come."""
         shape = (view.dashboard, view.range_key, view.status.timezone, self._questions.choices)
@@ -205,7 +212,7 @@ class Channel:
         with self._lock:
             tick = TickMessage(
                 seq=self.seq + 1,
-                at=_ms(view.now.timestamp()),
+                at=_ms(view.now.timestamp() + self._later()),
                 span=_span(view),
                 status=_status(view),
                 parts={id_: shortened(self._parts.get(id_), each) for id_, each in changed.items()},
