@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import msgspec
+import polars as pl
 
 from datawatch_lab.core.batches import DecodedBatch
 from datawatch_lab.engine.submission import Single, Submission
@@ -30,7 +31,7 @@ def submission_of(singles: Sequence[Single]) -> Submission:
     items, offsets = [each.item for each in singles], [each.offset for each in singles]
     try:
         batch = decode_singles(items, offsets, [s.id for s in singles if s.id], source=SOURCE)
-    except Exception as error:
+    except (Exception, pl.exceptions.PanicException) as error:  # the latter is no Exception
         log.exception("%d events that were answered for cannot be decoded", len(singles))
         batch = _set_aside(items, offsets, f"it cannot be decoded: {error}")
     moments = [] if batch.bad.num_rows else [each.received for each in singles]

@@ -13,6 +13,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import polars as pl
 import pyarrow as pa
 import pytest
 
@@ -292,11 +293,12 @@ def test_events_that_come_alone_are_stored_as_if_they_came_together(tmp_path: Pa
     engine.close()
 
 
+@pytest.mark.parametrize("kind", [ZeroDivisionError, pl.exceptions.PanicException])
 def test_what_cannot_be_decoded_after_all_is_set_aside(
-    engine: Engine, monkeypatch: pytest.MonkeyPatch
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, kind: type[BaseException]
 ) -> None:
-    """A fault of ours loses nothing that was answered for."""
-    broken = ZeroDivisionError("by nought")
+    """A fault of ours, or a panic of a library, loses nothing that was answered for."""
+    broken = kind("by nought")
 
     def fail(*_: object, **__: object) -> None:
         raise broken
