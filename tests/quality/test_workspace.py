@@ -308,6 +308,25 @@ def test_rows_that_come_after_their_window_was_judged_correct_its_verdict(
     ]
 
 
+def test_a_window_that_was_judged_again_holds_up_no_new_one(bench: Workbench) -> None:
+    """What comes late is judged anew once a minute; a window that ends meanwhile does not wait."""
+    (rule,) = bench.add(Rule("orders", "volume", min=1, window="5m"))
+    quality = bench.engine.quality
+    bench.clock.set(NOW + timedelta(minutes=21))
+    bench.moves_on("orders")
+    quality.tick()
+    assert bench.counted(rule) == (3, 3)
+    bench.clock.set(NOW + timedelta(minutes=25, seconds=50))
+    bench.insert("orders", {"id": 1}, minute=-8)
+    quality.evaluate()
+    quality.tick()
+    assert bench.counted(rule) == (3, 2)
+    bench.clock.set(NOW + timedelta(minutes=26, seconds=10))
+    bench.moves_on("orders")
+    quality.tick()
+    assert bench.counted(rule) == (4, 3)
+
+
 def test_a_query_finds_rows_that_should_not_be(bench: Workbench) -> None:
     """Custom SQL passes the gate; what it refuses is refused when the rule is made."""
     bench.insert("orders", {"id": 1, "amount": -5})

@@ -51,7 +51,8 @@ class Clocked:
     engine: Engine
     done: dict[str, datetime]
     problems: dict[str, str] = field(default_factory=dict)
-    _judged: dict[str, datetime] = field(default_factory=dict)  # when volume was, by id
+    _judged: dict[str, tuple[datetime, datetime]] = field(default_factory=dict)
+    """When windows of volume were judged last, and the end of the last of them, by id."""
 
     def late(
         self, rules: Sequence[StoredRule], batches: Sequence[TableBatch]
@@ -122,11 +123,13 @@ class Clocked:
                 self.done[stored.id] = last
                 yield last, self.sql(stored)
             return
-        if abs(now - self._judged.get(stored.id, _EPOCH)) < _MINUTE:
-            return
-        for start, end in self._windows(stored, now, self._closed(table, now)):
+        windows = self._windows(stored, now, self._closed(table, now))
+        at, last = self._judged.get(stored.id, (_EPOCH, _EPOCH))
+        if abs(now - at) < _MINUTE and not any(end > last for _, end in windows):
+            return  # judged again by what came late: not with each row that comes
+        for start, end in windows:
             judged = self.volume(stored, table, start, end)
-            self.done[stored.id], self._judged[stored.id] = end, now
+            self.done[stored.id], self._judged[stored.id] = end, (now, end)
             yield start, judged
 
     def _closed(self, table: TableInfo, now: datetime) -> datetime:
