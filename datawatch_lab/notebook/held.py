@@ -66,19 +66,21 @@ class Held:
         found: Given = kept
         return found
 
-    def sql(self, query: str, limit: int | None = None, *, masked: bool = True) -> Rows:
+    def sql(self, query: str, limit: int | None = None, *, masked: bool = True, **how: Any) -> Rows:
         """Run one query that only reads, over ``live.*``, ``changes.*`` and ``metrics.*``.
 
         Args:
             query: DuckDB's SQL.
             limit: most rows; None for the most there are, 100,000.
             masked: show sensitive values as ``•••``.
+            how: ``parameters``: values that the query names as ``$name``; ``start`` and ``end``:
+                what it names as ``$from`` and ``$to``, such as ``"-1h"`` and ``"now"``.
 
         Raises:
             InputError: the query is refused, or takes too long; says why.
             NotFoundError: it names what does not exist; names the nearest.
         """
-        return Rows(self.workspace.sql(query, limit, masked=masked))
+        return Rows(self.workspace.sql(query, limit, masked=masked, **how))
 
     def correct(self, table: str, column: str, role: str | None, **said: Any) -> TableAnswer:
         """Carry a correction out; what this kept of tables and metrics is asked for again."""

@@ -13,6 +13,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from IPython.core.magic import Magics, line_cell_magic, magics_class
 
 from datawatch_lab.core.errors import DataWatchError
+from datawatch_lab.notebook.bound import bound_values
 from datawatch_lab.notebook.completion import OPTIONS, suggest
 from datawatch_lab.notebook.frames import pandas_frame, polars_frame
 from datawatch_lab.notebook.hints import hints
@@ -41,7 +42,7 @@ HELP = f"""%{MAGIC} open [PATH or URL]   open a workspace file, or reach a serve
 
 %%{MAGIC} [--out NAME] [--plot [line|bar]] [--polars] [--limit N] [--unmasked]
 SELECT …                       one query over live.*, changes.* and metrics.*; gives a data frame,
-                               calls it NAME, or draws it
+                               calls it NAME, or draws it; $x is the notebook's variable x
 
 Without `open` it is ${{DATAWATCH_WORKSPACE}}, else ./datawatch.duckdb.
 In Python it is `{_NAME}`:
@@ -147,7 +148,10 @@ class Datawatch(Magics):
         """Run a cell of SQL; a data frame, or None when it was given a name."""
         how = _read_options(line)
         try:
-            answer = self._lab().workspace.sql(cell, how.limit, masked=not how.unmasked)
+            values = bound_values(cell, self._names)
+            answer = self._lab().workspace.sql(
+                cell, how.limit, masked=not how.unmasked, parameters=values
+            )
         except DataWatchError as error:
             raise UsageError(f"%%{MAGIC}: {error}") from None
         frame = polars_frame(answer) if how.polars else pandas_frame(answer)

@@ -45,6 +45,9 @@ def test_what_reads_arrow_reads_rows(lab: Lab) -> None:
 def test_a_single_value(lab: Lab) -> None:
     """Of one row with one column; of anything else it is refused."""
     assert lab.sql("SELECT count(*) FROM live.orders").value() == ORDERS
+    paid = lab.sql("SELECT count(*) FROM live.orders WHERE status = 'paid'").value()
+    named = "SELECT count(*) FROM live.orders WHERE status = $status"
+    assert lab.sql(named, parameters={"status": "paid"}).value() == paid
     with pytest.raises(InputError, match="2 rows, 1 column are no single value"):
         lab.sql("SELECT id FROM live.orders LIMIT 2").value()
 

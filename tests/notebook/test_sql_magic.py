@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import atexit
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
 from IPython.core.completer import provisionalcompleter
+from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
 
@@ -48,6 +51,25 @@ def _run(shell: InteractiveShell, cell: str) -> Any:
     done: Any = shell.run_cell(cell, store_history=False)  # type: ignore[no-untyped-call]
     done.raise_error()
     return done.result
+
+
+def test_a_cell_names_variables_of_the_notebook(shell: InteractiveShell) -> None:
+    """They are bound as they are; what cannot be one is refused by its name."""
+    count = "%%datawatch\nSELECT count(*) AS n FROM live.orders WHERE "
+    shell.user_ns |= {
+        "one": "paid",
+        "some": ("paid", "open' OR 1=1"),
+        "most": np.int64(3),
+        "since": datetime(2020, 1, 1, tzinfo=UTC),
+        "frame": pd.DataFrame(),
+    }
+    paid = _run(shell, count + "status = 'paid'")["n"][0]
+    assert _run(shell, count + "status = $one")["n"][0] == paid
+    assert _run(shell, count + "status IN $some")["n"][0] == paid
+    assert _run(shell, count + "id < $most")["n"][0] == _run(shell, count + "id < 3")["n"][0]
+    assert _run(shell, count + "$since::TIMESTAMP < now()::TIMESTAMP")["n"][0] > 0
+    with pytest.raises(UsageError, match=r"\$frame, for which there is no value"):
+        _run(shell, count + "status = $one AND id = $frame")
 
 
 def _complete(shell: InteractiveShell, text: str) -> list[str]:
