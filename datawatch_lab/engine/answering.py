@@ -198,13 +198,26 @@ def _present(
     coverage = coverage_of(engine, metric)
     if coverage is not None and asked.aggregation is Aggregation.SUM:
         return None
-    span = engine.beside(Presence).span(asked.presence, kept) if asked.presence else None
+    if not asked.presence:
+        return None
+    span = _span(engine, asked, metric.table, now, kept)
     if span is None:
         return None
-    first, last = span[0], now if is_current(engine, metric.table, now) else span[1]
+    first, last = span
     if coverage is not None and not coverage.complete and coverage.since is not None:
         first = max(first, coverage.since)
     return first, last
+
+
+def _span(
+    engine: Engine, asked: Plan, table: str, now: datetime, kept: Kept
+) -> tuple[datetime, datetime] | None:
+    presence = engine.beside(Presence)
+    tables = [engine.table(table).id] if table else None
+    if not is_current(engine, table, now):
+        return presence.span(asked.presence, kept, tables)
+    first = presence.first(asked.presence, kept, tables)
+    return None if first is None else (first, now)
 
 
 def coverage_of(engine: Engine, metric: MetricDef) -> Coverage | None:

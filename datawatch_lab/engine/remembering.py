@@ -97,16 +97,18 @@ def basis_of(engine: Engine, question: Question, version: int, start: datetime) 
     """
     first, end = question.span
     ongoing = question.wanted.now < end
-    if ongoing and not question.window.stepped:
-        return None  # a rate goes by the time up to now
     parts = tuple(_parts(engine, question.metric, question.wanted.aggregation))
+    rates = any(aggregation is Aggregation.RATE for _, aggregation in parts)
+    if ongoing and rates and not question.window.stepped:
+        return None  # a rate goes by the time up to now
     apart = (MeasureKind.QUALITY, MeasureKind.ALERTS, MeasureKind.ANOMALIES)
     if any(metric.measure in apart for metric, _ in parts):
         return None  # they follow their rules, which no data version tells of
-    ages = any(metric.measure is MeasureKind.NEWEST and last for metric, last in parts)
+    newest = [metric.measure for metric, aggregation in parts if aggregation is Aggregation.LAST]
+    ages = MeasureKind.NEWEST in newest
     if ongoing and ages:
         return None
-    if any(metric.measure in (*RUNNING, MeasureKind.NEWEST) and last for metric, last in parts):
+    if any(measure in (*RUNNING, MeasureKind.NEWEST) for measure in newest):
         first = BEGINNING
     names = sorted({metric.table for metric, _ in parts})
     tables = None if "" in names else frozenset(engine.table(name).id for name in names)
@@ -130,10 +132,10 @@ def still_holds(engine: Engine, question: Question, basis: Basis) -> bool:
 
 def _parts(
     engine: Engine, metric: MetricDef, aggregation: Aggregation | None
-) -> Iterator[tuple[MetricDef, bool]]:
-    """The stored metrics that an answer is made of, and whether each is asked for its last."""
+) -> Iterator[tuple[MetricDef, Aggregation]]:
+    """The stored metrics that an answer is made of, each with the aggregation that is asked for."""
     if not isinstance(metric.definition, Formula):
-        yield metric, (aggregation or metric.aggregation) is Aggregation.LAST
+        yield metric, aggregation or metric.aggregation
         return
     metrics = engine.metrics()
     compiled = compile_formula(metric.definition.expression, metrics, engine.measures.aggregations)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -35,7 +36,7 @@ class Readers:
         self._expired: set[duckdb.DuckDBPyConnection] = set()
         self._changed = Condition()
         self._watch: Thread | None = None
-        self._rests = False  # the watch waits for something to watch
+        self._looks = math.inf  # when the watch looks again, unless it is told to
         self._closed = False
         self._moving = False
         self.on_fatal: Callable[[], object] = lambda: None
@@ -115,12 +116,13 @@ class Readers:
                 con = self._root.cursor()
             except duckdb.Error as error:
                 raise WorkspaceError(f"The workspace could not be read: {error}") from error
-            self._active[con] = self._now() + self.timeout.total_seconds() if timed else None
-            if timed and self._watch is None:
+            end = self._now() + self.timeout.total_seconds() if timed else None
+            self._active[con] = end
+            if end is not None and self._watch is None:
                 self._watch = Thread(target=self._end_late, name="query-timeouts", daemon=True)
                 self._watch.start()
-            elif timed and self._rests:
-                self._rests = False
+            elif end is not None and end < self._looks:  # the first, or the timeout is shorter now
+                self._looks = end
                 self._changed.notify_all()
             return con
 
@@ -142,9 +144,8 @@ class Readers:
                 self._expired |= late
                 for con in late:
                     con.interrupt()
-                self._rests = not due
-                # a question that begins later ends later, so the watch need not know of it
-                self._changed.wait(_AGAIN if late else min(due) - now if due else None)
+                self._looks = now + _AGAIN if late else min(due, default=math.inf)
+                self._changed.wait(self._looks - now if due else None)
 
     @staticmethod
     def _now() -> float:

@@ -10,6 +10,8 @@ from weakref import WeakKeyDictionary
 import duckdb
 import pyarrow as pa
 
+_ARROW_ROWS = 131_072  # of a batch
+
 
 def quote_identifier(name: str) -> str:
     """A name as a quoted SQL identifier; quotes inside are doubled.
@@ -83,7 +85,7 @@ def run_with(con: duckdb.DuckDBPyConnection, table: pa.Table, sql: str) -> None:
 def fetch_with(con: duckdb.DuckDBPyConnection, table: pa.Table, sql: str) -> pa.Table:
     """Run a query in which ``table`` can be read as ``given``, and fetch all of it as Arrow."""
     with _given(con, table):
-        return con.sql(sql).to_arrow_table()
+        return fetch_arrow(con, sql)
 
 
 @contextmanager
@@ -126,5 +128,15 @@ def fetch_row(
 def fetch_arrow(
     con: duckdb.DuckDBPyConnection, sql: str, parameters: Sequence[object] | None = None
 ) -> pa.Table:
-    """Run a query and fetch all of it as Arrow."""
-    return con.sql(sql, params=list(parameters or ())).to_arrow_table()
+    """Run a query and fetch all of it as Arrow.
+
+    A relation binds its query twice before it runs it, to say its columns, which costs more than
+    most of these queries do. So it is run here as a relation runs it in the end; where a version of
+    DuckDB has no such way, by a relation.
+    """
+    values = list(parameters or ())
+    submit = getattr(con, "_submit", None)
+    if submit is None:
+        return con.sql(sql, params=values).to_arrow_table()
+    found: pa.Table = submit(sql, values or None, "arrow", _ARROW_ROWS).arrow_table()
+    return found

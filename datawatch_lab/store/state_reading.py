@@ -62,7 +62,7 @@ def _read(
         bucket = f"make_timestamp({floor_us('epoch_us(p.bucket)', '$1::BIGINT', '$2::BIGINT')})"
     member, group, joined = _members(read, parameters)
     columns = _columns(kind, read)
-    scans = [_scan_sql(kind, span, columns, member, parameters) for span in read.spans]
+    scans = _scans(kind, read.spans, columns, member, parameters)
     table = fetch_arrow(
         con,
         f"""
@@ -110,25 +110,41 @@ def _merged(kind: StateKind, columns: Sequence[str]) -> str:
     )
 
 
-def _scan_sql(
-    kind: StateKind, span: Span, columns: Sequence[str], member: str, parameters: list[object]
-) -> str:
-    """Scans of a span, settled and new, pruned by series and buckets; adds to the parameters."""
-    at = len(parameters)
-    parameters += [to_micros(span.start), to_micros(span.end)]
+def _scans(
+    kind: StateKind,
+    spans: Sequence[Span],
+    columns: Sequence[str],
+    member: str,
+    parameters: list[object],
+) -> list[str]:
+    """Scans of spans, pruned by series and buckets; adds to the parameters.
+
+    What is settled is in a table for each level, in order, so it is scanned span by span. What is
+    new is little and in one table, which is scanned once: planning a scan costs more than it.
+    """
     listed = ", ".join(f'"{name}"' for name in columns)
     select = f"SELECT series, bucket, {listed} FROM"
-    where = (
-        f"{member} AND bucket >= make_timestamp(${at + 1}::BIGINT) "
-        f"AND bucket < make_timestamp(${at + 2}::BIGINT)"
-    )
-    level = f"level = {LEVEL_NUMBERS[span.level]}::UTINYINT"
-    if kind is FINALISED:
-        return f"{select} measures.{kind.table} WHERE {level} AND {where}"
-    return (
-        f"{select} {kind.settled(span.level)} WHERE {where} UNION ALL "
-        f"{select} measures.fresh_{kind.table} WHERE {level} AND {where}"
-    )
+    settled, new = list[str](), list[str]()
+    for span in spans:
+        at = len(parameters)
+        parameters += [to_micros(span.start), to_micros(span.end)]
+        inside = (
+            f"bucket >= make_timestamp(${at + 1}::BIGINT) "
+            f"AND bucket < make_timestamp(${at + 2}::BIGINT)"
+        )
+        level = f"level = {LEVEL_NUMBERS[span.level]}::UTINYINT"
+        if kind is FINALISED:
+            settled.append(
+                f"{select} measures.{kind.table} WHERE {level} AND {member} AND {inside}"
+            )
+        else:
+            settled.append(f"{select} {kind.settled(span.level)} WHERE {member} AND {inside}")
+            new.append(f"({level} AND {inside})")
+    if new:
+        settled.append(
+            f"{select} measures.fresh_{kind.table} WHERE {member} AND ({' OR '.join(new)})"
+        )
+    return settled
 
 
 def span_of(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -32,6 +33,10 @@ QUESTIONS = (
     QueryRequest("orders_inserts_total", **PAST, step="1h"),
     QueryRequest("orders_inserts_total", "-3h", "now", step="10m", group_by=("status",)),
     QueryRequest("orders_inserts_total", "-3h", "now", stepped=False, aggregation="rate"),
+    QueryRequest("orders_inserts_total", "-1h", "now", stepped=False),
+    QueryRequest("orders_amount_p95", "-1h", "now", stepped=False),
+    QueryRequest("orders_rows", "-1h", "now", stepped=False),
+    QueryRequest("mean", "-1h", "now", stepped=False),
     QueryRequest("orders_rows", **PAST, step="1h"),
     QueryRequest("orders_amount_p95", **PAST, step="1h"),
     QueryRequest("orders_customer_id_cardinality", **PAST, step="1h"),
@@ -188,9 +193,15 @@ def test_answers_grow_old(shop: Shop) -> None:
 
 
 def test_values_of_the_moment_are_not_kept(shop: Shop) -> None:
-    """A rate up to now is another one a second later."""
+    """A rate up to now is another one a moment later; a sum is that of its second."""
+    total = QueryRequest("orders_inserts_total", "-3h", "now", stepped=False)
     shop.clock.advance(SECOND / 2)
-    assert hits(shop, QueryRequest("orders_inserts_total", "-3h", "now", stepped=False)) == 0
+    assert hits(shop, replace(total, aggregation="rate")) == 0
+    assert hits(shop, total) == 1
+    shop.clock.advance(SECOND)
+    assert hits(shop, total) == 1
+    shop.take(NOW)
+    assert hits(shop, total) == 1
 
 
 def test_status_counts_hits_and_misses(shop: Shop) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -22,7 +23,7 @@ from tests.store.builders import (
     partial,
     quarantine_rows,
 )
-from tests.waiting import PATIENCE
+from tests.waiting import PATIENCE, eventually
 
 SLOW = "SELECT count(*) FROM range(1000000) a, range(1000000) b WHERE a.range * b.range % 7 = 3"
 
@@ -99,6 +100,28 @@ def test_a_timeout_between_two_statements_holds(tmp_path: Path) -> None:
             ask_late(con)
         store._readers.timeout = timedelta(seconds=PATIENCE)
         assert store.ledger() == {}
+
+
+def test_a_shorter_timeout_holds_from_the_next_query_on(tmp_path: Path) -> None:
+    """Also while the watch looks at one that has longer."""
+    told: list[BaseException] = []
+
+    def ask(store: DuckStore) -> None:
+        try:
+            with store._readers.cursor() as con:
+                con.execute(SLOW).fetchall()
+        except (InputError, WorkspaceError) as error:
+            told.append(error)
+
+    with DuckStore.open(tmp_path / "a.duckdb", query_timeout=timedelta(hours=1)) as store:
+        with store._readers.cursor():
+            eventually(lambda: store._readers._looks < math.inf)  # it waits for this one's hour
+            store._readers.timeout = timedelta(milliseconds=50)
+            thread = threading.Thread(target=ask, args=(store,))
+            thread.start()
+            thread.join(PATIENCE)
+            assert not thread.is_alive()
+        assert "longer than 0.05s" in str(told[0])
 
 
 def ask_late(con: duckdb.DuckDBPyConnection) -> None:

@@ -20,7 +20,7 @@ MAX_BYTES = 256 * 1024 * 1024
 """Bytes of an answer, for rows that are very wide."""
 
 
-Parameter = str | float | bool | datetime | Sequence[str] | None
+Parameter = str | int | float | bool | datetime | Sequence[str] | None
 """A value that a query names; a time without a zone is in UTC, None is NULL."""
 
 
