@@ -1,14 +1,17 @@
-"""Sketches as commits append them: one row a (series, bucket), its cells packed in a list.
+"""Sketches as commits append them: rows of eight cells each, in columns of their own.
 
 A cell is one bin of a quantile sketch with its count, or one register of a distinct sketch with its
-rank, as one 64-bit number. A row a cell would cost ten times as much to append. Compaction and the
-views ``measures.all_…`` take the lists apart again.
+rank, as one 64-bit number that is never 0; a column that has none is 0. A row a cell would cost
+several times as much to append. Lists would be the obvious thing, but DuckDB 2.0 writes a list
+column's whole block of 2,048 rows into its write-ahead log with each commit that appends to it.
+Compaction and the views ``measures.fresh_…`` take the rows apart again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -20,6 +23,12 @@ Ints = NDArray[np.int64]
 
 _KEY_BITS = 27  # of a bin or a register, made positive
 _RANK_BITS = 6
+
+SLOTS = tuple(f"c{number}" for number in range(1, 9))
+"""Columns of cells."""
+
+UNPACKED = f"unnest([{', '.join(SLOTS)}])"
+"""SQL for the cells of a row, a row each; those that are 0 are none."""
 
 
 @dataclass(frozen=True)
@@ -97,27 +106,41 @@ def listed(states: pa.Table, packing: Packing) -> pa.Table:
         packing: of their kind.
 
     Returns:
-        ``level``, ``series``, ``bucket``, ``cells``, ``fresh``; the coarser levels merged.
+        ``level``, ``series``, ``bucket``, `SLOTS`, ``fresh``; the coarser levels merged.
     """
     finest = _finest(states, packing)
     levels = [finest]
     for seconds in list(LEVEL_SECONDS.values())[1:]:
         levels.append(_coarser(levels[-1], seconds * 1_000_000, packing))
-    sizes = [np.diff(each.bounds) for each in levels]
-    bounds = np.append(0, np.cumsum(np.concatenate(sizes))).astype(np.int32)
+    sizes = np.concatenate([np.diff(each.bounds) for each in levels])
     cells = np.concatenate([packing.pack(each.key, each.value) for each in levels])
-    numbers = np.repeat(np.arange(len(levels), dtype=np.uint8), [len(size) for size in sizes])
-    return pa.table(
-        {
-            "level": pa.array(numbers),
-            "series": pa.array(np.concatenate([each.series for each in levels]).astype(np.int32)),
-            "bucket": pa.array(np.concatenate([each.bucket for each in levels])).view(
-                pa.timestamp("us")
-            ),
-            "cells": pa.ListArray.from_arrays(pa.array(bounds), pa.array(cells)),
-            "fresh": pa.repeat(pa.scalar(value=True), len(numbers)),
-        }
-    )
+    rows = -(-sizes // len(SLOTS))  # of each sketch
+    numbers = [np.full(len(each.series), place, np.uint8) for place, each in enumerate(levels)]
+    columns: dict[str, NDArray[Any]] = {
+        "level": np.concatenate(numbers),
+        "series": np.concatenate([each.series for each in levels]).astype(np.int32),
+        "bucket": np.concatenate([each.bucket for each in levels]),
+    }
+    found = {name: pa.array(np.repeat(values, rows)) for name, values in columns.items()}
+    found["bucket"] = found["bucket"].view(pa.timestamp("us"))
+    found |= dict(zip(SLOTS, _in_slots(cells, sizes, rows), strict=True))
+    found["fresh"] = pa.repeat(pa.scalar(value=True), int(rows.sum()))
+    return pa.table(found)
+
+
+def _in_slots(cells: Ints, sizes: Ints, rows: Ints) -> Iterator[pa.Array]:
+    """Cells of sketches in rows; a sketch begins with a row, and fills its last with zeros.
+
+    Args:
+        cells: of all sketches, one after the other.
+        sizes: cells of each.
+        rows: of each.
+    """
+    slots = np.zeros(int(rows.sum()) * len(SLOTS), dtype=np.int64)
+    begins = (np.cumsum(rows) - rows) * len(SLOTS) - (np.cumsum(sizes) - sizes)
+    slots[np.arange(len(cells)) + np.repeat(begins, sizes)] = cells
+    for column in np.ascontiguousarray(slots.reshape(-1, len(SLOTS)).T):
+        yield pa.array(column)
 
 
 def _finest(states: pa.Table, packing: Packing) -> _Sketches:

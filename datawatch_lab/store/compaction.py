@@ -13,6 +13,7 @@ import time
 
 import duckdb
 
+from datawatch_lab.store.cells import SLOTS, UNPACKED
 from datawatch_lab.store.measures import KINDS, LEVELS, REGISTERS, StateKind
 from datawatch_lab.store.sql import fetch_row
 
@@ -26,7 +27,6 @@ SLICE_SECONDS = 0.2
 """What a slice should take at most: the writer waits for it."""
 
 LEAST_ROWS = 5_000
-_CELLS_A_LIST = 16  # about so many cells has a list, so that a slice of each kind is as large
 _ALL = 2**62
 
 FINE_REGISTERS = 4_096
@@ -79,7 +79,7 @@ def _compact_kind(
     """Merge the oldest rows up to a row number; gives rows saved, and whether none are left."""
     source = f"measures.new_{kind.table}"
     if kind.packing is not None:
-        limit = max(1, limit // _CELLS_A_LIST)
+        limit = max(1, limit // len(SLOTS))
     first, newest, count = _number(con, f"SELECT min(rowid), max(rowid), count(*) FROM {source}")
     if not count or first > upto:
         return 0, True
@@ -108,14 +108,14 @@ FROM {_rows_of(kind)} p GROUP BY p.level, p.series, p.bucket{kind.key}""",
 
 
 def _rows_of(kind: StateKind) -> str:
-    """The appended rows up to a row number, a parameter; lists taken apart."""
+    """The appended rows up to a row number, a parameter; a row a cell."""
     source = f"measures.new_{kind.table}"
     if kind.packing is None:
         return f"(SELECT * FROM {source} WHERE rowid <= ?)"
     return (
         f"(SELECT level, series, bucket, {kind.packing.from_cell}, fresh FROM "
-        f"(SELECT level, series, bucket, unnest(cells) AS cell, fresh FROM {source} "
-        "WHERE rowid <= ?))"
+        f"(SELECT level, series, bucket, {UNPACKED} AS cell, fresh FROM {source} "
+        "WHERE rowid <= ?) WHERE cell <> 0)"
     )
 
 
@@ -127,9 +127,13 @@ def _keep_sql(kind: StateKind) -> str:
         return (
             f"INSERT INTO {source} ({columns}, fresh) SELECT {columns}, FALSE FROM merged WHERE hot"
         )
+    width = len(SLOTS)
+    cells = ", ".join(f"coalesce(cells[o + {place}], 0)" for place in range(1, width + 1))
     return (
-        f"INSERT INTO {source} SELECT level, series, bucket, list({kind.packing.to_cell}), FALSE "
-        "FROM merged p WHERE hot GROUP BY level, series, bucket"
+        f"INSERT INTO {source} SELECT level, series, bucket, {cells}, FALSE FROM "
+        f"(SELECT *, unnest(range(0, len(cells), {width})) AS o FROM "
+        f"(SELECT level, series, bucket, list({kind.packing.to_cell}) AS cells "
+        "FROM merged p WHERE hot GROUP BY level, series, bucket))"
     )
 
 

@@ -49,7 +49,7 @@ class StateKind:
         key: SQL of the key beside (level, series, bucket): '' or ``, p.<column>``.
         merges: SQL that merges each value column of rows ``p`` with one key.
         schema: columns after the bucket, key first.
-        packing: how ``new_<table>`` lists cells; None when it has a row a state.
+        packing: how ``new_<table>`` holds cells; None when it has a row a state.
     """
 
     table: str

@@ -217,3 +217,22 @@ def test_chunked_arrow_tables_are_taken(store: DuckStore) -> None:
     assert twice.partials.schema.equals(PARTIAL_SCHEMA)
     store.commit(make_commit(appends=twice))
     assert [row[2] for row in states_of(store, "5m", [1])["partials"]] == [2]
+
+
+def test_a_commit_writes_no_more_for_what_was_there_before(tmp_path: Path) -> None:
+    """DuckDB logs all of a block of lists with each commit that appends to it; we keep none."""
+    path = tmp_path / "a.duckdb"
+    log = path.with_name("a.duckdb.wal")
+    written = []
+    with DuckStore.open(path) as store:
+        for _ in range(8):
+            before = log.stat().st_size if log.exists() else 0
+            bins = [(1, NOON, number, 1) for number in range(300)]
+            registers = [(2, NOON, number * 7, 1 + number % 5) for number in range(300)]
+            store.commit(
+                make_commit(
+                    appends=appends([partial(1, NOON, 1.0, 1)], bins=bins, registers=registers)
+                )
+            )
+            written.append(log.stat().st_size - before)
+    assert max(written[1:]) < 1.2 * min(written)

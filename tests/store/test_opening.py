@@ -138,3 +138,29 @@ def test_a_failing_migration_leaves_the_file_as_it_was(tmp_path: Path) -> None:
         assert con.execute("SELECT max(version) FROM meta.migrations").fetchone() == (last,)
         assert "half" not in [row[2] for row in con.execute("SHOW ALL TABLES").fetchall()]
     DuckStore.open(path).close()
+
+
+def test_sketches_in_lists_are_brought_into_slots(tmp_path: Path) -> None:
+    """Every cell of a file from before version 23, whatever the length of its list."""
+    path = tmp_path / "shop.duckdb"
+    before = {version: step for version, step in available().items() if version < 23}
+    shown = ("bins", "registers")
+    with duckdb.connect(str(path)) as con:
+        migrate(con, path.name, NOON, before)
+        for length in (1, 7, 8, 9, 16, 17, 400):
+            con.execute(
+                "INSERT INTO measures.new_bins SELECT 2, $1, TIMESTAMP '2026-03-01', "
+                "list((r + 1) * 1048576 + 524288 - $1 + r), $1 > 8 FROM range($1) t(r)",
+                [length],
+            )
+            con.execute(
+                "INSERT INTO measures.new_registers SELECT 0, $1, TIMESTAMP '2026-03-01', "
+                "list((r * 3 - 20 + 1048576) * 64 + r % 50), TRUE FROM range($1) t(r)",
+                [length],
+            )
+        states = [con.execute(f"FROM measures.fresh_{n} ORDER BY ALL").fetchall() for n in shown]
+        assert len(states[0]) == len(states[1]) == 458
+        migrate(con, path.name, NOON)
+        for name, old in zip(shown, states, strict=True):
+            assert con.execute(f"FROM measures.fresh_{name} ORDER BY ALL").fetchall() == old
+            assert con.execute(f"FROM measures.all_{name} ORDER BY ALL").fetchall() == old

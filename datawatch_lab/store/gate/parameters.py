@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -24,12 +24,22 @@ def bind(tree: exp.Expr, given: Mapping[str, Parameter]) -> dict[str, Any]:
         InputError: it names a value that was not given; names the nearest and all there are.
     """
     found: dict[str, Any] = {}
-    for node in tree.find_all(exp.Placeholder, exp.Parameter):
-        name = node.name if isinstance(node, exp.Placeholder) else ""
+    for node, name in _named(tree):
         if name not in given:
             raise _unknown(node, name, given)
         found[name] = _value(given[name])
     return found
+
+
+def named_in(tree: exp.Expr) -> list[str]:
+    """The names of the values that a query names, each once."""
+    return list(dict.fromkeys(name for _, name in _named(tree) if name))
+
+
+def _named(tree: exp.Expr) -> Iterator[tuple[exp.Expr, str]]:
+    """What stands for values, and their names; '' for one without."""
+    for node in tree.find_all(exp.Placeholder, exp.Parameter):
+        yield node, node.name if isinstance(node, exp.Placeholder) else ""
 
 
 def _value(value: Parameter) -> Any:

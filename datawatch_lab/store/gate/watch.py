@@ -43,10 +43,12 @@ def _watch(con: duckdb.DuckDBPyConnection, before: int, over: Event, ended: list
     if over.wait(_EVERY):
         return  # most queries are over by then, and cost nothing more
     with con.cursor() as beside:
-        booked = _booked(beside)
+        booked = _booked(beside) or 0
         while not over.wait(_EVERY):
             grown = _resident() - before
-            if grown > MAX_GROWTH and grown - (_booked(beside) - booked) > MAX_GROWTH:
+            if grown <= MAX_GROWTH or (now := _booked(beside)) is None:
+                continue
+            if grown - (now - booked) > MAX_GROWTH:
                 ended.append(True)
                 con.interrupt()
 
@@ -56,7 +58,10 @@ def _resident() -> int:
     return int(_STATM.read_text(encoding="ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
-def _booked(con: duckdb.DuckDBPyConnection) -> int:
-    """Bytes that DuckDB counts and bounds itself."""
-    ((count,),) = con.execute(_SUM).fetchall()
+def _booked(con: duckdb.DuckDBPyConnection) -> int | None:
+    """Bytes that DuckDB counts and bounds itself; None while it has no memory left to tell."""
+    try:
+        ((count,),) = con.execute(_SUM).fetchall()
+    except duckdb.OutOfMemoryException:
+        return None
     return int(count)
