@@ -66,7 +66,8 @@ async def opened(
     """A client that knows the token; headers replace its own."""
     address = f"ws://{server.host}:{server.port}{path}"
     given = {"Authorization": f"Bearer {TOKEN}", **headers}
-    connection = await websocket_connect(HTTPRequest(address, headers=given))
+    asked = HTTPRequest(address, headers=given, connect_timeout=PATIENCE, request_timeout=PATIENCE)
+    connection = await websocket_connect(asked)
     try:
         yield Client(connection)
     finally:

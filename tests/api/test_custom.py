@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -76,11 +76,11 @@ def test_an_answer_is_compared(live: httpx.Client) -> None:
     """Only when that is asked for."""
     live.post(f"{API}/events/batch", json=orders("Rome"))
     path = f"{API}/metrics/orders_inserts_total/range"
-    plain = live.get(path, params={"from": "-10m", "step": "1m"}).json()
+    end = datetime.now(UTC).replace(second=0, microsecond=0) + timedelta(minutes=1)
+    asked = {"from": (end - timedelta(minutes=10)).isoformat(), "to": end.isoformat(), "step": "1m"}
+    plain = live.get(path, params=asked).json()
     assert "comparison" not in plain
-    compared = live.get(
-        path, params={"from": "-10m", "step": "1m", "compare": "same_hour_yesterday"}
-    ).json()
+    compared = live.get(path, params={**asked, "compare": "same_hour_yesterday"}).json()
     assert compared["series"] == plain["series"]
     (series,) = compared["comparison"]["series"]
     assert len(series["points"]) == len(plain["series"][0]["points"])

@@ -25,6 +25,7 @@ from datawatch_lab.service.operations.metrics import ComparedAnswer
 from tests.api.conftest import TOKEN, Serve, StubCaller
 from tests.api.sockets import handshake, opened, run
 from tests.service.live.fakes import Page, document
+from tests.waiting import eventually
 
 PATHS = ("/ws/dashboard", "/ws/analytics")
 TOPICS: dict[str, Topic] = {"dashboard": document(), "analytics": document(), "metrics": Metrics()}
@@ -157,7 +158,8 @@ def test_there_is_a_limit_of_connections(sockets: Server, room: Room) -> None:
 
 def test_who_may_no_longer_is_sent_away(serve: Serve, pages: Pages) -> None:
     """With each heartbeat it is looked whether the client still may follow."""
-    room = Room(Hub(pages, TOPICS, second=0.05), SocketLimits(heartbeat=0.1))
+    # The heartbeat is also the time that the client has for its answer.
+    room = Room(Hub(pages, TOPICS, second=0.05), SocketLimits(heartbeat=2.0))
     server = serve(Workspace(pages), room=room)
 
     async def scene() -> None:
@@ -170,7 +172,7 @@ def test_who_may_no_longer_is_sent_away(serve: Serve, pages: Pages) -> None:
             assert client.connection.close_code == 1008
 
     run(scene)
-    assert room.open == 0
+    eventually(lambda: not room.open)
 
 
 def room_gate(room: Room) -> Any:

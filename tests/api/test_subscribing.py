@@ -15,7 +15,7 @@ import pytest
 from datawatch_lab.core.errors import NotFoundError
 from datawatch_lab.service.handle import Workspace, connect, open_workspace
 from tests.api.conftest import TOKEN, Serve
-from tests.waiting import PATIENCE
+from tests.waiting import PATIENCE, eventually
 
 
 class Heard:
@@ -73,6 +73,8 @@ def test_a_callback_is_told_of_what_happens(tmp_path: Path, serve: Serve, how: s
                 change = heard.next()
                 told.append((change["kind"], change["name"]))
             assert told == [("drop_column", "first"), ("drop_column", "second")]
+            # The callback has told us before it returns, and is counted after.
+            eventually(lambda: found.calls)
             assert (found.calls, found.failures) == (1, 1)
         _drop(workspace, "third")
         assert len(heard.events) == 2

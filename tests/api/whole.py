@@ -28,7 +28,7 @@ from datawatch_lab.service.operations import OPERATIONS
 from tests.api.conftest import API, HOST, TOKEN
 from tests.service.access_helpers import PASSWORD, cheap
 from tests.services.ports import free_port
-from tests.waiting import PATIENCE
+from tests.waiting import PATIENCE, eventually
 
 START = datetime.now(UTC).replace(second=0, microsecond=0) - timedelta(days=2)
 _COUNTER = {"kind": "counter", "title": "Orders", "metric": "orders_total"}
@@ -123,8 +123,14 @@ def _judge(client: httpx.Client, found: Whole) -> None:
     """A rule that rows break, a change of a schema, a rule of an alert, a silence."""
     rule = {"table": "orders", "rule": "in_range", "field": "amount", "max": 5, "backfill": True}
     found.ids["quality"] = _sent(client, f"{API}/quality/rules", rule)["id"]
-    broken = client.get(f"{API}/quality/violations").json()["violations"]
-    found.ids["violation"] = broken[0]["id"] if broken else ""
+    broken: list[dict[str, Any]] = []
+
+    def is_judged() -> bool:
+        broken[:] = client.get(f"{API}/quality/violations").json()["violations"]
+        return bool(broken)
+
+    eventually(is_judged)
+    found.ids["violation"] = broken[0]["id"]
     ddl = {"sql": "ALTER TABLE orders ADD COLUMN remark text", "table": "orders"}
     found.ids["change"] = _sent(client, f"{API}/schema/ddl", ddl)["changes"][0]["id"]
     alert = {"name": "Many", "metric": "orders_total", "condition": "> 1000"}

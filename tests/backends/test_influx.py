@@ -159,15 +159,16 @@ def test_with_a_token_it_writes_as_influxdb_2_takes_it() -> None:
     second._client = httpx.Client(
         transport=httpx.MockTransport(answer), headers=second._client.headers
     )
-    frame = states([(1, 0, [1.5, 2.0])], base(), "orders/value/amount net")
-    values = pl.DataFrame([("m p", '{"a b":"x,y=z"}', base(), 0.5)], schema=VALUES, orient="row")
+    start = base()
+    frame = states([(1, 0, [1.5, 2.0])], start, "orders/value/amount net")
+    values = pl.DataFrame([("m p", '{"a b":"x,y=z"}', start, 0.5)], schema=VALUES, orient="row")
     second.write(Points(frame, values))
     (request,) = seen
     assert request.url.path == "/api/v2/write"
     assert dict(request.url.params) == {"org": "shop", "bucket": "metrics", "precision": "ns"}
     assert request.headers["Authorization"] == "Token s3cret"
     first, other = request.content.decode().split("\n")
-    at = int(base().timestamp()) * 1_000_000_000
+    at = int(start.timestamp()) * 1_000_000_000
     key = frame["series"][0]
     assert first.startswith(
         rf"datawatch_states,measure=orders/value/amount\ net,series={key} n=2i,sum=3.5,min=1.5,"

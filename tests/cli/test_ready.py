@@ -20,7 +20,7 @@ import pytest
 from datawatch_lab.cli.serve import unswept
 from tests.cli.conftest import Start, order
 from tests.cli.test_serve import link_of
-from tests.waiting import PATIENCE
+from tests.waiting import PATIENCE, eventually
 
 API = "/api/v1/datawatch"
 _HOLD = """
@@ -131,8 +131,8 @@ def test_it_stops_while_it_loads(start: Start, hold: Hold, ask: Ask) -> None:
     """Told to end meanwhile it ends in good order; who waits for a page is told."""
     process = start("serve", "--port", "0", "--no-auth")
     address = process.until("http://").split("at ")[1].split()[0].rstrip("/")
-    while not hold.asked:
-        assert process.popen.poll() is None
+    eventually(lambda: hold.asked or process.popen.poll() is not None)
+    assert process.popen.poll() is None
     with closing(HTTPConnection(urlsplit(address).netloc, timeout=PATIENCE)) as page:
         page.request("GET", "/datawatch")
         for _ in range(2):  # what was sent before is read before

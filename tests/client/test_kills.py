@@ -43,7 +43,7 @@ def run(  # the numbers of a scenario
     tmp_path: Path, *, processes: int, clients: int, rate: float, seconds: float, kills: int
 ) -> dict[str, Any]:
     """Let clients send while the server is killed; gives what was measured, all asserted."""
-    server = Victim(tmp_path / "w.duckdb")
+    server, spool = Victim(tmp_path / "w.duckdb"), tmp_path / "spool"
     each = rate / (processes * clients)
     load = [
         sys.executable,
@@ -51,7 +51,7 @@ def run(  # the numbers of a scenario
         "tests.client.load",
         server.address,
         TOKEN,
-        str(tmp_path / "spool"),
+        str(spool),
     ]
     senders = [
         subprocess.Popen(
@@ -59,10 +59,12 @@ def run(  # the numbers of a scenario
         )
         for number in range(processes)
     ]
-    for _ in range(kills):
-        time.sleep(seconds / (kills + 1))
+    for number in range(kills):
+        time.sleep(seconds / kills if number else 0.0)
+        with connect(server.address, TOKEN) as far:
+            eventually(lambda far=far: far.ledger().applied)  # type: ignore[misc]  # one has begun
         server.kill()
-        time.sleep(0.3)
+        eventually(lambda: any(spool.rglob("*.ndjson")), "nobody has noticed")
         server.start()
     answers = [json.loads(sender.communicate(timeout=400)[0]) for sender in senders]
     wanted = round(each * seconds) * clients * processes

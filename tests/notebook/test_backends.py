@@ -18,6 +18,7 @@ from datawatch_lab.service.callers import LocalCaller
 from datawatch_lab.service.handle import Workspace
 from tests.backends.duck_backend import DuckBackend
 from tests.backends.shop import NOW, events, feed, opened
+from tests.waiting import eventually
 
 
 class Hostile(DuckBackend):
@@ -63,8 +64,9 @@ def test_what_waits_is_told(lab: Lab, backend: DuckBackend) -> None:
     lab.backends.wait(60)
     backend.away = True
     lab.backends["duckdb"].resend("-1h")
+    eventually(lambda: lab.backends["duckdb"].state.state == "away")
     with pytest.raises(BackendError, match=r"does not have everything after .* s: away"):
-        lab.backends.wait(5)
+        lab.backends.wait(1)
     backend.away = False
     assert lab.backends.wait(60)["duckdb"].state.problem == ""
 

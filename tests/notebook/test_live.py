@@ -73,7 +73,7 @@ def test_it_says_when_data_stops(fresh: Lab) -> None:
 def test_it_draws_only_what_is_new(fresh: Lab) -> None:
     """Looking again without new data draws nothing; with new data it draws once."""
     fresh.post(_now(1))
-    live = fresh.metric("orders_inserts_total").live("1d", step="1h")
+    live = fresh.metric("orders_inserts_total").live("30d", step="1d")  # a new step is news too
     live.update()
     drawn = live.updates
     assert not live.update()

@@ -280,9 +280,15 @@ def test_a_report_that_ends_with_the_server_is_made_once_more(bench: Bench) -> N
     bench.reporting.configure([bench.schedule(mail=["ada@example.org"])])
     bench.clock.advance(timedelta(days=1))
     bench.fault = "Terminated"
-    bench.reporting.patience = 20.0
-    ending = threading.Timer(0.05, bench.reporting.close)
-    ending.start()
+    bench.reporting.patience = PATIENCE
+    ending = threading.Thread(target=bench.reporting.close)
+    made = bench.reporting.run
+
+    def run(schedule: ReportSchedule, out: Path, workspace: Path, ended: threading.Event) -> None:
+        ending.start()
+        made(schedule, out, workspace, ended)
+
+    bench.reporting.run = run
     assert [run.state for run in bench.reporting.catch_up()] == ["cut off"]
     ending.join()
     bench.fault = ""

@@ -24,6 +24,7 @@ from datawatch_lab.service.access.redaction import as_text, redacted
 from datawatch_lab.service.access.users import Users
 from datawatch_lab.service.handle import Workspace, open_workspace
 from tests.service.access_helpers import PASSWORD, START, access_in, cheap
+from tests.waiting import PATIENCE
 
 OTHER = "another long password"
 SHOP = "3f2a0c55-0000-4000-8000-000000000001"
@@ -241,7 +242,7 @@ def test_few_passwords_are_checked_at_once(tmp_path: Path, monkeypatch: pytest.M
                 inside[0] += 1
                 most[0] = max(most[0], inside[0])
             try:
-                entered.wait(5)
+                entered.wait(PATIENCE)
                 return bool(hasher.verify(kept, given_))
             finally:
                 with guard:

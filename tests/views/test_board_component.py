@@ -30,9 +30,9 @@ class Told(Board):
 
 @pytest.fixture
 def feed() -> Iterator[BoardFeed]:
-    """A feed of one stored board."""
+    """A feed of one stored board; it makes no tick by itself, which would come between."""
     stored = board_of(tile_of("top"), tile_of("line"))
-    made = BoardFeed(BoardWorkspace(), lambda _: stored)
+    made = BoardFeed(BoardWorkspace(), lambda _: stored, second=1e9)
     yield made
     made.close()
 

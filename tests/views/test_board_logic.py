@@ -371,6 +371,105 @@ def test_what_is_left_out_is_what_stands_at_its_default(node: Node) -> None:
     assert found[1]["doc"]["tiles"][0]["query"] == {"metric": "b"}
 
 
+def test_what_was_stored_without_an_answer_is_not_doubled(node: Node) -> None:
+    """A tile that both have as it was added, wherever, is one; another of its id is a second."""
+    found = node(f"""{_BOTH}
+      const added = tile("new", {{ x: 0, y: 3, w: 4, h: 2 }});
+      const theirs = {{ tiles: [...base.tiles, {{ ...added, y: 5, note: "" }}] }};
+      const mine = {{ name: "Mine", tiles: [...base.tiles, added] }};
+      const other = {{ tiles: [...base.tiles, {{ ...added, title: "Other" }}] }};
+      return [told(theirs, mine), told(other, mine)].map((each) => each.doc);
+    """)
+    assert [each["id"] for each in found[0]["tiles"]] == ["one", "two", "new"]
+    assert (found[0]["name"], found[0]["tiles"][2]["y"]) == ("Mine", 3)
+    assert [each["title"] for each in found[1]["tiles"]] == ["one", "two", "Other", "new"]
+
+
+def test_every_tile_of_both_has_an_id_of_its_own(node: Node) -> None:
+    """Also where several were added with the same ids, and one has the id that would be free."""
+    found = node(f"""{_BOTH}
+      const mine = ["a", "b", "counter-2"].map((each) => tile(each, {{ note: "mine" }}));
+      const theirs = ["a", "b"].map((each) => tile(each, {{ note: "theirs" }}));
+      const next = [theirs, mine].map((each) => ({{ tiles: [...base.tiles, ...each] }}));
+      return told(...next).doc.tiles.map((each) => [each.id, each.title]);
+    """)
+    ids = [id_ for id_, _ in found]
+    assert sorted(ids) == ["a", "b", "counter-1", "counter-2", "counter-3", "one", "two"]
+    assert [title for _, title in found].count("a") == 2
+
+
+def test_what_a_tile_asks_is_one_thing(node: Node) -> None:
+    """The first query and the rest are never of two versions; who is asked picks all of them."""
+    found = node(f"""{_BOTH}
+      const asks = (...names) => {{
+        const [query, ...queries] = names.map((metric) => ({{ metric }}));
+        return {{ tiles: [tile("one", {{ query, ...(queries.length ? {{ queries }} : {{}}) }})] }};
+      }};
+      const start = {{ ...base, ...asks("a", "b") }};
+      const both = (theirs, mine, picks) => {{
+        const next = [theirs, mine].map((each) => ({{ ...start, ...each }}));
+        const {{ doc, clashes }} = all.joined(start, ...next, new Map(picks));
+        const [{{ query, queries }}] = doc.tiles;
+        const shown = [query, ...(queries ?? [])].map((each) => each.metric);
+        const asked = clashes.map((each) => [each.key, each.what, all.valueText(each.theirs)]);
+        return [shown, "queries" in doc.tiles[0], asked];
+      }};
+      const picks = [["one/query", "theirs"]];
+      return [
+        both(asks("b"), asks("a", "b")), both(asks("b"), asks("a", "c")),
+        both(asks("b"), asks("a", "c"), picks), both(asks("c", "a"), asks("a", "b", "d"), picks),
+      ];
+    """)
+    clash = ["one/query", "“one”, what it shows"]
+    assert found == [
+        [["b"], False, []],
+        [["a", "c"], True, [[*clash, "metric: b"]]],
+        [["b"], False, [[*clash, "metric: b"]]],
+        [["c", "a"], True, [[*clash, "metric: c; metric: a"]]],
+    ]
+
+
+def test_a_document_is_known_again(node: Node) -> None:
+    """As it was sent and as it is stored: defaults, empty values and places say nothing."""
+    found = node(f"""{_BOTH}
+      const tiles = base.tiles.map((each) => ({{ ...each, x: 9, note: "", queries: [] }}));
+      const changed = [base.tiles[0], {{ ...base.tiles[1], title: "T" }}];
+      const others = [{{ tiles: changed }}, {{ refresh: "1s" }}, {{ tiles: [] }}, {{ name: "X" }}];
+      const stored = {{ ...all.WHOLE, tiles }};
+      return [stored, ...others].map((each) => all.isOne(base, {{ ...base, ...each }}));
+    """)
+    assert found == [True, False, False, False, False]
+
+
+def test_undo_reaches_back_beyond_what_another_did(node: Node) -> None:
+    """What they changed is in every step, before and after; one's own steps are what they were."""
+    found = node(f"""{_BOTH}
+      const draft = new all.Draft(base, 1);
+      const titled = (title) => {{
+        const [first, second] = draft.doc.tiles;
+        return {{ ...draft.doc, tiles: [{{ ...first, title }}, second] }};
+      }};
+      draft.step(titled("A"));
+      const stored = draft.doc;
+      draft.step(titled("B"));
+      draft.step(titled("C"));
+      draft.undo();
+      const theirs = {{ ...stored, description: "theirs", tiles: [...stored.tiles, tile("new")] }};
+      const join = (each) => all.joined(stored, theirs, each).doc;
+      draft.join(join(draft.doc), 3, join);
+      const shown = () => {{
+        const {{ tiles, description }} = draft.doc;
+        return [tiles[0].title, description, tiles.length];
+      }};
+      const steps = [shown()];
+      while (draft.undo()) steps.push(shown());
+      while (draft.redo()) steps.push(shown());
+      return steps;
+    """)
+    assert [title for title, _, _ in found] == ["B", "A", "one", "A", "B", "C"]
+    assert {tuple(rest) for _, *rest in found} == {("theirs", 3)}
+
+
 def test_values_that_clash_are_told_in_words(node: Node) -> None:
     """Whatever they are, one can compare them."""
     values = '["", true, "a", 3, [], {metric: "a_sum", by: ["status", "city"], filters: {}}]'

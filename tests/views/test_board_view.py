@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from datetime import UTC, datetime, timedelta
@@ -272,6 +273,44 @@ def test_a_change_of_the_board_itself_redraws_its_tiles(changed: dict[str, Any])
     board = msgspec.structs.replace(view.dashboard, **changed)
     questions.ask(dataclasses.replace(view, dashboard=board), at_once)
     assert workspace.asked["range"] == 2
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"tiles": (msgspec.structs.replace(CHART, window="1h"),)},
+        {"time_range": "7d"},
+        {"filters": {"country": "DE"}},
+    ],
+    ids=lambda each: next(iter(each)),
+)
+def test_another_question_is_not_held_back_by_what_the_old_one_cost(
+    changed: dict[str, Any],
+) -> None:
+    """A slow tile is asked the same again later; another question of it is asked at once."""
+    workspace = Asked()
+    view = seen(workspace)
+    questions = Questions()
+    questions.ask(view, at_length)
+    later = dataclasses.replace(
+        view, status=msgspec.structs.replace(view.status, version=view.status.version + 1)
+    )
+    moved = msgspec.structs.replace(view.dashboard, tiles=(msgspec.structs.replace(CHART, x=3),))
+    for each in (later, dataclasses.replace(later, dashboard=moved)):
+        questions.ask(each, at_length)
+        questions.ask(each, at_length)
+    assert workspace.asked["range"] == 1
+    board = msgspec.structs.replace(view.dashboard, **changed)
+    questions.ask(dataclasses.replace(later, dashboard=board), at_length)
+    assert workspace.asked["range"] == 2
+
+
+def at_length(question: Callable[[], object], *, is_quick: bool) -> Future[Told]:
+    """Ask in this thread, as if it had taken an hour."""
+    del is_quick
+    answer: Future[Told] = Future()
+    answer.set_result(Told(question(), time.monotonic(), 3_600.0))
+    return answer
 
 
 def at_once(question: Callable[[], object], *, is_quick: bool) -> Future[Told]:

@@ -111,7 +111,7 @@ def test_nobody_looks_nothing_is_asked(feed: Feed, fake: FakeWorkspace) -> None:
     watch = feed.watch("1h")
     eventually(lambda: watch.latest)
     watch.close()
-    eventually(lambda: feed._thread is None)
+    eventually(lambda: feed._thread is None and fake.closed)
     asked = fake.asked.copy()
     time.sleep(10 * EVERY)
     assert fake.asked == asked

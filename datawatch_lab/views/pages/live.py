@@ -47,6 +47,7 @@ class _Seen:
     due: float = 0.0
     stale: float = 0.0
     making: bool = False
+    stirs: int = 0
     watches: list[Watch] = field(default_factory=list)
 
 
@@ -140,6 +141,7 @@ class Live:
                 if page in ("", seen.place.page):
                     seen.due = seen.stale = 0.0
                     seen.version = -1
+                    seen.stirs += 1
         self._wake.set()
 
     # ------------------------------------------------------------------ what is asked of pages
@@ -247,15 +249,18 @@ class Live:
             return -2
 
     def _make(self, seen: _Seen, version: int) -> None:
-        began = time.monotonic()
+        began, stirs = time.monotonic(), seen.stirs
         slots = self._slots(seen)
         cost = time.monotonic() - began
         with self._lock:
             now = time.monotonic()
             seen.making = False
-            seen.version = version
-            seen.due = now + max(seen.page.every, _COST_FACTOR * cost)
-            seen.stale = now + max(_STILL_SECONDS, _COST_FACTOR * cost)
+            if seen.stirs == stirs:
+                seen.version = version
+                seen.due = now + max(seen.page.every, _COST_FACTOR * cost)
+                seen.stale = now + max(_STILL_SECONDS, _COST_FACTOR * cost)
+            else:  # what changed meanwhile may not be in it: it is still due
+                self._wake.set()
             changed = slots != seen.slots
             seen.slots = slots
             watches = tuple(seen.watches) if changed else ()

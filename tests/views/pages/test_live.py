@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Mapping
+from typing import cast
 
 import pytest
 
 from datawatch_lab.core.errors import InputError
 from datawatch_lab.core.who import Who
 from datawatch_lab.service.handle import Workspace
+from datawatch_lab.views.pages import live as live_module
 from datawatch_lab.views.pages.live import Live, Watch
 from datawatch_lab.views.pages.page import Done, Fields, Look, Page
 from datawatch_lab.views.pages.place import Place
-from tests.waiting import PATIENCE
+from tests.views.fakes import FakeWorkspace
+from tests.waiting import PATIENCE, eventually
 
 ANN = Who("ann", "viewer", "session")
 BEN = Who("ben", "viewer", "session")
@@ -112,6 +115,28 @@ def test_an_unexpected_fault_is_not_shown_as_it_is(
     shown = Looking(live, ANN).sees()["fault"]
     assert "secret path" not in shown
     assert "secret path" in caplog.text
+
+
+def test_what_changes_while_a_page_is_made_is_on_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A page that was being made when an action was done is made again at once."""
+    monkeypatch.setattr(live_module, "_STILL_SECONDS", 3_600.0)
+    going, let, rules = threading.Event(), threading.Event(), ["old"]
+
+    def view(_: Look) -> Mapping[str, str]:
+        found = rules[-1]
+        going.set()
+        assert let.wait(PATIENCE)
+        return {"part": found}
+
+    shop = cast("Workspace", FakeWorkspace())  # its data stays as it is
+    made = Live(lambda: shop, {"p": Page("p", "P", "p", "", view, every=0.0)})
+    looking = Looking(made, ANN)
+    assert going.wait(PATIENCE)
+    rules.append("new")
+    made.stir()
+    let.set()
+    eventually(lambda: looking.watch.slots == {"part": "new"})
+    made.close()
 
 
 def test_who_leaves_is_not_told_any_more(live: Live, shop: Workspace) -> None:
