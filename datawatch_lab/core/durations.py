@@ -97,12 +97,12 @@ def parse_time(text: str | datetime | float, now: datetime, tz: str = "UTC") -> 
     '2026-01-02T00:00:00+00:00'
     """
     zone = ZoneInfo(tz)
-    if isinstance(text, datetime):
-        return (text if text.tzinfo else text.replace(tzinfo=zone)).astimezone(UTC)
-    if isinstance(text, int | float):
-        return _from_epoch(float(text))
-    bare = text.strip()
     try:
+        if isinstance(text, datetime):
+            return (text if text.tzinfo else text.replace(tzinfo=zone)).astimezone(UTC)
+        if isinstance(text, int | float):
+            return _from_epoch(float(text))
+        bare = text.strip()
         anchored = re.fullmatch(r"(now|today|yesterday)?\s*(?:([+-])\s*(.+))?", bare, re.IGNORECASE)
         if bare and anchored:
             base = _anchor((anchored[1] or "now").lower(), now, zone)
@@ -118,9 +118,26 @@ def parse_time(text: str | datetime | float, now: datetime, tz: str = "UTC") -> 
         if isinstance(error, TimeError):
             raise
         raise TimeError(
-            f"{text!r} is not a time.",
+            f"{str(text)!r} is not a time.",
             hint="Write ISO 8601 (2026-01-31T12:00:00Z), or relative: -1h, now, today, now-7d.",
         ) from None
+
+
+def shifted(moment: datetime, span: timedelta) -> datetime:
+    """A moment so much later, or earlier for a negative span.
+
+    Raises:
+        TimeError: no calendar goes as far.
+
+    >>> shifted(datetime(2026, 1, 1, tzinfo=UTC), timedelta(days=-1)).isoformat()
+    '2025-12-31T00:00:00+00:00'
+    """
+    try:
+        return moment + span
+    except OverflowError:
+        way = "before" if span < timedelta(0) else "after"
+        far = f"{format_duration(abs(span))} {way} {moment.isoformat()}"
+        raise TimeError(f"{far} is outside of the years 1 to 9999.") from None
 
 
 def _anchor(word: str, now: datetime, zone: ZoneInfo) -> datetime:

@@ -71,9 +71,10 @@ def compare(
         ask: answers the same question about another window.
 
     Raises:
-        InputError: there is no such comparison; names those that there are.
+        InputError: there is no such comparison; names those that there are. Or it is with what was
+            before the year 1.
     """
-    then = counterparts(to, window, now, zone)
+    then = _counterparts_of(to, window, now, zone)
     rows: dict[Labels, Row] = {}
     for places, edges in _stretches(then):
         earlier = ask(window_over(edges) if window.stepped else Window(edges[0], edges[-1]))
@@ -90,6 +91,18 @@ def compare(
             _series(labels, now, rows) for labels in sorted({*now.rows, *rows}, key=sorted)
         ),
     )
+
+
+def _counterparts_of(to: str, window: Window, now: Answered, zone: ZoneInfo) -> list[Bucket | None]:
+    try:
+        return counterparts(to, window, now, zone)
+    except InputError:
+        raise
+    except (OverflowError, ValueError):
+        raise InputError(
+            f"there is no {to} of {now.start.isoformat()}: years begin with 1.",
+            hint="Take a range that is nearer to now.",
+        ) from None
 
 
 def counterparts(to: str, window: Window, now: Answered, zone: ZoneInfo) -> list[Bucket | None]:

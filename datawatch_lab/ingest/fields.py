@@ -16,7 +16,7 @@ from datawatch_lab.core.values import Op
 from datawatch_lab.ingest.envelopes import Columns, TableKey
 from datawatch_lab.ingest.envelopes.base import COLUMNS, NOTHING, OPERATIONS, merged
 from datawatch_lab.ingest.raws import RawColumn, raw_column, raw_columns
-from datawatch_lab.ingest.times import Stamp, parse_times
+from datawatch_lab.ingest.times import YEARS, Stamp, are_beyond, parse_times
 
 OPS = tuple(Op)
 """Operations by the code that `Fields.op` has; -1 is an unknown word."""
@@ -210,8 +210,8 @@ def _image_faults(fields: Fields) -> Iterator[tuple[int, str]]:
 
 
 def _time_faults(fields: Fields) -> Iterator[tuple[int, str]]:
-    for at in fields.ts.is_null().arg_true():
-        if fields.stamps[at] is not None:
-            stamp = str(fields.stamps[at])[:60]
-            reason = f"timestamp {stamp!r} is not ISO 8601 text or an epoch number"
-            yield at, f"{fields.name(at)}: {reason}"
+    unread = [at for at in fields.ts.is_null().arg_true() if fields.stamps[at] is not None]
+    stamps = [fields.stamps[at] for at in unread]
+    for at, stamp, is_beyond in zip(unread, stamps, are_beyond(stamps), strict=True):
+        fault = f"outside of {YEARS}" if is_beyond else "not ISO 8601 text or an epoch number"
+        yield at, f"{fields.name(at)}: timestamp {str(stamp)[:60]!r} is {fault}"

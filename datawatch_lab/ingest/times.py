@@ -29,6 +29,16 @@ _USUAL = re.compile(
 )
 _EPOCH_START, _MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC_ZONE), timedelta(microseconds=1)
 _MOST = 2**62
+_FIRST, _LAST = -30_610_224_000_000_000, 253_402_300_799_999_999
+"""Microseconds since 1970 of the first and the last moment that an event may have, in UTC.
+
+A calendar of ours has the years 1 to 9999. What looks back from an event, such as retention, needs
+some before it; and the first of the year 1 is what programs write that know no time.
+"""
+
+YEARS = "the years 1000 to 9999 in UTC"
+"""The same in words."""
+
 _FORM = "0000-00-00T00:00:00.000000"
 _DIGIT = 1
 _SIZES = (19, *range(21, 27))
@@ -40,10 +50,25 @@ def parse_times(stamps: Sequence[Stamp]) -> pl.Series:
     """Moments in UTC, Datetime[us]; null where the stamp is None or cannot be read.
 
     A stamp without an offset is UTC; more than six digits of a second are cut. A number below 1e11
-    is seconds since 1970, below 1e14 milliseconds, below 1e17 microseconds, else nanoseconds.
+    is seconds since 1970, below 1e14 milliseconds, below 1e17 microseconds, else nanoseconds. What
+    is outside of `YEARS` is no moment.
     """
     if len(stamps) <= FEW and (few := _of_few(stamps)) is not None:
         return few
+    times = _read(stamps)
+    micros = times.to_physical()
+    if not len(micros) or micros.is_between(_FIRST, _LAST).all():  # nulls count for nothing
+        return times
+    return times.set(~micros.is_between(_FIRST, _LAST).fill_null(value=True), None)
+
+
+def are_beyond(stamps: Sequence[Stamp]) -> pl.Series:
+    """Which stamps are times, but outside of `YEARS`; Boolean, never null."""
+    return _read(stamps).is_not_null() & parse_times(stamps).is_null()
+
+
+def _read(stamps: Sequence[Stamp]) -> pl.Series:
+    """Moments of any year; null where the stamp is None or cannot be read."""
     kinds = set(map(type, stamps)) - {type(None)}
     if kinds <= {str}:
         return _from_text(pl.Series(stamps, dtype=pl.String))
@@ -65,15 +90,22 @@ def _of_few(stamps: Sequence[Stamp]) -> pl.Series | None:
 
 
 def usual_micros(stamp: str | float) -> int | None:
-    """Microseconds since 1970 of a stamp of the usual form; None for one of another."""
+    """Microseconds since 1970 of a stamp of the usual form; None for one of another.
+
+    None too for one that is outside of `YEARS`.
+    """
     if type(stamp) is int and abs(stamp) < _MOST:
-        return _scaled(stamp)
+        return _inside(_scaled(stamp))
     if type(stamp) is not str or not _USUAL.fullmatch(stamp):
         return None
     try:
-        return (datetime.fromisoformat(stamp) - _EPOCH_START) // _MICROSECOND
+        return _inside((datetime.fromisoformat(stamp) - _EPOCH_START) // _MICROSECOND)
     except ValueError:
         return None
+
+
+def _inside(micros: int) -> int | None:
+    return micros if _FIRST <= micros <= _LAST else None
 
 
 def _no_wider(numbers: Sequence[Stamp]) -> bool:

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+from datawatch_lab.core.errors import InputError
+
 _STEP = re.compile(r"\s*(\d+)\s*(d|w|mo|q|y)\s*", re.IGNORECASE)
 _DAY = timedelta(days=1)
 _FIRST_MONDAY = date(1, 1, 1).toordinal()  # it was one
@@ -85,7 +87,21 @@ def edges_over(step: CalendarStep, start: datetime, end: datetime, zone: ZoneInf
     """Edges of the buckets that hold every moment from ``start`` to before ``end``.
 
     A date that a zone left out (Samoa went to the other side of the date line) has no bucket.
+
+    Raises:
+        InputError: a bucket would not lie within the years 1 to 9999.
     """
+    try:
+        return _edges_over(step, start, end, zone)
+    except (OverflowError, ValueError):
+        raise InputError(
+            f"there are no whole buckets of {step} in {zone.key} from {start.isoformat()} to "
+            f"{end.isoformat()}: years go from 1 to 9999.",
+            hint="Take a range that is nearer to now.",
+        ) from None
+
+
+def _edges_over(step: CalendarStep, start: datetime, end: datetime, zone: ZoneInfo) -> Edges:
     first = step.floor(start.astimezone(zone).date())
     edges = [day_start(first, zone)]
     while edges[-1] < end:

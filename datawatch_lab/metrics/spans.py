@@ -13,18 +13,28 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 BEGINNING = datetime(1, 1, 1, tzinfo=UTC)
 END_OF_TIME = datetime(9999, 12, 31, tzinfo=UTC)
 
+_LAST_MOMENT = datetime.max.replace(tzinfo=UTC)
 _SECOND = timedelta(seconds=1)
 _COARSE_FIRST: tuple[LevelName, ...] = ("1d", "1h", "5m", "1m", "1s")
 
 
 def floor_to(moment: datetime, step: timedelta, origin: datetime = EPOCH) -> datetime:
-    """The start of the bucket that holds a moment; buckets begin at ``origin`` plus whole steps."""
-    return origin + (moment - origin) // step * step
+    """The start of the bucket that holds a moment; buckets begin at ``origin`` plus whole steps.
+
+    The first moment there is, for a bucket that begins before it.
+    """
+    try:
+        return origin + (moment - origin) // step * step
+    except OverflowError:
+        return BEGINNING
 
 
 def ceil_to(moment: datetime, step: timedelta, origin: datetime = EPOCH) -> datetime:
-    """The first bucket start at or after a moment."""
-    return origin - (origin - moment) // step * step
+    """The first bucket start at or after a moment; the last moment there is, where none is."""
+    try:
+        return origin - (origin - moment) // step * step
+    except OverflowError:
+        return _LAST_MOMENT
 
 
 def level_of_step(step: timedelta, origin: datetime = EPOCH) -> LevelName:

@@ -797,7 +797,7 @@ class Operations:
         *,
         limit: int | None = ...,
         masked: bool = ...,
-        parameters: dict[str, str | float | bool | list[str] | None] = ...,
+        parameters: dict[str, str | int | float | bool | list[str] | None] = ...,
         start: str | None = ...,
         end: str | None = ...,
     ) -> SqlAnswer: ...
@@ -807,7 +807,7 @@ class Operations:
         *,
         limit: int | None = ...,
         masked: bool = ...,
-        parameters: dict[str, str | float | bool | list[str] | None] = ...,
+        parameters: dict[str, str | int | float | bool | list[str] | None] = ...,
         start: str | None = ...,
         end: str | None = ...,
     ) -> Table: ...
@@ -1628,7 +1628,7 @@ class AsyncOperations:
         *,
         limit: int | None = ...,
         masked: bool = ...,
-        parameters: dict[str, str | float | bool | list[str] | None] = ...,
+        parameters: dict[str, str | int | float | bool | list[str] | None] = ...,
         start: str | None = ...,
         end: str | None = ...,
     ) -> SqlAnswer: ...
@@ -1638,7 +1638,7 @@ class AsyncOperations:
         *,
         limit: int | None = ...,
         masked: bool = ...,
-        parameters: dict[str, str | float | bool | list[str] | None] = ...,
+        parameters: dict[str, str | int | float | bool | list[str] | None] = ...,
         start: str | None = ...,
         end: str | None = ...,
     ) -> Table: ...

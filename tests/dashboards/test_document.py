@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import msgspec
@@ -22,7 +23,8 @@ from datawatch_lab.core.dashboards import (
     widget_id,
 )
 from datawatch_lab.core.dashboards.code import as_code
-from datawatch_lab.core.dashboards.reading import Known, look_at, read_dashboard, read_tile
+from datawatch_lab.core.dashboards.known import Known
+from datawatch_lab.core.dashboards.reading import look_at, read_dashboard, read_tile
 from datawatch_lab.core.dashboards.values import chosen_filters
 from datawatch_lab.core.dashboards.writing import (
     from_text,
@@ -173,6 +175,23 @@ def test_faults_point(change: tuple[str, str], line: int, path: str, words: str)
     fault = found.faults[0]
     assert (fault.path, fault.line) == (path, line)
     assert words in fault.message
+
+
+def test_a_value_that_sql_names_and_nobody_has_is_a_warning() -> None:
+    """The nearest is said; the board's variables, and the range, are there."""
+    known = msgspec.structs.replace(KNOWN, named_in=lambda sql: re.findall(r"\$(\w+)", sql))
+    sql = "SELECT $from, $to, $region, $regoin, $form"
+    region = {"name": "region", "values": ["north"]}
+    tiles = [{"kind": "table", "query": {"sql": sql}}, {"kind": "table", "sql": "SELECT $until"}]
+    board = {"name": "a", "variables": [region], "tiles": tiles}
+    found = look_at(board, known=known)
+    assert found.dashboard is not None
+    assert all(each.is_warning for each in found.faults)
+    assert [(each.path, each.message.partition(" Variables")[0]) for each in found.faults] == [
+        ("tiles[0].query.sql", "no variable 'regoin'; did you mean 'region'?"),
+        ("tiles[0].query.sql", "no variable 'form'; did you mean 'from'?"),
+        ("tiles[1].sql", "no variable 'until'."),
+    ]
 
 
 def test_what_is_not_there_is_a_warning_and_what_is_wrong_is_not() -> None:

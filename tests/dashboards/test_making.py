@@ -26,7 +26,8 @@ from datawatch_lab.core.dashboards import (
     Variable,
     prometheus_name,
 )
-from datawatch_lab.core.dashboards.reading import Known, look_at
+from datawatch_lab.core.dashboards.known import Known
+from datawatch_lab.core.dashboards.reading import look_at
 from datawatch_lab.core.dashboards.writing import to_plain
 from datawatch_lab.core.errors import NotFoundError
 from datawatch_lab.core.names import always_carried

@@ -517,3 +517,16 @@ def test_the_notebook_door(workspace: Workspace) -> None:
     space: dict[str, Any] = {}
     exec(board.as_code(), space)  # noqa: S102 — the point of it
     assert to_plain(space["dashboard"]) == to_plain(board.value)
+
+
+def test_a_misspelt_value_in_sql_is_told_before_a_tile_asks(workspace: Workspace) -> None:
+    """As the gate reads the query: what stands in a text or a remark names nothing."""
+    sql = "SELECT '$nothing' FROM live.orders WHERE updated > $form -- $neither"
+    board = {"name": "a", "tiles": [{"kind": "table", "query": {"sql": sql}}]}
+    checked = workspace.validate_dashboard(dashboard=board)
+    assert checked.valid
+    assert [each.message for each in checked.faults] == [
+        "no variable 'form'; did you mean 'from'? Variables: from, to."
+    ]
+    board["tiles"] = [{"kind": "table", "query": {"sql": "SELECT FROM WHERE $form"}}]
+    assert workspace.validate_dashboard(dashboard=board).faults == []

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from datawatch_lab.ingest.texts import FEW
-from datawatch_lab.ingest.times import Stamp, parse_times
+from datawatch_lab.ingest.times import Stamp, are_beyond, parse_times, usual_micros
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,41 @@ def test_nothing() -> None:
     assert parse_times([None]).null_count() == 1
 
 
-MOMENTS = st.integers(-62_135_400_000 * 10**6, 253_402_000_000 * 10**6).map(
+BEYOND: list[Stamp] = [
+    "9999-12-31T23:59:59-05:00",
+    "0001-01-01T00:00:00+05:00",
+    "0001-01-01T00:00:00Z",
+    "0999-12-31T23:59:59.999999Z",
+    "0000-05-05T00:00:00Z",
+    "9999-12-31 23:59:59-05",
+    -99_999_999_999_999,
+    -9e13,
+    "-99999999999999",
+]
+ENDS: list[Stamp] = ["1000-01-01T00:00:00Z", "9999-12-31T23:59:59.999999Z"]
+
+
+@pytest.mark.parametrize("stamp", BEYOND)
+@pytest.mark.parametrize("others", [0, 1, 40])
+def test_a_time_that_no_calendar_of_ours_has_is_none(stamp: Stamp, others: int) -> None:
+    """Alone, beside a few and beside many it is null; the others are read, also the ends."""
+    stamps = [stamp, None, *ENDS * others, *[stamp] * others]
+    wanted = [True, True, *[False] * 2 * others, *[True] * others]
+    assert parse_times(stamps).is_null().to_list() == wanted
+    assert stamp is None or usual_micros(stamp) is None
+    assert are_beyond(stamps).to_list() == [True, False, *wanted[2:]]
+
+
+def test_the_ends_are_moments() -> None:
+    """Both can be Python's, and alone they are what they are beside others."""
+    assert [at.year for at in parse_times(ENDS)] == [1000, 9999]
+    assert [usual_micros(each) for each in ENDS if each] == parse_times(
+        ENDS
+    ).to_physical().to_list()
+    assert not are_beyond(["soon", 5, None, *ENDS]).any()
+
+
+MOMENTS = st.integers(-30_610_200_000 * 10**6, 253_402_000_000 * 10**6).map(
     lambda micros: datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=micros)
 )
 OFFSETS = st.integers(-1_439, 1_439).map(lambda minutes: timezone(timedelta(minutes=minutes)))

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from datawatch_lab.core.errors import InputError
 from datawatch_lab.metrics.calendar import (
     day_start,
     edges_over,
@@ -17,7 +18,7 @@ from datawatch_lab.metrics.calendar import (
     read_step,
     runs,
 )
-from datawatch_lab.metrics.spans import level_of_edges
+from datawatch_lab.metrics.spans import BEGINNING, ceil_to, floor_to, level_of_edges
 
 HOUR = timedelta(hours=1)
 ZONES = (
@@ -144,3 +145,30 @@ def test_the_edges_of_earlier_buckets() -> None:
 def test_what_is_no_step_of_days(text: str) -> None:
     """It is read as a duration then."""
     assert read_step(text) is None
+
+
+@pytest.mark.parametrize(
+    ("start", "end"),
+    [
+        (datetime(1, 1, 1, tzinfo=UTC), datetime(1, 1, 3, tzinfo=UTC)),
+        (datetime(9999, 12, 30, tzinfo=UTC), datetime(9999, 12, 31, 23, tzinfo=UTC)),
+    ],
+)
+@pytest.mark.parametrize("step", ["1d", "1w", "1mo"])
+def test_there_are_no_buckets_beyond_the_calendar(
+    start: datetime, end: datetime, step: str
+) -> None:
+    """A range whose buckets would leave the years 1 to 9999 is refused with a sentence."""
+    found = read_step(step)
+    assert found is not None
+    with pytest.raises(InputError, match="years go from 1 to 9999"):
+        edges_over(found, start, end, ZoneInfo("Europe/Berlin"))
+
+
+def test_buckets_of_seconds_end_with_the_calendar() -> None:
+    """The edges of the last and the first bucket are the last and the first moment there is."""
+    last = datetime(9999, 12, 31, 23, 30, tzinfo=UTC)
+    week = timedelta(days=7)
+    assert ceil_to(last, HOUR) == datetime.max.replace(tzinfo=UTC)
+    assert floor_to(last, HOUR) == last - timedelta(minutes=30)
+    assert floor_to(BEGINNING, week, datetime(2026, 1, 3, tzinfo=UTC)) == BEGINNING

@@ -26,6 +26,7 @@ from datawatch_lab.core.dashboards.document import (
     kind_named,
 )
 from datawatch_lab.core.dashboards.kinds import TileKind
+from datawatch_lab.core.dashboards.known import Known
 from datawatch_lab.core.dashboards.older import (
     DASHBOARD_WORDS,
     QUERY_WORDS,
@@ -65,18 +66,6 @@ from datawatch_lab.core.values import Aggregation
 
 _SELECT = re.compile(r"\s*(?:select|with|from)\b", re.IGNORECASE)
 _KEPT = ("version", "created_by", "created_at", "updated_at")
-
-
-class Known(msgspec.Struct, frozen=True):
-    """What a workspace has, for pointing at what is not there.
-
-    Attributes:
-        metrics: labels by metric.
-        tables: their names.
-    """
-
-    metrics: Mapping[str, tuple[str, ...]] = {}
-    tables: tuple[str, ...] = ()
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -155,7 +144,7 @@ class _Reading:
     def __init__(self, known: Known | None) -> None:
         self._known = known
         self.refreshes: list[str] = []
-        self._used: list[tuple[Place, str]] = []
+        self._used: list[tuple[Place, str, tuple[str, ...]]] = []  # where, $name, what else
 
     # ------------------------------------------------------------------ the board
 
@@ -220,14 +209,13 @@ class _Reading:
         names = [each.name for each in board.variables]
         if len(set(names)) < len(names):
             place.at("variables").fault("two variables have the same name.")
-        for here, value in self._used:
-            if value[1:] not in names:
-                here.warn(not_found("variable", value[1:], names).message)
+        for here, value, more in self._used:
+            if value[1:] not in (known := [*names, *more]):
+                here.warn(not_found("variable", value[1:], known).message)
 
     def _filters(self, place: Place, given: Any) -> dict[str, str | tuple[str, ...]]:
         found = filters(place, given)
-        used = (each for each in values_of(found) if is_variable(each))
-        self._used += [(place, each) for each in used]
+        self._used += [(place, each, ()) for each in values_of(found) if is_variable(each)]
         return found
 
     # ------------------------------------------------------------------ tiles
@@ -285,7 +273,7 @@ class _Reading:
     def _query_readers(self) -> Mapping[str, Reader]:
         return {
             "metric": self._metric,
-            "sql": text,
+            "sql": self._sql,
             "table": self._table,
             "aggregation": _aggregation,
             "by": texts,
@@ -318,6 +306,13 @@ class _Reading:
         if name and self._known is not None and name not in self._known.metrics:
             place.warn(not_found("metric", name[:200], self._known.metrics).message)
         return name
+
+    def _sql(self, place: Place, given: Any) -> str:
+        found = text(place, given)
+        if found and self._known is not None:
+            named = self._known.named_in(found)
+            self._used += [(place, f"${each}", ("from", "to")) for each in named]
+        return found
 
     def _table(self, place: Place, given: Any) -> str:
         name = text(place, given)

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from datawatch_lab.core.dashboards.document import Dashboard, Tile, TileQuery
+from datawatch_lab.core.dashboards.known import Known
 from datawatch_lab.core.dashboards.places import Path, written
-from datawatch_lab.core.dashboards.reading import Known, Outcome, look_at, read_dashboard
+from datawatch_lab.core.dashboards.reading import Outcome, look_at, read_dashboard
 from datawatch_lab.core.errors import InputError
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from uuid import uuid4
 from msgspec.structs import replace
 
 from datawatch_lab.core.dashboards import Dashboard, Tile, is_uuid, widget_id
-from datawatch_lab.core.dashboards.reading import Known
+from datawatch_lab.core.dashboards.known import Known
 from datawatch_lab.core.dashboards.versions import Version, What
 from datawatch_lab.core.errors import ConflictError, NotFoundError, not_found
 from datawatch_lab.core.plans import check_room
@@ -91,6 +91,7 @@ class Dashboards:
         return Known(
             {name: each.labels for name, each in self._engine.metrics().items()},
             tuple(each.name for each in self._engine.tables()),
+            self._engine.store.gate.named_in,
         )
 
     def _named(self, name: str) -> Dashboard | None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from datawatch_lab.core.durations import shifted
 from datawatch_lab.metrics.spans import floor_to
 from datawatch_lab.quality.scores import Count, RuleScore, TableScore, table_score, weighted
 
@@ -53,11 +54,14 @@ def scores(
         window: length; the one before it has the same.
         end: of the window; by default now, or the end of the newest data where that is older.
         table: only this one.
+
+    Raises:
+        TimeError: the window, or the one before it, would begin before the year 1.
     """
     until = end or _end(quality)
-    start = until - window
+    start = shifted(until, -window)
     now = _counts(quality, start, until)
-    before = _counts(quality, start - window, start)
+    before = _counts(quality, shifted(start, -window), start)
     by_table: dict[str, list[RuleScore]] = {}
     for each in quality.rules:
         if table in (None, each.rule.table):

@@ -46,7 +46,7 @@ class Counted:
     def __init__(self, source: PostgresSource | SystemSource | Followed) -> None:
         self.source = source
         self.rows = 0
-        self._sizes: deque[int] = deque()
+        self._given: deque[tuple[int, bool]] = deque()  # rows, and whether they are of a copy
         self._times: deque[tuple[float, int]] = deque()
         self._lock = threading.Lock()
 
@@ -59,16 +59,22 @@ class Counted:
         """The source's batches."""
         for batch in self.source.batches(resume):
             with self._lock:
-                self._sizes.append(batch.received)
+                self._given.append((batch.received, batch.backfill))
             yield batch
 
     def stored(self, position: Mapping[str, object]) -> None:
         """Count the batch, and pass it on."""
         with self._lock:
-            size = self._sizes.popleft() if self._sizes else 0
+            size, _ = self._given.popleft() if self._given else (0, False)
             self.rows += size
             self._times.append((time.monotonic(), size))
         self.source.stored(position)
+
+    @property
+    def copies(self) -> bool:
+        """Whether some of a copy was given and is not stored yet."""
+        with self._lock:
+            return any(is_copy for _, is_copy in self._given)
 
     def stop(self) -> None:
         """Ask it to end."""
@@ -251,7 +257,7 @@ class WatchRun:
             return "failed"
         if self._halt.is_set() or (self._thread.ident is not None and not self.running):
             return "stopped"
-        if source.reading:
+        if source.reading and (self._state == "streaming" or not self._counted.copies):
             self._waiting = None
             return "streaming"
         if source.trouble is not None or self._waiting is not None:

@@ -8,7 +8,7 @@ from functools import partial
 import msgspec
 
 from datawatch_lab.core.alerting import SEVERITIES, STATUSES, Alert
-from datawatch_lab.core.durations import parse_duration, parse_time
+from datawatch_lab.core.durations import parse_duration, parse_time, shifted
 from datawatch_lab.core.errors import InputError
 from datawatch_lab.core.who import current_who
 from datawatch_lab.engine import Engine
@@ -215,7 +215,7 @@ class SnoozeAsk(ActAsk, frozen=True, kw_only=True):
 @operation("POST", f"{API}/alerts/{{id}}/snooze", role="editor", before=_before)
 def snooze_alert(engine: Engine, ask: SnoozeAsk) -> AlertAnswer:
     """Keep an alert back for a while; if it is open then, it is told again."""
-    until = engine.clock.now() + parse_duration(ask.lasting)
+    until = shifted(engine.clock.now(), parse_duration(ask.lasting))
     alerting, user = engine.beside(Alerting), _user(ask.user)
     done = actions.snooze(alerting, ask.id, user, until, ask.note)
     return _answer(done, label_mask(engine))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from datawatch_lab.core.alerting import Silence
-from datawatch_lab.core.durations import parse_duration, parse_time
+from datawatch_lab.core.durations import parse_duration, parse_time, shifted
 from datawatch_lab.core.who import current_who
 from datawatch_lab.engine import Engine
 from datawatch_lab.engine.alerting import Alerting, actions
@@ -118,7 +118,7 @@ def add_silence(engine: Engine, ask: SilenceBody) -> SilenceAnswer:
         alerting,
         ask.matchers,
         starts,
-        starts + parse_duration(ask.lasting),
+        shifted(starts, parse_duration(ask.lasting)),
         current_who().name,
         ask.comment,
     )

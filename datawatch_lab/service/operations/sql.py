@@ -32,8 +32,9 @@ class SqlAsk(msgspec.Struct, frozen=True, kw_only=True, rename={"start": "from",
         query: one SELECT (or FROM, WITH, VALUES, PIVOT), SHOW TABLES or DESCRIBE.
         limit: most rows; 100,000 when None, which is the most there are.
         masked: sensitive values are shown as ``•••``, in expressions too.
-        parameters: values that the query may name, as ``$name``: texts, numbers, flags, lists of
-            texts; null is NULL. They are bound, and never part of its text.
+        parameters: values that the query may name, as ``$name``: texts, whole numbers (exactly),
+            other numbers, flags, lists of texts; null is NULL. They are bound, and never part of
+            its text.
         start, end: ``from`` and ``to``: ISO 8601 or relative (-1h, now, today); what the query may
             name as ``$from`` and ``$to``, timestamps in UTC.
     """
@@ -41,7 +42,7 @@ class SqlAsk(msgspec.Struct, frozen=True, kw_only=True, rename={"start": "from",
     query: str
     limit: int | None = None
     masked: bool = True
-    parameters: dict[str, str | float | bool | list[str] | None] = {}
+    parameters: dict[str, str | int | float | bool | list[str] | None] = {}
     start: str | None = None
     end: str | None = None
 

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Protocol, cast
 
+import msgspec
+
 from datawatch_lab.core.dashboards import Tile
 from datawatch_lab.views.board.message import Part
 from datawatch_lab.views.board.pool import QUICK_SECONDS, Told
@@ -96,13 +98,14 @@ class Questions:
         self._gather(view)
         shared = _shared(view)
         for tile in view.dashboard.tiles:
-            if self._is_due(tile.id, (tile, shared), mark := _mark(view, tile)):
-                self._ask(ask, tile.id, partial(show, view, tile), (tile, shared), mark)
+            about, mark = (_unplaced(tile), shared), _mark(view, tile)
+            if self._is_due(tile.id, about, mark):
+                self._ask(ask, tile.id, partial(show, view, tile), about, mark)
         # Choices are asked for here, on behalf of who looks, and never where a message is sent.
-        about = _choices_of(view)
-        mark = (about, view.status.version)
-        if view.dashboard.variables and self._is_due(_CHOICES, about, mark):
-            self._ask(ask, _CHOICES, view.all_choices, about, mark)
+        choices = _choices_of(view)
+        mark = (choices, view.status.version)
+        if view.dashboard.variables and self._is_due(_CHOICES, choices, mark):
+            self._ask(ask, _CHOICES, view.all_choices, choices, mark)
 
     def take(self, view: View) -> dict[str, Part]:
         """What was answered since the last time, by the id of the tile."""
@@ -116,11 +119,11 @@ class Questions:
         return tile in self._asked
 
     def _is_due(self, name: str, about: object, mark: object) -> bool:
-        """What is slow to answer is asked less often, whatever the board says."""
+        """What is slow to answer is asked less often, but at once when it is another question."""
         held = self._asked.get(name)
         if held is not None:
             return held.about != about
-        if name not in self._marks or (name == _CHOICES and self._abouts[name] != about):
+        if name not in self._marks or self._abouts[name] != about:
             return True
         return self._marks[name] != mark and time.monotonic() >= self._late.get(name, 0.0)
 
@@ -137,7 +140,7 @@ class Questions:
         shared = _shared(view)
         abouts: Mapping[str, object] = {
             _CHOICES: _choices_of(view),
-            **{each.id: (each, shared) for each in view.dashboard.tiles},
+            **{each.id: (_unplaced(each), shared) for each in view.dashboard.tiles},
         }
         for name, asked in tuple(self._asked.items()):
             if not asked.answer.done():
@@ -176,6 +179,11 @@ def _mark(view: View, tile: Tile) -> object:
     bucket = int(where.end.timestamp() // min(60.0, where.line.total_seconds()))
     state = view.status.version, view.status.status
     return (*state, bucket, tile, id(view.happened), _shared(view))
+
+
+def _unplaced(tile: Tile) -> Tile:
+    """What a tile shows, wherever it stands."""
+    return msgspec.structs.replace(tile, x=-1, y=-1, w=0, h=0)
 
 
 def _shared(view: View) -> object:

@@ -6,7 +6,7 @@ import { shapeOf, withDrills } from "../heads.ts";
 import type { BoardMessage, Message, Outgoing } from "../message.ts";
 import type { Charts } from "../tile.ts";
 import { Refused, type Backend, type Doc, type Drawn, type KindSpec, type Metric, type TileDoc } from "./backend.ts";
-import { Choice, clashPanel, joined, joinedSettings, joinedTile, type Clash } from "./clash.ts";
+import { Choice, clashPanel, isOne, joined, joinedSettings, joinedTile, type Clash } from "./clash.ts";
 import { differing, Draft, freeId, placed, placesIn, placesOf, WHOLE, withTile } from "./draft.ts";
 import { button } from "./fields.ts";
 import { TileForm } from "./form.ts";
@@ -64,6 +64,8 @@ export class Builder {
   private isJoined = false;
   /** The document as it is stored in the version of the draft. */
   private stored: Doc = { name: "" };
+  /** Documents of which nobody said whether they were stored. */
+  private readonly unsure = new Set<Doc>();
   /** Why what was changed is not stored; "" while nothing stands in the way. */
   private trouble = "";
   private readonly drawer = h("aside", { class: "dwe-drawer", hidden: true, "aria-label": "Edit" });
@@ -274,10 +276,13 @@ export class Builder {
       const { id: _, ...doc } = sent as Doc & { id?: string };
       const answer = await backend.ask("change_dashboard", { ...WHOLE, ...doc, id, version, autosave: true });
       if (this.draft.version === version) this.stored = sent;
+      this.unsure.clear();
       this.draft.version = Math.max(this.draft.version, answer.version as number);
       this.savedAt = Date.now();
     } catch (error) {
       this.isDirty = true;
+      const isRefused = error instanceof Refused && error.status >= 400 && error.status < 500;
+      if (!isRefused) this.unsure.add(sent);
       if (!(error instanceof Refused && error.status === 409)) this.unsaved(error);
       else if (this.draft.version === version) this.conflict();
       else this.dirty(); // The draft has become one of a later version meanwhile.
@@ -341,16 +346,20 @@ export class Builder {
   private async join(choice: Choice): Promise<void> {
     const answer = await this.host.backend.ask("get_dashboard", { id: this.host.id });
     const [theirs, began] = [docOf(answer), this.draft.doc];
-    const { doc, clashes } = joined(this.stored, theirs, began, choice.picks);
+    // Of a save whose answer was lost: then it is nobody else's, and nothing clashes.
+    const mine = [...this.unsure].find((each) => isOne(each, theirs));
+    const base = mine ?? this.stored;
+    const { doc, clashes } = joined(base, theirs, began, choice.picks);
     const left = choice.left(clashes);
     if (left.length) return this.clashing(left, choice);
     const drawn = await this.draw(doc, null);
     this.isConflict = false;
     this.stored = theirs;
+    this.unsure.clear();
     const next = this.movedSince(began, drawn.dashboard);
-    this.draft.replace(next, answer.version as number);
+    this.draft.join(next, answer.version as number, (each) => joined(base, theirs, each, choice.picks).doc);
     this.show(drawn);
-    this.isJoined = true;
+    this.isJoined = !mine;
     this.dirty();
   }
 
@@ -402,6 +411,7 @@ export class Builder {
     this.isDirty = false;
     this.draft.replace(doc, answer.version as number);
     this.stored = doc;
+    this.unsure.clear();
     if (next !== doc) this.draft.step(next);
     this.show(drawn);
     if (next !== doc) this.dirty();

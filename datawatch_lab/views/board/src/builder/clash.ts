@@ -1,7 +1,7 @@
 // Two who change one board: what each changed stays; of what both changed, one is asked which stays.
 
 import { h } from "../dom.ts";
-import type { Doc, TileDoc } from "./backend.ts";
+import type { Doc, QueryDoc, TileDoc } from "./backend.ts";
 import { freeId, WHOLE } from "./draft.ts";
 import { button, words } from "./fields.ts";
 
@@ -20,7 +20,7 @@ export type Picks = ReadonlyMap<string, Side>;
 
 const NONE: Picks = new Map();
 const FIELDS = ["name", ...Object.keys(WHOLE).filter((each) => each !== "tiles")] as (keyof Doc)[];
-const TILE_FIELDS = ["kind", "title", "query", "queries", "window", "note"] as const;
+const TILE_FIELDS = ["kind", "title", "window", "note"] as const;
 const SIDES = ["x", "y", "w", "h"] as const;
 
 /** A value without what is empty, its keys in order, as text. */
@@ -37,6 +37,16 @@ function plain(value: unknown): string {
 
 function isSame(one: unknown, other: unknown): boolean {
   return plain(one) === plain(other);
+}
+
+/** A tile, wherever it stands. */
+function unplaced({ x: _, y: __, w: ___, h: ____, ...rest }: TileDoc): Omit<TileDoc, (typeof SIDES)[number]> {
+  return rest;
+}
+
+/** What a tile asks: the first and the rest are one list. */
+function askedBy(tile: TileDoc): QueryDoc[] {
+  return [tile.query, ...(tile.queries ?? [])].filter((each): each is QueryDoc => Boolean(each));
 }
 
 class Merging {
@@ -60,9 +70,13 @@ class Merging {
       else made[field] = value;
     };
     for (const field of TILE_FIELDS) {
-      const what = field === "query" || field === "queries" ? "what it shows" : field === "window" ? "over" : field;
+      const what = field === "window" ? "over" : field;
       set(field, this.value(`${base.id}/${field}`, `${name}, ${what}`, base[field], theirs[field], mine[field]));
     }
+    const lists = [base, theirs, mine].map(askedBy);
+    const [first, ...more] = this.value(`${base.id}/query`, `${name}, what it shows`, ...(lists as [unknown, unknown, unknown])) as QueryDoc[];
+    set("query", first);
+    set("queries", more.length ? more : undefined);
     const options: Record<string, unknown> = {};
     for (const each of new Set([base, theirs, mine].flatMap((one) => Object.keys(one.options ?? {})))) {
       const [was, they, my] = [base, theirs, mine].map((one) => one.options?.[each]);
@@ -78,8 +92,7 @@ class Merging {
 
   /** A tile that one has taken off: it is gone, unless the other has changed it meanwhile. */
   gone(base: TileDoc, left: TileDoc, whose: Side): TileDoc[] {
-    const { x: _, y: __, w: ___, h: ____, ...was } = base;
-    const { x: _1, y: _2, w: _3, h: _4, ...now } = left;
+    const [was, now] = [unplaced(base), unplaced(left)];
     if (isSame(was, now)) return [];
     const [theirs, mine] = whose === "theirs" ? [now, undefined] : [undefined, now];
     const what = `“${base.title || words(base.kind)}”, which one took off and one changed`;
@@ -103,17 +116,27 @@ export function joined(base: Doc, theirs: Doc, mine: Doc, picks: Picks = NONE): 
     const [old, one, other] = [was.get(id), they.get(id), my.get(id)];
     if (old && one && other) tiles.push(merging.tile(old, one, other));
     else if (old && (one || other)) tiles.push(...merging.gone(old, (one ?? other) as TileDoc, one ? "theirs" : "mine"));
+    // Stored by a save whose answer was lost: it is mine, not one of theirs beside it.
+    else if (one && other && isSame(unplaced(one), unplaced(other))) tiles.push(other);
     else tiles.push(...[one, other].filter((each): each is TileDoc => Boolean(each)));
   }
   // Both have added one of the same id.
-  const seen = new Set<string>();
-  const all: Doc = { ...doc, tiles };
-  all.tiles = tiles.map((each) => {
-    const made = seen.has(each.id) ? { ...each, id: freeId(all, each.kind) } : each;
-    seen.add(made.id);
-    return made;
-  });
+  const all: Doc = { ...doc, tiles: [] };
+  for (const each of tiles) {
+    const isTaken = all.tiles?.some((one) => one.id === each.id);
+    const taken = { ...doc, tiles: [...tiles, ...(all.tiles ?? [])] };
+    all.tiles?.push(isTaken ? { ...each, id: freeId(taken, each.kind) } : each);
+  }
   return { doc: all, clashes: merging.clashes };
+}
+
+/** Whether two documents show the same, wherever the tiles stand. */
+export function isOne(one: Doc, other: Doc): boolean {
+  const [first, second] = [one, other].map((each) => {
+    const tiles = new Map((each.tiles ?? []).map((tile) => [tile.id, { ...unplaced(tile), query: undefined, queries: askedBy(tile) }]));
+    return FIELDS.map((field) => each[field] ?? (WHOLE as Record<string, unknown>)[field]).concat(Object.fromEntries(tiles));
+  });
+  return isSame(first, second);
 }
 
 function shared(merging: Merging, base: Doc, theirs: Doc, mine: Doc): Doc {

@@ -79,6 +79,18 @@ export class Draft {
     this.past = [];
     this.future = [];
   }
+
+  /**
+   * Somebody else's changes are in this document by now, and in all that undo and redo bring back.
+   *
+   * @param withTheirs puts their changes into a document of before
+   */
+  join(doc: Doc, version: number, withTheirs: (doc: Doc) => Doc): void {
+    this.doc = doc;
+    this.version = version;
+    this.past = this.past.map(withTheirs);
+    this.future = this.future.map(withTheirs);
+  }
 }
 
 /** The document with tiles at other places; null where nothing moved. */
