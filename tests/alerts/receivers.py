@@ -13,6 +13,8 @@ from typing import Any
 
 from aiosmtpd.controller import Controller
 
+from tests.waiting import PATIENCE
+
 
 @dataclass
 class Received:
@@ -76,12 +78,23 @@ class Mailbox:
         ]
 
 
+class _Postman(Controller):
+    """Takes mails on a port that is its own from the beginning, so that nobody else takes it."""
+
+    def __init__(self, box: Mailbox, bound: socket.socket) -> None:
+        super().__init__(box, hostname="127.0.0.1", port=box.port, ready_timeout=PATIENCE)
+        self._bound = bound
+
+    def _create_server(self) -> Any:
+        return self.loop.create_server(self._factory_invoker, sock=self._bound)
+
+
 @contextmanager
 def mail_receiver() -> Iterator[Mailbox]:
     """An SMTP server of this machine while a block runs."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        box = Mailbox(free.getsockname()[1])
-    controller = Controller(box, hostname="127.0.0.1", port=box.port)
+    bound = socket.create_server(("127.0.0.1", 0))
+    box = Mailbox(bound.getsockname()[1])
+    controller = _Postman(box, bound)
     controller.start()
     try:
         yield box

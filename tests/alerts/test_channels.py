@@ -10,7 +10,6 @@ from email import message_from_bytes, policy
 from typing import Any
 
 import pytest
-from aiosmtpd.controller import Controller
 from PIL import Image
 
 from datawatch_lab.alerts.channels import CHANNELS, compose
@@ -21,7 +20,7 @@ from datawatch_lab.alerts.sending import checked_target, is_public, send
 from datawatch_lab.core.alerting import ChannelSettings
 from datawatch_lab.core.errors import InputError
 from tests.alerts.channel_contract import AT, SECRET, alert, check_contract, message, words_of
-from tests.alerts.receivers import http_receiver
+from tests.alerts.receivers import http_receiver, mail_receiver
 
 OPTIONS: dict[str, dict[str, Any]] = {
     "slack": {"webhook_url": f"https://hooks.example.org/{SECRET}", "channel": "#ops"},
@@ -136,30 +135,13 @@ def test_other_schemes_are_refused() -> None:
         assert not send(HttpRequest(url, b"")).ok
 
 
-class _Box:
-    def __init__(self) -> None:
-        self.mails: list[bytes] = []
-
-    async def handle_DATA(self, server: object, session: object, envelope: Any) -> str:  # noqa: N802 — named by aiosmtpd
-        del server, session
-        self.mails.append(envelope.content)
-        return "250 OK"
-
-
 def test_a_mail_arrives_with_its_chart() -> None:
     """A real SMTP server gets plain text, HTML and a picture, and an id made of the key."""
-    box = _Box()
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    controller = Controller(box, hostname="127.0.0.1", port=port)
-    controller.start()
-    try:
-        channel = _channel("email", smtp_host="127.0.0.1", smtp_port=port, password="")
+    with mail_receiver() as box:
+        channel = _channel("email", smtp_host="127.0.0.1", smtp_port=box.port, password="")
         assert send(compose(message(), channel)).ok
-        openly = _channel("email", smtp_host="127.0.0.1", smtp_port=port)
+        openly = _channel("email", smtp_host="127.0.0.1", smtp_port=box.port)
         assert "not sent openly" in send(compose(message(), openly)).detail
-    finally:
-        controller.stop()
     (raw,) = box.mails
     mail = message_from_bytes(raw, policy=policy.default)
     assert mail["Message-ID"] == f"<{message().key}@datawatch>"

@@ -27,6 +27,7 @@ from datawatch_lab.engine.receipts import OneApplied, Receipt
 from datawatch_lab.engine.submission import Submission
 from datawatch_lab.ingest.decode import decode
 from datawatch_lab.ingest.single import plain_event
+from tests.waiting import PATIENCE
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 WAYS = ("columns", "plain")
@@ -189,7 +190,7 @@ def test_what_was_answered_for_survives_a_kill(
     for numbers in ([3, 4, 5], [6]):
         child = fork.Process(target=_answer_and_die, args=(tmp_path, numbers, way))
         child.start()
-        child.join(60)
+        child.join(4 * PATIENCE)  # it starts a Python of its own
         assert child.exitcode == 9
     for _ in range(2):
         engine = opened_at(tmp_path)
@@ -271,7 +272,7 @@ def test_events_that_come_alone_are_stored_as_if_they_came_together(tmp_path: Pa
 
     held = threading.Thread(target=engine._writer.run, args=(wait,))
     held.start()
-    assert gone.wait(60)
+    assert gone.wait(PATIENCE)
     timeless = json.dumps({"table": "orders", "type": "INSERT", "after": {"id": 3}}).encode()
     told = []
     for body in (order(4), timeless, b" %s\n" % order(5), timeless):

@@ -20,6 +20,7 @@ from datawatch_lab.core.settings import Settings
 from datawatch_lab.core.values import Formula
 from datawatch_lab.engine import Engine
 from datawatch_lab.engine.cache import AnswerCache, Basis
+from datawatch_lab.engine.detection import Detection
 from datawatch_lab.engine.queries import QueryRequest, QueryResult, _answered, _question, run
 from datawatch_lab.ingest.decode import decode
 
@@ -67,6 +68,7 @@ class Shop:
         self.clock = ManualClock(NOW)
         chosen = Settings(role_sample=50, **limits)  # so that roles rest on what is there already
         self.engine = Engine.open(folder / "shop.duckdb", settings=chosen, clock=self.clock)
+        self.engine.beside(Detection).by_hand()  # what it begins to watch is a metric more
         self.number = 0
         at = NOW - 10 * HOUR
         self.take(*(at + 5 * MINUTE * n for n in range(100)))

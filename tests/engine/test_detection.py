@@ -6,6 +6,7 @@ import json
 import shutil
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -61,7 +62,11 @@ SPIKE = dict.fromkeys(range(130, 136), LOUD)
 
 
 class Shop:
-    """A workspace that takes minutes in, and looks at them when it is told."""
+    """A workspace that takes minutes in, and looks at them when it is told.
+
+    So does its writer, which would close minutes by the clock at any moment, also between the
+    moving of the clock and the rows that are of that time.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -71,6 +76,7 @@ class Shop:
 
     def _open(self) -> Engine:
         engine = Engine.open(self.path, settings=_SETTINGS, clock=self.clock)
+        engine._writer._upkeep = lambda _: None
         self.detection = engine.beside(Detection)
         return engine
 
@@ -79,23 +85,23 @@ class Shop:
         numbers = range(self.line, self.line + len(lines))
         self.line += len(lines)
         self.engine.submit(decode(lines, numbers, numbers, source="shop")).result()
+        self.look(idle=False)
 
     def feed(self, amounts: list[int], first: int = 0, every: int = 40) -> None:
         """Minutes of rows, some at a time, the clock with them."""
         for begin in range(0, len(amounts), every):
             part = amounts[begin : begin + every]
+            lines = [
+                line
+                for place, count in enumerate(part)
+                for line in rows(first + begin + place, count)
+            ]
             self.clock.set(START + timedelta(minutes=first + begin + len(part)))
-            self.take(
-                [
-                    line
-                    for place, count in enumerate(part)
-                    for line in rows(first + begin + place, count)
-                ]
-            )
+            self.take(lines)
 
-    def look(self) -> None:
-        """Let the clock close what it closes, as the writer does each second."""
-        self.engine._writer.run(lambda: self.engine._upkeep.run(idle=True))
+    def look(self, *, idle: bool = True) -> None:
+        """Let the clock close what it closes, as the writer does each second and commit."""
+        self.engine._writer.run(lambda: self.engine._upkeep.run(idle=idle))
 
     def silence(self, minutes: int) -> None:
         """Let minutes pass in which nothing comes."""
@@ -364,8 +370,12 @@ def test_history_says_what_would_have_been_flagged(shop: Shop) -> None:
 
 def test_without_it_in_the_plan_there_is_none(tmp_path: Path) -> None:
     """The plan decides whether anomalies are looked for."""
-    with pytest.raises(PlanError, match="community does not include anomalies"):
-        detection_of(Engine.open(tmp_path / "a.duckdb", settings=Settings(plan="community")))
+    plan = Settings(plan="community")
+    with (
+        closing(Engine.open(tmp_path / "a.duckdb", settings=plan)) as engine,
+        pytest.raises(PlanError, match="community does not include anomalies"),
+    ):
+        detection_of(engine)
 
 
 def test_switched_off_it_looks_at_nothing(shop: Shop) -> None:

@@ -23,9 +23,10 @@ from datawatch_lab.core.settings import Settings
 from datawatch_lab.core.storage import Commit
 from datawatch_lab.engine import Engine
 from datawatch_lab.engine.queries import QueryRequest, run
-from datawatch_lab.engine.retention import Pace, kept_since
+from datawatch_lab.engine.retention import Pace, Retention, kept_since
 from datawatch_lab.engine.schema.log import SchemaLog
 from datawatch_lab.ingest.decode import decode
+from tests.waiting import eventually
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -92,6 +93,12 @@ def ask(engine: Engine, metric: str, start: Any, end: Any = None, **how: Any) ->
         tuple(each.labels.items()): [point for point in each.points if point[1] is not None]
         for each in found
     }
+
+
+@pytest.fixture(autouse=True)
+def _by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is dropped but when a test says so; the writer does it at any moment otherwise."""
+    monkeypatch.setattr(Retention, "run", lambda *_, **__: None)
 
 
 @pytest.fixture
@@ -191,6 +198,18 @@ def test_raw_changes_go_by_receipt_and_their_counts_stay(
     with again.store._readers.cursor() as con:
         assert con.execute("SELECT count(*) FROM live.orders").fetchall() == [(2_251,)]
     again.close()
+
+
+def test_what_is_due_goes_by_itself(
+    engine: Engine, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The writer drops it, levels and log, when it has nothing else to do."""
+    monkeypatch.undo()
+    assert engine.beside(SchemaLog).wait(engine.last_seq, 60)
+    clock.advance(DAY + timedelta(seconds=1))
+    seconds = kept_since(SHORT, engine.span()[1]).since["1s"].replace(tzinfo=None)
+    eventually(lambda: engine.store.log_since() is None)
+    eventually(lambda: levels(engine)[0] >= seconds)
 
 
 def test_the_log_stays_below_its_size(tmp_path: Path, clock: ManualClock) -> None:
@@ -381,9 +400,9 @@ def test_the_log_is_kept_for_who_reads_it(tmp_path: Path) -> None:
     clock = ManualClock(NOW)
     engine = Engine.open(tmp_path / "w.duckdb", settings=SHORT, clock=clock)
     submit(engine, [line(n, NOW - HOUR + n * timedelta(seconds=1)) for n in range(1, 21)])
-    clock.advance(3 * DAY)
     idle = engine.hold_log(lambda: None)
     end = engine.hold_log(lambda: 12)
+    clock.advance(3 * DAY)
     tidy(engine)
     assert engine.store.first_seq() == 13
     end()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -12,9 +13,10 @@ import pytest
 
 from datawatch_lab.core.batches import DecodedBatch, Offset, nothing
 from datawatch_lab.core.errors import InputError, NotFoundError, SourceError, WorkspaceError
-from datawatch_lab.core.watching import State, WatchSettings, WatchState
+from datawatch_lab.core.watching import State, Watch, WatchSettings, WatchState
 from datawatch_lab.engine import Engine, intake
 from datawatch_lab.engine.receipts import Receipt
+from datawatch_lab.engine.watching.run import WatchRun
 from datawatch_lab.ingest.sources.postgres.statistics import Sample, statistics_row
 from tests.services.postgres import PASSWORD, URL_PASSWORD, Server
 from tests.services.shop import Shop, shop
@@ -100,6 +102,35 @@ def test_after_a_failure_nothing_more_is_acknowledged() -> None:
     futures[2].set_result(receipt)  # type: ignore[arg-type]
     assert source.heard == [{"number": 0}]
     assert source.stopped
+
+
+class Copying(Told):
+    """A source that gives a copy, and follows when it is told to."""
+
+    reading = False
+    trouble = None
+
+    def batches(self, resume: Mapping[str, object] | None) -> Iterator[DecodedBatch]:
+        """The same batches, as parts of a copy."""
+        for batch in super().batches(resume):
+            yield replace(batch, backfill=True)
+
+
+def test_a_copy_is_over_when_it_is_stored(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who waits until a source follows finds all rows; rows that are read again end nothing."""
+    source = Copying()
+    monkeypatch.setattr("datawatch_lab.engine.watching.run.open_system", lambda *_: source)
+    run = WatchRun(engine, Watch(name="told", url="system://", slot="s"), "system://")
+    copy = run._counted.batches(None)
+    next(copy)
+    next(copy)
+    source.reading = True
+    run._counted.stored({"number": 0})
+    assert run.state().state == "starting"
+    run._counted.stored({"number": 1})
+    assert run.state().state == "streaming"
+    next(copy)
+    assert run.state().state == "streaming"
 
 
 class Slow:

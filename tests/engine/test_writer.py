@@ -22,7 +22,7 @@ from datawatch_lab.engine.receipts import Receipt
 from datawatch_lab.engine.submission import Submission
 from datawatch_lab.engine.writer import Writer
 from tests.ingest.samples import decoded, event
-from tests.waiting import PATIENCE
+from tests.waiting import PATIENCE, eventually
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 Store = Callable[[Sequence[Submission]], Sequence[Receipt]]
@@ -151,8 +151,8 @@ def test_the_queue_is_bounded_by_bytes(
         writer.refuse_when_full()
     go.set()
     assert all(each.result(PATIENCE).counts.applied == 1 for each in (first, second, third))
+    eventually(lambda: writer.backlog == 0)  # just after who waits was told
     writer.refuse_when_full()
-    assert writer.backlog == 0
 
 
 def of_tables(count: int, number: int) -> Submission:
@@ -211,13 +211,19 @@ def test_what_is_left_to_the_journal_leaves_all_after_it_there() -> None:
         return [receipt_of(each) for each in given]
 
     writer = Writer(commit, lambda _: None, Settings(), commit)
-    blocked = threading.Event()
-    job = threading.Thread(target=writer.run, args=(lambda: blocked.wait(PATIENCE),))
+    held, blocked = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        held.set()
+        blocked.wait(PATIENCE)
+
+    job = threading.Thread(target=writer.run, args=(hold,))
     job.start()
+    assert held.wait(PATIENCE)
     waiting = [writer.put(replace(submission([n]), journal=n)) for n in (1, 2)]
     blocked.set()
     job.join()
-    began.wait(PATIENCE)
+    assert began.wait(PATIENCE)
     writer.close()
     assert stored == []
     assert waiting[0].exception(PATIENCE) is not None

@@ -21,6 +21,7 @@ from tests.ingest.samples import event, ids, text, texts
 from tests.waiting import PATIENCE, eventually
 
 LINES = [line + b"\n" for line in texts(9)]
+LINGER = "datawatch_lab.ingest.sources.place.LINGER"
 
 
 class Following:
@@ -126,7 +127,9 @@ def test_a_file_that_is_replaced(path: Path) -> None:
     assert run.batches[-1].events["line"].to_pylist() == [2]
 
 
-def test_writers_that_hear_late_of_a_rotation_lose_no_line(path: Path) -> None:
+def test_writers_that_hear_late_of_a_rotation_lose_no_line(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The new file is there, empty, and lines still go to the old one; then to the new one."""
     with following(path) as run:
         run.wait_for([1, 2])
@@ -136,8 +139,10 @@ def test_writers_that_hear_late_of_a_rotation_lose_no_line(path: Path) -> None:
         time.sleep(0.4)
         append(old, LINES[2])
         run.wait_for([1, 2, 3])
-        append(path, LINES[4])
-        append(old, LINES[3])  # of a writer that hears of it after the other
+        with monkeypatch.context() as waiting:
+            waiting.setattr(LINGER, PATIENCE)  # both are written before it is over
+            append(path, LINES[4])
+            append(old, LINES[3])  # of a writer that hears of it after the other
         run.wait_for([1, 2, 3, 4, 5])
 
 
@@ -241,14 +246,16 @@ def test_a_file_that_is_deleted_and_made_again(path: Path) -> None:
         run.wait_for([1, 2, 3, 4, 5])
 
 
-def test_a_file_that_is_compressed_on_rotation(path: Path) -> None:
+def test_a_file_that_is_compressed_on_rotation(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Renamed, written to once more, packed and deleted, as logrotate does: nothing is missing."""
     old = path.with_suffix(".1")
     with following(path) as run:
         run.wait_for([1, 2])
         path.rename(old)
-        path.write_bytes(LINES[3])
-        append(old, LINES[2])
+        with monkeypatch.context() as waiting:
+            waiting.setattr(LINGER, PATIENCE)  # the old one is written before it is over
+            path.write_bytes(LINES[3])
+            append(old, LINES[2])
         old.with_suffix(".1.gz").write_bytes(gzip.compress(old.read_bytes()))
         old.unlink()
         run.until(lambda: len(ids(run.batches)) >= 4)

@@ -24,7 +24,7 @@ MINUTE = timedelta(minutes=1)
 def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workbench]:
     """An empty workspace that is compacted however little there is."""
     monkeypatch.setattr(quality_ages, "_COMPACT_ROWS", 1)
-    made = Workbench(tmp_path / "w.duckdb")
+    made = Workbench(tmp_path / "w.duckdb", by_hand=True)
     yield made
     made.close()
 

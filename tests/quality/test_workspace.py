@@ -35,8 +35,8 @@ STATUS = Rule("orders", "in_set", field="status", values=("paid", "open"))
 
 @pytest.fixture
 def bench(tmp_path: Path) -> Iterator[Workbench]:
-    """An empty workspace."""
-    made = Workbench(tmp_path / "w.duckdb")
+    """An empty workspace whose rules are evaluated by the test."""
+    made = Workbench(tmp_path / "w.duckdb", by_hand=True)
     yield made
     made.close()
 
@@ -272,11 +272,11 @@ def test_volume_waits_for_what_a_source_has_yet_to_bring(bench: Workbench) -> No
     quality.tick()
     assert bench.counted(rule) == (0, 0)
     for hour in range(12):
-        bench.clock.advance(timedelta(minutes=1))
+        bench.clock.advance(timedelta(seconds=50))  # after a minute the clock would close for it
         bench.insert("orders", {"id": hour}, minute=-60 * hour - 30)
         quality.tick()
         assert bench.counted(rule)[1] == 0
-    bench.clock.advance(timedelta(minutes=1))
+    bench.clock.advance(timedelta(seconds=50))
     bench.moves_on("orders")
     quality.tick()
     assert bench.counted(rule) == (11, 0)  # the first hour began as the rule was made
@@ -512,7 +512,8 @@ def test_a_daily_rule_judges_each_day_of_the_zone_once(
     tmp_path: Path, zone: str, first: datetime, hours: int
 ) -> None:
     """The day on which the clock changes has 23 or 25 hours, all of them its own and no other's."""
-    bench = Workbench(tmp_path / "z.duckdb", now=first - timedelta(hours=25), zone=zone)
+    begun = first - timedelta(hours=25)
+    bench = Workbench(tmp_path / "z.duckdb", now=begun, zone=zone, by_hand=True)
     (rule,) = bench.add(Rule("orders", "volume", min=hours, max=hours, window="1d"))
     quality = bench.engine.quality
     for number, length in enumerate((25, hours, 24)):

@@ -30,6 +30,8 @@ class Workbench:
         keyed: tables that declare it.
         now: where the clock stands.
         zone: of the workspace.
+        by_hand: nothing is evaluated or judged but when the test says so: between its steps the
+            thread that does it otherwise would come at any moment.
     """
 
     def __init__(
@@ -38,12 +40,20 @@ class Workbench:
         keyed: Sequence[str] = ("orders", "customers"),
         now: datetime = NOW,
         zone: str = "UTC",
+        *,
+        by_hand: bool = False,
     ) -> None:
-        self.path, self.keyed, self.now = path, keyed, now
+        self.path, self.keyed, self.now, self.by_hand = path, keyed, now, by_hand
         self.clock = ManualClock(now)
         self.settings = Settings(timezone=zone)
-        self.engine = Engine.open(path, clock=self.clock, settings=self.settings)
+        self.engine = self._open()
         self._number = 0
+
+    def _open(self) -> Engine:
+        engine = Engine.open(self.path, clock=self.clock, settings=self.settings)
+        if self.by_hand:
+            engine.quality.exclusive().acquire()
+        return engine
 
     def line(self, table: str, op: str, row: dict[str, Any], minute: float = 0) -> bytes:
         """A change, ``minute`` minutes before the clock began."""
@@ -83,8 +93,8 @@ class Workbench:
 
     def restart(self) -> None:
         """Close and open again."""
-        self.engine.close()
-        self.engine = Engine.open(self.path, clock=self.clock, settings=self.settings)
+        self.close()
+        self.engine = self._open()
 
     def counted(self, rule: str) -> tuple[int, int]:
         """Rows looked at and failed, over all time, once everything is evaluated."""
@@ -102,4 +112,6 @@ class Workbench:
 
     def close(self) -> None:
         """End the engine."""
+        if self.by_hand:
+            self.engine.quality.exclusive().release()
         self.engine.close()

@@ -47,7 +47,7 @@ def test_changes_are_listed_newest_first(workspace: Workspace) -> None:
     ]
     assert all(each.reason and each.title.startswith("orders: ") for each in answer.changes)
     assert all(each.ddl and each.by for each in answer.changes)
-    breaking = workspace.schema_changes(impact="breaking", start="-61m", limit=1)
+    breaking = workspace.schema_changes(impact="breaking", start="-90m", limit=1)
     assert (len(breaking.changes), breaking.total) == (1, 2)
     assert workspace.schema_changes(column="remark").total == 1
     assert workspace.schema_changes(end="v1").total == 2

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
+from typing import Self
 
 import duckdb
 import polars as pl
@@ -18,6 +19,7 @@ from datawatch_lab.store.gate import watch
 from datawatch_lab.store.gate.gate import AT_ONCE
 from tests.store.sql_attacks import BOUNDED, CANARY, REFUSED
 from tests.store.sql_shop import NOW, ORDERS, change, open_shop, order, take
+from tests.waiting import PATIENCE
 
 HONEST = "SELECT count(*) AS n, max(id) AS top FROM live.orders"
 
@@ -45,9 +47,18 @@ def engine(tmp_path_factory: pytest.TempPathFactory, canary: Path) -> Iterator[E
         found.close()
 
 
+@contextmanager
+def _patiently(engine: Engine) -> Iterator[None]:
+    """The shop without its short timeout: a busy machine may need more."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(engine.store._readers, "timeout", timedelta(seconds=PATIENCE))
+        yield
+
+
 def _state(engine: Engine, canary: Path) -> tuple[object, ...]:
     """What must be the same after an attack: rows, version, files."""
-    table = engine.sql(HONEST).table.to_pylist()
+    with _patiently(engine):
+        table = engine.sql(HONEST).table.to_pylist()
     files = sorted((each.name, each.stat().st_size) for each in canary.iterdir())
     return table, engine.version, files
 
@@ -59,7 +70,7 @@ def test_it_is_refused_with_a_sentence(
     """Nothing of a file, a variable or the store is in the answer; the next query works."""
     canary_frame = pl.DataFrame({"secret": [CANARY]})
     before = _state(engine, canary)
-    with pytest.raises(InputError) as caught:
+    with _patiently(engine), pytest.raises(InputError) as caught:
         engine.sql(query.format(canary=canary))
     said = str(caught.value)
     assert word in said
@@ -109,10 +120,54 @@ def test_memory_that_duckdb_does_not_count_ends_a_query(
     """When the process grows beyond what DuckDB has in its books."""
     sizes = iter([0])
     monkeypatch.setattr(watch, "_resident", lambda: next(sizes, 2 * watch.MAX_GROWTH))
-    with pytest.raises(InputError, match="texts or lists need more memory"):
-        engine.sql(BOUNDED[0][1])
-    monkeypatch.undo()
-    assert engine.sql(HONEST).table.num_rows == 1
+    with _patiently(engine):
+        with pytest.raises(InputError, match="texts or lists need more memory"):
+            engine.sql(BOUNDED[0][1])
+        monkeypatch.undo()
+        assert engine.sql(HONEST).table.num_rows == 1
+
+
+class Full:
+    """A connection of a DuckDB that is out of memory twice; its query ends when it is told to."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self.over = Event()
+
+    def cursor(self) -> Self:
+        """One more; here the same."""
+        return self
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Nothing to close."""
+
+    def execute(self, _: str) -> Self:
+        """Ask for its books."""
+        self.asked += 1
+        if self.asked < 3:
+            raise duckdb.OutOfMemoryException("no block of 16 KiB is left")
+        return self
+
+    def fetchall(self) -> list[tuple[int]]:
+        """Nothing is in them."""
+        return [(0,)]
+
+    def interrupt(self) -> None:
+        """The query is over."""
+        self.over.set()
+
+
+def test_memory_is_watched_while_duckdb_cannot_tell_its_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A query that takes all of it leaves none to ask with; the next look is not its last."""
+    monkeypatch.setattr(watch, "_resident", lambda: 2 * watch.MAX_GROWTH)
+    con, ended = Full(), list[bool]()
+    watch._watch(con, 0, con.over, ended)  # type: ignore[arg-type]  # what it asks of a connection
+    assert (con.asked, ended) == (3, [True])
 
 
 def test_more_queries_than_turns_wait_and_are_told(
@@ -126,7 +181,8 @@ def test_more_queries_than_turns_wait_and_are_told(
         hurried.setattr(engine.store._readers, "timeout", timedelta())
         with pytest.raises(BusyError, match="4 queries are running"):
             engine.sql("SELECT 1")
-    assert engine.sql("SELECT 1").table.num_rows == 1
+    with _patiently(engine):
+        assert engine.sql("SELECT 1").table.num_rows == 1
 
 
 def test_there_are_sixty_and_more() -> None:

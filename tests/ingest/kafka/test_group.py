@@ -14,7 +14,7 @@ from confluent_kafka import Consumer, TopicPartition
 from datawatch_lab.core.batches import DecodedBatch
 from datawatch_lab.ingest.sources.kafka import KafkaOptions, KafkaSource
 from tests.services.kafka import Server
-from tests.waiting import eventually
+from tests.waiting import PATIENCE, eventually
 
 pytestmark = pytest.mark.services
 _PARTITIONS = 4
@@ -161,7 +161,7 @@ def test_the_group_is_told_when_the_others_are_gone(kafka_server: Server) -> Non
     reader.stop()
     asking = Consumer(kafka_server.settings | {"group.id": "told"})
     places = [TopicPartition(topic.name, number) for number in range(_PARTITIONS)]
-    told = {each.partition: each.offset for each in asking.committed(places, timeout=10)}
+    told = {each.partition: each.offset for each in asking.committed(places, timeout=PATIENCE)}
     asking.close()
     assert sum(told.values()) == topic.sent
 

@@ -42,6 +42,12 @@ def _read(url: str, sink: Sink, **options: Any) -> list[dict[str, Any]]:
     return sink.events()[before:]
 
 
+def _wait_for_readers_to_go(shop: Shop) -> None:
+    """Wait until the server has let go of its slots' readers: it hears later that they ended."""
+    active = "SELECT 1 FROM pg_replication_slots WHERE active AND database = current_database()"
+    eventually(lambda: not shop.query(active), "a slot is still being read")
+
+
 @contextmanager
 def _following(url: str, sink: Sink) -> Iterator[None]:
     """Read in a thread for as long as the context lasts."""
@@ -333,6 +339,7 @@ def test_a_new_slot_begins_with_a_new_snapshot(shop: Shop, sink: Sink) -> None:
     """When the slot is gone the error says so; with another slot keyed tables are right again."""
     shop.query("CREATE TABLE a (id int PRIMARY KEY, n int); INSERT INTO a VALUES (1, 0), (2, 0)")
     _read(shop.url, sink)
+    _wait_for_readers_to_go(shop)
     shop.query("SELECT pg_drop_replication_slot('datawatch')")
     shop.query("DELETE FROM a WHERE id = 1; INSERT INTO a VALUES (3, 0)")
     with pytest.raises(SourceError, match="no replication slot 'datawatch'"):
@@ -540,13 +547,13 @@ def test_a_slot_that_somebody_reads_is_not_taken(
     """A second reader of one slot is told after a while that it needs a name of its own."""
     from datawatch_lab.ingest.sources.postgres import source
 
-    monkeypatch.setattr(source, "_SLOT_BUSY", 0.5)
     shop.query("CREATE TABLE a (id int PRIMARY KEY); INSERT INTO a VALUES (1)")
     _read(shop.url, sink)
     first = PostgresSource(shop.url)
     batches = first.batches(sink.offset)
     shop.query("INSERT INTO a VALUES (2)")
     next(batches)
+    monkeypatch.setattr(source, "_SLOT_BUSY", 0.5)
     with pytest.raises(SourceError, match="active") as raised:
         _read(shop.url, sink)
     assert "another name" in raised.value.hint
@@ -580,6 +587,7 @@ def test_the_lag_of_a_slot_is_told(shop: Shop, sink: Sink) -> None:
     shop.query("CREATE TABLE a (id int PRIMARY KEY)")
     _read(shop.url, sink)
     shop.query("INSERT INTO a SELECT generate_series(1, 5000)")
+    _wait_for_readers_to_go(shop)
     (status,) = slot_status(shop.url, "datawatch")
     assert status.lag_bytes > 100_000
     assert status.retained_bytes >= status.lag_bytes
@@ -604,6 +612,7 @@ def test_all_that_was_made_can_be_taken_back(shop: Shop, sink: Sink) -> None:
     """After `remove` no slot, publication, trigger or function is left."""
     shop.query("CREATE TABLE a (id int PRIMARY KEY)")
     _read(shop.url, sink)
+    _wait_for_readers_to_go(shop)
     connection = shop.server.connect(shop.name)
     remove(connection, "datawatch", "datawatch")
     connection.close()
