@@ -10,6 +10,7 @@ idea of what time it is, so old files and live data are treated alike.
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
 import duckdb
 
@@ -42,11 +43,12 @@ class Pass:
 
     def __init__(self, con: duckdb.DuckDBPyConnection, rows: int = SLICE_ROWS) -> None:
         self.rows = rows
-        self._open = {
-            kind.table: (kind, upto)
+        self._open = [
+            (kind, level, upto)
             for kind in KINDS
             for (upto,) in (_number(con, f"SELECT max(rowid) FROM measures.new_{kind.table}"),)
-        }
+            for level in _levels_of(kind)
+        ]
 
     @property
     def is_over(self) -> bool:
@@ -56,10 +58,10 @@ class Pass:
     def slice(self, con: duckdb.DuckDBPyConnection) -> int:
         """Merge one slice of one kind within the caller's transaction; returns rows saved."""
         began = time.perf_counter()
-        table, (kind, upto) = next(iter(self._open.items()))
-        saved, done = _compact_kind(con, kind, self.rows, upto)
+        kind, level, upto = self._open[0]
+        saved, done = _compact_kind(con, kind, level, self.rows, upto)
         if done:
-            del self._open[table]
+            self._open.pop(0)
         took = time.perf_counter() - began
         if took > SLICE_SECONDS:
             self.rows = max(LEAST_ROWS, self.rows // 2)
@@ -70,27 +72,44 @@ class Pass:
 
 def compact_states(con: duckdb.DuckDBPyConnection, limit: int = COMPACT_ROWS) -> int:
     """Merge states within the caller's transaction; returns rows saved."""
-    return sum(_compact_kind(con, kind, limit, _ALL)[0] for kind in KINDS)
+    return sum(
+        _compact_kind(con, kind, level, limit, _ALL)[0]
+        for kind in KINDS
+        for level in _levels_of(kind)
+    )
+
+
+def _levels_of(kind: StateKind) -> Sequence[str]:
+    """What slices of a kind are limited to, as SQL.
+
+    Sketches go level by level: each bucket of a coarse level has cells in nearly every commit, so
+    that a slice of all levels would settle nothing of them that the next does not take back.
+    """
+    if kind.packing is None:
+        return ("TRUE",)
+    return [f"level = {number}" for number in range(len(LEVELS))]
 
 
 def _compact_kind(
-    con: duckdb.DuckDBPyConnection, kind: StateKind, limit: int, upto: int
+    con: duckdb.DuckDBPyConnection, kind: StateKind, level: str, limit: int, upto: int
 ) -> tuple[int, bool]:
     """Merge the oldest rows up to a row number; gives rows saved, and whether none are left."""
     source = f"measures.new_{kind.table}"
     if kind.packing is not None:
         limit = max(1, limit // len(SLOTS))
-    first, newest, count = _number(con, f"SELECT min(rowid), max(rowid), count(*) FROM {source}")
-    if not count or first > upto:
+    count, last = _number(
+        con,
+        f"SELECT count(*), max(number) FROM (SELECT rowid AS number FROM {source} "
+        f"WHERE {level} AND rowid <= {upto} ORDER BY rowid LIMIT {limit})",
+    )
+    if not count:
         return 0, True
-    # deleted rows leave gaps in the row numbers, so this takes at most ``limit`` rows
-    last = min(newest, upto, first + limit - 1)
     con.execute(
         f"""
 CREATE OR REPLACE TEMP TABLE merged AS
 SELECT p.level, p.series, p.bucket{kind.key}, {kind.merged}, bool_or(p.fresh) AS hot,
     count(*) AS parts
-FROM {_rows_of(kind)} p GROUP BY p.level, p.series, p.bucket{kind.key}""",
+FROM {_rows_of(kind, level)} p GROUP BY p.level, p.series, p.bucket{kind.key}""",
         [last],
     )
     if kind is REGISTERS:
@@ -101,21 +120,21 @@ FROM {_rows_of(kind)} p GROUP BY p.level, p.series, p.bucket{kind.key}""",
     saved = taken - kept
     if kept > hot:
         saved += _settle(con, kind)
-    con.execute(f"DELETE FROM {source} WHERE rowid <= ?", [last])
+    con.execute(f"DELETE FROM {source} WHERE {level} AND rowid <= ?", [last])
     con.execute(_keep_sql(kind))
     con.execute("DROP TABLE merged")
-    return saved, last >= min(newest, upto)
+    return saved, count < limit
 
 
-def _rows_of(kind: StateKind) -> str:
+def _rows_of(kind: StateKind, level: str) -> str:
     """The appended rows up to a row number, a parameter; a row a cell."""
     source = f"measures.new_{kind.table}"
     if kind.packing is None:
-        return f"(SELECT * FROM {source} WHERE rowid <= ?)"
+        return f"(SELECT * FROM {source} WHERE {level} AND rowid <= ?)"
     return (
         f"(SELECT level, series, bucket, {kind.packing.from_cell}, fresh FROM "
         f"(SELECT level, series, bucket, {UNPACKED} AS cell, fresh FROM {source} "
-        "WHERE rowid <= ?) WHERE cell <> 0)"
+        f"WHERE {level} AND rowid <= ?) WHERE cell <> 0)"
     )
 
 
