@@ -7,6 +7,7 @@ import pytest
 
 from datawatch_lab.core.errors import SourceError
 from datawatch_lab.ingest.sources.mysql import MysqlOptions, MysqlSource, reading
+from datawatch_lab.ingest.sources.mysql.stream import Stream
 from datawatch_lab.ingest.sources.postgres import Selection
 from tests.ingest.mysql.conftest import Shop
 from tests.ingest.sink import Sink
@@ -270,6 +271,22 @@ def test_a_place_without_gtids_is_gone_on_with_by_file(shop: Shop, sink: Sink) -
     for batch in MysqlSource(shop.url, MysqlOptions(follow=False)).batches(resume):
         sink.store(batch)
     assert _live(sink, "t") == [1, 2]
+
+
+def test_the_end_of_one_file_is_not_taken_for_that_of_the_next(
+    shop: Shop, sink: Sink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A rotation that is looked at alone, as on a slow machine, does not end the reading."""
+    shop.query("CREATE TABLE t (id int PRIMARY KEY)")
+    _read(shop, sink)
+    many = range(1, 2_000)
+    shop.query(f"INSERT INTO t VALUES {', '.join(f'({each})' for each in many)}")
+    shop.query("FLUSH BINARY LOGS")
+    shop.query("INSERT INTO t VALUES (2000)")
+    take = Stream.take
+    monkeypatch.setattr(Stream, "take", lambda stream, wait, _most: take(stream, wait, 1))
+    _read(shop, sink)
+    assert _live(sink, "t") == [*many, 2_000]
 
 
 def test_settings_that_change_while_it_is_read_are_told(shop: Shop, sink: Sink) -> None:

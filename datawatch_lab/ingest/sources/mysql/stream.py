@@ -167,7 +167,12 @@ class Stream:
             for column in event.table_map[table].columns:
                 if column.character_set_name == "cp1252":  # as the reader calls latin1
                     column.character_set_name = latin1.NAME
-        entry = Entry(event, str(self._reader.log_file or self._file), int(event.packet.log_pos))
+        place = int(event.packet.log_pos)
+        if (
+            type(event).__name__ == "RotateEvent"
+        ):  # the reader says where it leads, its log_pos whence
+            place = int(event.position)
+        entry = Entry(event, str(self._reader.log_file or self._file), place)
         with self._changed:
             while self._held > self._limit and not self._closed:
                 self._changed.wait(0.5)
