@@ -71,7 +71,7 @@ def _one_run(
                 run.wait(chance.uniform(0.1, 1.0) * whole)
             except subprocess.TimeoutExpired:
                 run.kill()
-                kills += 1
+                kills += run.wait() != 0  # one that was through in this moment was not killed
         if run.wait() == 0:
             break
         if run.returncode > 0:
