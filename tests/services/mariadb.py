@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 import socket
+import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -14,6 +15,8 @@ from tests.services.postgres import PASSWORD, URL_PASSWORD
 from tests.services.program import Program
 
 HOW_TO_GET_ONE = "install it with tools/services.sh (Debian: apt-get install mariadb-server)"
+
+_INSTALLS = 4  # tries
 
 _SETTINGS = {
     "log-bin": "binlog",
@@ -64,10 +67,7 @@ class Server(Program):
     def open(self) -> None:
         """Make its data, start it, and give root a password."""
         try:
-            self.run(
-                "mariadb-install-db", "--no-defaults", f"--datadir={self.data}",
-                "--auth-root-authentication-method=normal", "--skip-test-db",
-            )  # fmt: skip
+            self._make_data()
             self.start()
             for host in ("127.0.0.1", "localhost"):  # the second is the one that is asking
                 self.query(f"GRANT ALL ON *.* TO root@'{host}' IDENTIFIED BY '{PASSWORD}' "
@@ -76,6 +76,24 @@ class Server(Program):
             self.close()
             raise
         self.password = PASSWORD
+
+    def _make_data(self) -> None:
+        """Make its data; one in a dozen attempts side by side fails here and succeeds if repeated.
+
+        Raises:
+            RuntimeError: it cannot be made; gives the end of the log.
+        """
+        for _ in range(_INSTALLS):
+            try:
+                self.run(
+                    "mariadb-install-db", "--no-defaults", f"--datadir={self.data}",
+                    "--auth-root-authentication-method=normal", "--skip-test-db",
+                )  # fmt: skip
+            except subprocess.CalledProcessError:
+                shutil.rmtree(self.data, ignore_errors=True)
+            else:
+                return
+        raise RuntimeError(f"the data of MariaDB cannot be made: {self.log[-2000:]}")
 
     def command(self) -> list[str]:
         """With its settings as options."""
