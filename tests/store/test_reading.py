@@ -13,6 +13,7 @@ import pytest
 
 from datawatch_lab.core.errors import InputError, WorkspaceError
 from datawatch_lab.store import DuckStore, SourceSummary, TableCounts
+from datawatch_lab.store.sql import fetch_arrow
 from tests.store.builders import (
     NOON,
     appends,
@@ -186,3 +187,20 @@ def test_the_quarantine_is_counted_by_state(store: DuckStore) -> None:
     store.commit(make_commit(quarantine=quarantine_rows(store, [b"a", b"b", b"c"])))
     store.commit(make_commit(replayed={2: 0}))
     assert (store.quarantine_size(), store.quarantine_size("replayed")) == (2, 1)
+
+
+def test_arrow_comes_the_same_by_either_way() -> None:
+    """Also from a DuckDB that has only the public one."""
+
+    class Public:
+        """A connection without the entry that relations use."""
+
+        def __init__(self) -> None:
+            self.sql = duckdb.connect().sql
+
+    query = "SELECT $1::INTEGER + range AS n, NULL::TIMESTAMP AS at FROM range(3)"
+    with duckdb.connect() as con:
+        assert hasattr(con, "_submit")
+        found = fetch_arrow(con, query, [4])
+    assert found["n"].to_pylist() == [4, 5, 6]
+    assert fetch_arrow(Public(), query, [4]).equals(found)  # type: ignore[arg-type]
