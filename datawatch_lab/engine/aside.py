@@ -11,6 +11,7 @@ import polars as pl
 import pyarrow as pa
 
 from datawatch_lab.core.batches import BAD_SCHEMA, EVENT_SCHEMA
+from datawatch_lab.core.columns import among, kept
 from datawatch_lab.core.durations import format_duration
 from datawatch_lab.core.settings import Settings
 from datawatch_lab.core.storage import QUARANTINE_SCHEMA
@@ -29,8 +30,9 @@ def quarantine_of(events: pl.DataFrame, bad: pl.DataFrame, settings: Settings) -
         settings: say how late is too late.
     """
     parts = []
-    aside = events.filter(pl.col("outcome").is_in([LATE, FUTURE]))
-    if aside.height:
+    late = among(events["outcome"], (LATE, FUTURE))
+    if late.any():
+        aside = kept(events, late)
         parts.append(_of_time(aside, settings))
     if bad.height:
         parts.append(_malformed(bad))

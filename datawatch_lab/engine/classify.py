@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from datawatch_lab.core.columns import micros_of, true_where
+from datawatch_lab.core.columns import among, kept, micros_of, picked, true_where
 
 APPLIED, DUPLICATE, LATE, FUTURE = "applied", "duplicate", "late", "future"
 
@@ -64,7 +64,7 @@ def classify(
     ts, seen = micros_of(events["ts"]), true_where(events["seen"])
     replay = true_where(events["replay"])
     ahead = ts > _micros(received + future_tolerance)
-    order, bounds, keys = _by_source_and_table(events)
+    order, bounds, keys = by_source_and_table(events)
     marks = [_NEVER if (mark := watermarks.get(key)) is None else _micros(mark) for key in keys]
     newest = np.empty_like(ts)
     newest[order] = _newest_before(
@@ -82,7 +82,7 @@ def classify(
     )
 
 
-def _by_source_and_table(
+def by_source_and_table(
     events: pl.DataFrame,
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], list[tuple[str, int]]]:
     """Events by source and table: their places, where each pair begins and all end, the pairs."""
@@ -120,16 +120,23 @@ def new_watermarks(
     Those of a back-fill (column ``backfill``, where there is one) stand under `own_mark`. Events of
     replays move none.
     """
-    backfill = pl.col("backfill") if "backfill" in events.columns else pl.lit(value=False)
-    source = pl.when(backfill).then(pl.col("source") + _BACKFILL).otherwise("source")
-    newest = (
-        events.filter((pl.col("outcome") == APPLIED) & (~pl.col("replay") | backfill))
-        .group_by(source.alias("source"), "table_id")
-        .agg(pl.col("ts").max())
+    counted = among(events["outcome"], (APPLIED,))
+    backfill = (
+        true_where(events["backfill"])
+        if "backfill" in events.columns
+        else np.zeros(events.height, dtype=np.bool_)
     )
-    moved = {}
-    for source, table_id, ts in newest.iter_rows():
-        before = old.get((source, table_id))
-        if before is None or ts > before:
-            moved[source, table_id] = ts
+    counted &= ~true_where(events["replay"]) | backfill
+    moved: dict[tuple[str, int], datetime] = {}
+    for own in (False, True):
+        mine = kept(picked(events, ("source", "table_id", "ts")), counted & (backfill == own))
+        order, bounds, keys = by_source_and_table(mine)
+        if not keys:
+            continue
+        newest = np.maximum.reduceat(micros_of(mine["ts"])[order], bounds[:-1])
+        for (source, table_id), micros in zip(keys, newest.tolist(), strict=True):
+            key = (own_mark(source) if own else source, table_id)
+            ts = _EPOCH + micros * _MICRO
+            if (before := old.get(key)) is None or ts > before:
+                moved[key] = ts
     return moved

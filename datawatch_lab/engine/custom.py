@@ -346,7 +346,7 @@ class CustomMetrics:
             change.done.set_exception(error)
             return ()
         self._taken = change
-        derived.new_measures += outcome.measures
+        derived.make(outcome.measures)
         derived.dropped += outcome.dropped
         return outcome.parts
 

@@ -58,4 +58,4 @@ class History:
 def with_order(events: pl.DataFrame) -> pl.DataFrame:
     """Events with ``ordinal`` and ``sub``, from their ``position`` and ``tx_order``."""
     ordinal, sub = order_of(events["position"], events["tx_order"])
-    return events.with_columns(ordinal.alias("ordinal"), sub.alias("sub"))
+    return events.hstack([ordinal.alias("ordinal"), sub.alias("sub")])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import compress, zip_longest
 from typing import TypeVar
@@ -52,7 +52,7 @@ class Derived:
     """What a batch changes in the derivation; kept only once it is stored."""
 
     tables: list[TableInfo] = field(default_factory=list)  # new or changed
-    new_measures: list[MeasureDef] = field(default_factory=list)
+    made: dict[int, dict[int, MeasureDef]] = field(default_factory=dict)  # by table id, then id
     dropped: list[int] = field(default_factory=list)
     dropped_series: list[int] = field(default_factory=list)
     evidence_of: dict[int, Evidence] = field(default_factory=dict)
@@ -60,6 +60,16 @@ class Derived:
     new_series: tuple[SeriesDef, ...] = ()
     live: list[LiveResult] = field(default_factory=list)
     understood: dict[int, Stated] = field(default_factory=dict)  # by table id, with what was stated
+
+    @property
+    def new_measures(self) -> list[MeasureDef]:
+        """Those that the commit makes."""
+        return [each for of_table in self.made.values() for each in of_table.values()]
+
+    def make(self, measures: Iterable[MeasureDef]) -> None:
+        """Add new or changed measures."""
+        for each in measures:
+            self.made.setdefault(each.table_id, {})[each.id] = each
 
     @property
     def evidence(self) -> dict[int, bytes]:
@@ -191,7 +201,7 @@ class Measures:
         derived.live.append(live)
         self._drop_current(table.id, derived)
         made, _ = reconcile([table], self._present(derived, table.id), next_id=self._next_id)
-        derived.new_measures += [each for each in made if each.kind in CURRENT]
+        derived.make(each for each in made if each.kind in CURRENT)
         self._next_id = max([self._next_id, *(each.id + 1 for each in made)])
         wanted = self._present(derived, table.id)
         derived.appends = _joined(
@@ -218,10 +228,11 @@ class Measures:
             gone = self._defs.pop(measure_id, None)
             if gone is not None:
                 del self._of_table[gone.table_id][measure_id]
-        for each in derived.new_measures:
+        new = derived.new_measures
+        for each in new:
             self._defs[each.id] = each
             self._of_table.setdefault(each.table_id, {})[each.id] = each
-        if derived.dropped or derived.new_measures:
+        if derived.dropped or new:
             self._every = tuple(self._defs.values())
         if derived.tables:
             self._named = None
@@ -256,8 +267,7 @@ class Measures:
     def _present(self, derived: Derived, table_id: int) -> list[MeasureDef]:
         """Measures of a table as they are after the commit, as far as it is derived."""
         gone = set(derived.dropped)
-        every = dict(self._of_table.get(table_id, {}))
-        every |= {each.id: each for each in derived.new_measures if each.table_id == table_id}
+        every = self._of_table.get(table_id, {}) | derived.made.get(table_id, {})
         return [m for m in every.values() if m.id not in gone]
 
     def _reconciled(
@@ -282,7 +292,7 @@ class Measures:
         made, gone = reconcile([table], present, next_id=self._next_id)
         self._drop(gone, derived)
         self._next_id = max([self._next_id, *(each.id + 1 for each in made)])
-        derived.new_measures += made
+        derived.make(made)
         added = sorted(new - old)
         # a field that no row had before has no history; a label has: those rows are (missing)
         known = {"", *(column.name for column in before.columns)}
@@ -307,8 +317,12 @@ class Measures:
         return parts
 
     def _drop(self, measure_ids: Sequence[int], derived: Derived) -> None:
+        if not measure_ids:
+            return
         derived.dropped += measure_ids
-        derived.new_measures = [m for m in derived.new_measures if m.id not in set(measure_ids)]
+        for of_table in derived.made.values():
+            for each in measure_ids:
+                of_table.pop(each, None)
 
 
 def _turns(of_tables: Sequence[Sequence[Due]]) -> Iterator[list[Due]]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from itertools import groupby
+from itertools import groupby, pairwise
 from operator import itemgetter
 
 import numpy as np
@@ -13,7 +13,7 @@ import polars as pl
 import pyarrow as pa
 
 from datawatch_lab.core.batches import DecodedBatch, Offset, RowFrame, TableBatch
-from datawatch_lab.core.columns import kept, picked
+from datawatch_lab.core.columns import among, arrow_of, kept, picked, taken
 from datawatch_lab.core.settings import Settings
 from datawatch_lab.core.storage import LOG_SCHEMA, Commit, Identities, Store
 from datawatch_lab.engine.aside import quarantine_of
@@ -79,12 +79,12 @@ def make_plan(
         allowed_lateness=settings.allowed_lateness,
         future_tolerance=settings.future_tolerance,
     )
-    applied = (pl.col("outcome") == APPLIED).cast(pl.Int64)
-    events = events.with_columns((applied.cum_sum() + last_seq).alias("seq"))
+    applied = among(events["outcome"], (APPLIED,))
+    events = events.hstack([pl.Series("seq", np.cumsum(applied, dtype=np.int64) + last_seq)])
     moved = new_watermarks(events, marks)
     outcomes = outcomes_of(events, bad)
     commit = Commit(
-        log=_log(events),
+        log=_log(kept(events, applied)),
         quarantine=quarantine_of(events, bad, settings),
         ledger=ledger_of(outcomes, [each.batch.source for each in submissions]),
         at=now,
@@ -97,7 +97,7 @@ def make_plan(
         commit=commit,
         registry=registry,
         watermarks=marks | moved,
-        table_batches=_table_batches(events, submissions, registry),
+        table_batches=_table_batches(kept(events, applied), submissions, registry),
         outcomes=outcomes,
         judged=events,
     )
@@ -139,24 +139,20 @@ def _identified(
     )
 
 
-def _log(events: pl.DataFrame) -> pa.Table:
-    applied = events.filter(pl.col("outcome") == APPLIED)
-    return applied.select(LOG_SCHEMA.names).to_arrow().cast(LOG_SCHEMA)
+def _log(applied: pl.DataFrame) -> pa.Table:
+    return arrow_of(picked(applied, LOG_SCHEMA.names)).cast(LOG_SCHEMA)
 
 
 def _table_batches(
-    events: pl.DataFrame, submissions: Sequence[Submission], registry: TableRegistry
+    applied: pl.DataFrame, submissions: Sequence[Submission], registry: TableRegistry
 ) -> list[TableBatch]:
     """Applied row changes by table, with their images; see `merging` for when one has several."""
     made: list[tuple[str, TableBatch]] = []
-    changed = with_order(
-        events.filter((pl.col("outcome") == APPLIED) & pl.col("op").is_in(_ROW_OPS))
-    )
+    changed = with_order(kept(applied, among(applied["op"], _ROW_OPS)))
     ordered = np.array([each.batch.ordered for each in submissions], dtype=np.bool_)
-    changed = changed.select(*_GROUP, "position_in_batch", *_CHANGE).with_columns(
-        pl.Series("ordered", ordered[changed["batch"].to_numpy()], dtype=pl.Boolean)
-    )
-    for part in changed.partition_by(_GROUP, maintain_order=True):
+    of_rows = pl.Series("ordered", ordered[changed["batch"].to_numpy()], dtype=pl.Boolean)
+    changed = picked(changed, (*_GROUP, "position_in_batch", *_CHANGE)).hstack([of_rows])
+    for part in _by_group(changed):
         number, table_id, schema, name = (part[column][0] for column in _GROUP)
         batch = submissions[number].batch
         images = batch.rows.get((schema, name))
@@ -172,6 +168,32 @@ def _table_batches(
     # Sources have watermarks of their own, so what is late, and so first values, is told by source.
     runs = groupby(made, itemgetter(0))
     return [one for _, run in runs for one in merged(each for _, each in run)]
+
+
+def _by_group(changed: pl.DataFrame) -> Iterator[pl.DataFrame]:
+    """The rows of each submission and table, those that come first first, in their order."""
+    if not changed.height:
+        return
+    code = np.zeros(changed.height, dtype=np.int64)
+    for column in _GROUP:
+        values = changed[column]
+        if values.dtype == pl.String:
+            found = np.asarray(values.rechunk().to_arrow().dictionary_encode().indices, np.int64)
+        else:
+            found = values.to_numpy().astype(np.int64)
+        code = np.unique(code * (int(found.max()) + 1) + found, return_inverse=True)[1]
+    _, first = np.unique(code, return_index=True)
+    rank = np.empty(len(first), dtype=np.int64)
+    rank[np.argsort(first)] = np.arange(len(first))
+    code = rank[code]
+    if (code[1:] >= code[:-1]).all():
+        ordered = changed
+    else:
+        order = np.argsort(code, kind="stable")
+        ordered, code = taken(changed, order), code[order]
+    bounds = np.flatnonzero(np.diff(code, prepend=-1, append=len(first)))
+    for start, end in pairwise(bounds.tolist()):
+        yield ordered[start:end]
 
 
 def pick(frame: RowFrame, positions: np.ndarray) -> RowFrame:

@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from datawatch_lab.core.columns import true_where
+from datawatch_lab.core.columns import among, constant, picked
 from datawatch_lab.core.storage import LEDGER_SCHEMA
 from datawatch_lab.core.values import LedgerCounts
 from datawatch_lab.engine.classify import APPLIED, DUPLICATE, FUTURE, LATE
@@ -95,6 +95,10 @@ def outcomes_of(events: pl.DataFrame, bad: pl.DataFrame) -> pl.DataFrame:
     Returns:
         batch (index of the submission) and the columns of `Receipt.outcomes`.
     """
+    if not bad.height and among(events["outcome"], (APPLIED, DUPLICATE)).all():
+        usual = picked(events, (*_TOLD, "name", "outcome")).rename({"name": "table"})
+        if _in_order(usual):
+            return usual.hstack([constant("reason", "", usual.height)])
     ahead = pl.col("outcome") == FUTURE
     outcomes = events.select(
         *_TOLD,
@@ -118,12 +122,23 @@ def outcomes_of(events: pl.DataFrame, bad: pl.DataFrame) -> pl.DataFrame:
     return outcomes.sort("batch", "line", "offset", maintain_order=True)
 
 
+def _in_order(outcomes: pl.DataFrame) -> bool:
+    """Whether rows are ordered by (batch, line, offset) as they are."""
+    if any(outcomes[name].null_count() for name in ("line", "offset")):
+        return False
+    batch, line, offset = (
+        np.diff(outcomes[name].to_numpy().astype(np.int64)) for name in ("batch", "line", "offset")
+    )
+    ahead = (batch > 0) | ((batch == 0) & ((line > 0) | ((line == 0) & (offset >= 0))))
+    return bool(ahead.all())
+
+
 def receipts_of(outcomes: pl.DataFrame, submissions: int, version: int) -> list[Receipt]:
     """A receipt for each submission, from what `outcomes_of` gave."""
     batch = outcomes["batch"].to_numpy()
     counts = np.stack(
         [
-            np.bincount(batch[true_where(outcomes["outcome"] == word)], minlength=submissions)
+            np.bincount(batch[among(outcomes["outcome"], (word,))], minlength=submissions)
             for word in WORDS
         ]
     ).T.tolist()
@@ -142,12 +157,23 @@ def ledger_of(outcomes: pl.DataFrame, sources: Sequence[str]) -> pa.Table:
         outcomes: as `outcomes_of` gives them.
         sources: of each submission.
     """
-    of_row = pl.Series("source", sources, dtype=pl.String)[outcomes["batch"]]
-    counts = {word: (pl.col("outcome") == word).sum().cast(pl.Int64) for word in WORDS}
-    counted = (
-        outcomes.select("table", "outcome")
-        .hstack([of_row])
-        .group_by("source", "table", maintain_order=True)
-        .agg(pl.len().cast(pl.Int64).alias("received"), **counts)
-    )
-    return counted.select(LEDGER_SCHEMA.names).to_arrow().cast(LEDGER_SCHEMA)
+    of_row = pl.Series(sources, dtype=pl.String)[outcomes["batch"]]
+    codes, names = [], []
+    for column in (of_row, outcomes["table"], outcomes["outcome"]):
+        coded = column.rechunk().to_arrow().dictionary_encode()
+        codes.append(np.asarray(coded.indices, np.int64))
+        names.append(coded.dictionary.to_pylist())
+    width = len(names[1])
+    place, of_event = np.unique(codes[0] * width + codes[1], return_inverse=True)
+    shape = (len(place), len(names[2]))
+    counts = np.zeros(shape, np.int64)
+    np.add.at(counts, (of_event, codes[2]), 1)
+    found = dict(zip(names[2], counts.T, strict=True))
+    nothing = np.zeros(len(place), np.int64)
+    columns = {
+        "source": [names[0][each // width] for each in place.tolist()],
+        "table": [names[1][each % width] for each in place.tolist()],
+        "received": counts.sum(axis=1),
+        **{word: found.get(word, nothing) for word in WORDS},
+    }
+    return pa.table({name: columns[name] for name in LEDGER_SCHEMA.names}, schema=LEDGER_SCHEMA)

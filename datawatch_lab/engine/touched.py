@@ -138,9 +138,14 @@ class Touched:
         partials = commit.appends.partials
         tables = self._tables[partials.column("series").to_numpy()]
         buckets = _micros(partials.column("bucket"))
-        for table in np.unique(tables).tolist():
-            mine = buckets[tables == table]
-            yield table, int(mine.min()), int(mine.max())
+        place = tables - _NOWHERE
+        low = np.full(int(place.max()) + 1, np.iinfo(np.int64).max)
+        high = np.full(len(low), np.iinfo(np.int64).min)
+        np.minimum.at(low, place, buckets)
+        np.maximum.at(high, place, buckets)
+        there = np.flatnonzero(low <= high)
+        found = (there + _NOWHERE, low[there], high[there])
+        yield from zip(*(each.tolist() for each in found), strict=True)
 
 
 def _owners(measures: Sequence[MeasureDef]) -> set[int]:

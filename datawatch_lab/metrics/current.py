@@ -6,21 +6,21 @@ the same bucket, rows as well as values. So the states do not depend on the orde
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from datawatch_lab.core.batches import MeasureAppends, Transitions
-from datawatch_lab.core.columns import micros_of, taken
 from datawatch_lab.core.values import MeasureDef, MeasureKind
-from datawatch_lab.metrics.book import NULL, SeriesBook, label_name
-from datawatch_lab.metrics.images import Codes, Ints, label_texts
+from datawatch_lab.metrics.book import SeriesBook, label_name
+from datawatch_lab.metrics.images import Ints
 from datawatch_lab.metrics.numbers import (
     Bools,
+    Exacts,
+    Floats,
     Numbers,
     integer_words,
     joined_words,
@@ -29,72 +29,27 @@ from datawatch_lab.metrics.numbers import (
     sum_words,
     words_as_floats,
 )
-from datawatch_lab.metrics.reduction import Rows, Sink, reduce
+from datawatch_lab.metrics.reduction import Rows, Series, Sink, reduce, reduce_constant, runs_of
+from datawatch_lab.metrics.transitions import (
+    CURRENT,
+    NO_STATE,
+    Moves,
+    Segments,
+    Steps,
+    Task,
+    moves_of,
+    parts_of,
+    places_before,
+    rows_of,
+    sides_of,
+    stacked,
+)
 
-CURRENT = (MeasureKind.ROWS, MeasureKind.STATE, MeasureKind.TRANSITION, MeasureKind.NET)
-"""Kinds of measures that rest on transitions."""
+__all__ = ["CURRENT", "Task", "derive_all_current", "derive_current"]
 
-NO_STATE = -1
-
-
-@dataclass(frozen=True)
-class Task:
-    """Transitions of one table, and the measures of that table; others than `CURRENT` are none."""
-
-    transitions: Transitions
-    measures: Sequence[MeasureDef]
-
-
-@dataclass(frozen=True)
-class Part:
-    """Transitions of one table among those of all, in order of (event time, sequence number).
-
-    Attributes:
-        start: where they begin among `Steps`.
-        steps: as in `Transitions`.
-        old, new: tracked fields, parallel.
-    """
-
-    start: int
-    steps: pl.DataFrame
-    old: pl.DataFrame
-    new: pl.DataFrame
-    measures: Sequence[MeasureDef]
-
-
-@dataclass(frozen=True)
-class Steps:
-    """Transitions of all parts one after another, laid out for reduction."""
-
-    parts: Sequence[Part]
-    at: Ints
-    second: Ints
-    seq: Ints
-    weight: Ints
-    had: Bools
-    has: Bools
-
-    def of(self, kind: MeasureKind) -> list[tuple[Part, MeasureDef]]:
-        """Measures of a kind, with the part that they are of."""
-        return [(each, m) for each in self.parts for m in each.measures if m.kind is kind]
-
-
-@dataclass(frozen=True)
-class Moves:
-    """Fields of several measures before and after each transition, as codes; arrays are parallel.
-
-    Attributes:
-        values: texts by code; a row whose field is null or missing is in the state ``(null)``.
-        segment: which measure each row belongs to.
-        event: position of its transition.
-        old, new: codes; `NO_STATE` for no row.
-    """
-
-    values: list[str]
-    segment: Ints
-    event: Ints
-    old: Codes
-    new: Codes
+_NEVER = np.iinfo(np.int64).max
+_FEW_KEYS = 1 << 16
+"""Keys that are looked up in an array of all that may be."""
 
 
 def derive_current(
@@ -112,93 +67,52 @@ def derive_all_current(tasks: Sequence[Task], book: SeriesBook) -> MeasureAppend
         book: known series; gets the new ones as pending.
     """
     sink = Sink()
-    parts = list(_parts(tasks))
+    parts = list(parts_of(tasks))
     if parts:
-        steps = _stacked(parts)
-        for derive in _DERIVE:
-            derive(steps, book, sink)
+        steps = stacked(parts)
+        _rows(steps, book, sink)
+        _states(steps, book, sink)
+        _net(steps, book, sink)
     return sink.appends()
-
-
-def _parts(tasks: Sequence[Task]) -> Iterator[Part]:
-    start = 0
-    for task in tasks:
-        measures = [each for each in task.measures if each.kind in CURRENT]
-        if measures and task.transitions.steps.height:
-            yield _part(start, task.transitions, measures)
-            start += task.transitions.steps.height
-
-
-def _part(start: int, transitions: Transitions, measures: Sequence[MeasureDef]) -> Part:
-    frame = transitions.steps
-    order = np.lexsort((frame["seq"].to_numpy(), micros_of(frame["at"])))
-    if (order == np.arange(len(order))).all():
-        return Part(start, frame, transitions.old, transitions.new, measures)
-    old, new = taken(transitions.old, order), taken(transitions.new, order)
-    return Part(start, taken(frame, order), old, new, measures)
-
-
-def _stacked(parts: Sequence[Part]) -> Steps:
-    at = np.concatenate([micros_of(each.steps["at"]) for each in parts])
-    seq, weight, had, has = (
-        np.concatenate([each.steps[name].to_numpy() for each in parts])
-        for name in ("seq", "weight", "had", "has")
-    )
-    return Steps(parts, at, at // 1_000_000, seq, weight, had, has)
-
-
-def _rows_of(segments: Sequence[tuple[Part, MeasureDef]]) -> tuple[Ints, Ints]:
-    """The segment and the position of each transition of the parts of some measures."""
-    sizes = [part.steps.height for part, _ in segments]
-    segment = np.repeat(np.arange(len(segments)), sizes)
-    event = [
-        np.arange(part.start, part.start + size)
-        for (part, _), size in zip(segments, sizes, strict=True)
-    ]
-    return segment, np.concatenate(event)
-
-
-def _moves(steps: Steps, segments: Sequence[tuple[Part, MeasureDef]]) -> Moves:
-    columns = [part.old[measure.field] for part, measure in segments]
-    columns += [part.new[measure.field] for part, measure in segments]
-    texts = [label_texts(column).rechunk().to_arrow() for column in columns]
-    encoded = pa.concat_arrays(texts).dictionary_encode(null_encoding="encode")
-    values = [NULL if text is None else text for text in encoded.dictionary.to_pylist()]
-    codes = np.asarray(encoded.indices).astype(np.int32)
-    segment, event = _rows_of(segments)
-    half, none = len(event), np.int32(NO_STATE)
-    return Moves(
-        values,
-        segment,
-        event,
-        np.where(steps.had[event], codes[:half], none),
-        np.where(steps.has[event], codes[half:], none),
-    )
 
 
 def _rows(steps: Steps, book: SeriesBook, sink: Sink) -> None:
     segments = steps.of(MeasureKind.ROWS)
     if not segments:
         return
-    segment, event = _rows_of(segments)
+    segment, event = rows_of(segments)
     moved = steps.had[event] != steps.has[event]
-    segment, event = segment[moved], event[moved]
+    if not moved.all():
+        segment, event = segment[moved], event[moved]
     sign = np.where(steps.has[event], 1, -1)
     _add(steps, event, sign, _totals(segments, segment, book), sink)
 
 
-def _state(steps: Steps, book: SeriesBook, sink: Sink) -> None:
+def _states(steps: Steps, book: SeriesBook, sink: Sink) -> None:
+    """Rows in each state, and rows that go from one to another, most often of the same fields."""
+    states, transitions = steps.of(MeasureKind.STATE), steps.of(MeasureKind.TRANSITION)
+    moves = None
+    if states:
+        moves = moves_of(steps, states)
+        _state(steps, states, moves, book, sink)
+    if transitions:
+        if moves is None or not _same_fields(states, transitions):
+            moves = moves_of(steps, transitions)
+        _transition(steps, transitions, moves, book, sink)
+
+
+def _same_fields(first: Segments, second: Segments) -> bool:
+    fields = [[(part.start, measure.field) for part, measure in each] for each in (first, second)]
+    return fields[0] == fields[1]
+
+
+def _state(steps: Steps, segments: Segments, moves: Moves, book: SeriesBook, sink: Sink) -> None:
     """Rows enter and leave states; one that stays in its state is no row of the measure."""
-    segments = steps.of(MeasureKind.STATE)
-    if not segments:
-        return
-    moves = _moves(steps, segments)
-    moved = moves.old != moves.new
-    leaving = np.flatnonzero(moved & (moves.old != NO_STATE))
-    entering = np.flatnonzero(moved & (moves.new != NO_STATE))
-    row = np.concatenate([leaving, entering])
-    codes = np.concatenate([moves.old[leaving], moves.new[entering]])
-    sign = np.where(np.arange(len(row)) < len(leaving), -1, 1)
+    moved = np.flatnonzero(moves.old != moves.new)
+    sides = np.column_stack([moves.old[moved], moves.new[moved]]).ravel()
+    there = np.flatnonzero(sides != NO_STATE)  # of each move what it leaves, then what it enters
+    row, codes = moved[there >> 1], sides[there]
+    sign = ((there & 1) << 1) - 1
     event, width = moves.event[row], len(moves.values)
 
     def series_of(key: int) -> int:
@@ -212,13 +126,12 @@ def _state(steps: Steps, book: SeriesBook, sink: Sink) -> None:
     _add(steps, event, sign, series, sink)
 
 
-def _transition(steps: Steps, book: SeriesBook, sink: Sink) -> None:
-    segments = steps.of(MeasureKind.TRANSITION)
-    if not segments:
-        return
-    moves = _moves(steps, segments)
-    old, new, width = moves.old.astype(np.int64), moves.new, len(moves.values)
-    row = np.flatnonzero((old != new) & (old != NO_STATE) & (new != NO_STATE))
+def _transition(
+    steps: Steps, segments: Segments, moves: Moves, book: SeriesBook, sink: Sink
+) -> None:
+    changed = (moves.old != moves.new) & (moves.old != NO_STATE) & (moves.new != NO_STATE)
+    row = np.flatnonzero(changed)
+    old, new, width = moves.old[row].astype(np.int64), moves.new[row], len(moves.values)
     event = moves.event[row]
 
     def series_of(key: int) -> int:
@@ -227,7 +140,7 @@ def _transition(steps: Steps, book: SeriesBook, sink: Sink) -> None:
         labels = (("from", moves.values[source]), ("to", moves.values[target]))
         return book.combination(segments[at][1].id, labels)
 
-    key = (moves.segment[row] * width + old[row]) * width + new[row]
+    key = (moves.segment[row] * width + old) * width + new
     series = _series(key, steps.seq[event], series_of)
     _add(steps, event, np.ones(len(event), dtype=np.int64), series, sink)
 
@@ -237,32 +150,88 @@ def _net(steps: Steps, book: SeriesBook, sink: Sink) -> None:
     segments = steps.of(MeasureKind.NET)
     if not segments:
         return
-    segment, event = _rows_of(segments)
-    columns = [part.old[measure.field] for part, measure in segments]
-    columns += [part.new[measure.field] for part, measure in segments]
+    columns, order = sides_of(segments)
+    segment, event = rows_of(segments)
     both = _numbers(columns)
-    half = len(event)
-    before = np.flatnonzero(both.valid[:half] & steps.had[event])
-    after = np.flatnonzero(both.valid[half:] & steps.has[event])
-    row = np.concatenate([before, after])
-    if not len(row):
+    half = len(both.values) - len(order)
+    place = np.empty(len(order), dtype=np.int64)
+    place[order] = np.arange(len(order))
+    before = place[places_before(segments)]
+    change = _change(both, before, half + order, steps.has[event])
+    if not len(change.row):
         return
+    event, segment = event[change.row], segment[change.row]
+    weight = steps.weight[event]
+    values, words = change.values, change.words
+    if not steps.counts_once:
+        back = weight < 0
+        values = np.where(back, -values, values)
+        words[back] = negate_words(words[back])
+    series = _totals(segments, segment, book)
+    once = None if steps.counts_once else weight
+    reduce(steps, Rows(series, event, values, words, change.exact, once), sink)
+
+
+@dataclass(frozen=True)
+class _Change:
+    """By how much numbers changed; arrays are parallel.
+
+    Attributes:
+        row: where a number stands on either side, ascending.
+        values, words, exact: new minus old, as in `Numbers`.
+    """
+
+    row: Ints
+    values: Floats
+    words: Exacts
+    exact: Bools
+
+
+def _change(both: Numbers, before: Ints, after: Ints, has: Bools) -> _Change:
+    """New minus old.
+
+    Args:
+        both: numbers on either side.
+        before: the rows of the first of them, which are those before.
+        after: where the number after each row stands.
+        has: where there is a row after.
+    """
+    old = np.flatnonzero(both.valid[: len(before)])
+    new = np.flatnonzero(both.valid[after] & has)
+    if both.words.ndim == 1:
+        return _small_change(both, (before[old], old), (new, after[new]))
+    row, place = np.concatenate([before[old], new]), np.concatenate([old, after[new]])
     order = np.argsort(row, kind="stable")
-    values = np.concatenate([-both.values[before], both.values[half + after]])[order]
-    negated = negate_words(both.words[before])
-    words = joined_words((negated, both.words[half + after]))[order]
-    exact = np.concatenate([both.exact[before], both.exact[half + after]])[order]
-    row = row[order]
-    starts = np.flatnonzero(np.append(True, row[1:] != row[:-1]))
+    values = both.values[place]
+    words = both.words[place]
+    values[: len(old)] *= -1
+    words[: len(old)] = negate_words(words[: len(old)])
+    row, values, words, exact = (each[order] for each in (row, values, words, both.exact[place]))
+    starts = np.flatnonzero(np.append(True, row[1:] != row[:-1]))[: len(row)]
     words, exact = sum_words(words, starts), np.logical_and.reduceat(exact, starts)
     # new - old of large numbers loses digits as doubles, so it is taken exactly if it can be
-    change = np.where(exact, words_as_floats(words), np.add.reduceat(values, starts))
-    event, segment = event[row[starts]], segment[row[starts]]
-    weight = steps.weight[event]
-    back = weight < 0
-    words[back] = negate_words(words[back])
-    series = _totals(segments, segment, book)
-    reduce(steps, Rows(series, event, np.where(back, -change, change), words, exact, weight), sink)
+    values = np.where(exact, words_as_floats(words), np.add.reduceat(values, starts))
+    return _Change(row[starts], values, words, exact)
+
+
+def _small_change(both: Numbers, old: tuple[Ints, Ints], new: tuple[Ints, Ints]) -> _Change:
+    """The same where all numbers are exact and below 10^9, so that 64 bits hold a difference.
+
+    Args:
+        both: numbers on either side.
+        old: rows with a number before, and where it stands.
+        new: rows with a number after, and where it stands.
+    """
+    size = int(max(old[0].max(initial=-1), new[0].max(initial=-1))) + 1
+    there = np.zeros(size, dtype=np.bool_)
+    words: Ints = np.zeros(size, dtype=np.int64)
+    there[new[0]] = there[old[0]] = True
+    words[new[0]] = both.words[new[1]]
+    words[old[0]] -= both.words[old[1]]
+    row = np.flatnonzero(there)
+    if len(row) < size:
+        words = words[row]
+    return _Change(row, words_as_floats(words), words, np.ones(len(row), dtype=np.bool_))
 
 
 def _numbers(columns: Sequence[pl.Series]) -> Numbers:
@@ -289,24 +258,25 @@ def _numbers(columns: Sequence[pl.Series]) -> Numbers:
     )
 
 
-_DERIVE: Sequence[Callable[[Steps, SeriesBook, Sink], None]] = (_rows, _state, _transition, _net)
-
-
 def _series(key: Ints, seq: Ints, make: Callable[[int], int]) -> NDArray[np.int32]:
     """The series of each row by its key; made in order of the first sequence number of each."""
-    keys, place = np.unique(key, return_inverse=True)
-    first = np.full(len(keys), np.iinfo(np.int64).max)
+    size = int(key.max(initial=-1)) + 1
+    if size <= max(_FEW_KEYS, len(key)):
+        place = key
+    else:
+        different, place = np.unique(key, return_inverse=True)
+        size = len(different)
+    first = np.full(size, _NEVER)
     np.minimum.at(first, place, seq)
-    ids = np.zeros(len(keys), dtype=np.int32)
-    texts = keys.tolist()
-    for each in np.argsort(first, kind="stable").tolist():
-        ids[each] = make(texts[each])
+    there = np.flatnonzero(first != _NEVER)
+    there = there[np.argsort(first[there], kind="stable")]
+    keys = there if place is key else different[there]
+    ids = np.zeros(size, dtype=np.int32)
+    ids[there] = [make(each) for each in keys.tolist()]
     return ids[place]
 
 
-def _totals(
-    segments: Sequence[tuple[Part, MeasureDef]], segment: Ints, book: SeriesBook
-) -> NDArray[np.int32]:
+def _totals(segments: Segments, segment: Ints, book: SeriesBook) -> NDArray[np.int32]:
     """The series of each row by its segment; made only where there are rows."""
     ids = np.zeros(len(segments), dtype=np.int32)
     for number in np.flatnonzero(np.bincount(segment, minlength=len(segments))).tolist():
@@ -314,14 +284,26 @@ def _totals(
     return ids[segment]
 
 
-def _add(steps: Steps, event: Ints, sign: Ints, series: np.ndarray, sink: Sink) -> None:
-    """Reduce rows of small whole numbers, each times the weight of its transition."""
+def _add(steps: Steps, event: Ints, sign: Ints, series: Series, sink: Sink) -> None:
+    """Reduce rows of small whole numbers, each times the weight of its transition.
+
+    Rows of one series are in order of their transitions.
+    """
     if not len(event):
         return
-    order = np.lexsort((event, series))
-    event, series = event[order], series[order]
-    weight = steps.weight[event]
-    change = sign[order] * weight
+    if (series[1:] < series[:-1]).any():
+        order = np.argsort(_narrow(series), kind="stable")
+        event, series, sign = event[order], series[order], sign[order]
+    if steps.counts_once and (sign == 1).all():
+        reduce_constant(steps, runs_of(steps, event, series), 1, sink)
+        return
+    weight = None if steps.counts_once else steps.weight[event]
+    change = sign if weight is None else sign * weight
     values = change.astype(np.float64)
     exact = np.ones(len(event), dtype=np.bool_)
     reduce(steps, Rows(series, event, values, integer_words(change), exact, weight), sink)
+
+
+def _narrow(series: Series) -> Series | NDArray[np.uint16]:
+    """Ids in 16 bits where these hold them: numpy sorts those by their digits."""
+    return series.astype(np.uint16) if int(series.max(initial=0)) < 2**16 else series

@@ -25,6 +25,8 @@ _SAFE_INTEGER = 10**18  # integers from here on hash as their digits, whatever t
 _LONG_TEXT = 256  # bytes; longer texts are rare and hashed one by one
 _INTEGER_TEXT = r"^-?(?:0|[1-9][0-9]{0,17})(?:\.0+)?$"
 _FRACTION_TEXT = r"^-?(?:0|[1-9][0-9]{0,14})\.[0-9]{1,15}$"
+_DECIMAL_TEXT = r"^-?(?:0|[1-9][0-9]{0,14})(?:\.[0-9]{1,15})?$"
+"""Texts of the two kinds that are the nearest double's, so that this tells their hash."""
 _INTEGER_SALT = np.uint64(0x9E3779B97F4A7C15)
 _FLOAT_SALT = np.uint64(0xD1B54A32D192ED03)
 _TEXT_SALT = np.uint64(0x8CB92BA72F3D8DD7)
@@ -78,9 +80,12 @@ def _hash_floats(values: NDArray[np.float64]) -> Hashes:
 def _hash_texts(column: pl.Series) -> Hashes:
     """Texts that are plain numbers hash as numbers, the rest as bytes."""
     texts = texts_of(column)
-    result = _hash_bytes(texts)
     first = _first_bytes(texts)
-    where = np.flatnonzero((first == ord("-")) | ((first >= ord("0")) & (first <= ord("9"))))
+    numeric = (first == ord("-")) | ((first >= ord("0")) & (first <= ord("9")))
+    if numeric.all() and _matches(texts, _DECIMAL_TEXT).all():
+        return _hash_floats(pl.Series(texts).cast(pl.Float64).to_numpy())
+    result = _hash_bytes(texts)
+    where = np.flatnonzero(numeric)
     if where.size:
         where = where[_matches(texts.take(pa.array(where)), r"^-?[0-9][0-9.]*$")]
     if not where.size:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from datawatch_lab.core.values import Role
 from datawatch_lab.metrics import lexicon
 from datawatch_lab.metrics.naming import tokens
 
 _ARTICLES = frozenset({"the", "of", "de", "del", "der", "von", "a"})
+
+_REMEMBERED = 4096  # names; tables are looked at with each commit, and their names stay
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,7 @@ class Hint:
         return self.role is Role.TIMESTAMP and (named or ends or self.head in lexicon.ACTS)
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def hint_of(name: str) -> Hint:
     """The hint that a field's name gives.
 

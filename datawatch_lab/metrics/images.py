@@ -46,6 +46,14 @@ class Frame:
             return np.ones(self.height, dtype=np.bool_)
         return ~absent.to_numpy()
 
+    def everywhere(self, name: str) -> bool:
+        """Whether every image has the field, null or not."""
+        return name in self.rows.columns.columns and name not in self.rows.absent
+
+    def whole(self, name: str) -> bool:
+        """Whether every image has the field with a value that is not null."""
+        return self.everywhere(name) and not self.rows.columns[name].null_count()
+
     def filled(self, name: str) -> Bools:
         """Where an image has the field with a value that is not null."""
         present = self.present(name)
@@ -121,6 +129,7 @@ class Events:
     before_at: Ints
     _labels: dict[str, LabelCodes] = field(default_factory=dict)
     _having: dict[tuple[str, ...], Ints] = field(default_factory=dict)
+    _imaged: dict[tuple[str, ...], tuple[Ints, Ints]] = field(default_factory=dict)
 
     def having(self, *ops: str) -> Ints:
         """Positions of events with one of these operations."""
@@ -130,6 +139,15 @@ class Events:
                 wanted |= self.op == ord(op)
             self._having[ops] = np.flatnonzero(wanted)
         return self._having[ops]
+
+    def imaged(self, *ops: str) -> tuple[Ints, Ints]:
+        """Positions of those that have an image after, and of their images."""
+        if ops not in self._imaged:
+            event = self.having(*ops)
+            at = self.after_at[event]
+            there = at != NOWHERE
+            self._imaged[ops] = (event, at) if there.all() else (event[there], at[there])
+        return self._imaged[ops]
 
     def labels(self, name: str) -> LabelCodes:
         """The field as label codes."""

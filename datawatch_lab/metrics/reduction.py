@@ -102,6 +102,16 @@ class Runs:
     second: Ints
     last: Ints
 
+    def take(self, places: Ints, series: Series) -> Runs:
+        """Some of the runs, under other series; one may be taken several times."""
+        return Runs(
+            self.starts[places],
+            self.ends[places],
+            series,
+            self.second[places],
+            self.last[places],
+        )
+
 
 @dataclass
 class Sink:
@@ -263,8 +273,13 @@ def _run_of_rows(runs: Runs) -> Ints:
     return np.repeat(np.arange(len(runs.starts)), runs.ends - runs.starts)
 
 
+def _sorted(keys: Ints) -> Ints:
+    """Keys of short runs that are in order, sorted; a merge sort has but the runs to sort."""
+    return np.sort(keys, kind="stable")
+
+
 def _bins(bins: Ints, runs: Runs) -> tuple[np.ndarray, ...]:
-    keys = np.sort((_run_of_rows(runs) << _BIN_BITS) + (bins + _BIN_SHIFT))
+    keys = _sorted((_run_of_rows(runs) << _BIN_BITS) + (bins + _BIN_SHIFT))
     starts = np.flatnonzero(np.append(True, keys[1:] != keys[:-1]))
     counts = np.diff(starts, append=len(keys))
     keys = keys[starts]
@@ -277,7 +292,7 @@ def add_registers(runs: Runs, hashes: NDArray[np.uint64], sink: Sink) -> None:
     """Add the distinct sketches of rows, given the runs that `reduce` found and a hash a row."""
     register, rank = registers_of(hashes)
     keys = (_run_of_rows(runs) << FINE_BITS) + register
-    keys = np.sort((keys << _RANK_BITS) + rank)
+    keys = _sorted((keys << _RANK_BITS) + rank)
     place = keys >> _RANK_BITS
     top = np.append(place[1:] != place[:-1], True)  # the highest rank of each register is last
     keys, place = keys[top], place[top]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from datawatch_lab.core.values import Role
 from datawatch_lab.metrics import lexicon, shapes
 from datawatch_lab.metrics.evidence import FieldEvidence
@@ -53,6 +55,7 @@ def _is_person_name(hint: Hint, table: str) -> bool:
     return whose[-1] in lexicon.NAME_OF_PERSON if whose else is_person_table(table)
 
 
+@lru_cache(maxsize=1024)
 def is_person_table(table: str) -> bool:
     """Whether the rows of a table are persons, by its name."""
     return bool(set(tokens(table)) & lexicon.PERSON_TABLES)

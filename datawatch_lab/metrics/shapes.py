@@ -40,13 +40,20 @@ _BCRYPT = r"\$2[aby]\$.{50,}"
 _HEX = r"[0-9a-f]{20,128}|[0-9A-F]{20,128}"
 _ULID = r"[0-9A-HJKMNP-TV-Z]{26}"
 
+PLAIN = {
+    INTEGER: r"-?(?:0|[1-9][0-9]{0,38})",
+    DECIMAL: r"[+-]?(?:[0-9]{1,30}\.[0-9]*|\.[0-9]+|[0-9]+)(?:[eE][+-]?[0-9]{1,3})?",
+    DATETIME: rf"{_DAY}[T ]{_CLOCK}{_OFFSET}",
+}
+"""Patterns of texts that have no other shape, but that ``digits`` are no decimals."""
+
 _PATTERNS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
     (shape, re.compile(pattern, flags))
     for shape, pattern, flags in (
-        (INTEGER, r"-?(?:0|[1-9][0-9]{0,38})", 0),
-        (DECIMAL, r"[+-]?(?:[0-9]{1,30}\.[0-9]*|\.[0-9]+|[0-9]+)(?:[eE][+-]?[0-9]{1,3})?", 0),
+        (INTEGER, PLAIN[INTEGER], 0),
+        (DECIMAL, PLAIN[DECIMAL], 0),
         (UUID, r"\{?[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\}?", re.IGNORECASE),
-        (DATETIME, rf"{_DAY}[T ]{_CLOCK}{_OFFSET}", 0),
+        (DATETIME, PLAIN[DATETIME], 0),
         (DATE, _DAY, 0),
         (OTHER_DATE, rf"{_DAY_FIRST}|{_SLASHED}", 0),
         (TIME, rf"{_CLOCK}", 0),
@@ -82,7 +89,12 @@ def shape_of(text: str) -> str:
     return OTHER
 
 
+def shaped(shapes: Mapping[str, int]) -> int:
+    """Values that are not empty."""
+    return sum(shapes.values()) - shapes.get(EMPTY, 0)
+
+
 def share(shapes: Mapping[str, int], *wanted: str) -> float:
     """Share of non-empty values that have one of these shapes, in [0, 1]; 0 for none at all."""
-    total = sum(count for shape, count in shapes.items() if shape != EMPTY)
-    return sum(shapes.get(shape, 0) for shape in wanted) / total if total else 0.0
+    total = shaped(shapes)
+    return sum([shapes.get(shape, 0) for shape in wanted]) / total if total else 0.0

@@ -204,3 +204,16 @@ def lot_of(stack: Stack, segments: Sequence[Segment], events: Sequence[Ints]) ->
         np.repeat(np.arange(len(segments)), lengths),
         np.concatenate(events) + starts,
     )
+
+
+def joined(lots: Sequence[Lot]) -> Lot:
+    """Lots of one stack, at least one, as one."""
+    if len(lots) == 1:
+        return lots[0]
+    starts = np.cumsum([0, *(len(each.segments) for each in lots[:-1])]).tolist()
+    return Lot(
+        lots[0].stack,
+        [segment for each in lots for segment in each.segments],
+        np.concatenate([each.segment + start for each, start in zip(lots, starts, strict=True)]),
+        np.concatenate([each.event for each in lots]),
+    )

@@ -21,9 +21,16 @@ from datawatch_lab.core.settings import Settings
 from datawatch_lab.core.values import MeasureDef, MeasureKind, Role, TableInfo
 from datawatch_lab.metrics.book import SeriesBook
 from datawatch_lab.metrics.custom import derive_custom
-from datawatch_lab.metrics.hashing import hash_column
-from datawatch_lab.metrics.images import NOWHERE, Ints, lay_out
-from datawatch_lab.metrics.numbers import Bools, integer_words, moments_of, numbers_of
+from datawatch_lab.metrics.hashing import Hashes, hash_column
+from datawatch_lab.metrics.images import Ints, lay_out
+from datawatch_lab.metrics.numbers import (
+    Bools,
+    Numbers,
+    integer_words,
+    joined_words,
+    moments_of,
+    numbers_of,
+)
 from datawatch_lab.metrics.reduction import (
     Rows,
     Sink,
@@ -33,7 +40,7 @@ from datawatch_lab.metrics.reduction import (
     runs_of,
 )
 from datawatch_lab.metrics.sketch import bins_of
-from datawatch_lab.metrics.stacks import Lot, Part, Segment, Stack, lot_of
+from datawatch_lab.metrics.stacks import Lot, Part, Segment, Stack, joined, lot_of
 
 CHANGES = ("c", "u", "d")
 
@@ -149,38 +156,60 @@ def _changes(job: Job) -> None:
 
 
 def _value(job: Job) -> None:
+    waiting: list[_Values] = []
     for lot, column, present in _columns(job, MeasureKind.VALUE, ("c",)):
         numbers = numbers_of(column)
         keep = present & numbers.valid
         if not keep.any():
             continue
-        numbers, of = numbers.take(keep), lot.take(keep)
-        rows = Rows(
-            np.empty(0, np.int32),
-            of.event,
-            numbers.values,
-            numbers.words,
-            numbers.exact,
-            bins=bins_of(numbers.values).astype(np.int64),
-        )
-        _value_totals(job, of, rows, _filtered(column, keep))
-        for order, series in of.splits(job.book):
-            reduce(job.stack, rows.take(order, series), job.sink, sketch=True)
+        of = lot.take(keep)
+        hashes = hash_column(_filtered(column, keep)) if of.totals.any() else None
+        waiting.append((of, numbers.take(keep), hashes))
+        if sum(len(each.event) for each, *_ in waiting) > _TOGETHER:
+            _reduce_values(job, waiting)
+            waiting = []
+    if waiting:
+        _reduce_values(job, waiting)
 
 
-def _value_totals(job: Job, lot: Lot, rows: Rows, column: pl.Series) -> None:
+_Values = tuple[Lot, Numbers, Hashes | None]
+"""Rows, their numbers and the hashes of their values; None where no row counts for a total."""
+
+
+def _reduce_values(job: Job, several: Sequence[_Values]) -> None:
+    """Numbers of all types at once: as numbers they are all alike."""
+    lot = joined([each for each, *_ in several])
+    numbers = [each for _, each, _ in several]
+    values = np.concatenate([each.values for each in numbers])
+    rows = Rows(
+        np.empty(0, np.int32),
+        lot.event,
+        values,
+        joined_words([each.words for each in numbers]),
+        np.concatenate([each.exact for each in numbers]),
+        bins=bins_of(values).astype(np.int64),
+    )
+    _value_totals(job, several, lot, rows)
+    for order, series in lot.splits(job.book):
+        reduce(job.stack, rows.take(order, series), job.sink, sketch=True)
+
+
+def _value_totals(job: Job, several: Sequence[_Values], lot: Lot, rows: Rows) -> None:
     wanted = lot.totals
     if not wanted.any():
         return
+    hashes = np.concatenate(
+        [np.zeros(len(of.event), np.uint64) if h is None else h for of, _, h in several]
+    )
     if not wanted.all():
         rows = rows.take(np.flatnonzero(wanted), rows.series)
-        lot, column = lot.take(wanted), _filtered(column, wanted)
+        lot, hashes = lot.take(wanted), hashes[wanted]
     total = Rows(
         lot.total(job.book), rows.event, rows.values, rows.words, rows.exact, bins=rows.bins
     )
     runs = reduce(job.stack, total, job.sink, sketch=True)
     if runs is not None:
-        add_registers(runs, hash_column(column), job.sink)
+        add_registers(runs, hashes, job.sink)
 
 
 def _distinct(job: Job) -> None:
@@ -201,27 +230,49 @@ def _newest(job: Job) -> None:
 
 
 def _nulls(job: Job) -> None:
+    _no_nulls(job)
     segments, events, nulls = [], [], []
     for part, measure in job.of(MeasureKind.NULLS):
-        event, at = _where(part.events.having("c"), part.events.after_at)
+        event, at = part.events.imaged("c")
         frame = part.events.after
+        if not len(event) or frame.whole(measure.field):
+            continue
         event, at = _kept(event, at, frame.present(measure.field)[at])
         if len(event):
             segments.append(Segment(part, measure))
             events.append(event)
             nulls.append(~frame.filled(measure.field)[at])
-    if not segments:
-        return
-    lot, null = lot_of(job.stack, segments, events), np.concatenate(nulls)
-    some = np.zeros(len(segments), dtype=np.bool_)
-    some[lot.segment[null]] = True
-    mixed = some[lot.segment]
-    _add_constant(job, lot.take(~mixed), 0)
-    if mixed.any():
-        lot, null = lot.take(mixed), null[mixed]
+    if segments:
+        lot, null = lot_of(job.stack, segments, events), np.concatenate(nulls)
         words, exact = integer_words(null.astype(np.int64)), np.ones(len(null), dtype=np.bool_)
         values = null.astype(np.float64)
         reduce(job.stack, Rows(lot.total(job.book), lot.event, values, words, exact), job.sink)
+
+
+def _no_nulls(job: Job) -> None:
+    """Fields that every image has with a value: the same rows count for all of a part."""
+    ids: list[list[int]] = []
+    events: list[Ints] = []
+    for part in job.stack.parts:
+        fields = [each for each in part.measures if each.kind is MeasureKind.NULLS]
+        event, _ = part.events.imaged("c")
+        frame = part.events.after
+        ids.append([job.book.series(m.id) for m in fields if len(event) and frame.whole(m.field)])
+        events.append(event + part.start if ids[-1] else event[:0])
+    event = np.concatenate(events)
+    if not len(event):
+        return
+    number = np.repeat(np.arange(len(ids), dtype=np.int32), [len(each) for each in events])
+    runs = runs_of(job.stack, event, number)
+    ends = np.searchsorted(runs.series, np.arange(len(ids)), side="right").tolist()
+    parts = zip([0, *ends[:-1]], ends, ids, strict=True)
+    places = [np.tile(np.arange(start, end), len(mine)) for start, end, mine in parts]
+    sizes = np.diff(ends, prepend=0)
+    series = np.repeat(
+        np.array([each for mine in ids for each in mine], dtype=np.int32),
+        np.repeat(sizes, [len(mine) for mine in ids]),
+    )
+    reduce_constant(job.stack, runs.take(np.concatenate(places), series), 0, job.sink)
 
 
 def _lag(job: Job) -> None:
@@ -273,38 +324,62 @@ def _columns(
         Rows of the events with one of ``ops`` that have an image after, the column, and where the
         image has the field.
     """
-    by_type: dict[pl.DataType, tuple[list[Segment], list[Ints], list[pl.Series], list[Bools]]] = {}
+    by_type: dict[pl.DataType, list[_Field]] = {}
     rows: Counter[pl.DataType] = Counter()
     for part, measure in job.of(kind):
-        event, at = _where(part.events.having(*ops), part.events.after_at)
+        event, at = part.events.imaged(*ops)
         if not len(event):
             continue
         frame = part.events.after
         column = frame.column(measure.field)
-        if len(at) != len(column) or not _in_place(at):
-            column = column[pl.Series(at.astype(np.uint32))]
-        segments, events, columns, present = by_type.setdefault(column.dtype, ([], [], [], []))
-        segments.append(Segment(part, measure))
-        events.append(event)
-        columns.append(column.alias(""))
-        present.append(frame.present(measure.field)[at])
-        rows[column.dtype] += len(column)
+        present = None if frame.everywhere(measure.field) else frame.present(measure.field)[at]
+        one = _Field(Segment(part, measure), event, at, column, present)
+        by_type.setdefault(column.dtype, []).append(one)
+        rows[column.dtype] += len(event)
         if rows[column.dtype] > _TOGETHER:
-            yield _together(job, *by_type.pop(column.dtype))
+            yield _together(job, by_type.pop(column.dtype))
             del rows[column.dtype]
-    for parts in by_type.values():
-        yield _together(job, *parts)
+    for fields in by_type.values():
+        yield _together(job, fields)
 
 
-def _together(
-    job: Job,
-    segments: list[Segment],
-    events: list[Ints],
-    columns: list[pl.Series],
-    present: list[Bools],
-) -> tuple[Lot, pl.Series, Bools]:
+@dataclass(frozen=True)
+class _Field:
+    """A field whose rows are to be reduced.
+
+    Attributes:
+        event: events of the rows.
+        at: their images, which ``column`` is of.
+        present: where the images of the rows have the field; None for everywhere.
+    """
+
+    segment: Segment
+    event: Ints
+    at: Ints
+    column: pl.Series
+    present: Bools | None
+
+
+def _together(job: Job, fields: list[_Field]) -> tuple[Lot, pl.Series, Bools]:
+    """Fields of one type as one: the columns are joined first, so that rows are taken but once."""
+    columns = [each.column.alias("") for each in fields]
     column = pl.concat(columns, rechunk=True) if len(columns) > 1 else columns[0]
-    return lot_of(job.stack, segments, events), column, np.concatenate(present)
+    sizes = np.fromiter(map(len, columns), np.int64, len(columns))
+    lengths = [len(each.at) for each in fields]
+    at = np.concatenate([each.at for each in fields])
+    at += np.repeat(np.cumsum(sizes) - sizes, lengths)
+    if len(at) != len(column) or not _in_place(at):
+        column = column[pl.Series(at.astype(np.uint32))]
+    present = np.ones(len(at), dtype=np.bool_)
+    if any(each.present is not None for each in fields):
+        present = np.concatenate(
+            [
+                np.ones(len(each.at), np.bool_) if each.present is None else each.present
+                for each in fields
+            ]
+        )
+    segments, events = [each.segment for each in fields], [each.event for each in fields]
+    return lot_of(job.stack, segments, events), column, present
 
 
 def _in_place(at: Ints) -> bool:
@@ -320,12 +395,6 @@ def _add_constant(job: Job, lot: Lot, value: int) -> None:
     if len(lot.event):
         runs = runs_of(job.stack, lot.event, lot.total(job.book))
         reduce_constant(job.stack, runs, value, job.sink)
-
-
-def _where(event: Ints, places: Ints) -> tuple[Ints, Ints]:
-    """Events that have an image, and where it stands."""
-    at = places[event]
-    return _kept(event, at, at != NOWHERE)
 
 
 def _kept(event: Ints, at: Ints, keep: Bools) -> tuple[Ints, Ints]:

@@ -6,13 +6,12 @@ hundreds of tables are some ten thousand short columns.
 
 from __future__ import annotations
 
-import re
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
+import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
@@ -20,9 +19,9 @@ from datawatch_lab.core.columns import texts_of
 from datawatch_lab.metrics.hashing import Hashes, hash_column
 from datawatch_lab.metrics.images import label_texts
 from datawatch_lab.metrics.numbers import Floats
-from datawatch_lab.metrics.shapes import DECIMAL, INTEGER, shape_of
+from datawatch_lab.metrics.shapes import DATETIME, DECIMAL, INTEGER, NUMBERS, PLAIN, shape_of
 
-_WHOLE_FLOAT = re.compile(r"(-?[0-9]+)\.0")  # how it looks in a batch where it stands beside text
+_WHOLE_FLOAT = r"^(-?[0-9]+)\.0$"
 _WHOLE_BELOW = 1e15  # whole doubles from here on are not written as integers
 _SHAPED_LENGTH = 200  # characters of a value that its shape is read from
 
@@ -107,28 +106,80 @@ def _of_doubles(column: pl.Series, hashes: Hashes, starts: Ints) -> Iterator[Tol
         yield Told(told, values[part], length, hashes[part])
 
 
-def _of_texts(texts: list[str], hashes: Hashes, starts: Ints) -> Iterator[Told]:
-    shapes: dict[str, str] = {}
-    for part in _parts(starts, len(texts)):
-        mine = texts[part]
-        counts = Counter(mine)
-        tally: dict[str, int] = {}
-        for text, count in counts.items():
-            shape = shapes.get(text)
-            if shape is None:
-                shape = shapes[text] = shape_of(text[:_SHAPED_LENGTH])
-            tally[shape] = tally.get(shape, 0) + count
-        numbers: list[float] = []
-        if INTEGER in tally or DECIMAL in tally:
-            numbers = [float(text) for text in mine if shapes[text] in (INTEGER, DECIMAL)]
-        longest = max(map(len, counts))
-        yield Told(tally, np.array(numbers, dtype=np.float64), longest, hashes[part])
+def _of_texts(texts: pa.LargeStringArray, hashes: Hashes, starts: Ints) -> Iterator[Told]:
+    """Each text is looked at once, however often it comes."""
+    encoded = texts.dictionary_encode()
+    code = np.asarray(encoded.indices)
+    names, shapes = _shapes(encoded.dictionary)
+    shape = shapes[code]
+    sizes = np.diff(starts, append=len(code))
+    cell = np.repeat(np.arange(len(starts)) * len(names), sizes) + shape
+    counts = np.bincount(cell, minlength=len(starts) * len(names)).reshape(len(starts), -1)
+    longest = np.maximum.reduceat(np.asarray(pc.utf8_length(encoded.dictionary))[code], starts)
+    numeric = np.array([name in NUMBERS for name in names])
+    is_number = numeric[shape]
+    numbers = _numbers(encoded.dictionary, numeric[shapes])[code[is_number]]
+    ends = np.append(0, np.cumsum(is_number))[np.append(starts, len(code))]
+    for place, part in enumerate(_parts(starts, len(code))):
+        found = zip(names, counts[place].tolist(), strict=True)
+        yield Told(
+            {name: count for name, count in found if count},
+            numbers[ends[place] : ends[place + 1]],
+            int(longest[place]),
+            hashes[part],
+        )
 
 
-def _texts(values: pl.Series) -> list[str]:
-    """Values as label texts; whole floats as integers."""
-    texts: list[str] = label_texts(values).to_list()
-    return [
-        whole[1] if text.endswith(".0") and (whole := _WHOLE_FLOAT.fullmatch(text)) else text
-        for text in texts
-    ]
+def _shapes(texts: pa.LargeStringArray) -> tuple[list[str], NDArray[np.intp]]:
+    """Shape of each of some texts, all different: names of shapes, and which each has.
+
+    The usual ones are told all at once, by expressions that take the very texts that those of
+    `shapes` take.
+    """
+    names = [INTEGER, DECIMAL, DATETIME]
+    found = np.full(len(texts), -1, dtype=np.intp)
+    short = np.asarray(pc.binary_length(texts)) <= _SHAPED_LENGTH
+    for number, pattern in enumerate(_USUAL):
+        alike = np.asarray(pc.match_substring_regex(texts, pattern))
+        found[alike & short & (found < 0)] = number
+    found[(found == 1) & np.asarray(pc.match_substring_regex(texts, _FROM_ZERO))] = -1
+    codes = {name: number for number, name in enumerate(names)}
+    rest = np.flatnonzero(found < 0)
+    for at, text in zip(rest.tolist(), texts.take(pa.array(rest)).to_pylist(), strict=True):
+        found[at] = codes.setdefault(shape_of(text[:_SHAPED_LENGTH]), len(codes))
+    return list(codes), found
+
+
+_USUAL = tuple(rf"^(?:{PLAIN[name]})$" for name in (INTEGER, DECIMAL, DATETIME))
+_FROM_ZERO = "^0[0-9]+$"  # digits that are no plain number
+
+
+def _numbers(texts: pa.LargeStringArray, numeric: NDArray[np.bool_]) -> Floats:
+    """The number that each text is; 0 where it is none."""
+    values = np.zeros(len(texts))
+    values[numeric] = [_number(text) for text in texts.filter(pa.array(numeric)).to_pylist()]
+    return values
+
+
+def _number(text: str) -> float:
+    """The number of a text that begins like one as far as its shape is read.
+
+    >>> _number("1" * 250 + "x") == float("1" * 200)
+    True
+    """
+    try:
+        return float(text)
+    except ValueError:
+        return float(text[:_SHAPED_LENGTH])
+
+
+def _texts(values: pl.Series) -> pa.LargeStringArray:
+    """Values as label texts; whole floats as integers, as in a batch where they stand beside text.
+
+    >>> _texts(pl.Series(["-2.0", "x.0", "7"])).to_pylist()
+    ['-2', 'x.0', '7']
+    """
+    texts = texts_of(label_texts(values))
+    if not pc.any(pc.ends_with(texts, ".0")).as_py():
+        return texts
+    return pc.replace_substring_regex(texts, _WHOLE_FLOAT, r"\1")

@@ -1,21 +1,33 @@
 """Compaction: merges appended states and moves buckets that no longer change to their place.
 
-A commit only appends to ``measures.new_…``. Compaction merges those rows by key. A key that got
-new rows since the last compaction stays there, merged; one that did not is taken as settled and
-moves to its level's table, which holds one row a key. A bucket that changes after all (late data)
-starts again among the new rows and is merged with its settled row when it moves. This needs no
-idea of what time it is, so old files and live data are treated alike.
+A commit only appends to ``measures.new_…``, in buckets of a second that count for all levels.
+Compaction goes from level to level. It merges the rows of one by key. A bucket that got new rows
+since the last compaction stays there, merged; one that did not is taken as settled. It moves to its
+level's table, which holds one row a key, and what it comes to is carried on: it is appended for the
+next coarser level, from which on it counts. So a day is not written anew with each second of it.
+A bucket that changes after all (late data) starts again among the new rows and is merged with its
+settled row when it moves. This needs no idea of what time it is, so old files and live data are
+treated alike.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from typing import NamedTuple
 
 import duckdb
 
+from datawatch_lab.core.values import LevelName
 from datawatch_lab.store.cells import SLOTS, UNPACKED
-from datawatch_lab.store.measures import KINDS, LEVELS, REGISTERS, StateKind
+from datawatch_lab.store.measures import (
+    CARRIED,
+    KINDS,
+    LEVEL_NUMBERS,
+    LEVELS,
+    REGISTERS,
+    StateKind,
+    start_sql,
+)
 from datawatch_lab.store.sql import fetch_row
 
 COMPACT_ROWS = 250_000
@@ -30,6 +42,29 @@ SLICE_SECONDS = 0.2
 LEAST_ROWS = 5_000
 _ALL = 2**62
 
+
+class Step(NamedTuple):
+    """One level of a compaction.
+
+    Attributes:
+        rows: SQL: which appended rows it takes.
+        next: the level that what settles is carried on to; None for none.
+    """
+
+    rows: str
+    next: LevelName | None = None
+
+
+STEPS = (
+    Step(f"level < {CARRIED}"),  # of releases that appended at every level
+    *(
+        Step(
+            f"level = {CARRIED + number}", LEVELS[number + 1] if number + 1 < len(LEVELS) else None
+        )
+        for number in range(len(LEVELS))
+    ),
+)
+
 FINE_REGISTERS = 4_096
 """A distinct sketch with more fine registers than this is folded to 2^14 coarse ones."""
 
@@ -43,12 +78,8 @@ class Pass:
 
     def __init__(self, con: duckdb.DuckDBPyConnection, rows: int = SLICE_ROWS) -> None:
         self.rows = rows
-        self._open = [
-            (kind, level, upto)
-            for kind in KINDS
-            for (upto,) in (_number(con, f"SELECT max(rowid) FROM measures.new_{kind.table}"),)
-            for level in _levels_of(kind)
-        ]
+        self._open = [(kind, step) for kind in KINDS for step in STEPS]
+        self._ends = {kind.table: _end(con, kind) for kind in KINDS}
 
     @property
     def is_over(self) -> bool:
@@ -58,10 +89,11 @@ class Pass:
     def slice(self, con: duckdb.DuckDBPyConnection) -> int:
         """Merge one slice of one kind within the caller's transaction; returns rows saved."""
         began = time.perf_counter()
-        kind, level, upto = self._open[0]
-        saved, done = _compact_kind(con, kind, level, self.rows, upto)
+        kind, step = self._open[0]
+        saved, done = _compact_kind(con, kind, step, self.rows, self._ends[kind.table])
         if done:
             self._open.pop(0)
+            self._ends[kind.table] = _end(con, kind)  # what was carried on comes next
         took = time.perf_counter() - began
         if took > SLICE_SECONDS:
             self.rows = max(LEAST_ROWS, self.rows // 2)
@@ -72,87 +104,118 @@ class Pass:
 
 def compact_states(con: duckdb.DuckDBPyConnection, limit: int = COMPACT_ROWS) -> int:
     """Merge states within the caller's transaction; returns rows saved."""
-    return sum(
-        _compact_kind(con, kind, level, limit, _ALL)[0]
-        for kind in KINDS
-        for level in _levels_of(kind)
-    )
+    return sum(_compact_kind(con, kind, step, limit)[0] for kind in KINDS for step in STEPS)
 
 
-def _levels_of(kind: StateKind) -> Sequence[str]:
-    """What slices of a kind are limited to, as SQL.
-
-    Sketches go level by level: each bucket of a coarse level has cells in nearly every commit, so
-    that a slice of all levels would settle nothing of them that the next does not take back.
-    """
-    if kind.packing is None:
-        return ("TRUE",)
-    return [f"level = {number}" for number in range(len(LEVELS))]
+def settle_all(con: duckdb.DuckDBPyConnection, kind: StateKind) -> None:
+    """Put all appended states of a kind at each level that they count for; in a transaction."""
+    for step in STEPS:
+        _compact_kind(con, kind, step, all_settle=True)
 
 
-def _compact_kind(
+def _end(con: duckdb.DuckDBPyConnection, kind: StateKind) -> int:
+    (last,) = _number(con, f"SELECT coalesce(max(rowid), -1) FROM measures.new_{kind.table}")
+    return last
+
+
+class _Part(NamedTuple):
+    """The oldest of the appended rows: how many, the number of the last, whether it is all."""
+
+    rows: int
+    end: int
+    is_last: bool
+
+
+def _oldest(
     con: duckdb.DuckDBPyConnection, kind: StateKind, level: str, limit: int, upto: int
-) -> tuple[int, bool]:
-    """Merge the oldest rows up to a row number; gives rows saved, and whether none are left."""
-    source = f"measures.new_{kind.table}"
+) -> _Part:
     if kind.packing is not None:
         limit = max(1, limit // len(SLOTS))
     count, last = _number(
         con,
-        f"SELECT count(*), max(number) FROM (SELECT rowid AS number FROM {source} "
+        f"SELECT count(*), max(number) FROM (SELECT rowid AS number FROM measures.new_{kind.table} "
         f"WHERE {level} AND rowid <= {upto} ORDER BY rowid LIMIT {limit})",
     )
-    if not count:
+    return _Part(count, last, count < limit)
+
+
+def _compact_kind(
+    con: duckdb.DuckDBPyConnection,
+    kind: StateKind,
+    step: Step,
+    limit: int = _ALL,
+    upto: int = _ALL,
+    *,
+    all_settle: bool = False,
+) -> tuple[int, bool]:
+    """Merge the oldest rows up to a row number; gives rows saved, and whether none are left."""
+    part = _oldest(con, kind, step.rows, limit, upto)
+    if not part.rows:
         return 0, True
-    con.execute(
-        f"""
+    where = f"{step.rows} AND rowid <= {part.end}"
+    changing = "FALSE" if all_settle else f"fresh AND {step.rows}"
+    con.execute(f"""
 CREATE OR REPLACE TEMP TABLE merged AS
-SELECT p.level, p.series, p.bucket{kind.key}, {kind.merged}, bool_or(p.fresh) AS hot,
-    count(*) AS parts
-FROM {_rows_of(kind, level)} p GROUP BY p.level, p.series, p.bucket{kind.key}""",
-        [last],
-    )
+SELECT m.*, h.series IS NOT NULL AS hot
+FROM (
+    SELECT p.level, p.series, p.bucket{kind.key}, {kind.merged}, count(*) AS parts
+    FROM {_rows_of(kind, where)} p GROUP BY p.level, p.series, p.bucket{kind.key}
+) m
+LEFT JOIN (
+    SELECT DISTINCT level, series, bucket FROM measures.new_{kind.table} WHERE {changing}
+) h ON m.level = h.level AND m.series = h.series AND m.bucket = h.bucket""")
     if kind is REGISTERS:
         _fold_registers(con)
     taken, kept, hot = _number(
         con, "SELECT coalesce(sum(parts), 0)::BIGINT, count(*), count(*) FILTER (hot) FROM merged"
     )
+    con.execute(f"DELETE FROM measures.new_{kind.table} WHERE {where}")
+    con.execute(_put_sql(kind, "(SELECT *, FALSE AS fresh FROM merged WHERE hot)"))
     saved = taken - kept
     if kept > hot:
+        if step.next is not None:
+            con.execute(_carry_sql(kind, step.next))
         saved += _settle(con, kind)
-    con.execute(f"DELETE FROM {source} WHERE {level} AND rowid <= ?", [last])
-    con.execute(_keep_sql(kind))
     con.execute("DROP TABLE merged")
-    return saved, count < limit
+    return saved, part.is_last
 
 
-def _rows_of(kind: StateKind, level: str) -> str:
-    """The appended rows up to a row number, a parameter; a row a cell."""
-    source = f"measures.new_{kind.table}"
-    if kind.packing is None:
-        return f"(SELECT * FROM {source} WHERE {level} AND rowid <= ?)"
-    return (
-        f"(SELECT level, series, bucket, {kind.packing.from_cell}, fresh FROM "
-        f"(SELECT level, series, bucket, {UNPACKED} AS cell, fresh FROM {source} "
-        f"WHERE {level} AND rowid <= ?) WHERE cell <> 0)"
+def _carry_sql(kind: StateKind, level: LevelName) -> str:
+    """What appends the settled keys of ``merged`` for the next coarser level."""
+    start = start_sql("p.bucket", level)
+    return _put_sql(
+        kind,
+        f"(SELECT {CARRIED + LEVEL_NUMBERS[level]}::UTINYINT AS level, p.series, {start} AS bucket"
+        f"{kind.key}, {kind.merged}, TRUE AS fresh FROM (SELECT * FROM merged WHERE NOT hot) p "
+        "GROUP BY ALL)",
     )
 
 
-def _keep_sql(kind: StateKind) -> str:
-    """What puts the keys of ``merged`` that are not settled back."""
+def _rows_of(kind: StateKind, where: str) -> str:
+    """The appended rows that a condition says; a row a cell."""
     source = f"measures.new_{kind.table}"
     if kind.packing is None:
-        columns = f"level, series, bucket, {kind.columns}"
-        return (
-            f"INSERT INTO {source} ({columns}, fresh) SELECT {columns}, FALSE FROM merged WHERE hot"
-        )
+        return f"(SELECT * FROM {source} WHERE {where})"
+    return (
+        f"(SELECT level, series, bucket, {kind.packing.from_cell}, fresh FROM "
+        f"(SELECT level, series, bucket, {UNPACKED} AS cell, fresh FROM {source} "
+        f"WHERE {where}) WHERE cell <> 0)"
+    )
+
+
+def _put_sql(kind: StateKind, states: str) -> str:
+    """What puts states among the appended rows: level, series, bucket, the columns, fresh."""
+    source = f"measures.new_{kind.table}"
+    if kind.packing is None:
+        columns = f"level, series, bucket, {kind.columns}, fresh"
+        return f"INSERT INTO {source} ({columns}) SELECT {columns} FROM {states} p"
     width = len(SLOTS)
     cells = ", ".join(f"coalesce(cells[o + {place}], 0)" for place in range(1, width + 1))
     return (
-        f"INSERT INTO {source} SELECT level, series, bucket, {cells}, FALSE FROM "
+        f"INSERT INTO {source} SELECT level, series, bucket, {cells}, fresh FROM "
         f"(SELECT *, unnest(range(0, len(cells), {width})) AS o FROM "
-        f"(SELECT level, series, bucket, list({kind.packing.to_cell}) AS cells "
-        "FROM merged p WHERE hot GROUP BY level, series, bucket))"
+        f"(SELECT level, series, bucket, list({kind.packing.to_cell}) AS cells, "
+        f"bool_or(fresh) AS fresh FROM {states} p GROUP BY level, series, bucket))"
     )
 
 
@@ -187,6 +250,7 @@ def _settle(con: duckdb.DuckDBPyConnection, kind: StateKind) -> int:
     """Move the settled keys of ``merged`` to their level's table; returns rows saved there."""
     columns = f"series, bucket, {kind.columns}"
     key = "series, bucket" + (kind.key.replace("p.", ""))
+    con.execute(f"UPDATE merged SET level = level - {CARRIED} WHERE level >= {CARRIED}")
     con.execute(
         f"CREATE OR REPLACE TEMP TABLE earlier AS "
         f"SELECT level, {columns} FROM measures.settled_{kind.table} p "

@@ -57,11 +57,10 @@ from datawatch_lab.store.definitions import (
 from datawatch_lab.store.forecasts import ForecastStore
 from datawatch_lab.store.gate import Gate
 from datawatch_lab.store.identity import (
+    Hasher,
     SeenLater,
     SeenSet,
     confirm,
-    hash_identities,
-    hash_texts,
     repeated,
 )
 from datawatch_lab.store.live import LiveKeeper
@@ -79,7 +78,7 @@ from datawatch_lab.store.schema_log import (
 from datawatch_lab.store.sending import SendingStore
 from datawatch_lab.store.settings import SettingsStore
 from datawatch_lab.store.sorting import Sorting, find_stretch
-from datawatch_lab.store.sql import fetch_row, give_slot
+from datawatch_lab.store.sql import fetch_row, give_slot, plan_anew
 from datawatch_lab.store.state_reading import read_states, span_of
 from datawatch_lab.store.summaries import (
     LogSummary,
@@ -139,6 +138,7 @@ class DuckStore:
         self._root = con
         self._writer = con.cursor()
         give_slot(self._writer)
+        self._merger = con.cursor()
         self._writing = RLock()
         self._readers = Readers(con, query_timeout)
         self._readers.on_fatal = self._give_up
@@ -146,6 +146,7 @@ class DuckStore:
         self.gate = Gate(self._readers)
         self._summary = LogSummary()
         self._identities = SeenLater(con.cursor())
+        self._hasher = Hasher()
         tables = load_tables(self._writer)
         self._views = ChangeViews(tables)
         self._live = LiveKeeper(self._writer, tables, self._views.names)
@@ -275,11 +276,11 @@ class DuckStore:
         versions. Null reads as empty.
         """
         self.revive()
-        with self._readers.cursor() as con:
-            hi, lo = hash_identities(con, origin, table, event_id)
-            seen = repeated(hi, lo)
-            maybe = np.flatnonzero(self._seen.contains(lo))
-            if maybe.size:
+        hi, lo = self._hasher.identities(origin, table, event_id)
+        seen = repeated(hi, lo)
+        maybe = np.flatnonzero(self._seen.contains(lo))
+        if maybe.size:
+            with self._readers.cursor() as con:
                 seen[maybe[confirm(con, hi[maybe], lo[maybe])]] = True
         return Identities(hi=hi, lo=lo, seen=seen)
 
@@ -289,8 +290,7 @@ class DuckStore:
 
     def hash_texts(self, texts: pl.Series) -> tuple[np.ndarray, np.ndarray]:
         """Two int64 halves of the MD5 of each text; the same in every release."""
-        with self._readers.cursor() as con:
-            return hash_texts(con, texts)
+        return self._hasher.texts(texts)
 
     def commit(self, commit: Commit) -> int:
         """Store a batch durably in one transaction; returns the new data version.
@@ -304,6 +304,8 @@ class DuckStore:
                 write_commit(con, commit, self._version + 1, self._next_quarantine)
                 apply_plan(con, planned)
                 live = self._live.write(con, commit.live, commit.tables, planned.names)
+            if commit.tables:
+                plan_anew(self._writer)
             self._views.done(planned)
             self._live.done(live)
         self._next_quarantine += commit.quarantine.num_rows
@@ -497,11 +499,11 @@ class DuckStore:
             if until is not None:
                 return saved
         if self._pass is None:
-            with self._write() as con:
+            with self._write(merging=True) as con:
                 self._pass = Pass(con, self._compact_rows)
         begun = self._pass
         while not begun.is_over:
-            with self._write() as con:
+            with self._write(merging=True) as con:
                 if self._pass is not begun:  # the file was opened anew meanwhile
                     return saved
                 saved += begun.slice(con)
@@ -510,7 +512,7 @@ class DuckStore:
         self._compact_rows = begun.rows
         if begun.is_over:
             self._pass = None
-            with self._write() as con:
+            with self._write(merging=True) as con:
                 saved += compact_meta(con)
             with self._writing:
                 if not self._closed and self._wal_bytes() > CHECKPOINT_BYTES:
@@ -521,13 +523,13 @@ class DuckStore:
     def _sort(self, until: float | None) -> None:
         """Put settled states in order of series: a slice, or as many as there is time for."""
         if self._sorting is None:
-            with self._write() as con:
+            with self._write(merging=True) as con:
                 stretch = find_stretch(con)
             if stretch is None:
                 return
             self._sorting = Sorting(stretch)
         while (begun := self._sorting) is not None:
-            with self._write() as con:
+            with self._write(merging=True) as con:
                 if self._sorting is begun and not begun.slice(con):
                     self._sorting = None
             if until is not None and time.perf_counter() >= until:
@@ -549,6 +551,8 @@ class DuckStore:
             with self._write() as con:
                 plan, folded = self._live.compact(con, horizon, least)
             self._live.done(plan)
+            if folded:
+                plan_anew(self._writer)
         return folded
 
     def checkpoint(self) -> None:
@@ -591,6 +595,7 @@ class DuckStore:
 
     def _reopened(self) -> duckdb.DuckDBPyConnection:
         self._identities.end()
+        self._merger.close()
         self._writer.close()
         self._root.close()
         root = connect(self.path, self._read_threads)
@@ -603,6 +608,7 @@ class DuckStore:
             )
         self._root, self._writer = root, root.cursor()
         give_slot(self._writer)
+        self._merger = root.cursor()
         self._pass = self._sorting = None
         return root
 
@@ -698,8 +704,10 @@ class DuckStore:
             try:
                 self._readers.close()
                 self._identities.end()
+                self._hasher.close()
                 self._checkpoint_if_room()
             finally:
+                self._merger.close()
                 self._writer.close()
                 self._root.close()
                 self.lock.release()
@@ -718,18 +726,24 @@ class DuckStore:
         return self._identities.now
 
     @contextmanager
-    def _write(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        """The writer's connection in a transaction: all or nothing."""
+    def _write(self, *, merging: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
+        """The writer's connection in a transaction: all or nothing.
+
+        Args:
+            merging: one of its own for compaction, whose temporary tables would have the writer's
+                statements planned anew.
+        """
         with self._writing:
             if self._closed:
                 raise WorkspaceError(f"{self.path} is closed.", hint="Open it again.")
             self.revive()
+            con = self._merger if merging else self._writer
             try:
-                self._writer.begin()
-                yield self._writer
-                self._writer.commit()
+                con.begin()
+                yield con
+                con.commit()
             except BaseException as error:
-                self._roll_back()
+                self._roll_back(con)
                 if isinstance(error, duckdb.Error):
                     raise self._failed(error, "could not store a batch") from error
                 raise
@@ -780,8 +794,9 @@ class DuckStore:
         except duckdb.Error as error:
             log.warning("%s", self._failed(error, "could not be check-pointed", _IN_LOG))
 
-    def _roll_back(self) -> None:
+    @staticmethod
+    def _roll_back(con: duckdb.DuckDBPyConnection) -> None:
         try:
-            self._writer.rollback()
+            con.rollback()
         except (duckdb.TransactionException, duckdb.FatalException, duckdb.ConnectionException):
             return  # a commit that failed has ended the transaction already

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import Future
-from threading import Thread
+from threading import Lock, Thread
 
 import duckdb
 import numpy as np
@@ -11,6 +11,7 @@ import polars as pl
 import pyarrow as pa
 
 from datawatch_lab.core.errors import WorkspaceError
+from datawatch_lab.store.sql import fetch_with, give_slot
 
 _HASH = """
 SELECT (h >> 64)::UBIGINT AS hi, (h & 18446744073709551615::UHUGEINT)::UBIGINT AS lo
@@ -18,12 +19,12 @@ FROM (
     SELECT md5_number(
         coalesce(origin, '') || chr(31) || coalesce("table", '')
         || chr(31) || coalesce(event_id, '')
-    ) AS h FROM hashed
+    ) AS h FROM given
 )
 """
 _HASH_TEXTS = """
 SELECT (h >> 64)::UBIGINT AS hi, (h & 18446744073709551615::UHUGEINT)::UBIGINT AS lo
-FROM (SELECT md5_number(text) AS h FROM hashed)
+FROM (SELECT md5_number(text) AS h FROM given)
 """
 _CONFIRM = """
 SELECT i FROM candidates SEMI JOIN changes.log ON identity_lo = lo AND identity_hi = hi
@@ -120,26 +121,42 @@ class SeenLater:
             con.close()
 
 
-def hash_identities(
-    con: duckdb.DuckDBPyConnection, origin: pa.Array, table: pa.Array, event_id: pa.Array
-) -> tuple[np.ndarray, np.ndarray]:
-    """(hi, lo) of the MD5 of ``origin ␟ table ␟ event_id``; null reads as ''."""
-    con.register("hashed", pa.table({"origin": origin, "table": table, "event_id": event_id}))
-    try:
-        halves = con.execute(_HASH).fetchnumpy()
-    finally:
-        con.unregister("hashed")
-    return np.asarray(halves["hi"]), np.asarray(halves["lo"])
+class Hasher:
+    """Hashes in a database of its own in memory, so that its two statements are planned once.
 
+    Any thread may ask; one at a time is answered.
+    """
 
-def hash_texts(con: duckdb.DuckDBPyConnection, texts: pl.Series) -> tuple[np.ndarray, np.ndarray]:
-    """(hi, lo) of the MD5 of each text as int64; texts are not null."""
-    con.register("hashed", pa.table({"text": texts.rechunk().to_arrow()}))
-    try:
-        halves = con.execute(_HASH_TEXTS).fetchnumpy()
-    finally:
-        con.unregister("hashed")
-    return np.asarray(halves["hi"]).view(np.int64), np.asarray(halves["lo"]).view(np.int64)
+    def __init__(self) -> None:
+        self._con: duckdb.DuckDBPyConnection | None = None
+        self._lock = Lock()
+
+    def identities(
+        self, origin: pa.Array, table: pa.Array, event_id: pa.Array
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """(hi, lo) of the MD5 of ``origin ␟ table ␟ event_id``; null reads as ''."""
+        given = pa.table({"origin": origin, "table": table, "event_id": event_id})
+        return self._halves(given, _HASH)
+
+    def texts(self, texts: pl.Series) -> tuple[np.ndarray, np.ndarray]:
+        """(hi, lo) of the MD5 of each text as int64; texts are not null."""
+        hi, lo = self._halves(pa.table({"text": texts.rechunk().to_arrow()}), _HASH_TEXTS)
+        return hi.view(np.int64), lo.view(np.int64)
+
+    def close(self) -> None:
+        """Free what it holds; it may be asked again."""
+        with self._lock:
+            if self._con is not None:
+                self._con.close()
+            self._con = None
+
+    def _halves(self, given: pa.Table, sql: str) -> tuple[np.ndarray, np.ndarray]:
+        with self._lock:
+            if self._con is None:
+                self._con = duckdb.connect(":memory:", config={"threads": 1})
+                give_slot(self._con)
+            found = fetch_with(self._con, given, sql)
+        return found.column("hi").to_numpy(), found.column("lo").to_numpy()
 
 
 def confirm(con: duckdb.DuckDBPyConnection, hi: np.ndarray, lo: np.ndarray) -> np.ndarray:

@@ -106,18 +106,22 @@ class LiveKeeper:
         """
         tables = dict(self._now.tables)
         changed = {info.id: info for info in infos}
+        known = self._now.infos
         for change in changes:
-            changed.setdefault(change.table.id, change.table)
+            if known.get(change.table.id) != change.table:
+                changed.setdefault(change.table.id, change.table)
         shared = self._now.shared
+        shown: set[int] = set()
         if changes:
             made, shared = put_all(con, tables, shared, changes)
+            shown = {each.id for each in made if not each.is_shown_as(tables.get(each.id))}
             tables |= {each.id: each for each in made}
             tables = bounded(tables)
             append(con, "current.versions", versions_of(changes))
         before = self._now.names
         renamed = [] if names is before else [i for i in names if names[i] != before.get(i)]
         plan = LivePlan(tables, shared, {**self._now.infos, **changed}, names)
-        return self._with_views(con, plan, {*changed, *renamed})
+        return self._with_views(con, plan, {*changed, *shown, *renamed})
 
     def compact(
         self, con: duckdb.DuckDBPyConnection, horizon: datetime | None, least: int | None = None

@@ -29,6 +29,7 @@ from datawatch_lab.store.live_slots import (
     VARCHAR,
     Piece,
     Slot,
+    alike,
     decimal_limit,
     is_decimal,
     joined,
@@ -200,7 +201,10 @@ def _decimals(columns: Sequence[pl.Series], scale: int) -> Sequence[Piece | None
 def _moments(columns: Sequence[pl.Series], _: int) -> Sequence[Piece | None]:
     """Texts that are moments as most programs write them."""
     stack = _Stack(columns)
-    usual = pc.match_substring_regex(texts_of(stack.values), USUAL_MOMENT).fill_null(True)
+    texts = texts_of(stack.values)
+    if alike(texts):
+        return _read_moments(stack)
+    usual = pc.match_substring_regex(texts, USUAL_MOMENT).fill_null(True)
     fits = np.logical_and.reduceat(np.asarray(usual), stack.starts)
     fitting = [column for column, all_ in zip(columns, fits.tolist(), strict=True) if all_]
     read = iter(_read_moments(_Stack(fitting)) if fitting else ())

@@ -83,24 +83,35 @@ def fold(
         f"SELECT rowid FROM {stored.kept_in} WHERE {stored.is_mine} "
         f"ORDER BY rowid LIMIT 1 OFFSET {taken - 1:d}",
     )
-    con.execute(
-        f"CREATE OR REPLACE TEMP TABLE folded AS SELECT {', '.join(_columns(stored))} "
-        f"FROM {stored.kept_in} WHERE {stored.is_mine} AND rowid <= ?",
-        [last],
+    moved = (
+        f"(SELECT {', '.join(_columns(stored))} FROM {stored.kept_in} "
+        f"WHERE {stored.is_mine} AND rowid <= {last:d})"
     )
-    (gone,) = fetch_row(con, "SELECT count(*) FILTER (gone) FROM folded")
+    gone, lowest, highest = fetch_row(
+        con, f"SELECT count(*) FILTER (gone), min(k_lo), max(k_lo) FROM {moved}"
+    )
     stored = _prepare(con, stored, gone=bool(gone))
-    if stored.base_rows:
-        con.execute(f"DELETE FROM {stored.base} a USING folded b WHERE {stored.same_key}")
-    if stored.has_graves:
-        con.execute(f"DELETE FROM {stored.graves} a USING folded b WHERE {stored.same_key}")
-    _insert(con, stored, gone=int(gone), rows=taken)
+    _replace(con, stored, moved, lowest)
+    _insert(con, stored, moved, gone=int(gone), rows=taken)
     con.execute(f"DELETE FROM {stored.kept_in} WHERE {stored.is_mine} AND rowid <= ?", [last])
-    con.execute("DROP TABLE folded")
     rows = stored.base_rows + taken - int(gone)
     left = stored.delta_rows - taken
     mirror = None if left else NOTHING
-    return replace(stored, delta_rows=left, base_rows=rows, mirror=mirror), taken
+    settled = None if stored.settled is None else max(stored.settled, int(highest))
+    moved_on = replace(stored, delta_rows=left, base_rows=rows, mirror=mirror, settled=settled)
+    return moved_on, taken
+
+
+def _replace(con: duckdb.DuckDBPyConnection, stored: LiveTable, moved: str, lowest: int) -> None:
+    """Delete what has a newer version among the moved rows; those of new keys are not looked up."""
+    known = moved
+    if stored.narrow and stored.settled is not None:
+        if lowest > stored.settled:
+            return
+        known = f"(SELECT k_hi, k_lo FROM {moved} WHERE k_lo <= {stored.settled:d})"
+    for table, there in ((stored.base, stored.base_rows), (stored.graves, stored.has_graves)):
+        if there:
+            con.execute(f"DELETE FROM {table} a USING {known} b WHERE {stored.same_key}")
 
 
 def _columns(stored: LiveTable) -> list[str]:
@@ -131,15 +142,17 @@ def _lacking(stored: LiveTable) -> list[Slot]:
     return [slot for slot in stored.slots if slot.column not in (stored.base_slots or ())]
 
 
-def _insert(con: duckdb.DuckDBPyConnection, stored: LiveTable, *, gone: int, rows: int) -> None:
+def _insert(
+    con: duckdb.DuckDBPyConnection, stored: LiveTable, moved: str, *, gone: int, rows: int
+) -> None:
     heads = ", ".join(HEADS)
     if gone:
-        con.execute(f"INSERT INTO {stored.graves} ({heads}) SELECT {heads} FROM folded WHERE gone")
+        con.execute(f"INSERT INTO {stored.graves} ({heads}) SELECT {heads} FROM {moved} WHERE gone")
     if rows > gone:
         columns = ", ".join([*HEADS, *(slot.column for slot in stored.slots)])
         con.execute(
-            f"INSERT INTO {stored.base} ({columns}) SELECT {columns} FROM folded WHERE NOT gone "
-            "ORDER BY k_hi, k_lo"
+            f"INSERT INTO {stored.base} ({columns}) SELECT {columns} FROM {moved} WHERE NOT gone "
+            f"ORDER BY {'k_lo' if stored.narrow else 'k_hi, k_lo'}"
         )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 
 import duckdb
 import numpy as np
@@ -16,7 +17,15 @@ import polars as pl
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from datawatch_lab.core.columns import kept, nulls, picked, side_by_side
+from datawatch_lab.core.columns import (
+    arrow_of,
+    kept,
+    nulls,
+    picked,
+    side_by_side,
+    taken,
+    under_one_another,
+)
 from datawatch_lab.core.storage import LIVE_HEADS, LiveChange
 from datawatch_lab.store.live_fitting import Laid, Unlaid, fit_all
 from datawatch_lab.store.live_mirror import NOTHING, found_in, with_put
@@ -24,16 +33,22 @@ from datawatch_lab.store.live_slots import Slot
 from datawatch_lab.store.live_state import (
     HEADS,
     MOST_SHARED_SLOTS,
+    NO_KEYS,
     SHARED,
     LiveTable,
     LiveTables,
     delta_sql,
+    grown,
+    highest_of,
     shared_columns,
 )
 from datawatch_lab.store.sql import append, run_with
 
 MIRRORED_TABLES = 16
 """Tables of a commit up to which their mirrors are kept; of more they cost more than they save."""
+
+_WORTH_A_LOOK = 100
+"""Rows of a commit from which on the largest key of a table that was opened is looked up."""
 
 _KEYS = ("k_hi", "k_lo")
 
@@ -59,11 +74,19 @@ class _Put:
         """Heads and slot columns."""
         return self.heads.hstack(list(self.laid))
 
-    @property
+    @cached_property
+    def known(self) -> pl.DataFrame:
+        """Keys of the rows that may have a row already."""
+        keys = picked(self.heads, _KEYS)
+        may = None if self.before is None else self.before.may_have(keys)
+        return keys if may is None else kept(keys, may)
+
+    @cached_property
     def new_slots(self) -> list[Slot]:
         """Slots that are not as they were."""
         known = {slot.number: slot for slot in self.before.slots} if self.before else {}
-        return [slot for slot in self.stored.slots if known.get(slot.number) != slot]
+        changed = (slot for slot in self.stored.slots if known.get(slot.number) is not slot)
+        return [slot for slot in changed if known.get(slot.number) != slot]
 
 
 def put_all(
@@ -125,10 +148,18 @@ def _kept(
             drop(con, there)
         generation = there.generation + 1 if there else 1
         stored = LiveTable(change.table.id, generation, fresh.slots, narrow)
-        return None, replace(stored, shared=not many, mirror=NOTHING), heads
+        highest = grown(NO_KEYS, heads) if narrow else None
+        begun = replace(stored, shared=not many, mirror=NOTHING, highest=highest, settled=NO_KEYS)
+        return None, begun, heads
     if before.shared and many:
         before = leave(con, before)
-    return before, replace(before, slots=fresh.slots, narrow=narrow and before.narrow), heads
+    narrow = narrow and before.narrow
+    if not narrow:
+        return before, replace(before, slots=fresh.slots, narrow=False, highest=None), heads
+    if before.highest is None and heads.height >= _WORTH_A_LOOK:
+        before = replace(before, highest=highest_of(con, before))
+    highest = grown(before.highest, heads)
+    return before, replace(before, slots=fresh.slots, highest=highest), heads
 
 
 def _widened(
@@ -195,9 +226,9 @@ def _put_alone(con: duckdb.DuckDBPyConnection, put: _Put) -> LiveTable:
     keys = _older(put, there)
     if keys.height:
         same = f"DELETE FROM {stored.own_delta} a USING given b WHERE {stored.same_key}"
-        run_with(con, keys.to_arrow(), same)
+        run_with(con, arrow_of(keys), same)
     rows = put.rows
-    append(con, stored.own_delta, rows.to_arrow())
+    append(con, stored.own_delta, arrow_of(rows))
     return with_put(replace(stored, delta_rows=stored.delta_rows + rows.height), there, rows)
 
 
@@ -213,12 +244,12 @@ def _put_together(
         if keys.height:
             run_with(
                 con,
-                keys.to_arrow(),
+                arrow_of(keys),
                 f"DELETE FROM {SHARED} a USING given b "
                 "WHERE a.table_id = b.table_id AND a.k_lo = b.k_lo AND a.k_hi = b.k_hi",
             )
         heads = _of_tables(puts_rows, [each.heads for each in puts_rows])
-        append(con, SHARED, heads.hstack(_stacked(puts_rows)).to_arrow())
+        append(con, SHARED, arrow_of(heads.hstack(_stacked(puts_rows))))
     made = []
     for each, replaced in zip(puts, there, strict=True):
         grown = replace(each.stored, delta_rows=each.stored.delta_rows + each.heads.height)
@@ -231,8 +262,8 @@ def _of_tables(puts: Sequence[_Put], frames: Sequence[pl.DataFrame]) -> pl.DataF
     """Frames of several tables under one another, with the id of the table."""
     sizes = [each.height for each in frames]
     ids = np.repeat(np.array([each.stored.id for each in puts], dtype=np.int32), sizes)
-    stacked = pl.concat(frames, rechunk=True)
-    return stacked.insert_column(0, pl.Series("table_id", ids))
+    columns = under_one_another(frames).get_columns()
+    return side_by_side([pl.Series("table_id", ids), *columns])
 
 
 def _stacked(puts: Sequence[_Put]) -> list[pl.Series]:
@@ -259,12 +290,12 @@ def _replaced(put: _Put) -> NDArray[np.bool_] | None:
     """Which rows of the mirror have a newer version among those put; None without a mirror."""
     if put.stored.mirror is None:
         return None
-    return found_in(put.stored.mirror, put.heads, narrow=put.stored.narrow)
+    return found_in(put.stored.mirror, put.known, narrow=put.stored.narrow)
 
 
 def _older(put: _Put, there: NDArray[np.bool_] | None) -> pl.DataFrame:
     """Keys of rows of the delta that may have a newer version; only those, where it is known."""
-    keys = picked(put.heads, _KEYS)
+    keys = put.known
     if not put.stored.delta_rows:
         return keys[:0]
     if put.stored.mirror is None or there is None:
@@ -294,12 +325,16 @@ def leave(con: duckdb.DuckDBPyConnection, stored: LiveTable) -> LiveTable:
 
 
 def versions_of(changes: Iterable[LiveChange]) -> pa.Table:
-    """The versions of all changes as one table, sorted so that zone maps help."""
+    """The versions of all changes as one table, sorted within tables so that zone maps help."""
     some = [each for each in changes if each.versions.height]
     if not some:
         return pa.table({})
     sizes = [each.versions.height for each in some]
     ids = np.repeat(np.array([each.table.id for each in some], dtype=np.int32), sizes)
-    stacked = pl.concat([picked(each.versions, (*_KEYS, "seq")) for each in some], rechunk=True)
+    stacked = under_one_another([picked(each.versions, (*_KEYS, "seq")) for each in some])
     frame = side_by_side([*stacked.get_columns(), pl.Series("table_id", ids)])
-    return frame.sort("table_id", *_KEYS).to_arrow()
+    hi, lo = (stacked[name].to_numpy() for name in _KEYS)
+    order = np.lexsort((lo, hi)) if hi.any() else np.argsort(lo)
+    place = np.repeat(np.arange(len(some)), sizes)[order]
+    narrow = place.astype(np.uint16) if len(some) < 2**16 else place
+    return arrow_of(taken(frame, order[np.argsort(narrow, kind="stable")]))

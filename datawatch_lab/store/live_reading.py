@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 
 import duckdb
@@ -10,7 +11,14 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from datawatch_lab.core.columns import kept, picked
+from datawatch_lab.core.columns import (
+    arrow_of,
+    kept,
+    nulls,
+    picked,
+    side_by_side,
+    under_one_another,
+)
 from datawatch_lab.core.storage import LIVE_HEADS, LOG_SCHEMA, LiveAsk, LiveRows
 from datawatch_lab.store.live_mirror import NOTHING, found_in
 from datawatch_lab.store.live_slots import HUGEINT, Slot, as_text, join_slots
@@ -26,6 +34,8 @@ from datawatch_lab.store.sql import fetch_arrow, fetch_row, fetch_with, quote_id
 
 _KEYS = ("k_hi", "k_lo")
 _GIVEN = "wanted_keys"
+_NO_HEADS = pl.DataFrame(schema=LIVE_HEADS)
+_NO_TEXT = nulls("", pl.String(), 0)
 _WORTH_ASKING_TOGETHER = 2  # tables
 
 
@@ -37,11 +47,18 @@ def read_rows(
     What stands in the delta that tables share is looked up for all of them at once.
     """
     stored = [tables.get(each.table.id) for each in asks]
+    asks = [_possible(*pair) for pair in zip(stored, asks, strict=True)]
     fresh = _in_shared(con, stored, asks)
     return [
         _of_table(con, each, ask, found)
         for each, ask, found in zip(stored, asks, fresh, strict=True)
     ]
+
+
+def _possible(stored: LiveTable | None, ask: LiveAsk) -> LiveAsk:
+    """A question without the keys that no row can have."""
+    may = None if stored is None else stored.may_have(ask.keys)
+    return ask if may is None else replace(ask, keys=kept(ask.keys, may))
 
 
 def _of_table(
@@ -53,7 +70,7 @@ def _of_table(
     """The rows of one table; ``fresh`` are those of its delta, if they were looked up."""
     parts: list[pl.DataFrame] = []
     wanted = picked(ask.keys, _KEYS)
-    if stored is None:
+    if stored is None or not wanted.height:
         return _no_rows(ask.fields)
     slots = [slot for slot in stored.slots if slot.field in ask.fields]
     sources = _sources(stored, slots, delta=fresh is None)
@@ -91,15 +108,19 @@ def _in_shared(
     places = [
         place
         for place, each in enumerate(tables)
-        if each is not None and each.shared and each.mirror is None and each.delta_rows
+        if each is not None
+        and each.shared
+        and each.mirror is None
+        and each.delta_rows
+        and asks[place].keys.height
     ]
     if len(places) < _WORTH_ASKING_TOGETHER:
         return found
     columns = [_of_shared(tables[place], asks[place].fields) for place in places]
     sizes = [asks[place].keys.height for place in places]
     ids = np.array([asks[place].table.id for place in places], dtype=np.int32)
-    keys = pl.concat([picked(asks[place].keys, _KEYS) for place in places], rechunk=True)
-    given = keys.hstack([pl.Series("table_id", np.repeat(ids, sizes))]).to_arrow()
+    keys = under_one_another([picked(asks[place].keys, _KEYS) for place in places])
+    given = arrow_of(keys.hstack([pl.Series("table_id", np.repeat(ids, sizes))]))
     wanted = {there: slot for each in columns for there, slot in each.items()}
     rows = _read_shared(con, given, wanted)
     parts = rows.partition_by("table_id", as_dict=True, maintain_order=True)
@@ -163,7 +184,7 @@ def _look_up(
 ) -> pl.DataFrame:
     """Rows of a source by key; looked up by half of the key, which takes half the time."""
     sql = f"SELECT {source} a SEMI JOIN given b ON a.k_lo = b.k_lo"
-    found = pl.DataFrame(fetch_with(con, wanted.to_arrow(), sql))
+    found = pl.DataFrame(fetch_with(con, arrow_of(wanted), sql))
     if narrow and (wanted["k_hi"] == 0).all():
         return found
     return found.join(wanted, on=_KEYS, how="semi")
@@ -189,9 +210,8 @@ def _as_rows(found: pl.DataFrame, slots: Sequence[Slot], fields: Sequence[str]) 
 
 
 def _no_rows(fields: Sequence[str]) -> LiveRows:
-    return LiveRows(
-        pl.DataFrame(schema=LIVE_HEADS), pl.DataFrame(schema=dict.fromkeys(fields, pl.String))
-    )
+    rows = [_NO_TEXT.alias(name) for name in fields]
+    return LiveRows(_NO_HEADS, side_by_side(rows) if rows else pl.DataFrame())
 
 
 def scan_rows(

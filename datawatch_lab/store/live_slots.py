@@ -12,7 +12,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
+import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from datawatch_lab.core.columns import moments_in, nulls, texts_of, true_where
 from datawatch_lab.core.values import Column, Role
@@ -95,13 +97,13 @@ class Piece:
 
 
 def joined(slot: Slot, piece: Piece) -> Slot:
-    """A slot with what is said of the values of a piece."""
-    return replace(
-        slot,
-        exact=slot.exact and piece.exact,
-        decimal=slot.decimal and piece.decimal,
-        moment=slot.moment and piece.moment,
-    )
+    """A slot with what is said of the values of a piece; the same one where that is nothing new."""
+    exact = slot.exact and piece.exact
+    decimal = slot.decimal and piece.decimal
+    moment = slot.moment and piece.moment
+    if (exact, decimal, moment) == (slot.exact, slot.decimal, slot.moment):
+        return slot
+    return replace(slot, exact=exact, decimal=decimal, moment=moment)
 
 
 def split(values: pl.Series, column: Column | None, scales: set[str]) -> list[Piece]:
@@ -187,6 +189,51 @@ def _decimals(type_: str, values: pl.Series, scale: int) -> Piece:
 def decimal_limit(scale: int) -> int:
     """Decimals of a scale are the same number as a double below this; 0: none is known to be."""
     return int(10 ** (EXACT_DIGITS - scale)) if scale <= EXACT_DIGITS else 0
+
+
+def alike(texts: pa.LargeStringArray) -> bool:
+    """Whether all texts are moments in UTC of `USUAL_MOMENT` with as many digits as the first.
+
+    So most programs write them; it takes a tenth of the time of looking at each text.
+
+    >>> alike(pa.array(["2026-01-01T00:00:00Z", "2026-01-31T10:20:30Z"], pa.large_string()))
+    True
+    >>> alike(pa.array(["2026-01-01T00:00:00Z", "2026-01-01 00:00:00Z"], pa.large_string()))
+    False
+    """
+    if not len(texts) or texts.null_count:
+        return False
+    _, offset_buffer, data_buffer = texts.buffers()
+    offsets = np.frombuffer(offset_buffer, dtype=np.int64)[texts.offset :][: len(texts) + 1]
+    width = int(offsets[1] - offsets[0])
+    form = _FORMS_ALIKE.get(width)
+    if form is None or (np.diff(offsets) != width).any():
+        return False
+    data = np.frombuffer(data_buffer, dtype=np.uint8)[offsets[0] : offsets[-1]]
+    whole = len(texts) // _SIDE_BY_SIDE * _SIDE_BY_SIDE * width
+    least, most = form
+    return all(
+        bool((part.min(axis=0).reshape(-1, width) >= least).all())
+        and bool((part.max(axis=0).reshape(-1, width) <= most).all())
+        for part in (
+            data[:whole].reshape(-1, _SIDE_BY_SIDE * width),
+            data[whole:].reshape(-1, width),
+        )
+        if len(part)
+    )
+
+
+def _bounds(form: str) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """The least and the largest byte at each place; 0 stands for any digit."""
+    bounds = (form.encode(), form.replace("0", "9").encode())
+    least, most = (np.frombuffer(each, dtype=np.uint8) for each in bounds)
+    return least, most
+
+
+_SIDE_BY_SIDE = 64  # texts that are compared at once: numpy is slow at short rows
+_ALIKE = ["0000-00-00T00:00:00Z"]
+_ALIKE += [f"0000-00-00T00:00:00.{'0' * digits}Z" for digits in range(1, 7)]
+_FORMS_ALIKE = {len(form): _bounds(form) for form in _ALIKE}
 
 
 def read_moments(values: pl.Series) -> tuple[pl.Series, pl.Series]:

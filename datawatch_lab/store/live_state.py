@@ -7,9 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import duckdb
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from datawatch_lab.store.live_slots import Slot
+from datawatch_lab.store.sql import fetch_row
 
 HEADS = ("k_hi", "k_lo", '"at"', "ordinal", "sub", "seq")
 """Columns of every base, delta and graves; see `core.storage.LIVE_HEADS`."""
@@ -49,6 +52,8 @@ class LiveTable:
         has_graves: whether there is a table of gone keys.
         shared: whether its newest rows stand in `SHARED`; otherwise it has a delta of its own.
         delta_rows, base_rows: at most so many rows are there.
+        highest: no row has a larger ``k_lo``; None where that is not known, or not `narrow`.
+        settled: the same of the base and the graves.
         mirror: the rows of the delta by head and slot column, where they are known; columns that
             are all null may be missing. See `live_mirror`.
     """
@@ -62,6 +67,8 @@ class LiveTable:
     shared: bool = False
     delta_rows: int = 0
     base_rows: int = 0
+    highest: int | None = None
+    settled: int | None = None
     mirror: pl.DataFrame | None = field(default=None, compare=False, repr=False)
 
     @property
@@ -108,6 +115,27 @@ class LiveTable:
         wide = "" if self.narrow else " AND a.k_hi = b.k_hi"
         return f"a.k_lo = b.k_lo{wide}"
 
+    def is_shown_as(self, other: LiveTable | None) -> bool:
+        """Whether the view of its rows is the one that it was made for."""
+        return other is not None and (
+            (self.generation, self.narrow, self.shared, self.slots, self.base_slots)
+            == (other.generation, other.narrow, other.shared, other.slots, other.base_slots)
+        )
+
+    def may_have(self, keys: pl.DataFrame) -> NDArray[np.bool_] | None:
+        """Which keys may be stored, by what is known of all that are; None for all of them.
+
+        Most rows that come are new ones with numbers of their own, larger than any before. They are
+        asked for nowhere.
+        """
+        if self.highest is None or not self.narrow:
+            return None
+        hi, lo = (keys[name].to_numpy() for name in ("k_hi", "k_lo"))
+        may = lo <= self.highest
+        if hi.any():
+            may &= hi == 0
+        return None if may.all() else may
+
     def in_base(self, column: str) -> str:
         """An expression for a head or slot column of the base, which may not have it yet."""
         if column in HEADS or column in (self.base_slots or ()):
@@ -130,6 +158,29 @@ def shared_columns(slots: Sequence[Slot]) -> dict[str, str]:
         counted[slot.type] += 1
         columns[slot.column] = f"{_letter(slot)}{counted[slot.type]}"
     return columns
+
+
+NO_KEYS = -(2**63)
+"""`LiveTable.highest` of a table without rows."""
+
+
+def grown(highest: int | None, keys: pl.DataFrame) -> int | None:
+    """A bound such as `LiveTable.highest` after rows came; None stays."""
+    if highest is None:
+        return None
+    lo = keys["k_lo"]
+    if lo.null_count():  # the file refuses it, and says why
+        return None
+    return int(lo.to_numpy().max(initial=highest))
+
+
+def highest_of(con: duckdb.DuckDBPyConnection, table: LiveTable) -> int:
+    """`LiveTable.highest` as the file has it."""
+    places = [f"{table.kept_in} WHERE {table.is_mine}"]
+    places += [table.base] * table.has_base + [table.graves] * table.has_graves
+    every = " UNION ALL ".join(f"SELECT max(k_lo) AS k_lo FROM {place}" for place in places)
+    (found,) = fetch_row(con, f"SELECT max(k_lo) FROM ({every})")
+    return NO_KEYS if found is None else int(found)
 
 
 def _letter(slot: Slot) -> str:

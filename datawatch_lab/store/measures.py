@@ -1,4 +1,4 @@
-"""Partial states: appended at every level, merged by one rule; `state_reading` reads them."""
+"""Partial states: appended once for all levels, merged by one rule; `state_reading` reads them."""
 
 from __future__ import annotations
 
@@ -9,19 +9,21 @@ from datetime import UTC, datetime, timedelta
 import duckdb
 import polars as pl
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from datawatch_lab.core.batches import UTC_US, MeasureAppends
 from datawatch_lab.core.values import LEVEL_SECONDS, LevelName
 from datawatch_lab.store.cells import BIN_CELLS, REGISTER_CELLS, Packing, listed
-from datawatch_lab.store.sql import append, run_with
-
-# Below this many rows the plan of the merging statement (4 ms) costs more than unmerged rows do.
-_MERGE_ROWS = 2_000
+from datawatch_lab.store.sql import append
 
 LEVELS: tuple[LevelName, ...] = ("1s", "1m", "5m", "1h", "1d")
 LEVEL_NUMBERS = {name: number for number, name in enumerate(LEVELS)}
 """The number that stands for a level in the file; 0 is the finest."""
+
+CARRIED = 10
+"""``CARRIED + n`` in place of a level: in buckets of level n, and counts for all coarser ones too.
+
+A commit appends everything as ``CARRIED + 0``; see `compaction`.
+"""
 
 # DECIMAL(38,9) ends at 1e29 and its sum then fails. Sums beyond 1e22 are carried as doubles only,
 # which leaves room to add ten million of them.
@@ -45,7 +47,8 @@ class StateKind:
 
     Attributes:
         table: its name; ``new_<table>`` takes what commits append, ``<table>_<level>`` what has
-            settled; ``fresh_<table>`` shows the former a row a state, ``all_<table>`` both.
+            settled; ``fresh_<table>`` shows the former a row a state, ``all_<table>`` both, each
+            state at each level that it counts for.
         key: SQL of the key beside (level, series, bucket): '' or ``, p.<column>``.
         merges: SQL that merges each value column of rows ``p`` with one key.
         schema: columns after the bucket, key first.
@@ -125,50 +128,30 @@ def floor_us(micros: str, width: str, origin: str = "0") -> str:
     return f"({micros} - ((({micros} - {origin}) % {width}) + {width}) % {width})"
 
 
-def _append_sql(kind: StateKind) -> str:
-    """The finest level as it came; each coarser one merged from the next finer; one statement."""
-    columns = f"series, bucket, {kind.columns}"
-    steps = [f"l0 AS (SELECT {columns} FROM given)"]
-    for name, number in LEVEL_NUMBERS.items():
-        if not number:
-            continue
-        start = floor_us("epoch_us(p.bucket)", f"{LEVEL_SECONDS[name] * 1_000_000}::BIGINT")
-        steps.append(
-            f"l{number} AS MATERIALIZED (SELECT p.series, make_timestamp({start}) AS bucket"
-            f"{kind.key}, {kind.merged} FROM l{number - 1} p GROUP BY ALL)"
-        )
-    levels = " UNION ALL ".join(
-        f"SELECT {number}, {columns}, TRUE FROM l{number}" for number in LEVEL_NUMBERS.values()
-    )
-    return (
-        f"INSERT INTO measures.new_{kind.table} (level, {columns}, fresh) "
-        f"WITH {', '.join(steps)} {levels}"
-    )
+def start_sql(bucket: str, level: LevelName) -> str:
+    """SQL for the start of the bucket of a level that one of a finer level lies in."""
+    width = f"{LEVEL_SECONDS[level] * 1_000_000}::BIGINT"
+    return bucket if level == "1s" else f"make_timestamp({floor_us(f'epoch_us({bucket})', width)})"
+
+
+def counts_for(level: LevelName) -> str:
+    """SQL: whether a row of ``new_…`` counts for a level."""
+    number = LEVEL_NUMBERS[level]
+    return f"(level = {number} OR level BETWEEN {CARRIED} AND {CARRIED + number})"
 
 
 def append_states(con: duckdb.DuckDBPyConnection, appends: MeasureAppends) -> None:
-    """Add a batch's states at all five levels."""
+    """Add a batch's states, which count for every level from then on."""
     for kind, table in zip(KINDS, (appends.partials, appends.bins, appends.registers), strict=True):
-        if kind.packing is not None:
-            if table.num_rows:
-                append(con, f"measures.new_{kind.table}", listed(table, kind.packing))
-        elif table.num_rows >= _MERGE_ROWS:
-            run_with(con, table, _append_sql(kind))
-        else:
-            append(con, f"measures.new_{kind.table}", _at_all_levels(table))
+        if table.num_rows:
+            rows = table if kind.packing is None else listed(table, kind.packing)
+            append(con, f"measures.new_{kind.table}", _carried(rows))
 
 
-def _at_all_levels(states: pa.Table) -> pa.Table:
-    """Every state once a level, with the start of its bucket there; not merged."""
-    count = states.num_rows
-    where = states.schema.get_field_index("bucket")
-    fresh = states.append_column("fresh", pa.repeat(pa.scalar(value=True), count))
-    parts = []
-    for name, number in LEVEL_NUMBERS.items():
-        start = pc.floor_temporal(states.column(where), LEVEL_SECONDS[name], "second")
-        part = fresh.set_column(where, "bucket", start)
-        parts.append(part.append_column("level", pa.repeat(pa.scalar(number, pa.uint8()), count)))
-    return pa.concat_tables(parts)
+def _carried(rows: pa.Table) -> pa.Table:
+    level = pa.repeat(pa.scalar(CARRIED, pa.uint8()), rows.num_rows)
+    fresh = pa.repeat(pa.scalar(value=True), rows.num_rows)
+    return rows.append_column("level", level).append_column("fresh", fresh)
 
 
 def to_micros(moment: datetime) -> int:

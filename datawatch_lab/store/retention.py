@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 import duckdb
@@ -10,7 +10,16 @@ import polars as pl
 import pyarrow as pa
 
 from datawatch_lab.core.values import LevelName
-from datawatch_lab.store.measures import BINS, KINDS, LEVEL_NUMBERS, PARTIALS, REGISTERS, StateKind
+from datawatch_lab.store.compaction import settle_all
+from datawatch_lab.store.measures import (
+    BINS,
+    CARRIED,
+    KINDS,
+    LEVEL_NUMBERS,
+    PARTIALS,
+    REGISTERS,
+    StateKind,
+)
 from datawatch_lab.store.sql import append, fetch_arrow, fetch_row, run_with
 
 _BLOCK_BYTES = 262_144
@@ -95,6 +104,7 @@ def drop_before(
         cutoffs: earliest bucket kept, by table id; tables that are not named keep all.
     """
     _with_cutoffs(con, cutoffs)
+    _settle_old(con, KINDS)
     carried = _carried(con) if level == "1d" else None
     dropped = sum(_drop_states(con, kind, level) for kind in KINDS)
     dropped += sum(_drop(con, f"measures.{table}", level) for table in ("quantiles", "corrections"))
@@ -102,6 +112,18 @@ def drop_before(
         append(con, PARTIALS.settled(level), carried)
     con.execute("DROP TABLE kept_from")
     return dropped
+
+
+def _settle_old(con: duckdb.DuckDBPyConnection, kinds: Sequence[StateKind]) -> None:
+    """Put what counts for several levels at each one, if some of it is before the cut-off."""
+    for kind in kinds:
+        (old,) = fetch_row(
+            con,
+            f"SELECT count(*) FROM measures.new_{kind.table} p JOIN kept_from k USING (series) "
+            f"WHERE p.level >= {CARRIED} AND p.bucket < k.cutoff",
+        )
+        if old:
+            settle_all(con, kind)
 
 
 def _drop_states(con: duckdb.DuckDBPyConnection, kind: StateKind, level: LevelName) -> int:
@@ -205,6 +227,7 @@ def fold_sketches(
         "USING (series, bucket)",
     )
     _with_cutoffs(con, cutoffs)
+    _settle_old(con, (BINS, REGISTERS))
     dropped = sum(_drop_states(con, kind, level) for kind in (BINS, REGISTERS))
     con.execute("DROP TABLE kept_from")
     return dropped

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 import duckdb
 import msgspec
+import numpy as np
 import polars as pl
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from datawatch_lab.core.schema_changes import SchemaChange, Snapshot
 from datawatch_lab.store.measures import utc_frame
@@ -23,17 +25,34 @@ WHERE op = 'ddl' AND seq > ? AND seq <= ? ORDER BY seq
 _FIELDS = """
 SELECT seq, table_id, source, epoch_us(ts) AS "at", to_json(json_keys("after"))::VARCHAR AS fields
 FROM changes.log
-WHERE seq > ? AND seq <= ? AND op IN ('c', 'r') AND "after" IS NOT NULL ORDER BY seq
-"""
-
-# One row in eight, spread so that tables whose rows take turns are all met.
-_KINDS = """
-SELECT seq, table_id, epoch_us(ts) AS "at", json_structure("after")::VARCHAR AS kinds
-FROM changes.log
-WHERE seq > ? AND seq <= ? AND op IN ('c', 'r') AND "after" IS NOT NULL
-  AND (seq % 1000003) * 2654435761 % 4294967296 < 536870912
+WHERE seq > $1 AND seq <= $2 AND op IN ('c', 'r') AND "after" IS NOT NULL
+  AND ($3::INTEGER[] IS NULL OR list_contains($3::INTEGER[], table_id))
 ORDER BY seq
 """
+
+# One row in eight, spread so that tables whose rows take turns are all met; see `is_sampled`.
+_SAMPLED = """
+WHERE seq > $1 AND seq <= $2 AND op IN ('c', 'r') AND "after" IS NOT NULL
+  AND (seq % 1000003) * 2654435761 % 4294967296 < 536870912
+"""
+
+_KINDS = f"""
+SELECT seq, table_id, epoch_us(ts) AS "at", json_structure("after")::VARCHAR AS kinds
+FROM changes.log {_SAMPLED}
+  AND ($3::INTEGER[] IS NULL OR list_contains($3::INTEGER[], table_id))
+ORDER BY seq
+"""
+
+_TYPES = f"""
+SELECT table_id, json_type("after", $3::VARCHAR[]) AS types, count(*)
+FROM changes.log {_SAMPLED} GROUP BY ALL
+"""
+
+
+def is_sampled(seq: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Which of the rows with some sequence numbers `read_row_kinds` reads."""
+    return np.asarray((seq % 1_000_003) * 2_654_435_761 % 2**32 < 2**29)
+
 
 _VALUES = """
 SELECT list(DISTINCT value), list(DISTINCT kind) FROM (
@@ -62,16 +81,33 @@ def read_schema_events(con: duckdb.DuckDBPyConnection, after: int, to: int) -> p
     return utc_frame(fetch_arrow(con, _EVENTS, [after, to]))
 
 
-def read_row_fields(con: duckdb.DuckDBPyConnection, after: int, to: int) -> pl.DataFrame:
+def read_row_fields(
+    con: duckdb.DuckDBPyConnection, after: int, to: int, tables: Sequence[int] | None = None
+) -> pl.DataFrame:
     """Inserted and copied rows with numbers in (after, to]: seq, table_id, source, at (µs since
-    1970) and fields (the names of their fields as a JSON list), in order of seq.
+    1970) and fields (the names of their fields as a JSON list), in order of seq; of all tables, or
+    of some.
     """  # noqa: D205 — a sentence that does not fit
-    return pl.DataFrame(fetch_arrow(con, _FIELDS, [after, to]))
+    return pl.DataFrame(fetch_arrow(con, _FIELDS, [after, to, tables]))
 
 
-def read_row_kinds(con: duckdb.DuckDBPyConnection, after: int, to: int) -> pl.DataFrame:
+def read_row_kinds(
+    con: duckdb.DuckDBPyConnection, after: int, to: int, tables: Sequence[int] | None = None
+) -> pl.DataFrame:
     """A part of those rows: seq, table_id, at and kinds (JSON: kind of value by field)."""
-    return pl.DataFrame(fetch_arrow(con, _KINDS, [after, to]))
+    return pl.DataFrame(fetch_arrow(con, _KINDS, [after, to, tables]))
+
+
+def read_row_types(
+    con: duckdb.DuckDBPyConnection, fields: Sequence[str], after: int, to: int
+) -> list[tuple[int, list[str | None], int]]:
+    """Of the same rows: table id, JSON type of each of some fields, how many rows have these."""
+    return con.execute(_TYPES, [after, to, list(map(_pointer, fields))]).fetchall()
+
+
+def _pointer(field: str) -> str:
+    """Where a field stands in a row (RFC 6901)."""
+    return "/" + field.replace("~", "~0").replace("/", "~1")
 
 
 def read_values(
@@ -80,8 +116,7 @@ def read_values(
     """Distinct values of a field, as text, and their JSON types, in the last 500 rows of
     (after, to].
     """  # noqa: D205 — a sentence that does not fit
-    pointer = "/" + field.replace("~", "~0").replace("/", "~1")
-    asked = {"pointer": pointer, "table": table_id, "after": after, "upto": to}
+    asked = {"pointer": _pointer(field), "table": table_id, "after": after, "upto": to}
     (found,) = con.execute(_VALUES, asked).fetchall()
     values, kinds = found
     return set(values or ()), set(kinds or ())
@@ -157,15 +192,22 @@ class SchemaStore(Part):
         with self.reading() as con:
             return read_schema_events(con, after, to)
 
-    def row_fields(self, after: int, to: int) -> pl.DataFrame:
+    def row_fields(self, after: int, to: int, tables: Sequence[int] | None = None) -> pl.DataFrame:
         """Names of the fields of new rows; see `store.schema_log`."""
         with self.reading() as con:
-            return read_row_fields(con, after, to)
+            return read_row_fields(con, after, to, tables)
 
-    def row_kinds(self, after: int, to: int) -> pl.DataFrame:
+    def row_kinds(self, after: int, to: int, tables: Sequence[int] | None = None) -> pl.DataFrame:
         """Kinds of the values of some new rows; see `store.schema_log`."""
         with self.reading() as con:
-            return read_row_kinds(con, after, to)
+            return read_row_kinds(con, after, to, tables)
+
+    def row_types(
+        self, fields: Sequence[str], after: int, to: int
+    ) -> list[tuple[int, list[str | None], int]]:
+        """JSON types of some fields in some new rows; see `store.schema_log`."""
+        with self.reading() as con:
+            return read_row_types(con, fields, after, to)
 
     def row_values(
         self, table_id: int, field: str, after: int, to: int

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -48,16 +49,61 @@ def naive(table: pa.Table) -> pa.Table:
     return table
 
 
+_PLANNED = ("SELECT", "INSERT", "UPDATE", "DELETE", "WITH")
+"""How statements begin that can be prepared."""
+
+_MOST_PREPARED = 64  # statements of a connection; the one used least recently goes
+_PLANNED_FOR = 200
+"""Runs after which a statement is planned anew, for tables that have grown since."""
+
+
 class _Slot:
-    """A place on a connection where `run_with` puts the table of its statement."""
+    """A place on a connection where `run_with` puts the table of its statement.
+
+    To plan a statement takes longer than to run it with a few rows, so one that comes again with
+    columns of the same types is prepared. When any table, view or temporary table was made, changed
+    or dropped since, DuckDB binds it anew at each run; `plan_anew` saves that.
+    """
 
     def __init__(self) -> None:
         self.table: pa.Table | None = None
+        self._runs: OrderedDict[tuple[str, pa.Schema], int] = OrderedDict()
+        self._names: dict[tuple[str, pa.Schema], str] = {}
+        self._stale: set[tuple[str, pa.Schema]] = set()
+        self._made = 0
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> Any:
         if self.table is None:
             raise ValueError("nothing is given outside of run_with.")
         return self.table.__arrow_c_stream__(requested_schema)
+
+    def statement(self, con: duckdb.DuckDBPyConnection, sql: str) -> str:
+        """What runs ``sql`` with the table of the moment: itself, or that it is to be executed."""
+        if self.table is None or not sql.lstrip().startswith(_PLANNED):
+            return sql
+        key = (sql, self.table.schema)
+        runs = self._runs.pop(key, 0)
+        if key in self._stale or (runs and runs % _PLANNED_FOR == 0):
+            self._forget(con, key)
+        self._runs[key] = runs + 1
+        if runs and key not in self._names:
+            self._made += 1
+            name = f"given_{self._made}"
+            con.execute(f"PREPARE {name} AS {sql}")
+            self._names[key] = name
+        if len(self._runs) > _MOST_PREPARED:
+            self._forget(con, self._runs.popitem(last=False)[0])
+        return f"EXECUTE {self._names[key]}" if key in self._names else sql
+
+    def plan_anew(self) -> None:
+        """Plan each statement anew when it comes next."""
+        self._stale |= self._names.keys()
+
+    def _forget(self, con: duckdb.DuckDBPyConnection, key: tuple[str, pa.Schema]) -> None:
+        self._stale.discard(key)
+        name = self._names.pop(key, None)
+        if name is not None:
+            con.execute(f"DEALLOCATE {name}")
 
 
 _SLOTS: WeakKeyDictionary[duckdb.DuckDBPyConnection, _Slot] = WeakKeyDictionary()
@@ -76,31 +122,38 @@ def give_slot(con: duckdb.DuckDBPyConnection) -> None:
     _SLOTS[con] = slot
 
 
+def plan_anew(con: duckdb.DuckDBPyConnection) -> None:
+    """Say that what statements on a connection were planned for has changed: a table, a view."""
+    slot = _SLOTS.get(con)
+    if slot is not None:
+        slot.plan_anew()
+
+
 def run_with(con: duckdb.DuckDBPyConnection, table: pa.Table, sql: str) -> None:
     """Execute ``sql``, in which ``table`` can be read as ``given``."""
-    with _given(con, table):
-        con.execute(sql)
+    with _given(con, table, sql) as statement:
+        con.execute(statement)
 
 
 def fetch_with(con: duckdb.DuckDBPyConnection, table: pa.Table, sql: str) -> pa.Table:
     """Run a query in which ``table`` can be read as ``given``, and fetch all of it as Arrow."""
-    with _given(con, table):
-        return fetch_arrow(con, sql)
+    with _given(con, table, sql) as statement:
+        return fetch_arrow(con, statement)
 
 
 @contextmanager
-def _given(con: duckdb.DuckDBPyConnection, table: pa.Table) -> Iterator[None]:
+def _given(con: duckdb.DuckDBPyConnection, table: pa.Table, sql: str) -> Iterator[str]:
     slot = _SLOTS.get(con)
     if slot is None:
         con.register("given", naive(table))
         try:
-            yield
+            yield sql
         finally:
             con.unregister("given")
         return
     slot.table = naive(table)
     try:
-        yield
+        yield slot.statement(con, sql)
     finally:
         slot.table = None
 

@@ -19,7 +19,9 @@ from datawatch_lab.store.measures import (
     PARTIALS,
     REGISTERS,
     StateKind,
+    counts_for,
     floor_us,
+    start_sql,
     to_micros,
     utc_frame,
 )
@@ -120,31 +122,41 @@ def _scans(
     """Scans of spans, pruned by series and buckets; adds to the parameters.
 
     What is settled is in a table for each level, in order, so it is scanned span by span. What is
-    new is little and in one table, which is scanned once: planning a scan costs more than it.
+    new is little and in one table, which is scanned once: planning a scan costs more than it. Some
+    of it is in finer buckets than those of its span, see `compaction`.
     """
     listed = ", ".join(f'"{name}"' for name in columns)
     select = f"SELECT series, bucket, {listed} FROM"
-    settled, new = list[str](), list[str]()
+    settled, new, starts = list[str](), list[str](), list[str]()
     for span in spans:
-        at = len(parameters)
-        parameters += [to_micros(span.start), to_micros(span.end)]
-        inside = (
-            f"bucket >= make_timestamp(${at + 1}::BIGINT) "
-            f"AND bucket < make_timestamp(${at + 2}::BIGINT)"
-        )
-        level = f"level = {LEVEL_NUMBERS[span.level]}::UTINYINT"
+        inside = _inside(span, parameters)
         if kind is FINALISED:
+            level = f"level = {LEVEL_NUMBERS[span.level]}::UTINYINT"
             settled.append(
                 f"{select} measures.{kind.table} WHERE {level} AND {member} AND {inside}"
             )
-        else:
-            settled.append(f"{select} {kind.settled(span.level)} WHERE {member} AND {inside}")
-            new.append(f"({level} AND {inside})")
+            continue
+        settled.append(f"{select} {kind.settled(span.level)} WHERE {member} AND {inside}")
+        new.append(f"({counts_for(span.level)} AND {inside})")
+        starts.append(f"WHEN {inside} THEN {start_sql('bucket', span.level)}")
     if new:
+        whole = start_sql("bucket", spans[0].level)
+        start = f"CASE {' '.join(starts)} END" if len(new) > 1 else whole
         settled.append(
-            f"{select} measures.fresh_{kind.table} WHERE {member} AND ({' OR '.join(new)})"
+            f"SELECT series, {start} AS bucket, {listed} FROM measures.fresh_{kind.table} "
+            f"WHERE {member} AND ({' OR '.join(new)})"
         )
     return settled
+
+
+def _inside(span: Span, parameters: list[object]) -> str:
+    """Which buckets, of its level or a finer one, lie in buckets of its level that begin in it."""
+    at, width = len(parameters), LEVEL_SECONDS[span.level] * 1_000_000
+    parameters += [-(-to_micros(bound) // width) * width for bound in (span.start, span.end)]
+    return (
+        f"bucket >= make_timestamp(${at + 1}::BIGINT) "
+        f"AND bucket < make_timestamp(${at + 2}::BIGINT)"
+    )
 
 
 def span_of(
@@ -189,9 +201,14 @@ def _extents(
     where = f"series IN (SELECT unnest($1::INTEGER[])) {outer}"
     scans = []
     for level in levels:
-        select = f"SELECT {LEVEL_NUMBERS[level]} AS level, bucket FROM"
-        fresh = f"measures.fresh_partials WHERE level = {LEVEL_NUMBERS[level]} AND"
-        scans += [f"{select} {PARTIALS.settled(level)} WHERE {where}", f"{select} {fresh} {where}"]
+        number = LEVEL_NUMBERS[level]
+        scans += [
+            f"SELECT {number} AS level, bucket FROM {PARTIALS.settled(level)} WHERE {where}",
+            (
+                f"SELECT {number} AS level, {start_sql('bucket', level)} AS bucket "
+                f"FROM measures.fresh_partials WHERE {counts_for(level)} AND {where}"
+            ),
+        ]
     rows = con.execute(
         f"SELECT level, min(bucket), max(bucket) FROM ({' UNION ALL '.join(scans)}) "
         "GROUP BY level ORDER BY level",

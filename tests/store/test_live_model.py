@@ -5,20 +5,23 @@ from __future__ import annotations
 import tempfile
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
+import duckdb
 import polars as pl
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from datawatch_lab.core.values import Column, Role
-from datawatch_lab.store import DuckStore
-from datawatch_lab.store.live_state import LiveTable
+from datawatch_lab.store import DuckStore, live_put
+from datawatch_lab.store.live_state import NO_KEYS, LiveTable, highest_of
 from tests.store.builders import NOON, make_commit
 from tests.store.live_builders import SHOP, by_key, fold_all, put_rows, read, view, with_columns
 
 KEYS = st.tuples(st.sampled_from([0, 1, -1]), st.integers(-3, 3))
+NUMBERS = st.tuples(st.just(0), st.integers(-3, 3) | st.integers(4, 12))
 ROWS = st.fixed_dictionaries(
     {"id": st.integers(-3, 3)},
     optional={
@@ -49,8 +52,16 @@ def stored_versions(store: DuckStore, table: LiveTable) -> list[tuple[Any, ...]]
         return sorted(con.execute(sql).fetchall())
 
 
+def largest_in(con: duckdb.DuckDBPyConnection, place: str) -> int:
+    """The largest lower half of a key in one table of the file."""
+    (found,) = con.execute(f"SELECT max(k_lo) FROM {place}").fetchall()[0]
+    return NO_KEYS if found is None else int(found)
+
+
 class LiveMachine(RuleBasedStateMachine):
     """The store, and what it must hold."""
+
+    asked: ClassVar = [(hi, lo) for hi in (0, 1, -1) for lo in range(-3, 4)]
 
     def __init__(self) -> None:
         super().__init__()
@@ -68,6 +79,10 @@ class LiveMachine(RuleBasedStateMachine):
     @rule(rows=st.dictionaries(KEYS, st.none() | ROWS, min_size=1, max_size=6))
     def change(self, rows: dict[tuple[int, int], dict[str, Any] | None]) -> None:
         """Put whole rows and take some away."""
+        self.put(rows)
+
+    def put(self, rows: dict[tuple[int, int], dict[str, Any] | None]) -> None:
+        """Rows by key in a commit of their own, None for one that is taken away."""
         self.steps += 1
         at = NOON + timedelta(minutes=self.steps)
         self.store.commit(make_commit(live=[put_rows(rows, TABLE, at=at)]))
@@ -107,8 +122,7 @@ class LiveMachine(RuleBasedStateMachine):
     @invariant()
     def rows_by_key_agree(self) -> None:
         """Also of keys that are gone or not known."""
-        asked = [(hi, lo) for hi in (0, 1, -1) for lo in range(-3, 4)]
-        assert _comparable(read(self.store, asked, FIELDS, TABLE)) == _comparable(self.model)
+        assert _comparable(read(self.store, self.asked, FIELDS, TABLE)) == _comparable(self.model)
 
     @invariant()
     def mirrors_agree(self) -> None:
@@ -116,6 +130,17 @@ class LiveMachine(RuleBasedStateMachine):
         for stored in self.store._live.tables.values():
             if stored.mirror is not None:
                 assert versions_in(stored.mirror) == stored_versions(self.store, stored)
+
+    @invariant()
+    def bounds_hold(self) -> None:
+        """No key is larger than what is said of them."""
+        for stored in self.store._live.tables.values():
+            places = [stored.base] * stored.has_base + [stored.graves] * stored.has_graves
+            with self.store._readers.cursor() as con:
+                largest = highest_of(con, stored)
+                settled = [largest_in(con, place) for place in places]
+            assert stored.highest is None or (stored.narrow and stored.highest >= largest)
+            assert stored.settled is None or stored.settled >= max(settled, default=NO_KEYS)
 
     @invariant()
     def the_view_agrees(self) -> None:
@@ -151,3 +176,29 @@ TestLive.settings = settings(
     stateful_step_count=12,
     suppress_health_check=[HealthCheck.too_slow],
 )
+
+
+class NarrowMachine(LiveMachine):
+    """Keys are whole numbers, of which the largest is known, also after reopening."""
+
+    asked: ClassVar = [(0, lo) for lo in range(-3, 13)]
+
+    def __init__(self) -> None:
+        self.patch = pytest.MonkeyPatch()
+        self.patch.setattr(live_put, "_WORTH_A_LOOK", 1)
+        super().__init__()
+
+    @rule(rows=st.dictionaries(NUMBERS, st.none() | ROWS, min_size=1, max_size=6))
+    def change(self, rows: dict[tuple[int, int], dict[str, Any] | None]) -> None:
+        """Put whole rows and take some away, and know the largest key then."""
+        self.put(rows)
+        assert self.store._live.tables[TABLE.id].highest is not None
+
+    def teardown(self) -> None:
+        """Close and remove."""
+        self.patch.undo()
+        super().teardown()
+
+
+TestNarrow = NarrowMachine.TestCase
+TestNarrow.settings = TestLive.settings

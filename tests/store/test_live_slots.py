@@ -8,6 +8,8 @@ from decimal import Decimal
 from typing import Any
 
 import polars as pl
+import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -17,7 +19,9 @@ from datawatch_lab.store import DuckStore
 from datawatch_lab.store.live_fitting import Unlaid, fit_all
 from datawatch_lab.store.live_slots import (
     MOST_SCALES,
+    USUAL_MOMENT,
     Slot,
+    alike,
     join_slots,
     read_moments,
     split,
@@ -263,3 +267,32 @@ def test_what_a_slot_says_of_its_values_only_gets_weaker() -> None:
     assert [slot.decimal for slot in slots] == [False]
     assert field_value(NUMBER, slots) == "s1"
     assert [piece.type for piece in split(pl.Series(["1.5"]), NUMBER, set())] == ["DECIMAL(18,1)"]
+
+
+@given(
+    st.lists(
+        st.from_regex(USUAL_MOMENT, fullmatch=True)
+        | st.sampled_from(
+            [
+                "2026-01-01T00:00:00Z",
+                "2026-99-01T00:00:01Z",
+                "2026-01-01 00:00:00Z",
+                "2026-01-01T00:00:00+",
+                "2026-01-01T00:00:00.5Z",
+                "2026-01-01T00:00:00.123456Z",
+                "2026-01-01T00:00:0٠Z",
+                "",
+                None,
+            ]
+        ),
+        max_size=3,
+    )
+)
+def test_alike_moments_are_usual_ones(texts: list[str | None]) -> None:
+    """None is taken for one that the expression does not know; texts as programs write them are."""
+    values = pa.array(texts, pa.large_string())
+    for part in (values, values[1:]):
+        usual = pc.match_substring_regex(part, USUAL_MOMENT).to_pylist()
+        utc = {len(text) for text in part.to_pylist() if text and text.endswith("Z")}
+        plain = len(part) > 0 and all(usual) and all(str(text)[-1] == "Z" for text in part)
+        assert alike(part) == (plain and len(utc) == 1)

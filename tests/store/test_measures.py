@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from datawatch_lab.core.batches import PARTIAL_SCHEMA, MeasureAppends
-from datawatch_lab.core.storage import Store
+from datawatch_lab.core.storage import MeasureRead, Span, Store
 from datawatch_lab.core.values import LEVEL_SECONDS, LevelName
 from datawatch_lab.store import DuckStore, duck
 from datawatch_lab.store.compaction import compact_states
@@ -119,8 +119,66 @@ def flat(counts: dict[tuple[int, int, int], int]) -> list[tuple[Any, ...]]:
     ]
 
 
-def test_a_large_commit_merges_before_it_appends(store: DuckStore) -> None:
-    """The merging statement for many rows and the plain one for few give the same states."""
+@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+@given(rows=rows_strategy, draw=st.data())
+def test_a_range_off_the_buckets_reads_the_same_before_and_after_compaction(
+    rows: list[Row], draw: st.DataObject
+) -> None:
+    """Which buckets begin in a span is the same for what was appended and for what has settled."""
+    level = draw.draw(st.sampled_from(LEVELS))
+    seconds = st.integers(-100_000, 100_000)
+    first, middle, last = sorted(draw.draw(st.lists(seconds, min_size=3, max_size=3, unique=True)))
+    bounds = [EPOCH + timedelta(seconds=each) for each in (first, middle, last)]
+    spans = (Span("1m", bounds[0], bounds[1]), Span(level, bounds[1], bounds[2]))
+    reads = [
+        MeasureRead({1: 1, 2: 1, 3: 2}, spans, bins=True, registers=True),
+        MeasureRead({1: 1, 2: 2}, spans, step=timedelta(seconds=90), registers=True),
+        MeasureRead({1: 1, 3: 1}, spans[1:], edges=bounds[1:], bins=True),
+    ]
+    with tempfile.TemporaryDirectory() as folder:
+        store = DuckStore.open(Path(folder) / "a.duckdb", read_threads=1)
+        commit_rows(store, rows[::2])
+        commit_rows(store, rows[1::2])
+        before = [answers(store, read) for read in reads], shown(store)
+        assert before[1][0] == sorted(shown_by(rows))
+        for _ in range(len(LEVELS) + 1):
+            store.compact()
+            assert ([answers(store, read) for read in reads], shown(store)) == before
+        store.close()
+
+
+def answers(store: Store, read: MeasureRead) -> list[list[tuple[Any, ...]]]:
+    """What a read finds, in order."""
+    found = store.read_measures(read)
+    return [
+        frame.sort(frame.columns[:3]).rows()
+        for frame in (found.partials, found.bins, found.registers)
+    ]
+
+
+def shown(store: DuckStore) -> list[list[tuple[Any, ...]]]:
+    """What the views for SQL show: states by level, series and bucket."""
+    return [
+        store._writer.execute(
+            f"SELECT level, series, epoch_us(bucket) // 1000000, {merged}::BIGINT "
+            f"FROM measures.all_{name} GROUP BY ALL ORDER BY ALL"
+        ).fetchall()
+        for name, merged in (("partials", "sum(n)"), ("bins", "sum(n)"), ("registers", "max(rank)"))
+    ]
+
+
+def shown_by(rows: Iterable[Row]) -> list[tuple[int, int, int, int]]:
+    """The first of these by hand."""
+    found: dict[tuple[int, int, int], int] = defaultdict(int)
+    for series, second, _, _ in rows:
+        for number, level in enumerate(LEVELS):
+            width = LEVEL_SECONDS[level]
+            found[number, series, second // width * width] += 1
+    return [(*key, count) for key, count in found.items()]
+
+
+def test_a_large_commit_is_merged_on_read_and_by_compaction(store: DuckStore) -> None:
+    """A commit appends a row a state, which counts for every level; compaction merges them."""
     generator = np.random.default_rng(4)
     rows: list[Row] = [  # (second, seq) repeat, yet with one value for a key: ties are harmless
         (int(s), int(t), float(v), n % 100)
@@ -134,11 +192,14 @@ def test_a_large_commit_merges_before_it_appends(store: DuckStore) -> None:
         )
     ]
     commit_rows(store, rows)
-    for level in LEVELS:
-        assert states_of(store, level, [1, 2, 3])["partials"] == oracle(rows, LEVEL_SECONDS[level])
-    stored = store._writer.execute("SELECT count(*) FROM measures.new_partials").fetchone()
-    assert stored is not None
-    assert stored[0] < 2 * len(rows)
+    assert counts(store) == (0, len(rows))
+    for _ in range(len(LEVELS) + 2):
+        for level in LEVELS:
+            states = states_of(store, level, [1, 2, 3])["partials"]
+            assert states == oracle(rows, LEVEL_SECONDS[level])
+        store.compact()
+    kept = sum(len(oracle(rows, LEVEL_SECONDS[level])) for level in LEVELS)
+    assert counts(store) == (kept, 0)
 
 
 def test_exact_sums_are_null_unless_every_part_is_exact(store: DuckStore) -> None:
@@ -161,29 +222,32 @@ def test_compaction_keeps_one_row_a_bucket(store: DuckStore) -> None:
     for n in range(5):
         commit_rows(store, [(1, 10, 1.0, n)])
     assert store.compact() > 0
-    store.compact()
-    assert counts(store) == (5, 0)
+    seen = []
+    for _ in LEVELS:
+        store.compact()
+        seen.append(counts(store))
+    assert seen == [(1, 1), (2, 1), (3, 1), (4, 1), (5, 0)]  # a level after the other
     commit_rows(store, [(1, 11, 2.0, 9)])
     late = states_of(store, "1d", [1])
-    store.compact()
-    store.compact()
+    for _ in range(len(LEVELS) + 1):
+        store.compact()
     assert counts(store) == (6, 0)
     assert states_of(store, "1d", [1]) == late
 
 
 def test_compaction_is_bounded(store: DuckStore) -> None:
     """A call takes the oldest rows up to its limit; repeated calls finish the work."""
-    for n in range(6):
+    for n in range(40):
         commit_rows(store, [(1, 10 + n, 1.0, n)])
     before = {level: states_of(store, level, [1]) for level in LEVELS}
     seen = []
-    for _ in range(20):
+    for _ in range(60):
         with store._write() as con:
             compact_states(con, limit=7)
         seen.append(counts(store))
         assert {level: states_of(store, level, [1]) for level in LEVELS} == before
-    assert seen[0][1] >= 30 - 7
-    assert seen[-1] == (6 + 4, 0)
+    assert seen[0][1] >= 40 - 7
+    assert seen[-1] == (40 + 4, 0)
 
 
 def test_compaction_shortens_a_long_write_ahead_log(

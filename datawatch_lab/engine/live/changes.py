@@ -12,7 +12,10 @@ from datawatch_lab.core.storage import LiveChange
 from datawatch_lab.core.values import TableInfo
 
 Past = Callable[[], Iterable[TableBatch]]
-"""Gives everything that the log holds of a table; called only where it is needed."""
+"""Gives everything that the log holds of a table; called only where it is needed.
+
+An empty tuple when the log is empty; what it gives otherwise reads the log once it is iterated.
+"""
 
 
 @dataclass(frozen=True)

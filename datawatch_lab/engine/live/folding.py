@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import polars as pl
@@ -24,6 +25,7 @@ Bools = NDArray[np.bool_]
 
 KEY = ("k_hi", "k_lo")
 _NO_ROW = -1
+_ORDER = ("ordinal", "sub", "seq")
 
 
 @dataclass(frozen=True)
@@ -53,25 +55,28 @@ def no_rows() -> LiveRows:
     return LiveRows(pl.DataFrame(schema=LIVE_HEADS), pl.DataFrame())
 
 
-def fold(versions: Versions, stored: LiveRows, tracked: Sequence[str]) -> Folded:
+def fold(
+    versions: Versions, stored: LiveRows, tracked: Sequence[str], by_key: Ints | None = None
+) -> Folded:
     """Fold versions over stored rows.
 
     Args:
         versions: none older than the stored row of its key.
         stored: rows of those keys as they were before; one per key.
         tracked: fields that transitions are wanted for.
+        by_key: positions sorted by key, those of one key ascending, where they are known.
     """
-    layout = _Layout(versions, stored)
+    layout = _Layout(versions, stored, by_key)
     names = list(dict.fromkeys([*versions.rows.columns, *stored.rows.columns]))
     fields = {name: layout.effective(name) for name in names}
     moving = layout.had | layout.has
-    last, moved = np.flatnonzero(layout.last), np.flatnonzero(moving)
+    last, moved = layout.places(layout.last), layout.places(moving)
     heads = layout.heads
     latest = LiveRows(
         kept(picked(heads, (*KEY, "at", "ordinal", "sub", "seq")), layout.last).hstack(
-            [pl.Series("gone", layout.kind[last] == GONE)]
+            [pl.Series("gone", layout.kind[last.versions] == GONE)]
         ),
-        _frame([fields[name].new(last) for name in names], len(last)),
+        _frame([fields[name].new(last) for name in names], last.size),
     )
     steps = picked(heads, (*KEY, "seq")).hstack(
         [
@@ -80,13 +85,13 @@ def fold(versions: Versions, stored: LiveRows, tracked: Sequence[str]) -> Folded
             pl.Series("has", layout.has),
         ]
     )
-    missing = [nulls(name, pl.String(), len(moved)) for name in tracked if name not in fields]
+    missing = [nulls(name, pl.String(), moved.size) for name in tracked if name not in fields]
     known = [fields[name] for name in tracked if name in fields]
     return Folded(
         latest,
         picked(kept(steps, moving), (*KEY, "at", "seq", "had", "has")),
-        _frame([*(each.old(moved) for each in known), *missing], len(moved)),
-        _frame([*(each.new(moved) for each in known), *missing], len(moved)),
+        _frame([*(each.old(moved) for each in known), *missing], moved.size),
+        _frame([*(each.new(moved) for each in known), *missing], moved.size),
     )
 
 
@@ -94,53 +99,87 @@ def _frame(columns: Sequence[pl.Series], height: int) -> pl.DataFrame:
     return side_by_side(columns) if columns else pl.DataFrame(height=height)
 
 
+class _Places:
+    """Some versions, and where what a field is before and after them stands, unless it is carried.
+
+    Args:
+        versions: numbers of the versions, sorted as in `_Layout`, ascending.
+        own: position of each version of all.
+        previous: position of the state before each version of all.
+    """
+
+    def __init__(self, versions: Ints, own: Ints, previous: Ints) -> None:
+        self.versions, self._own, self._previous = versions, own, previous
+        self.size = len(versions)
+
+    @cached_property
+    def new(self) -> pl.Series:
+        """Positions after the versions."""
+        return _index(self._own[self.versions])
+
+    @cached_property
+    def old(self) -> pl.Series:
+        """Positions before the versions."""
+        return _index(self._previous[self.versions])
+
+    @cached_property
+    def is_all_in_place(self) -> bool:
+        """Whether these are all versions, as they came."""
+        size = self.size
+        return size == len(self._own) and bool((self._own == np.arange(size)).all())
+
+
+def _index(places: Ints) -> pl.Series:
+    return pl.Series(places.astype(np.uint32))
+
+
 @dataclass(frozen=True)
 class _Field:
     """A field before and after each version.
 
     Attributes:
-        values: of the versions, of the stored rows, and null for no row.
-        pointer: position that the value of each version stands at; None where it is its own.
-        previous: position of the state before each version.
-        size: number of versions.
+        own: values of the versions as they came; None where they have none.
+        values: those, of the stored rows, and null for no row, under one another.
+        pointer: number of the version or the position from `_Layout.size` on that the value of
+            each version stands at; None where it is its own.
+        layout: of the versions.
     """
 
+    own: pl.Series | None
     values: pl.Series
     pointer: Ints | None
-    previous: Ints
-    size: int
+    layout: _Layout
 
-    def new(self, versions: Ints) -> pl.Series:
-        """What the field is after some versions, ascending."""
+    def new(self, places: _Places) -> pl.Series:
+        """What the field is after some versions."""
         if self.pointer is not None:
-            return self._at(self.pointer[versions])
-        if len(versions) == self.size:
-            return self.values.head(self.size)
-        return self._at(versions)
+            return self._at(self.pointer[places.versions])
+        if self.own is None:
+            return self.values[places.new]
+        return self.own if places.is_all_in_place else self.own[places.new]
 
-    def old(self, versions: Ints) -> pl.Series:
+    def old(self, places: _Places) -> pl.Series:
         """What the field was before some versions."""
-        places = self.previous[versions]
-        if self.pointer is not None:
-            own = places < self.size
-            places = np.where(own, self.pointer[np.where(own, places, 0)], places)
-        return self._at(places)
+        if self.pointer is None:
+            return self.values[places.old]
+        before, size = self.layout.previous[places.versions], self.layout.size
+        own = before < size
+        return self._at(np.where(own, self.pointer[np.where(own, before, 0)], before))
 
-    def _at(self, places: Ints) -> pl.Series:
-        return self.values[pl.Series(places.astype(np.uint32))]
+    def _at(self, numbers: Ints) -> pl.Series:
+        return self.values[_index(self.layout.positions(numbers))]
 
 
 class _Layout:
     """Versions sorted by key and order, and for each where the state before it stands.
 
-    Positions: 0 … n-1 are versions, n … n+m-1 stored rows, n+m is no row.
+    Numbers: 0 … n-1 are versions as sorted, n … n+m-1 stored rows, n+m is no row. Positions are
+    the same with the versions as they came.
     """
 
-    def __init__(self, versions: Versions, stored: LiveRows) -> None:
-        order = _order(versions.heads)
-        self._sorted = pl.Series(order, dtype=pl.UInt32)
+    def __init__(self, versions: Versions, stored: LiveRows, by_key: Ints | None = None) -> None:
+        order = _order(versions.heads, by_key)
         in_place = bool((order == np.arange(len(order))).all())
-        self._in_place = in_place
         self.heads = versions.heads if in_place else taken(versions.heads, order)
         self._versions, self._stored, self._perm = versions, stored, order
         n, m = self.heads.height, stored.heads.height
@@ -162,6 +201,17 @@ class _Layout:
         self.had: Bools = exists[self.previous]
         self.has: Bools = self.kind != GONE
         self._moves = self._moved_from()
+        self._position = np.append(order, np.arange(n, n + m + 1))
+
+    def positions(self, numbers: Ints) -> Ints:
+        """Where what has some numbers stands."""
+        found: Ints = self._position[numbers]
+        return found
+
+    def places(self, which: Bools) -> _Places:
+        """Those versions where ``which`` is true."""
+        before = self._position[self.previous]
+        return _Places(np.flatnonzero(which), self._perm, before)
 
     def _stored_places(self) -> Ints:
         hi, lo = (self.heads[name].to_numpy()[self.first] for name in KEY)
@@ -191,7 +241,10 @@ class _Layout:
         lacks = self._lacks(name)
         carry = (self.kind == PATCH) & lacks if lacks is not None else lacks
         pointer = self._carried(carry) if carry is not None and carry.any() else None
-        return _Field(self._combined(name), pointer, self.previous, self.size)
+        mine = self._versions.rows
+        values = self._combined(name)
+        same = name in mine.columns and mine[name].dtype == values.dtype
+        return _Field(mine[name] if same else None, values, pointer, self)
 
     def _carried(self, carry: Bools) -> Ints:
         """For each version the position that its value stands at."""
@@ -227,10 +280,7 @@ class _Layout:
         present = [frame[name] for frame in (mine, theirs) if name in frame.columns]
         dtype = common_type(present)
         nothing = nulls(name, dtype, 1)
-        if name not in mine.columns:
-            own = nothing.new_from_index(0, self.size)
-        else:
-            own = mine[name] if self._in_place else mine[name][self._sorted]
+        own = mine[name] if name in mine.columns else nothing.new_from_index(0, self.size)
         stored = (
             as_type(theirs[name], dtype)
             if name in theirs.columns
@@ -273,22 +323,26 @@ def places_of(hi: Ints, lo: Ints, heads: pl.DataFrame) -> Ints:
     return found
 
 
-def _order(heads: pl.DataFrame) -> Ints:
+def _order(heads: pl.DataFrame, by_key: Ints | None) -> Ints:
     """Positions sorted by key, then by order of versions."""
     hi, lo = heads["k_hi"].to_numpy(), heads["k_lo"].to_numpy()
-    at = micros_of(heads["at"])
-    ordinal, sub, seq = (heads[name].to_numpy() for name in ("ordinal", "sub", "seq"))
-    if _ascending(at, ordinal, sub, seq):
-        by_lo = np.argsort(lo, kind="stable")
-        return by_lo if not hi.any() else by_lo[np.argsort(hi[by_lo], kind="stable")]
-    return np.lexsort((seq, sub, ordinal, at, lo, hi))
+    if by_key is None:
+        by_key = np.argsort(lo, kind="stable")
+        if hi.any():
+            by_key = by_key[np.argsort(hi[by_key], kind="stable")]
+    order = [micros_of(heads["at"]), *(heads[name].to_numpy() for name in _ORDER)]
+    repeated = (lo[by_key][1:] == lo[by_key][:-1]) & (hi[by_key][1:] == hi[by_key][:-1])
+    later = np.flatnonzero(repeated) + 1
+    if _ascending([(each[by_key[later - 1]], each[by_key[later]]) for each in order]):
+        return by_key
+    return np.lexsort((*reversed(order), lo, hi))
 
 
-def _ascending(*columns: Ints) -> bool:
-    """Whether rows stand in lexicographic order already."""
-    undecided = np.ones(max(len(columns[0]) - 1, 0), dtype=np.bool_)
-    for column in columns:
-        if (undecided & (column[1:] < column[:-1])).any():
+def _ascending(columns: Sequence[tuple[Ints, Ints]]) -> bool:
+    """Whether no second row comes before its first, lexicographically, given pairs by column."""
+    undecided = np.ones(len(columns[0][0]), dtype=np.bool_)
+    for first, second in columns:
+        if (undecided & (second < first)).any():
             return False
-        undecided &= column[1:] == column[:-1]
+        undecided &= second == first
     return True

@@ -51,15 +51,17 @@ def keys_of(frame: RowFrame, key: Sequence[str], hash_texts: HashTexts) -> Keys:
     hi, lo = np.zeros(len(known), dtype=np.int64), np.zeros(len(known), dtype=np.int64)
     if not known.any():
         return Keys(hi, lo, known)
+    rest = known
     if len(key) == 1:
-        column = frame.columns[key[0]]
-        numbers, whole = _whole_numbers(column)
+        numbers, whole = _whole_numbers(frame.columns[key[0]])
+        if whole.all():
+            return Keys(hi, numbers.copy(), known)
         lo[whole] = numbers[whole]
-        texts, rest = label_texts(column), known & ~whole
-    else:
-        texts, rest = _joined([label_texts(frame.columns[name]) for name in key]), known
+        rest = known & ~whole
     if rest.any():
-        hi[rest], lo[rest] = hash_texts(texts.filter(pl.Series(rest)))
+        texts = [label_texts(frame.columns[name]) for name in key]
+        text = texts[0] if len(key) == 1 else _joined(texts)
+        hi[rest], lo[rest] = hash_texts(text.filter(pl.Series(rest)))
     return Keys(hi, lo, known)
 
 

@@ -17,14 +17,14 @@ import numpy as np
 import polars as pl
 
 from datawatch_lab.core.batches import RowFrame, TableBatch, Transitions
-from datawatch_lab.core.columns import nulls, picked, side_by_side, taken
+from datawatch_lab.core.columns import nulls, picked, side_by_side, taken, under_one_another
 from datawatch_lab.core.storage import LIVE_HEADS, LiveAsk, LiveRows
 from datawatch_lab.core.values import TableInfo
 from datawatch_lab.engine.live.columns import as_type, common_type
-from datawatch_lab.engine.live.folding import KEY, Folded, fold
+from datawatch_lab.engine.live.folding import KEY, Folded, fold, places_of
 from datawatch_lab.engine.live.keys import Bools, HashTexts, Ints, Keys, keys_of
 from datawatch_lab.engine.live.revising import in_arrival_order, older
-from datawatch_lab.engine.live.versions import CLEARS, GONE, HEADS, PATCH, Versions, versions_with
+from datawatch_lab.engine.live.versions import CLEARS, GONE, HEADS, PATCH, Versions, placed_versions
 
 _NO_CLEARS = pl.DataFrame(schema={name: HEADS[name] for name in CLEARS})
 
@@ -74,22 +74,18 @@ class Stack:
         self.tables = tables
         sizes = np.array([each.batch.events.height for each in tables], dtype=np.int64)
         self._starts: Ints = np.cumsum(sizes) - sizes
-        events = pl.concat([each.batch.events for each in tables], rechunk=True)
+        events = under_one_another([each.batch.events for each in tables])
         after, before = (
             self._images([getattr(each.batch, side) for each in tables])
             for side in ("after", "before")
         )
         self._after = after.rows
         batch = TableBatch(table=tables[0].table, events=events, after=after, before=before)
-        self.versions = versions_with(
+        self.versions, self._event = placed_versions(
             batch,
             _joined([each.after for each in tables]),
             _joined([each.before for each in tables]),
         )
-        seq = events["seq"].to_numpy()
-        order = np.argsort(seq, kind="stable")
-        mine = self.versions.heads["seq"].to_numpy()
-        self._event: Ints = order[np.searchsorted(seq, mine, sorter=order)]
         self.owner: Ints = np.repeat(np.arange(len(tables)), sizes)[self._event]
 
     def _images(self, frames: Sequence[RowFrame]) -> RowFrame:
@@ -133,25 +129,32 @@ class Stack:
         whole = int((self.versions.heads["kind"] != GONE).sum())
         return at[self._event[:whole]]
 
+    @property
+    def _small(self) -> type[np.uint16 | np.int64]:
+        """A type for places of tables: numpy sorts 16 bits by their digits."""
+        return np.uint16 if len(self.tables) < 2**16 else np.int64
+
     @cached_property
     def _ranked(self) -> tuple[Ints, Bools]:
         """Versions sorted by table and key, and which of them have a key that is new there."""
         hi, lo = (self.versions.heads[name].to_numpy() for name in KEY)
-        order = np.lexsort((lo, hi, self.owner))
+        wide = bool(hi.any())
+        order = np.lexsort((lo, hi)) if wide else np.argsort(lo, kind="stable")
+        order = order[np.argsort(self.owner[order].astype(self._small), kind="stable")]
         fresh = np.zeros(len(order), dtype=np.bool_)
         fresh[:1] = True
-        for column in (self.owner, hi, lo):
+        for column in (self.owner, hi, lo) if wide else (self.owner, lo):
             ranked = column[order]
             fresh[1:] |= ranked[1:] != ranked[:-1]
         return order, fresh
 
-    @property
+    @cached_property
     def first(self) -> Ints:
         """A version of each key, keys in order of their numbers."""
         order, fresh = self._ranked
         return order[fresh]
 
-    @property
+    @cached_property
     def numbers(self) -> Ints:
         """The number of the key of each version; those of a table follow one another."""
         order, fresh = self._ranked
@@ -174,7 +177,7 @@ class Stack:
         columns = _Columns(self, stored)
         heads = _with_numbers(self.versions.heads, self.numbers)
         there = _with_numbers(
-            pl.concat([picked(each.heads, list(LIVE_HEADS)) for each in stored], rechunk=True),
+            under_one_another([picked(each.heads, list(LIVE_HEADS)) for each in stored]),
             self._numbers_of(stored),
         )
         versions = Versions(heads, columns.of_versions(), columns.absent())
@@ -182,19 +185,27 @@ class Stack:
         late = older(versions, known, _NO_CLEARS)["k_lo"].to_numpy()
         behind = set(self.owner[self.first[late]].tolist())
         of_table = [tracked(each.table) for each in self.tables]
-        folded = fold(in_arrival_order(versions, known), known, columns.named(of_table))
+        order, _ = self._ranked
+        moved = in_arrival_order(versions, known)
+        folded = fold(moved, known, columns.named(of_table), order)
         parts = self._parted(folded, columns, of_table)
         return {place: each for place, each in enumerate(parts) if place not in behind}
 
     def _numbers_of(self, stored: Sequence[LiveRows]) -> Ints:
         """The number of the key of each stored row."""
-        keys = taken(picked(self.versions.heads, KEY), self.first)
-        keys = keys.hstack([pl.Series("owner", self.owner[self.first])]).with_row_index("number")
-        heights = [each.heads.height for each in stored]
-        rows = pl.concat([picked(each.heads, KEY) for each in stored])
-        rows = rows.hstack([pl.Series("owner", np.repeat(np.arange(len(stored)), heights))])
-        found = rows.join(keys, on=["owner", *KEY], how="left", maintain_order="left")["number"]
-        return found.to_numpy().astype(np.int64)
+        keys = {name: self.versions.heads[name].to_numpy()[self.first] for name in KEY}
+        narrow = not keys["k_hi"].any()
+        found = [np.empty(0, dtype=np.int64)]
+        for mine, rows in zip(_slices(self.counts), stored, strict=True):
+            if not rows.heads.height:
+                continue
+            hi, lo = (rows.heads[name].to_numpy() for name in KEY)
+            if narrow:
+                place = np.searchsorted(keys["k_lo"][mine], lo)
+            else:
+                place = places_of(hi, lo, pl.DataFrame({name: keys[name][mine] for name in KEY}))
+            found.append(mine.start + place)
+        return np.concatenate(found)
 
     def _parted(
         self, folded: Folded, columns: _Columns, tracked: Sequence[Sequence[str]]
@@ -361,9 +372,9 @@ def _joined(keys: Sequence[Keys]) -> Keys:
 
 def _with_numbers(heads: pl.DataFrame, numbers: Ints) -> pl.DataFrame:
     """Heads with the numbers of the keys in the place of the keys."""
-    return heads.with_columns(
-        pl.Series("k_hi", np.zeros(len(numbers), dtype=np.int64)), pl.Series("k_lo", numbers)
-    )
+    rest = picked(heads, [name for name in heads.columns if name not in KEY])
+    zeros = pl.Series("k_hi", np.zeros(len(numbers), dtype=np.int64))
+    return side_by_side([zeros, pl.Series("k_lo", numbers), *rest.get_columns()])
 
 
 def _counted(owners: Ints, tables: int) -> list[int]:

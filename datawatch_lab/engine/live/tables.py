@@ -69,9 +69,11 @@ class LiveTables:
         made: list[LiveResult | None] = [together.get(place) for place in range(len(changes))]
         due: list[tuple[int, Versions]] = []
         for place, each in enumerate(changes):
+            if place in together:
+                continue
             if each.before.key != each.table.key:
                 made[place] = self._restart(each.before, each.table, each.batches, each.past)
-            elif each.table.key and place not in together:
+            elif each.table.key:
                 versions = self._versions(each.table, each.batches)
                 if self._comes_late(each.table, versions):
                     made[place] = self._revise_all(each.table, versions, each.past)
@@ -102,24 +104,31 @@ class LiveTables:
                 return {}
             places = [places[n] for n in usual]
             stack = Stack([keyed[n] for n in usual])
-        stored = self.store.live_rows_of(stack.asks(needed))
-        parts = stack.fold(stored, tracked)
+        begun = [_begins(changes[place]) for place in places]
+        parts = stack.fold(self._stored(stack.asks(needed), begun), tracked)
         made: dict[int, LiveResult | None] = {}
         for number, part in parts.items():
-            change = LiveChange(changes[places[number]].table, part.latest, part.index)
-            result = LiveResult(change, [part.transitions])
-            made[places[number]] = result if stack.counts[number] else None
+            table, restart = changes[places[number]].table, begun[number]
+            change = LiveChange(table, part.latest, part.index, restart=restart)
+            result = LiveResult(change, [part.transitions], restarted=restart)
+            made[places[number]] = result if restart or stack.counts[number] else None
         return made
+
+    def _stored(self, asks: Sequence[LiveAsk], begun: Sequence[bool]) -> list[LiveRows]:
+        """Stored rows by table; none of those that begin."""
+        due = [ask for ask, begins in zip(asks, begun, strict=True) if not begins]
+        found = iter(self.store.live_rows_of(due) if due else ())
+        return [no_rows() if begins else next(found) for begins in begun]
 
     def _is_plain(self, change: Changed) -> bool:
         """Whether a table may be folded with others."""
-        return (
-            change.before.key == change.table.key
-            and bool(change.table.key)
-            and len(change.batches) == 1
-            and not self._known_clears(change.table).height
-            and b"t"[0] not in change.batches[0].codes
-        )
+        if not change.table.key or len(change.batches) != 1:
+            return False
+        if b"t"[0] in change.batches[0].codes:
+            return False
+        if change.before.key != change.table.key:
+            return _begins(change)
+        return not self._known_clears(change.table).height
 
     def rebuild(self, table: TableInfo, past: Past) -> LiveResult:
         """The live table made anew from the log."""
@@ -289,6 +298,11 @@ class LiveTables:
         return bool(
             clears.height and newest is not None and (clears["at"].min() or newest) <= newest  # type: ignore[operator]
         )
+
+
+def _begins(change: Changed) -> bool:
+    """Whether the key is new and the log empty, so that the changes are all there is."""
+    return change.before.key != change.table.key and change.past() == ()
 
 
 @dataclass

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from datawatch_lab.core.batches import RowFrame, TableBatch
-from datawatch_lab.core.columns import nulls, picked, side_by_side, taken
+from datawatch_lab.core.columns import nulls, picked, side_by_side, taken, under_one_another
 from datawatch_lab.engine.live.columns import together
 from datawatch_lab.engine.live.keys import NO_KEY, Bools, HashTexts, Ints, Keys, keys_of
 
@@ -33,6 +33,7 @@ HEADS = {
 CLEARS = ("at", "ordinal", "sub", "seq", "ts", "ordered")
 """Columns of `HEADS` that a TRUNCATE has."""
 
+_INSERT, _READ, _UPDATE, _DELETE, _TRUNCATE = b"crudt"
 _PLACE = -1
 
 
@@ -99,18 +100,25 @@ def versions_with(
     batch: TableBatch, after: Keys, before: Keys, fields: Sequence[str] | None = None
 ) -> Versions:
     """`versions_of` a batch, whose images have these keys."""
-    events = batch.events
-    op = events["op"].to_numpy()
+    versions, _ = placed_versions(batch, after, before, fields)
+    return versions
+
+
+def placed_versions(
+    batch: TableBatch, after: Keys, before: Keys, fields: Sequence[str] | None = None
+) -> tuple[Versions, Ints]:
+    """The same, and the position of the event of each version."""
+    events, op = batch.events, batch.codes
     new, old = _of_events(batch.after, after, len(op)), _of_events(batch.before, before, len(op))
     has_image = np.zeros(len(op), dtype=np.bool_)
     has_image[batch.after.rows] = True
-    puts = ((op == "c") | (op == "r")) & has_image
-    updates = (op == "u") & has_image & (new.known | old.known)
-    deletes = (op == "d") & (new.known | old.known)
+    puts = ((op == _INSERT) | (op == _READ)) & has_image
+    is_update, is_delete, named = op == _UPDATE, op == _DELETE, new.known | old.known
+    updates, deletes = is_update & has_image & named, is_delete & named
     moved = updates & new.known & old.known & ((new.hi != old.hi) | (new.lo != old.lo))
     placed = np.flatnonzero(puts | updates)
     removed = np.flatnonzero(deletes | moved)
-    homeless = (op == "u") | (op == "d")
+    homeless = is_update | is_delete
     seq = events["seq"].to_numpy()
     main = _heads(batch, placed, _keys_for(new, old, seq, placed)).hstack(
         [
@@ -127,16 +135,17 @@ def versions_with(
         origin = [nulls(name, pl.Int64(), count) for name in ("from_hi", "from_lo")]
         heads.append(gone.hstack([kind, *origin]))
     rows, absent = _rows(batch, placed, moved, len(op), fields)
-    return Versions(
-        heads=picked(pl.concat(heads) if len(heads) > 1 else main, list(HEADS)),
-        rows=pl.concat([rows, _nulls(rows, len(removed))]) if len(removed) else rows,
+    versions = Versions(
+        heads=picked(under_one_another(heads), list(HEADS)),
+        rows=_under(rows, _nulls(rows, len(removed))) if len(removed) else rows,
         absent={
             name: np.concatenate([lacks, np.zeros(len(removed), dtype=np.bool_)])
             for name, lacks in absent.items()
         },
-        clears=_clears(batch, np.flatnonzero(op == "t")),
+        clears=_clears(batch, np.flatnonzero(op == _TRUNCATE)),
         homeless=int((homeless & ~updates & ~deletes).sum()),
     )
+    return versions, np.concatenate([placed, removed])
 
 
 def joined(parts: Sequence[Versions]) -> Versions:
@@ -268,6 +277,12 @@ def _only(columns: pl.DataFrame, fields: Sequence[str] | None) -> pl.DataFrame:
     if fields is None:
         return columns
     return picked(columns, [name for name in fields if name in columns.columns])
+
+
+def _under(first: pl.DataFrame, second: pl.DataFrame) -> pl.DataFrame:
+    if not first.width:
+        return pl.DataFrame(height=first.height + second.height)
+    return under_one_another([first, second])
 
 
 def _nulls(like: pl.DataFrame, height: int) -> pl.DataFrame:

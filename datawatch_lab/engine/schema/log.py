@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import polars as pl
 
+from datawatch_lab.core.batches import TableBatch
 from datawatch_lab.core.errors import WorkspaceError
 from datawatch_lab.core.plans import plan_named
 from datawatch_lab.core.schema_changes import (
@@ -25,6 +27,7 @@ from datawatch_lab.core.schema_changes import (
 from datawatch_lab.core.values import TableInfo
 from datawatch_lab.engine.schema.events import ddl_event, kind_of, samples, windows
 from datawatch_lab.engine.schema.references import references_of
+from datawatch_lab.engine.schema.usual import Part, take_usual
 from datawatch_lab.ingest.telemetry.streams import stream_of
 from datawatch_lab.schema.folding import applied
 from datawatch_lab.schema.inference import Likeness, first_sight, read_findings, read_kinds
@@ -38,6 +41,9 @@ log = logging.getLogger(__name__)
 
 WINDOW = 50_000
 """Events that are read at a time."""
+
+_HELD_EVENTS = 200_000
+"""Events of commits that wait to be looked at; what comes beyond is read from the log."""
 
 _PAUSE_SECONDS = 0.2
 _SAVE_SECONDS = 30.0
@@ -76,6 +82,7 @@ class SchemaLog:
             for table, text in stored.states.items()
         }
         self._dirty: set[int] = set()
+        self._parts: deque[Part] = deque()
         self._listeners: list[Listener] = []
         self._moved = threading.Condition()
         self._closing = False
@@ -83,6 +90,7 @@ class SchemaLog:
         self._thread: threading.Thread | None = None
         if engine.settings.track_schema and "schema" in plan_named(engine.settings.plan).features:
             self._unsubscribe = engine.subscribe(lambda _: self._wake())
+            self._forget = engine.on_batches(self._note)
             self._let_go = engine.hold_log(lambda: self.cursor)
             self._thread = threading.Thread(target=self._run, name="datawatch-schema", daemon=True)
             self._thread.start()
@@ -157,12 +165,19 @@ class SchemaLog:
             self._moved.notify_all()
         if self._thread is not None:
             self._unsubscribe()
+            self._forget()
             self._thread.join()
+            self._parts.clear()
             self._let_go()
 
     def _wake(self) -> None:
         with self._moved:
             self._moved.notify_all()
+
+    def _note(self, after: int, upto: int, batches: Sequence[TableBatch]) -> None:
+        """Keep the rows of a commit until they are looked at; in the writer's thread."""
+        if sum(each.upto - each.after for each in tuple(self._parts)) < _HELD_EVENTS:
+            self._parts.append(Part(after, upto, batches))
 
     def _run(self) -> None:
         while True:
@@ -171,13 +186,15 @@ class SchemaLog:
                 closing = self._closing
             try:
                 while self._behind and (not self._closing or closing):
-                    self._read(min(self.cursor + WINDOW, self._engine.last_seq))
+                    self._go_on()
                 self._save_when_due(always=closing)
                 self.problem = ""
             except WorkspaceError as error:
                 self.problem = str(error)
                 if not closing:
                     log.info("the history of schemas stops here; it goes on at the next opening")
+                self._forget()
+                self._parts.clear()
                 return
             except Exception as error:
                 self.problem = str(error)
@@ -205,6 +222,48 @@ class SchemaLog:
         self._shape = shape_at(self._changes)
         time.sleep(_PAUSE_SECONDS * 10)
 
+    def _go_on(self) -> None:
+        """Take the next commit as it came, if it is here; else the log."""
+        end = self._engine.last_seq
+        while self._parts and self._parts[0].after < self.cursor:
+            self._parts.popleft()
+        if self._parts and self._parts[0].after == self.cursor:
+            part = self._parts.popleft()
+            end = part.upto
+            if self._take_part(part):
+                return
+        elif self._parts:
+            end = min(end, self._parts[0].after)
+        self._read(min(self.cursor + WINDOW, end))
+
+    def _take_part(self, part: Part) -> bool:
+        """Take a commit in by its columns, and by the log what they do not tell.
+
+        False for one that has more than row changes.
+        """
+        store, after, upto = self._engine.store.schema, part.after, part.upto
+        types_of = lambda fields: store.row_types(fields, after, upto)  # noqa: E731
+        taken = take_usual(part, self._states, types_of)
+        if taken is None:
+            return False
+        self._dirty |= taken.tables
+        made: list[SchemaChange] = []
+        tables = {each.id: each for each in self._engine.tables()}
+        if taken.unlike:
+            ids = sorted(taken.unlike)
+            rows, kinds = store.row_fields(after, upto, ids), store.row_kinds(after, upto, ids)
+            made += self._of_rows(rows, kinds, tables)
+        if taken.untold:
+            kinds = store.row_kinds(after, upto, sorted(taken.untold))
+            made += self._of_kinds(kinds, tables, partial(self._source_of, part))
+        self._reach(upto, made)
+        return True
+
+    def _source_of(self, part: Part, table_id: int) -> str:
+        """The source of the last row that a commit brought of a table."""
+        rows = self._engine.store.schema.row_fields(part.after, part.upto, [table_id])
+        return str(rows["source"][-1])
+
     def _read(self, to: int) -> None:
         """Read the log up to a number; changes are stored at once."""
         store, after = self._engine.store, self.cursor
@@ -221,6 +280,10 @@ class SchemaLog:
             if row is not None:
                 made += self._of_event(row, tables.get(row["table_id"]))
             start = end
+        self._reach(to, made)
+
+    def _reach(self, to: int, made: Sequence[SchemaChange]) -> None:
+        """All up to a number is done: changes are stored and told."""
         if made:
             self._store(to, made)
         with self._moved:
@@ -261,11 +324,20 @@ class SchemaLog:
                 name = qualified(table.schema, table.table)
                 alike = partial(self._alike, id_)
                 made += self._take(read_findings(name, findings, state, self._shape, source, alike))
+        return made + self._of_kinds(kinds, tables, sources.__getitem__)
+
+    def _of_kinds(
+        self,
+        kinds: pl.DataFrame,
+        tables: Mapping[int, TableInfo],
+        source_of: Callable[[int], str],
+    ) -> list[SchemaChange]:
+        made: list[SchemaChange] = []
         for id_, listed in samples(kinds):
             found = kinds_follow(self._states[id_], listed)
             if found:
                 name = qualified(tables[id_].schema, tables[id_].table)
-                made += self._take(list(read_kinds(name, found, self._shape, sources[id_])))
+                made += self._take(list(read_kinds(name, found, self._shape, source_of(id_))))
         return made
 
     def _seen_first(self, table: TableInfo, state: TableState, source: str) -> list[SchemaChange]:
