@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from datawatch_lab.ingest.cells import Cells, Column, Sorting, column_of
-from datawatch_lab.ingest.layouts import Layout, layout_of
+from datawatch_lab.ingest.layouts import layout_of
 from datawatch_lab.ingest.texts import Texts
 from datawatch_lab.ingest.tokens import frame_of
 
@@ -26,10 +26,10 @@ Decoded = tuple[pl.DataFrame, dict[str, pl.Series]]
 
 
 @dataclass(frozen=True)
-class _Placed:
+class PlacedImages:
     """Images that are written in one way: which, and the bounds of their values by column, row."""
 
-    layout: Layout
+    names: tuple[str, ...]
     which: np.ndarray
     starts: np.ndarray
     ends: np.ndarray
@@ -83,23 +83,37 @@ def _decoded(texts: Texts, tables: Sequence[np.ndarray]) -> list[Decoded] | None
     sizes = np.fromiter(map(len, tables), np.int64, len(tables))
     sorting = Sorting(order, np.concatenate(([0], np.cumsum(sizes))))
     placed = _layouts(texts, rows)
-    if placed is None or not _same_columns(placed, sorting):
+    return None if placed is None else decoded(texts, texts.starts[rows], placed, sorting)
+
+
+def decoded(
+    texts: Texts, begins: np.ndarray, placed: Sequence[PlacedImages], sorting: Sorting
+) -> list[Decoded] | None:
+    """The columns of tables out of the places of their values; None if they are not alike.
+
+    Args:
+        texts: the buffer.
+        begins: where each image begins, ascending.
+        placed: the images, by how they are written.
+        sorting: of which table they are.
+    """
+    if not _same_columns(placed, sorting):
         return None
     columns: dict[str, Column] = {}
     missing: dict[str, np.ndarray] = {}
-    for name, cells in _cells(texts, rows, placed):
+    for name, cells in _cells(begins, placed):
         column = column_of(texts, cells, sorting)
         if column is None:
             return None
         columns[name] = column
         if cells.missing is not None:
-            missing[name] = cells.missing[order]
+            missing[name] = cells.missing[sorting.order]
     return _told_apart(columns, missing, sorting)
 
 
-def _layouts(texts: Texts, rows: np.ndarray) -> list[_Placed] | None:
+def _layouts(texts: Texts, rows: np.ndarray) -> list[PlacedImages] | None:
     """The few ways in which images are written; None if they are more."""
-    found: list[_Placed] = []
+    found: list[PlacedImages] = []
     left = np.arange(len(rows))
     while len(left):
         layout = layout_of(texts, int(rows[left[0]])) if len(found) < MOST_LAYOUTS else None
@@ -108,40 +122,38 @@ def _layouts(texts: Texts, rows: np.ndarray) -> list[_Placed] | None:
         fits, starts, ends = layout.places(texts, rows[left])
         if not fits[0]:
             return None
-        found.append(_Placed(layout, left[fits], starts, ends))
+        found.append(PlacedImages(layout.names, left[fits], starts, ends))
         left = left[~fits]
     return found
 
 
-def _same_columns(placed: Sequence[_Placed], sorting: Sorting) -> bool:
+def _same_columns(placed: Sequence[PlacedImages], sorting: Sorting) -> bool:
     """Whether every table has every column that some has."""
     if len(placed) == 1 or sorting.tables == 1:
         return True
-    names = set().union(*(part.layout.names for part in placed))
+    names = set().union(*(part.names for part in placed))
     table = np.empty(len(sorting.order), np.int64)
     table[sorting.order] = np.repeat(np.arange(sorting.tables), np.diff(sorting.bounds))
-    whole = [part for part in placed if len(part.layout.names) == len(names)]
+    whole = [part for part in placed if len(part.names) == len(names)]
     seen = np.zeros(sorting.tables, np.bool_)
     for part in whole:
         seen[table[part.which]] = True
     return bool(seen.all())
 
 
-def _cells(
-    texts: Texts, rows: np.ndarray, placed: Sequence[_Placed]
-) -> Iterator[tuple[str, Cells]]:
+def _cells(begins: np.ndarray, placed: Sequence[PlacedImages]) -> Iterator[tuple[str, Cells]]:
     """By field, in order of appearance: its values."""
     if len(placed) == 1:
         only = placed[0]
-        for at, name in enumerate(only.layout.names):
+        for at, name in enumerate(only.names):
             yield name, Cells(only.starts[at], only.ends[at], None)
         return
-    for name in dict.fromkeys(name for part in placed for name in part.layout.names):
-        starts = texts.starts[rows]
-        ends, missing = starts.copy(), np.ones(len(rows), np.bool_)
+    for name in dict.fromkeys(name for part in placed for name in part.names):
+        starts = begins.copy()
+        ends, missing = starts.copy(), np.ones(len(begins), np.bool_)
         for part in placed:
-            if name in part.layout.names:
-                at = part.layout.names.index(name)
+            if name in part.names:
+                at = part.names.index(name)
                 starts[part.which], ends[part.which] = part.starts[at], part.ends[at]
                 missing[part.which] = False
         yield name, Cells(starts, ends, missing if missing.any() else None)
@@ -162,9 +174,11 @@ def _told_apart(
     bounds = sorting.bounds.tolist()
     apart: list[Decoded] = []
     for at, (start, end) in enumerate(pairwise(bounds)):
-        part = frame[start:end]
+        part = frame.slice(start, end - start)
         if at in own:
             part = part.with_columns(own[at])
-        absent = {name: mask[start:end] for name, mask in masks.items() if some[name][at]}
+        absent = {
+            name: mask.slice(start, end - start) for name, mask in masks.items() if some[name][at]
+        }
         apart.append((part, absent))
     return apart

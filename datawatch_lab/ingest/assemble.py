@@ -26,7 +26,7 @@ _SEQUENCE = re.compile(r'"sequence"\s*:\s*"?([0-9]{1,18})\b')
 
 
 @cache
-def _op_names() -> pa.Array:
+def op_names() -> pa.Array:
     """Names by place in `OPS`; made when first asked for, since the first array loads pandas."""
     return pa.array([str(op) for op in OPS], _TEXT)
 
@@ -67,7 +67,7 @@ def event_table(reading: Reading, id_factory: IdFactory | None) -> Events:
     fields = fields_of(len(reading.changes), reading.by_format())
     faults = faults_of(fields)
     places = np.asarray(reading.places, dtype=np.int64)
-    keys, of_key = _keys(fields.schema, fields.table)
+    keys, of_key = keys_of(fields.schema, fields.table)
     count = len(places)
     events = Events(
         table=_table(fields, reading, places, _event_ids(fields.ids, reading, id_factory)),
@@ -99,7 +99,7 @@ def _some(events: Events, good: np.ndarray) -> Events:
     )
 
 
-def _keys(schemas: pa.Array, tables: pa.Array) -> tuple[list[TableKey], np.ndarray]:
+def keys_of(schemas: pa.Array, tables: pa.Array) -> tuple[list[TableKey], np.ndarray]:
     """The different tables, in order of appearance, and which of them each event is about."""
     if len(schemas) <= FEW:
         known: dict[TableKey, int] = {}
@@ -152,7 +152,7 @@ def _table(fields: Fields, reading: Reading, places: np.ndarray, ids: pa.Array) 
         pa.array(np.asarray(reading.offsets, dtype=np.int64)[places]),
         fields.schema,
         fields.table,
-        _op_names().take(pa.array(known)),
+        op_names().take(pa.array(known)),
         _times(fields.ts),
         ids,
         fields.origin,

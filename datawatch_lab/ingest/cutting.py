@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Literal
 
 import msgspec
-import numpy as np
 
+from datawatch_lab.ingest.blocks import Block
 from datawatch_lab.ingest.split import split_values
 
 Mode = Literal["", "lines", "array", "values", "after"]
@@ -25,18 +24,84 @@ _SPACES = b" \t\r\n"
 _LONG_VALUE = 1024 * 1024
 
 
-@dataclass
 class Cut:
     """Items cut from a stream; see `ingest.decode.decode` for the meaning of the columns.
 
-    ``modes`` says how the input is laid out where each item begins.
+    Lists are made of a block of lines only when somebody asks for one.
+
+    Args:
+        items, lines, offsets: the columns; see `ingest.decode.decode`.
+        modes: how the input is laid out where each item begins.
+        refused: reasons by index.
     """
 
-    items: list[bytes] = field(default_factory=list)
-    lines: list[int] = field(default_factory=list)
-    offsets: list[int] = field(default_factory=list)
-    modes: list[Mode] = field(default_factory=list)
-    refused: dict[int, str] = field(default_factory=dict)
+    def __init__(
+        self,
+        items: list[bytes] | None = None,
+        lines: list[int] | None = None,
+        offsets: list[int] | None = None,
+        modes: list[Mode] | None = None,
+        refused: dict[int, str] | None = None,
+    ) -> None:
+        self._items = [] if items is None else items
+        self._lines = [] if lines is None else lines
+        self._offsets = [] if offsets is None else offsets
+        self._modes = [] if modes is None else modes
+        self.refused = {} if refused is None else refused
+        self.block: Block | None = None
+
+    @classmethod
+    def of_block(cls, block: Block) -> Cut:
+        """The lines of a block."""
+        cut = cls()
+        cut.block = block
+        return cut
+
+    def __len__(self) -> int:
+        return len(self._items) if self.block is None else len(self.block)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Cut):
+            return NotImplemented
+        return self._columns == other._columns
+
+    __hash__ = None  # type: ignore[assignment]
+
+    @property
+    def _columns(self) -> tuple[object, ...]:
+        return self.items, self.lines, self.offsets, self.modes, self.refused
+
+    @property
+    def items(self) -> list[bytes]:
+        """The bytes of each."""
+        self._make_lists()
+        return self._items
+
+    @property
+    def lines(self) -> list[int]:
+        """The number of the line or element that each is."""
+        self._make_lists()
+        return self._lines
+
+    @property
+    def offsets(self) -> list[int]:
+        """Where each begins in the input."""
+        self._make_lists()
+        return self._offsets
+
+    @property
+    def modes(self) -> list[Mode]:
+        """How the input is laid out where each begins."""
+        self._make_lists()
+        return self._modes
+
+    def _make_lists(self) -> None:
+        block, self.block = self.block, None
+        if block is not None:
+            self._items = block.items()
+            self._lines = block.lines.tolist()
+            self._offsets = block.offsets.tolist()
+            self._modes = ["lines"] * len(block)
 
     def add(self, item: bytes, line: int, offset: int, mode: Mode, reason: str = "") -> None:
         """Append one item, with a reason if it is refused."""
@@ -46,6 +111,16 @@ class Cut:
         self.lines.append(line)
         self.offsets.append(offset)
         self.modes.append(mode)
+
+    def extend(self, block: Block) -> None:
+        """Append the lines of a block."""
+        if not len(self):
+            self.block = block
+            return
+        self.items.extend(block.items())
+        self.lines.extend(block.lines.tolist())
+        self.offsets.extend(block.offsets.tolist())
+        self.modes.extend(["lines"] * len(block))
 
     def __getitem__(self, part: slice) -> Cut:
         """Some of the items."""
@@ -163,16 +238,9 @@ class Cutter:
         end = len(self._rest) if final else self._rest.rfind(b"\n") + 1
         if not end or self._dropped:
             return
-        lines = self._rest[:end].split(b"\n")
-        if not lines[-1]:
-            lines.pop()
-        lengths = np.fromiter(map(len, lines), np.int64, len(lines)) + 1
-        starts = np.cumsum(lengths) - lengths + self.offset
-        cut.items.extend(lines)
-        cut.lines.extend(range(self.line, self.line + len(lines)))
-        cut.offsets.extend(starts.tolist())
-        cut.modes.extend([self.mode] * len(lines))
-        self.line += len(lines)
+        block = Block.of_lines(self._rest[:end], self.line, self.offset)
+        cut.extend(block)
+        self.line += len(block)
         self._drop(end)
 
     def _end_long_line(self, cut: Cut, *, final: bool) -> None:

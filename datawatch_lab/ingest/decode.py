@@ -1,4 +1,8 @@
-"""Bytes to a `DecodedBatch`: envelopes read one by one, everything after that column by column."""
+"""Bytes to a `DecodedBatch`, column by column.
+
+Events that are written alike are read from where their values stand (`ingest.plain`); of the others
+the envelopes are read one by one, and everything after that column by column.
+"""
 
 from __future__ import annotations
 
@@ -12,10 +16,15 @@ import pyarrow as pa
 from datawatch_lab.core.batches import Declared, DecodedBatch, Offset
 from datawatch_lab.ingest.assemble import Events, event_table
 from datawatch_lab.ingest.bad import bad_table
+from datawatch_lab.ingest.blocks import Block
 from datawatch_lab.ingest.envelopes import TableKey
 from datawatch_lab.ingest.identity import IdFactory
+from datawatch_lab.ingest.mixing import mixed
+from datawatch_lab.ingest.plain import decode_plain
 from datawatch_lab.ingest.reading import read_items
 from datawatch_lab.ingest.tables import table_rows
+from datawatch_lab.ingest.templates import Templates
+from datawatch_lab.ingest.texts import FEW
 
 
 def decode(
@@ -45,6 +54,61 @@ def decode(
     Returns:
         Events in input order and, apart, what is malformed with the reason. Nothing is dropped.
     """
+    if len(items) > FEW and not refused:
+        block = Block.of_items(items, np.asarray(lines), np.asarray(offsets))
+        return decode_block(block, Templates(), source=source, offset=offset, id_factory=id_factory)
+    return decode_any(items, lines, offsets, (source, offset, id_factory), refused)
+
+
+def decode_block(
+    block: Block,
+    templates: Templates,
+    *,
+    source: str,
+    offset: Offset | None = None,
+    id_factory: IdFactory | None = None,
+) -> DecodedBatch:
+    """The same for items in one buffer.
+
+    Args:
+        block: the items.
+        templates: how events of this stream were written so far; learns.
+        source: see `decode`, as for the others.
+        offset: where the source may resume.
+        id_factory: gives ids to events without one.
+    """
+    with _no_collection():
+        plain = decode_plain(block, templates, source=source, offset=offset, id_factory=id_factory)
+    told = source, offset, id_factory
+    if plain is not None:
+        batch, left = plain
+        if not len(left):
+            return batch
+        lines, offsets = block.lines[left], block.offsets[left]
+        others = decode_any(block.items(left), lines, offsets, told, None)
+        whole = mixed(batch, others)
+        if whole is not None:
+            return whole
+    return decode_any(block.items(), block.lines, block.offsets, told, None)
+
+
+def decode_any(
+    items: Sequence[bytes],
+    lines: Sequence[int] | np.ndarray,
+    offsets: Sequence[int] | np.ndarray,
+    told: tuple[str, Offset | None, IdFactory | None],
+    refused: Mapping[int, str] | None,
+) -> DecodedBatch:
+    """The same for whatever the items are, without a look at what they have in common.
+
+    Args:
+        items: see `decode`, as for the others.
+        lines: the line of each.
+        offsets: the byte offset of each.
+        told: source, offset and id_factory.
+        refused: reasons by index.
+    """
+    source, offset, id_factory = told
     with _no_collection():
         reading = read_items(items, _ints(lines), _ints(offsets), refused)
         events = event_table(reading, id_factory)

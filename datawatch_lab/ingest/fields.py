@@ -23,8 +23,8 @@ OPS = tuple(Op)
 
 _CODES = {word: OPS.index(op) for word, op in OPERATIONS.items()}
 _IS_MARK = np.array([*(op in (Op.BEGIN, Op.COMMIT) for op in OPS), False])
-_WITH_ROW = (Op.INSERT, Op.UPDATE, Op.DELETE, Op.SNAPSHOT)
-_IS_ROW = np.array([*(op in _WITH_ROW for op in OPS), False])  # the last is for an unknown word
+WITH_ROW = (Op.INSERT, Op.UPDATE, Op.DELETE, Op.SNAPSHOT)
+_IS_ROW = np.array([*(op in WITH_ROW for op in OPS), False])  # the last is for an unknown word
 _NEEDS_LOOK = np.array([*(op == Op.DDL for op in OPS), True])
 _NO_OBJECT = np.ones(256, np.bool_)  # by the first byte of an image; 0 where there is none
 _NO_OBJECT[[0, *b"n{"]] = False
@@ -171,11 +171,12 @@ def _names(values: Sequence[str | None]) -> pa.Array:
 
 def _codes(words: Sequence[str]) -> np.ndarray:
     """Operations of words; there are few different words among many."""
-    known: dict[str, int] = {word: _code(word) for word in set(words)}
+    known: dict[str, int] = {word: code_of(word) for word in set(words)}
     return np.fromiter(map(known.__getitem__, words), np.int64, len(words))
 
 
-def _code(word: str) -> int:
+def code_of(word: str) -> int:
+    """The code of an operation's word."""
     code = _CODES.get(word)
     return _CODES.get(word.strip().upper(), -1) if code is None else code
 

@@ -85,17 +85,18 @@ def decode_tables(texts: Texts, tables: Sequence[np.ndarray]) -> list[Images]:
     if sum(map(len, tables)) <= FEW:
         return [_decode_few(texts.some(rows)) for rows in tables]
     return [
-        decode_mixed(texts.some(rows)) if found is None else _whole(found)
+        decode_mixed(texts.some(rows)) if found is None else whole_images(found)
         for rows, found in zip(tables, columns_of_tables(texts, tables), strict=True)
     ]
 
 
 def _decode_few(images: Sequence[bytes]) -> Images:
     found = columns_of_few(images)
-    return decode_mixed(images) if found is None else _whole(found)
+    return decode_mixed(images) if found is None else whole_images(found)
 
 
-def _whole(found: Decoded) -> Images:
+def whole_images(found: Decoded) -> Images:
+    """The images of a table whose columns are all there."""
     columns, absent = found
     return Images(columns, absent, frozenset(), np.arange(columns.height), [])
 

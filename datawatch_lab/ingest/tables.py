@@ -34,7 +34,7 @@ def table_rows(events: Events) -> tuple[dict[TableKey, TableRows], dict[int, str
     position = _positions(len(events.after), misfits)
     tables: dict[TableKey, TableRows] = {}
     for (key, after, before), images in zip(groups, decoded, strict=True):
-        told = _told_apart(images, np.concatenate((before, after)), len(before), position)
+        told = told_apart(images, np.concatenate((before, after)), len(before), position)
         if told is not None:
             tables[key] = told
     return tables, misfits
@@ -67,9 +67,17 @@ def _positions(count: int, misfits: dict[int, str]) -> np.ndarray:
     return np.where(fits, np.cumsum(fits) - 1, -1)
 
 
-def _told_apart(
+def told_apart(
     images: Images, rows: np.ndarray, split: int, position: np.ndarray
 ) -> TableRows | None:
+    """The images before and after of one table; None where none is left.
+
+    Args:
+        images: those before, then those after.
+        rows: the event of each that was given.
+        split: how many of these are from before.
+        position: of each event among those that are left; -1 for one that is gone.
+    """
     cut = int(np.searchsorted(images.kept, split))
     count = len(images.kept)
     before = _frame(images, rows, np.arange(cut), position)
@@ -85,10 +93,13 @@ def _frame(images: Images, rows: np.ndarray, part: np.ndarray, position: np.ndar
     if not len(part):
         return RowFrame.empty()
     start, whole = int(part[0]), int(part[-1]) - int(part[0]) + 1 == len(part)
-    take = slice(start, start + len(part)) if whole else part
-    absent = {name: mask[take] for name, mask in images.absent.items()}
+    if whole:  # a slice by position asks for less than one by index
+        absent = {name: mask.slice(start, len(part)) for name, mask in images.absent.items()}
+        columns = images.columns.slice(start, len(part))
+    else:
+        absent = {name: mask[part] for name, mask in images.absent.items()}
+        columns = images.columns[part]
     gone = {name for name, mask in absent.items() if mask.all()}
-    columns = images.columns if len(part) == images.columns.height else images.columns[take]
     return RowFrame(
         at,
         frame_of({c.name: c for c in columns if c.name not in gone}) if gone else columns,

@@ -55,9 +55,23 @@ def parse_times(stamps: Sequence[Stamp]) -> pl.Series:
     """
     if len(stamps) <= FEW and (few := _of_few(stamps)) is not None:
         return few
-    times = _read(stamps)
+    return _in_years(_read(stamps))
+
+
+def moments_of_texts(texts: pl.Series) -> pl.Series:
+    """The same for a column of texts."""
+    return _in_years(_from_text(texts))
+
+
+def moments_of_wholes(numbers: pl.Series) -> pl.Series:
+    """The same for whole numbers, Int64, of at most 18 digits."""
+    return _in_years(_from_whole(numbers))
+
+
+def _in_years(times: pl.Series) -> pl.Series:
     micros = times.to_physical()
-    if not len(micros) or micros.is_between(_FIRST, _LAST).all():  # nulls count for nothing
+    least, most = micros.min(), micros.max()  # nulls count for nothing
+    if least is None or (least >= _FIRST and most <= _LAST):  # type: ignore[operator]
         return times
     return times.set(~micros.is_between(_FIRST, _LAST).fill_null(value=True), None)
 

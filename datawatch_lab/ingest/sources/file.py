@@ -256,20 +256,20 @@ class FileSource:
         self, cut: Cut, place: Place, pace: Pace | None, *, done: bool = False
     ) -> Iterator[DecodedBatch]:
         if pace is None:
-            if cut.items or done:
+            if len(cut) or done:
                 yield from self._hand_over(cut, partial(place.position, done=done), place)
             return
         for part in pace.parts(cut, self._name):
             if self._halt.is_set():
                 return
-            last = part.stop == len(cut.items)
+            last = part.stop == len(cut)
             position = (
                 partial(place.position, done=done)
                 if last
                 else partial(place.position_before, cut, part.stop)
             )
             yield from self._hand_over(cut[part], position, place)
-        if done and not cut.items:
+        if done and not len(cut):
             yield from self._hand_over(cut, partial(place.position, done=True), place)
 
     def _hand_over(

@@ -8,7 +8,9 @@ from typing import Literal, Protocol
 
 from datawatch_lab.core.batches import DecodedBatch
 from datawatch_lab.ingest.cutting import Cut, Cutter, Mode
-from datawatch_lab.ingest.decode import decode
+from datawatch_lab.ingest.decode import decode, decode_block
+from datawatch_lab.ingest.templates import Templates
+from datawatch_lab.ingest.texts import FEW
 
 FormatName = Literal["auto", "json", "csv", "parquet"]
 """How an input is read; ``auto``: by its name and its first bytes."""
@@ -62,7 +64,10 @@ class Form(Protocol):
 
 
 class JsonForm:
-    """NDJSON, JSON arrays and values over many lines."""
+    """NDJSON, JSON arrays and values over many lines; learns how events are written."""
+
+    def __init__(self) -> None:
+        self._templates = Templates()
 
     def cutter(self, offset: int = 0, line: int = 1, mode: Mode = "") -> AnyCutter:
         """A cutter of JSON values."""
@@ -77,6 +82,8 @@ class JsonForm:
 
     def decode(self, cut: Cut, source: str) -> DecodedBatch:
         """The events of JSON values."""
+        if cut.block is not None and len(cut.block) > FEW:
+            return decode_block(cut.block, self._templates, source=source)
         return decode(cut.items, cut.lines, cut.offsets, source=source, refused=cut.refused)
 
 

@@ -45,7 +45,7 @@ class Pace:
         Time goes forward only: an item without a time, or with an earlier one, is due with the item
         before it.
         """
-        if not cut.items:
+        if not len(cut):
             return
         due = np.maximum.accumulate(np.maximum(_seconds(cut, source, self.form), self._latest))
         self._latest = float(due[-1])
