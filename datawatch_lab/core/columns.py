@@ -94,6 +94,17 @@ def micros_of(column: pl.Series) -> NDArray[np.int64]:
     return np.asarray(column.cast(pl.Int64).to_numpy())
 
 
+def micros_or(column: pl.Series, default: int) -> NDArray[np.int64]:
+    """Epoch µs of a Datetime[us] column, with something else where it is null.
+
+    >>> micros_or(pl.Series([None], dtype=pl.Datetime("us", "UTC")), -1).tolist()
+    [-1]
+    """
+    if not column.null_count():
+        return micros_of(column)
+    return np.asarray(column.rechunk().to_arrow().cast(pa.int64()).fill_null(default))
+
+
 def moments_in(column: pl.Series) -> NDArray[np.int64] | None:
     """Epoch µs of texts that are all ISO 8601 with a zone; None where one is not. 0 for null.
 
@@ -120,7 +131,7 @@ def picked(frame: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
     >>> picked(pl.DataFrame({"a": [1]}), []).columns
     []
     """
-    return frame[list(names)] if names else pl.DataFrame()  # an empty list would mean no rows
+    return side_by_side([frame.get_column(name) for name in names]) if names else pl.DataFrame()
 
 
 def side_by_side(columns: Sequence[pl.Series]) -> pl.DataFrame:

@@ -18,15 +18,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
+import numpy as np
 import polars as pl
 import pyarrow as pa
+from numpy.typing import NDArray
 
-from datawatch_lab.core.columns import no_rows
+from datawatch_lab.core.columns import (
+    among,
+    kept,
+    micros_of,
+    micros_or,
+    no_rows,
+    picked,
+    true_where,
+)
 from datawatch_lab.core.settings import Settings
 from datawatch_lab.core.storage import CLOSE_SCHEMA
-from datawatch_lab.engine.classify import APPLIED, is_backfill_mark
+from datawatch_lab.engine.classify import APPLIED, by_source_and_table, is_backfill_mark
 
 CloseListener = Callable[[int, datetime, datetime], None]
 """Called with (table id, closed from, closed until) once the close is stored."""
@@ -43,6 +53,9 @@ was set forward, or the machine slept."""
 
 _MINUTE = timedelta(minutes=1)
 _UTC_US = pl.Datetime("us", "UTC")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICRO = timedelta(microseconds=1)
+_NEVER = np.iinfo(np.int64).min
 _Key = tuple[str, int]
 
 
@@ -110,17 +123,22 @@ class Closing:
             judged: source, table_id, seq, ts, received, outcome, replay, newest; in order of seq.
             watermarks: before the batch.
         """
-        live = judged.lazy().filter(
-            (pl.col("outcome") == APPLIED) & ~pl.col("replay") & (pl.col("table_id") != 0)
-        )
-        events = live.select("source", "table_id", "seq", "ts", "received", "newest").collect()
-        if not events.height:
+        live = among(judged["outcome"], (APPLIED,)) & ~true_where(judged["replay"])
+        live &= judged["table_id"].to_numpy() != 0
+        if not live.any():
             return Advance(no_rows(CLOSE_SCHEMA))
-        newest = events.group_by("source", "table_id").agg(
-            pl.max_horizontal("ts", "newest").max(), pl.col("received").max()
+        names = ("source", "table_id", "seq", "ts", "received", "newest")
+        events = kept(picked(judged, names), live)
+        order, bounds, keys = by_source_and_table(events)
+        marks = np.maximum(micros_of(events["ts"]), micros_or(events["newest"], _NEVER))
+        newest, last = (
+            [_EPOCH + each * _MICRO for each in _most(times[order], bounds)]
+            for times in (marks, micros_of(events["received"]))
         )
-        heard = {(source, table): at for source, table, _, at in newest.iter_rows()}
-        moving = {table for _, table, ts, _ in newest.iter_rows() if self._may_close(table, ts)}
+        heard = dict(zip(keys, last, strict=True))
+        moving = {
+            table for (_, table), ts in zip(keys, newest, strict=True) if self._may_close(table, ts)
+        }
         frames = []
         if moving:
             events = events.filter(pl.col("table_id").is_in(sorted(moving)))
@@ -257,6 +275,8 @@ class Closing:
         """It is stored: remember it, and give what closed, merged to one range a table."""
         for key, at in advance.heard.items():
             self._heard[key] = max(at, self._heard.get(key, at))
+        if not advance.closes.num_rows:
+            return []
         closed = []
         merged = (
             pl.DataFrame(advance.closes)
@@ -283,6 +303,12 @@ _FRAME = {
     "at": _UTC_US,
     "by": pl.String(),
 }
+
+
+def _most(times: NDArray[np.int64], bounds: NDArray[np.int64]) -> list[int]:
+    """The greatest of each group, given where each begins and all end."""
+    greatest: list[int] = np.maximum.reduceat(times, bounds[:-1]).tolist()
+    return greatest
 
 
 def _arrow(frames: list[pl.DataFrame]) -> pa.Table:

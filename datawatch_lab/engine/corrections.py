@@ -17,7 +17,7 @@ import polars as pl
 import pyarrow as pa
 
 from datawatch_lab.core.batches import MeasureAppends, RowFrame, TableBatch
-from datawatch_lab.core.columns import micros_of
+from datawatch_lab.core.columns import micros_of, micros_or
 from datawatch_lab.core.settings import Settings
 from datawatch_lab.core.storage import FIRST_SCHEMA, Corrections, FirstStates
 from datawatch_lab.core.values import LEVEL_SECONDS, TableInfo
@@ -33,9 +33,9 @@ DeriveBatch = Callable[[TableBatch], MeasureAppends]
 _CORRECTED = [name for name in LEVEL_SECONDS if name != "1s"]
 _KEY = ["level", "series", "bucket"]
 _UTC_US = pl.Datetime("us", "UTC")
-_LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICRO = timedelta(microseconds=1)
+_LONG_AGO = (datetime(1, 1, 1, tzinfo=UTC) - _EPOCH) // _MICRO
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ def _none_is_late(
     if not judged.height:
         return True
     ts = micros_of(judged["ts"])
-    behind = micros_of(judged["newest"].fill_null(_LONG_AGO)) - ts
+    behind = micros_or(judged["newest"], _LONG_AGO) - ts
     if behind.max() > settings.close_delay // _MICRO:
         return False
     return not by_clock or ts.min() >= (max(by_clock.values()) - _EPOCH) // _MICRO
