@@ -304,7 +304,7 @@ class DuckStore:
                 write_commit(con, commit, self._version + 1, self._next_quarantine)
                 apply_plan(con, planned)
                 live = self._live.write(con, commit.live, commit.tables, planned.names)
-            if commit.tables:
+            if planned.drop or planned.make or self._live.has_other_views(live):
                 plan_anew(self._writer)
             self._views.done(planned)
             self._live.done(live)

@@ -85,6 +85,10 @@ class LiveKeeper:
         """How rows are kept, as of the last commit."""
         return self._now.tables
 
+    def has_other_views(self, plan: LivePlan) -> bool:
+        """Whether a plan made, changed or dropped a view, as it does where it changes a table."""
+        return plan.statements != self._now.statements
+
     def done(self, plan: LivePlan) -> None:
         """Remember a plan whose transaction was committed."""
         self._now = plan
