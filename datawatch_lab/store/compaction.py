@@ -40,6 +40,10 @@ SLICE_SECONDS = 0.2
 """What a slice should take at most: the writer waits for it."""
 
 LEAST_ROWS = 5_000
+
+MUCH = 20_000
+"""Appended rows from which on a compaction is worth another one, even when nothing more comes."""
+
 _ALL = 2**62
 
 
@@ -74,10 +78,15 @@ class Pass:
 
     A slice is a transaction of its own, so a commit never waits for more than one; slices get
     smaller when one takes longer than `SLICE_SECONDS`.
+
+    Attributes:
+        rows: of a slice.
+        handled: rows that slices took so far.
     """
 
     def __init__(self, con: duckdb.DuckDBPyConnection, rows: int = SLICE_ROWS) -> None:
         self.rows = rows
+        self.handled = 0
         self._open = [(kind, step) for kind in KINDS for step in STEPS]
         self._ends = {kind.table: _end(con, kind) for kind in KINDS}
 
@@ -90,7 +99,8 @@ class Pass:
         """Merge one slice of one kind within the caller's transaction; returns rows saved."""
         began = time.perf_counter()
         kind, step = self._open[0]
-        saved, done = _compact_kind(con, kind, step, self.rows, self._ends[kind.table])
+        saved, taken, done = _compact_kind(con, kind, step, self.rows, self._ends[kind.table])
+        self.handled += taken
         if done:
             self._open.pop(0)
             self._ends[kind.table] = _end(con, kind)  # what was carried on comes next
@@ -105,6 +115,12 @@ class Pass:
 def compact_states(con: duckdb.DuckDBPyConnection, limit: int = COMPACT_ROWS) -> int:
     """Merge states within the caller's transaction; returns rows saved."""
     return sum(_compact_kind(con, kind, step, limit)[0] for kind in KINDS for step in STEPS)
+
+
+def appended(con: duckdb.DuckDBPyConnection) -> int:
+    """Rows that have not settled."""
+    counts = ", ".join(f"(SELECT count(*) FROM measures.new_{kind.table})" for kind in KINDS)
+    return sum(_number(con, f"SELECT {counts}"))
 
 
 def settle_all(con: duckdb.DuckDBPyConnection, kind: StateKind) -> None:
@@ -147,11 +163,15 @@ def _compact_kind(
     upto: int = _ALL,
     *,
     all_settle: bool = False,
-) -> tuple[int, bool]:
-    """Merge the oldest rows up to a row number; gives rows saved, and whether none are left."""
+) -> tuple[int, int, bool]:
+    """Merge the oldest rows up to a row number.
+
+    Returns:
+        Rows saved, rows taken, and whether none are left.
+    """
     part = _oldest(con, kind, step.rows, limit, upto)
     if not part.rows:
-        return 0, True
+        return 0, 0, True
     where = f"{step.rows} AND rowid <= {part.end}"
     changing = "FALSE" if all_settle else f"fresh AND {step.rows}"
     con.execute(f"""
@@ -177,7 +197,7 @@ LEFT JOIN (
             con.execute(_carry_sql(kind, step.next))
         saved += _settle(con, kind)
     con.execute("DROP TABLE merged")
-    return saved, part.is_last
+    return saved, part.rows, part.is_last
 
 
 def _carry_sql(kind: StateKind, level: LevelName) -> str:

@@ -40,7 +40,7 @@ from datawatch_lab.store.anomalies import AnomalyStore
 from datawatch_lab.store.archive import Archive
 from datawatch_lab.store.catalogue import load_catalogue, load_tables, load_version
 from datawatch_lab.store.commits import write_commit
-from datawatch_lab.store.compaction import SLICE_ROWS, Pass, compact_meta
+from datawatch_lab.store.compaction import MUCH, SLICE_ROWS, Pass, appended, compact_meta
 from datawatch_lab.store.corrections import (
     append_closes,
     read_closed,
@@ -158,6 +158,7 @@ class DuckStore:
         self._compaction = Lock()
         self._pass: Pass | None = None
         self._compact_rows = SLICE_ROWS
+        self._much_is_new: bool | None = None  # not known before the first compaction
         self._sorting: Sorting | None = None
 
     @property
@@ -478,6 +479,17 @@ class DuckStore:
         """Whether a compaction that was begun has slices left; `compact` goes on with it."""
         return self._pass is not None or self._sorting is not None
 
+    @property
+    def much_is_new(self) -> bool:
+        """Whether so many states had not settled that another compaction is worth it.
+
+        A bucket settles with the first compaction before which it got nothing more, level by level.
+        """
+        if self._much_is_new is None:
+            with self._readers.cursor() as con:
+                self._much_is_new = appended(con) >= MUCH
+        return self._much_is_new
+
     def compact(self, seconds: float | None = None) -> int:
         """Merge states of buckets that have several; returns rows saved. Same answers after.
 
@@ -512,6 +524,7 @@ class DuckStore:
         self._compact_rows = begun.rows
         if begun.is_over:
             self._pass = None
+            self._much_is_new = begun.handled >= MUCH
             with self._write(merging=True) as con:
                 saved += compact_meta(con)
             with self._writing:

@@ -250,6 +250,28 @@ def test_compaction_is_bounded(store: DuckStore) -> None:
     assert seen[-1] == (40 + 4, 0)
 
 
+def test_much_that_is_new_settles_when_nothing_more_comes(
+    store: DuckStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Little stays where it is; of much, compaction after compaction is worth it until none is."""
+    monkeypatch.setattr(duck, "MUCH", 50)
+    commit_rows(store, [(1, second, 1.0, second) for second in range(10)])
+    assert not store.much_is_new
+    for _ in range(2):
+        store.compact()
+        assert not store.much_is_new
+    commit_rows(store, [(1, 5_000 + second, 1.0, second) for second in range(40)])
+    store.compact()
+    assert store.much_is_new
+    passes = 0
+    while store.much_is_new:
+        store.compact()
+        passes += 1
+    assert passes < 2 * len(LEVELS)
+    left = counts(store)[1]
+    assert left < 5
+
+
 def test_compaction_shortens_a_long_write_ahead_log(
     store: DuckStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
