@@ -25,6 +25,8 @@ for _text, _first in ((b"0123456789", 0), (b"abcdef", 10), (b"ABCDEF", 10)):
     _VALUE_OF[list(_text)] = np.arange(_first, _first + len(_text), dtype=np.uint8)
 _BEFORE_VALUE = np.zeros(256, np.bool_)
 _BEFORE_VALUE[list(b': "\t\r\n')] = True
+_LSN_FIRST, _THEN_SEQUENCE = b'{"lsn":"', b'","sequence":'
+_CLOSES = ord("}")
 _FILE = re.compile(r'"file"\s*:\s*"[^"]*"')
 _FILE_NUMBER = r'"file"\s*:\s*"[^"]*?([0-9]{1,6})"'
 _PLAIN_LSN = r'^"([0-9A-Fa-f]{1,8})/([0-9A-Fa-f]{1,8})"$'
@@ -51,6 +53,9 @@ def order_of(positions: pl.Series, tx_order: pl.Series) -> tuple[pl.Series, pl.S
     if positions.null_count() == positions.len():
         return pl.zeros(positions.len(), pl.Int64, eager=True).alias("ordinal"), sub.alias("sub")
     texts = _Texts(positions)
+    usual = _usual(texts)
+    if usual is not None:
+        return pl.Series("ordinal", usual[0]), pl.Series("sub", usual[1])
     ordinal = _log_places(texts)
     left = ordinal < 0
     if left.any():
@@ -75,7 +80,17 @@ class _Texts:
         held = array.buffers()[2]
         self.bytes = (held.to_pybytes() if held else b"")[: int(bounds[-1])]
         self.data = np.frombuffer(self.bytes + bytes(_PAD), np.uint8)
-        self.starts = bounds[:-1]
+        self.starts, self.ends = bounds[:-1], bounds[1:]
+        self._words = np.ndarray(
+            shape=(len(self.data) - 7,), dtype="<u8", buffer=self.data, strides=(1,)
+        )
+
+    def has(self, at: np.ndarray, word: bytes) -> bool:
+        """Whether a word of 8 to 16 bytes stands at every one of some places."""
+        first, last = (int.from_bytes(part, "little") for part in (word[:8], word[-8:]))
+        return bool(
+            (self._words[at] == first).all() and (self._words[at + (len(word) - 8)] == last).all()
+        )
 
     def values_of(self, key: bytes) -> tuple[np.ndarray, np.ndarray]:
         """Rows that have the key, and where in the buffer its value begins, quotes passed over."""
@@ -121,6 +136,22 @@ class _Texts:
                 length += alive
         number = np.minimum(total, _MAX).astype(np.int64)
         return np.where((length > 0) & (length <= most), number, -1), at + length
+
+
+def _usual(texts: _Texts) -> tuple[np.ndarray, np.ndarray] | None:
+    """Ordinals and subs where every text is ``{"lsn":"0/16B3748","sequence":1}``, else None."""
+    if not texts.has(texts.starts, _LSN_FIRST):
+        return None
+    high, end = texts.read(texts.starts + len(_LSN_FIRST), 16)
+    if (high < 0).any() or (texts.data[end] != ord("/")).any():
+        return None
+    low, end = texts.read(end + 1, 16)
+    if (low < 0).any() or not texts.has(end, _THEN_SEQUENCE):
+        return None
+    sequence, end = texts.read(end + len(_THEN_SEQUENCE), 10)
+    if (sequence < 0).any() or (end + 1 != texts.ends).any() or (texts.data[end] != _CLOSES).any():
+        return None
+    return np.maximum((high << 32) + low, 0), sequence
 
 
 def _log_places(texts: _Texts) -> np.ndarray:

@@ -121,3 +121,29 @@ def test_no_position_is_too_strange(values: list[Any], ascii_only: bool) -> None
     found = order(positions)
     assert all(ordinal >= 0 and sub >= 0 for ordinal, sub in found)
     assert found == [order([position])[0] for position in positions]
+
+
+ODD = st.sampled_from(
+    ["", "-1", "1.5", "1e3", "007", "99999999999999999999", '"4"', "null", "12 ", '3,"row":8']
+)
+HALVES = st.one_of(st.integers(0, 2**64).map("{:X}".format), st.sampled_from(["", "g", "0 ", "-1"]))
+
+
+@given(
+    st.lists(st.tuples(HALVES, HALVES, st.integers(0, 10**6).map(str) | ODD), min_size=1),
+    st.booleans(),
+)
+def test_the_usual_shape_reads_as_any_other(
+    places: list[tuple[str, str, str]], are_usual: bool
+) -> None:
+    """Texts that are all written as most are, and the same one by one beside another shape."""
+    if are_usual:
+        places = [(f"{len(a):X}", f"{len(b):X}", str(len(c))) for a, b, c in places]
+    texts: list[str | None] = [
+        f'{{"lsn":"{high}/{low}","sequence":{number}}}' for high, low, number in places
+    ]
+    together = order(texts)
+    assert together == [order([each, "7"])[0] for each in texts]
+    if are_usual:
+        expected = [((int(a, 16) << 32) + int(b, 16), int(c)) for a, b, c in places]
+        assert together == expected
