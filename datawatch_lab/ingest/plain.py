@@ -75,8 +75,8 @@ def _decoded(
     try:
         schema, table = _names(events, "schema"), _names(events, "table")
         keys, of_key = keys_of(schema, table)
-        told = _event_table(events, schema, table, id_factory)
         rows = rows_of(events, keys, of_key)
+        told = _event_table(events, schema, table, id_factory)
     except _NotPlainError:
         return None
     if rows is None:

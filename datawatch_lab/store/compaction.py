@@ -123,15 +123,22 @@ def appended(con: duckdb.DuckDBPyConnection) -> int:
     return sum(_number(con, f"SELECT {counts}"))
 
 
-def settle_all(con: duckdb.DuckDBPyConnection, kind: StateKind) -> None:
-    """Put all appended states of a kind at each level that they count for; in a transaction."""
-    for step in STEPS:
-        _compact_kind(con, kind, step, all_settle=True)
-
-
 def _end(con: duckdb.DuckDBPyConnection, kind: StateKind) -> int:
     (last,) = _number(con, f"SELECT coalesce(max(rowid), -1) FROM measures.new_{kind.table}")
     return last
+
+
+def settle(con: duckdb.DuckDBPyConnection, kind: StateKind, level: LevelName, only: str) -> None:
+    """Put appended states at each level up to one, and carry them on; in a transaction.
+
+    Args:
+        con: in a transaction.
+        kind: of the states.
+        level: the last level.
+        only: SQL that says of ``series`` and ``bucket`` which rows are meant.
+    """
+    for step in STEPS[1 : LEVEL_NUMBERS[level] + 2]:
+        _compact_kind(con, kind, step, only=only)
 
 
 class _Part(NamedTuple):
@@ -162,28 +169,24 @@ def _compact_kind(
     limit: int = _ALL,
     upto: int = _ALL,
     *,
-    all_settle: bool = False,
+    only: str | None = None,
 ) -> tuple[int, int, bool]:
-    """Merge the oldest rows up to a row number.
+    """Merge the oldest rows up to a row number; with ``only`` those that it says, and all settle.
 
     Returns:
         Rows saved, rows taken, and whether none are left.
     """
-    part = _oldest(con, kind, step.rows, limit, upto)
+    rows = step.rows if only is None else f"{step.rows} AND {only}"
+    part = _oldest(con, kind, rows, limit, upto)
     if not part.rows:
         return 0, 0, True
-    where = f"{step.rows} AND rowid <= {part.end}"
-    changing = "FALSE" if all_settle else f"fresh AND {step.rows}"
+    where = f"{rows} AND rowid <= {part.end}"
     con.execute(f"""
 CREATE OR REPLACE TEMP TABLE merged AS
-SELECT m.*, h.series IS NOT NULL AS hot
-FROM (
-    SELECT p.level, p.series, p.bucket{kind.key}, {kind.merged}, count(*) AS parts
-    FROM {_rows_of(kind, where)} p GROUP BY p.level, p.series, p.bucket{kind.key}
-) m
-LEFT JOIN (
-    SELECT DISTINCT level, series, bucket FROM measures.new_{kind.table} WHERE {changing}
-) h ON m.level = h.level AND m.series = h.series AND m.bucket = h.bucket""")
+SELECT p.level, p.series, p.bucket{kind.key}, {kind.merged}, count(*) AS parts, FALSE AS hot
+FROM {_rows_of(kind, where)} p GROUP BY p.level, p.series, p.bucket{kind.key}""")
+    if only is None:
+        _mark_hot(con, kind, step)
     if kind is REGISTERS:
         _fold_registers(con)
     taken, kept, hot = _number(
@@ -198,6 +201,26 @@ LEFT JOIN (
         saved += _settle(con, kind)
     con.execute("DROP TABLE merged")
     return saved, part.rows, part.is_last
+
+
+def _mark_hot(con: duckdb.DuckDBPyConnection, kind: StateKind, step: Step) -> None:
+    """Say of the keys of ``merged`` whose buckets got new rows since the last compaction.
+
+    Other slices may have these rows. Only those of the time of this one are looked at, or a long
+    backlog would be gone through with each slice of it.
+    """
+    first, last = _number(con, "SELECT min(epoch_us(bucket)), max(epoch_us(bucket)) FROM merged")
+    con.execute(f"""
+CREATE OR REPLACE TEMP TABLE changing AS
+SELECT DISTINCT n.level, n.series, n.bucket FROM measures.new_{kind.table} n
+SEMI JOIN merged m ON n.level = m.level AND n.series = m.series AND n.bucket = m.bucket
+WHERE n.fresh AND {step.rows} AND n.bucket
+    BETWEEN make_timestamp({first}::BIGINT) AND make_timestamp({last}::BIGINT)""")
+    con.execute(
+        "UPDATE merged m SET hot = TRUE FROM changing c "
+        "WHERE m.level = c.level AND m.series = c.series AND m.bucket = c.bucket"
+    )
+    con.execute("DROP TABLE changing")
 
 
 def _carry_sql(kind: StateKind, level: LevelName) -> str:

@@ -493,6 +493,8 @@ class DuckStore:
     def compact(self, seconds: float | None = None) -> int:
         """Merge states of buckets that have several; returns rows saved. Same answers after.
 
+        Only a sum of doubles that has no exact form may differ in its last digits.
+
         Works in transactions of about a fifth of a second; safe to kill. Call it every few seconds
         while data comes. Check-points at the end when the write-ahead log is long, so that a
         restart need not replay it.
@@ -636,6 +638,7 @@ class DuckStore:
             dropped = retention.drop_before(con, level, cutoffs)
             if archived:
                 retention.count_step(con)
+            plan_anew(con)  # it makes temporary tables
         return dropped
 
     def fold_sketches(
@@ -643,6 +646,7 @@ class DuckStore:
     ) -> int:
         """Put finalised quantiles in the place of old sketches; gives rows deleted."""
         with self._write() as con:
+            plan_anew(con)  # it makes temporary tables
             return retention.fold_sketches(con, level, cutoffs, finalised)
 
     def drop_log(self, to_seq: int, *, archived: bool = False) -> None:

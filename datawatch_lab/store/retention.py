@@ -10,15 +10,15 @@ import polars as pl
 import pyarrow as pa
 
 from datawatch_lab.core.values import LevelName
-from datawatch_lab.store.compaction import settle_all
+from datawatch_lab.store.compaction import settle
 from datawatch_lab.store.measures import (
     BINS,
-    CARRIED,
     KINDS,
     LEVEL_NUMBERS,
     PARTIALS,
     REGISTERS,
     StateKind,
+    start_sql,
 )
 from datawatch_lab.store.sql import append, fetch_arrow, fetch_row, run_with
 
@@ -104,7 +104,7 @@ def drop_before(
         cutoffs: earliest bucket kept, by table id; tables that are not named keep all.
     """
     _with_cutoffs(con, cutoffs)
-    _settle_old(con, KINDS)
+    _settle_old(con, KINDS, level)
     carried = _carried(con) if level == "1d" else None
     dropped = sum(_drop_states(con, kind, level) for kind in KINDS)
     dropped += sum(_drop(con, f"measures.{table}", level) for table in ("quantiles", "corrections"))
@@ -114,16 +114,16 @@ def drop_before(
     return dropped
 
 
-def _settle_old(con: duckdb.DuckDBPyConnection, kinds: Sequence[StateKind]) -> None:
-    """Put what counts for several levels at each one, if some of it is before the cut-off."""
+def _settle_old(
+    con: duckdb.DuckDBPyConnection, kinds: Sequence[StateKind], level: LevelName
+) -> None:
+    """Put at a level what counts for it and lies in its buckets before the cut-off."""
+    only = (
+        "series IN (SELECT series FROM kept_from) AND "
+        f"{start_sql('bucket', level)} < (SELECT max(cutoff) FROM kept_from)"
+    )
     for kind in kinds:
-        (old,) = fetch_row(
-            con,
-            f"SELECT count(*) FROM measures.new_{kind.table} p JOIN kept_from k USING (series) "
-            f"WHERE p.level >= {CARRIED} AND p.bucket < k.cutoff",
-        )
-        if old:
-            settle_all(con, kind)
+        settle(con, kind, level, only)
 
 
 def _drop_states(con: duckdb.DuckDBPyConnection, kind: StateKind, level: LevelName) -> int:
@@ -227,7 +227,7 @@ def fold_sketches(
         "USING (series, bucket)",
     )
     _with_cutoffs(con, cutoffs)
-    _settle_old(con, (BINS, REGISTERS))
+    _settle_old(con, (BINS, REGISTERS), level)
     dropped = sum(_drop_states(con, kind, level) for kind in (BINS, REGISTERS))
     con.execute("DROP TABLE kept_from")
     return dropped

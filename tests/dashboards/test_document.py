@@ -69,6 +69,15 @@ KEYS = st.sampled_from(
 )
 
 
+@pytest.mark.parametrize("low", [1e-30, 1e22, -5e-324, 1.5e300, 0.25])
+def test_numbers_with_exponents_are_numbers(low: float) -> None:
+    """As JSON writes them (no point), and beside a text that looks like one."""
+    gauge = Tile(kind="gauge", query=TileQuery(metric="orders"), options={"low": low})
+    board = Dashboard(name="1e5", tiles=(gauge, Tile(kind="text", note="-2E-7")))
+    assert from_text(to_json(board)) == board
+    assert from_text(to_yaml(board)) == board
+
+
 @settings(max_examples=12, deadline=None)
 @given(dashboards())
 def test_yaml_and_json_come_back_as_they_were(board: Dashboard) -> None:

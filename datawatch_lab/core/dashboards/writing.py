@@ -6,6 +6,7 @@ a dashboard (version, who made it, when) is not part of the document.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cache
@@ -32,6 +33,12 @@ _ORDER = (
 _TILE_ORDER = ("id", "kind", "title", "query", "queries", "window", "options", "note")
 _PLACE = ("x", "y", "w", "h")
 _DEEPEST = 40
+_EXPONENT = (
+    "tag:yaml.org,2002:float",
+    re.compile(r"[-+]?[0-9]+(?:\.[0-9]*)?[eE][-+]?[0-9]+\Z"),
+    list("-+0123456789"),
+)
+"""A number that JSON may write and YAML 1.1 takes for a text: ``1e-30``."""
 
 
 def to_plain(value: Dashboard | Tile | TileQuery) -> dict[str, Any]:
@@ -121,6 +128,7 @@ def _dumper() -> type[yaml.SafeDumper]:
         is_flat = all(isinstance(each, str | int | float) for each in value)
         return dumper.represent_sequence("tag:yaml.org,2002:seq", value, flow_style=is_flat)
 
+    Dumper.add_implicit_resolver(*_EXPONENT)  # such a text is put in quotes
     Dumper.add_representer(str, words)
     Dumper.add_representer(list, listed)
     return Dumper
@@ -141,7 +149,7 @@ def parse_text(words: str, *, where: str = "the document") -> tuple[Any, dict[Pa
         raise InputError(f"{where} is longer than {LONGEST:,} characters.")
     lines: dict[Path, int] = {}
     try:
-        loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+        loader = _loader()
         _refuse_aliases(words, loader)
         node = yaml.compose(words, Loader=loader)
         if node is None:
@@ -155,6 +163,20 @@ def parse_text(words: str, *, where: str = "the document") -> tuple[Any, dict[Pa
         if isinstance(error, InputError):
             raise
         raise InputError(f"{where} is not YAML: {' '.join(str(error).split())[:300]}.") from None
+
+
+@cache
+def _loader() -> Any:
+    """YAML's safe reader; ``1e-30``, as JSON writes it, is a number as it is in YAML 1.2."""
+    import yaml
+
+    base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+    class Loader(base):  # type: ignore[misc]
+        pass
+
+    Loader.add_implicit_resolver(*_EXPONENT)
+    return Loader
 
 
 def _refuse_aliases(words: str, loader: Any) -> None:
