@@ -12,7 +12,7 @@ from datawatch_lab.engine.retention import Retention
 from datawatch_lab.engine.submission import Submission
 
 _COMPACT_EVERY = 100  # commits; a large one counts for several
-_COMPACT_PAUSE = timedelta(seconds=10)  # between two passes in a flood …
+_COMPACT_PAUSE = timedelta(seconds=20)  # between two passes in a flood …
 _COMPACT_AT_ONCE = 1_500  # … unless so much has come that questions would feel it
 _FOLD_EVERY = timedelta(seconds=1)
 _COMPACT_SECONDS = 0.15  # between two commits; a pass that needs longer goes on after the next
