@@ -17,9 +17,10 @@ from hypothesis import strategies as st
 
 from datawatch_lab.core.batches import RowFrame, TableBatch
 from datawatch_lab.core.values import TableInfo
+from datawatch_lab.engine.brought import Part
 from datawatch_lab.engine.images import parse_images
 from datawatch_lab.engine.schema.log import SchemaLog
-from datawatch_lab.engine.schema.usual import Part, take_usual
+from datawatch_lab.engine.schema.usual import take_usual
 from datawatch_lab.schema.presence import TableState, Window, advance, kinds_follow
 from datawatch_lab.store.schema_log import is_sampled
 from tests.schema.engines import Event, feed, opened, plain, row

@@ -25,11 +25,12 @@ from datawatch_lab.core.errors import DataWatchError, WorkspaceError
 from datawatch_lab.core.quality import StoredRule, reference_of
 from datawatch_lab.core.quality_results import Outcome
 from datawatch_lab.core.values import MetricDef, TableInfo
+from datawatch_lab.engine.brought import Part
 from datawatch_lab.engine.own_metrics.quality import metrics_of_quality
 from datawatch_lab.engine.quality.clock import Clocked
 from datawatch_lab.engine.quality.look import Looking
 from datawatch_lab.engine.quality.orphans import capped
-from datawatch_lab.engine.quality.parts import Found, Part
+from datawatch_lab.engine.quality.parts import Found
 from datawatch_lab.engine.quality.run import Evaluation
 from datawatch_lab.engine.quality.tables import cast
 from datawatch_lab.engine.quality.windows import Windows, said

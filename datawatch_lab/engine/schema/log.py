@@ -25,9 +25,10 @@ from datawatch_lab.core.schema_changes import (
     qualified,
 )
 from datawatch_lab.core.values import TableInfo
+from datawatch_lab.engine.brought import Part
 from datawatch_lab.engine.schema.events import ddl_event, kind_of, samples, windows
 from datawatch_lab.engine.schema.references import references_of
-from datawatch_lab.engine.schema.usual import Part, take_usual
+from datawatch_lab.engine.schema.usual import take_usual
 from datawatch_lab.ingest.telemetry.streams import stream_of
 from datawatch_lab.schema.folding import applied
 from datawatch_lab.schema.inference import Likeness, first_sight, read_findings, read_kinds

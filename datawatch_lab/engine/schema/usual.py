@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from datawatch_lab.core.batches import TableBatch
 from datawatch_lab.core.columns import micros_of, not_null, texts_of
+from datawatch_lab.engine.brought import Part
 from datawatch_lab.engine.schema.events import kind_of
 from datawatch_lab.ingest.telemetry.streams import stream_of
 from datawatch_lab.schema.presence import TableState
@@ -33,25 +34,6 @@ _MOST_ASKED = 32  # fields
 _INSERT, _SNAPSHOT = b"cr"
 _OTHERS = r"^(?:-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?|true|false)$"
 """Texts that may have been a number or a boolean, in a column of mixed kinds."""
-
-
-@dataclass(frozen=True)
-class Part:
-    """The row changes of a commit.
-
-    Attributes:
-        after, upto: it has the sequence numbers after the one and up to the other.
-        batches: of row changes, those of one table in order of sequence number.
-    """
-
-    after: int
-    upto: int
-    batches: Sequence[TableBatch]
-
-    @property
-    def events(self) -> int:
-        """How many row changes it brings; DDL and marks are none."""
-        return sum(each.events.height for each in self.batches)
 
 
 @dataclass(frozen=True)
