@@ -59,7 +59,7 @@ class Asker(threading.Thread):
             while not self.over.is_set():
                 for name, sql in QUESTIONS.items():
                     id_ = int(chance.integers(0, self.total))
-                    with self.store._readers.cursor() as con:
+                    with self.store._file.readers.cursor() as con:
                         self._time(con, name, "live", sql.format(table="live.orders", id=id_))
                     self._time(plain, name, "plain", sql.format(table="orders", id=id_))
                     self.over.wait(0.02)
@@ -111,7 +111,7 @@ def _copy(store: DuckStore, plain: Path) -> None:
     """Put the rows of the live view into a plain table of another file."""
     import duckdb
 
-    with store._readers.cursor() as con, duckdb.connect(str(plain)) as other:
+    with store._file.readers.cursor() as con, duckdb.connect(str(plain)) as other:
         other.register("rows", con.sql("SELECT * FROM live.orders").to_arrow_table())
         other.execute("CREATE TABLE orders AS SELECT * FROM rows")
 

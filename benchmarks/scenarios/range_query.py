@@ -231,7 +231,7 @@ def _ask(
 
 def _series(engine: Engine) -> list[tuple[str, int]]:
     """Metrics of averages and the ids of their series."""
-    with engine.store._readers.cursor() as con:
+    with engine.store._file.readers.cursor() as con:
         found = con.execute(
             "SELECT t.name || '_' || m.field || '_avg', s.id FROM meta.series s "
             "JOIN meta.measures m ON m.id = s.measure_id JOIN meta.tables t ON t.id = m.table_id "
@@ -248,7 +248,7 @@ def _bare(engine: Engine, question: Question, series: int, start: datetime, end:
         "GROUP BY b ORDER BY b"
     )  # the view of all levels, so DuckDB finds the one that is meant
     span = [each.replace(tzinfo=None) for each in (start, end)]
-    with engine.store._readers.cursor() as con:
+    with engine.store._file.readers.cursor() as con:
         rows = con.execute(sql, [question.seconds, question.level, series, *span]).fetchall()
     return len(rows)
 

@@ -451,10 +451,6 @@ class Store(Protocol):
         """
         ...
 
-    def drop_before(self, level: LevelName, cutoffs: Mapping[int, datetime]) -> int:
-        """Delete states of a level older than the cut-off of their table; gives rows deleted."""
-        ...
-
     def close(self) -> None:
         """Check-point and release the file."""
         ...

@@ -77,7 +77,7 @@ class Committer:
         self.last_seq = known.last_seq
         self.measures = Measures(store, known, settings)
         self.touched = Touched(known, store.version)
-        closed = {id_: Closed(*each) for id_, each in store.closed().items()}
+        closed = {id_: Closed(*each) for id_, each in store.closing.closed().items()}
         self.closing = Closing(closed, known.watermarks, clock.now(), settings)
         self.weight = 0
         self.healthy = True
@@ -173,7 +173,7 @@ class Committer:
         """Close minutes of tables that fell silent."""
         due = self.closing.due(self.clock.now(), self.last_seq, self.watermarks)
         if due.closes.num_rows:
-            self.store.close_buckets(due.closes)
+            self.store.closing.close(due.closes)
             self._keep_closes(due)
 
     def _keep_closes(self, advance: Advance) -> None:

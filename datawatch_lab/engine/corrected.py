@@ -164,7 +164,7 @@ def corrected(
 
 
 def _points(engine: Engine, asked: Plan, level: LevelName) -> tuple[CorrectedPoint, ...]:
-    rows = engine.store.corrections(level, list(asked.read.groups), asked.start, asked.end)
+    rows = engine.store.closing.corrections(level, list(asked.read.groups), asked.start, asked.end)
     if not rows.height:
         return ()
     group = pl.col("series").replace_strict(dict(asked.read.groups), return_dtype=pl.Int64)

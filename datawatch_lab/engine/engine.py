@@ -334,7 +334,7 @@ class Engine:
         Returns:
             number, and the columns of `core.storage.CLOSE_SCHEMA`, in order of number.
         """
-        return self.store.closes(seq, number)
+        return self.store.closing.closes(seq, number)
 
     def watermarks(self) -> Mapping[tuple[str, int], datetime]:
         """Newest event time by (source, table id); back-fills stand under a name of their own."""

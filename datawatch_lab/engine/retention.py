@@ -116,6 +116,7 @@ class Retention:
     ) -> None:
         self._names = names
         self._store = store
+        self._kept = store.retention
         self.dropped: Callable[[], object] = lambda: None
         self.holds: list[Callable[[], int | None]] = []
         self._settings = settings
@@ -146,7 +147,7 @@ class Retention:
         self._log_before = now - self._settings.raw_kept
         if self._weighed is None or now - self._weighed >= _WEIGH_EVERY:
             self._weighed = now
-            self._row_bytes = self._store.log_row_bytes()
+            self._row_bytes = self._kept.log_row_bytes()
 
     def _jobs(self) -> list[tuple[str, LevelName, timedelta]]:
         levels = [(level, level, span) for level, span in kept_by_level(self._settings).items()]
@@ -200,7 +201,7 @@ class Retention:
     def _level_step(self, name: str, cutoffs: Mapping[int, datetime]) -> bool:
         folds = name not in _LEVELS
         level = _level(name)
-        oldest = self._store.oldest_buckets(level, cutoffs, sketches=folds)
+        oldest = self._kept.oldest_buckets(level, cutoffs, sketches=folds)
         if not oldest:
             return False
         pace = self._hours[name]
@@ -218,42 +219,42 @@ class Retention:
         return True
 
     def _fold(self, level: LevelName, slices: Mapping[int, datetime]) -> int:
-        finalised = _folded(self._store.expiring(level, slices))
-        return self._store.fold_sketches(level, slices, finalised)
+        finalised = _folded(self._kept.expiring(level, slices))
+        return self._kept.fold_sketches(level, slices, finalised)
 
     def _drop(self, level: LevelName, slices: Mapping[int, datetime]) -> int:
         if not self._settings.archive:
-            return self._store.drop_before(level, slices)
-        expiring = self._store.expiring(level, slices)
+            return self._kept.drop_before(level, slices)
+        expiring = self._kept.expiring(level, slices)
         rows = _wide(expiring, self._names())
-        with self._store.archiving(Path(self._settings.archive)) as (archive, step):
+        with self._kept.archiving(Path(self._settings.archive)) as (archive, step):
             archive.write_measures(level, rows, step)
-            return self._store.drop_before(level, slices, archived=True)
+            return self._kept.drop_before(level, slices, archived=True)
 
     def _log_step(self) -> bool:
         """Drop or archive the oldest part of the log, as far as every derivation has passed it."""
-        first, last = self._store.log_span()
+        first, last = self._kept.log_span()
         if first > last or self._log_before is None:
             return False
         upto = first - 1 + int(self._rows.size)
         began = time.perf_counter()
-        to_seq = self._store.expired_to(upto, self._log_before)
+        to_seq = self._kept.expired_to(upto, self._log_before)
         if self._row_bytes:
             room = int(self._settings.raw_bytes / self._row_bytes)
             if last - first + 1 > room:
                 self._log_to = last - int(room * _SLACK)
             to_seq = max(to_seq, min(self._log_to, upto))
         done = (each() for each in tuple(self.holds))
-        to_seq = min(to_seq, self._store.derived_to(), *(seq for seq in done if seq is not None))
+        to_seq = min(to_seq, self._kept.derived_to(), *(seq for seq in done if seq is not None))
         if to_seq < first:
             return False
         if self._settings.archive:
-            rows = self._store.log_prefix(to_seq)
-            with self._store.archiving(Path(self._settings.archive)) as (archive, step):
+            rows = self._kept.log_prefix(to_seq)
+            with self._kept.archiving(Path(self._settings.archive)) as (archive, step):
                 archive.write_changes(rows, step)
-                self._store.drop_log(to_seq, archived=True)
+                self._kept.drop_log(to_seq, archived=True)
         else:
-            self._store.drop_log(to_seq)
+            self._kept.drop_log(to_seq)
         self._rows.took(time.perf_counter() - began, to_seq - first + 1)
         return True
 

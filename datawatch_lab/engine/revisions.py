@@ -59,7 +59,7 @@ def find_corrections(
             if live.change.table.id == table_id:
                 for steps in live.transitions:
                     parts += _of_steps(steps, watched, measures, mine, late, settings)
-    return corrections_of(store.first_states(together(parts))) if parts else None
+    return corrections_of(store.closing.first_states(together(parts))) if parts else None
 
 
 def _deriver(watched: Sequence[MeasureDef], measures: Measures, settings: Settings) -> DeriveBatch:

@@ -54,7 +54,7 @@ class Upkeep:
             self._compacted_at = now
             self.retention.look(now, force=True)
             committer.store.compact(_COMPACT_SECONDS)
-        elif committer.store.compacting:
+        elif committer.store.compaction.under_way:
             committer.store.compact(_COMPACT_SECONDS)
         self._fold_live()
         self.retention.look(now)
@@ -63,8 +63,8 @@ class Upkeep:
     def _is_due(self, now: datetime, *, idle: bool) -> bool:
         """Whether a compaction is worth its cost now."""
         weight = self._committer.weight
-        if idle and self._committer.store.much_is_new:
-            return not self._committer.store.compacting
+        if idle and self._committer.store.compaction.much_is_new:
+            return not self._committer.store.compaction.under_way
         if idle or weight >= _COMPACT_AT_ONCE:
             return weight >= 1
         return weight >= _COMPACT_EVERY and now - self._compacted_at >= _COMPACT_PAUSE

@@ -21,6 +21,7 @@ from datawatch_lab.store.measures import (
     floor_us,
     to_micros,
 )
+from datawatch_lab.store.part import Part
 from datawatch_lab.store.sql import append, column_list, fetch_arrow, fetch_row, naive, run_with
 
 _WIDTHS = ", ".join(
@@ -214,3 +215,34 @@ def read_corrections(
     frame = pl.DataFrame(pl.from_arrow(table))
     times = [name for name, dtype in frame.schema.items() if dtype == pl.Datetime("us")]
     return frame.with_columns(pl.col(times).dt.replace_time_zone("UTC"))
+
+
+class ClosingStore(Part):
+    """What a workspace keeps of closed buckets; any thread may ask."""
+
+    def first_states(self, appends: MeasureAppends) -> FirstStates:
+        """States of closed buckets before a commit corrects them."""
+        with self.snapshot() as con:
+            return read_first_states(con, appends)
+
+    def corrections(
+        self, level: LevelName, series: Sequence[int], start: datetime, end: datetime
+    ) -> pl.DataFrame:
+        """Corrected buckets of some series, with their first states."""
+        with self.reading() as con:
+            return read_corrections(con, level, series, start, end)
+
+    def closed(self) -> dict[int, tuple[datetime, datetime | None]]:
+        """By table id, until when minutes are closed, and until when the clock closed them."""
+        with self.reading() as con:
+            return read_closed(con)
+
+    def closes(self, seq: int, number: int = 0) -> pl.DataFrame:
+        """Control entries at or after a sequence number and after a number, in order."""
+        with self.reading() as con:
+            return read_closes(con, seq, number)
+
+    def close(self, closes: pa.Table) -> None:
+        """Store control entries in a transaction of their own; `core.storage.CLOSE_SCHEMA`."""
+        with self.writing() as con:
+            append_closes(con, closes)

@@ -326,7 +326,7 @@ def test_what_is_over_for_long_is_dropped(bench: Bench) -> None:
     bench.telling.round()
     (left,) = bench.engine.store.alerts.history(None, "", 9)
     assert left.is_open
-    with bench.engine.store._readers.cursor() as con:
+    with bench.engine.store._file.readers.cursor() as con:
         for table in ("notices", "deliveries", "attempts"):
             (rows,) = con.execute(f"{count}{table}").fetchone() or (None,)
             assert rows, table

@@ -28,9 +28,10 @@ from datawatch_lab.engine.intake import run, take_http
 from datawatch_lab.engine.journal import Journal
 from datawatch_lab.engine.retention import Retention
 from datawatch_lab.ingest.sources.file import FileSource
-from datawatch_lab.store import duck, migrations
+from datawatch_lab.store import compactor, migrations
 from datawatch_lab.store.compaction import Pass
 from datawatch_lab.store.duck import DuckStore
+from datawatch_lab.store.file import WorkspaceFile
 from tests.e2e.pg_engine import Death
 
 SECTIONS = (
@@ -94,7 +95,7 @@ ARMS: dict[str, Callable[[Death], None]] = {
     "journal emptied": lambda death: around(os, "ftruncate", death),
     "compaction": lambda death: around(Pass, "slice", death),
     "live compaction": lambda death: around(DuckStore, "compact_live", death),
-    "checkpoint": lambda death: around(DuckStore, "_checkpoint_if_room", death),
+    "checkpoint": lambda death: around(WorkspaceFile, "_checkpoint_if_room", death),
     "retention": lambda death: around(Retention, "step", death),
     "migration": lambda death: around(migrations, "_apply", death),
     "opening": _opening,
@@ -104,8 +105,9 @@ ARMS: dict[str, Callable[[Death], None]] = {
 def hasten() -> None:
     """Let upkeep come often, so that a short run passes through all of it."""
     upkeep._COMPACT_EVERY = 4
+    upkeep._COMPACT_PAUSE = timedelta(0)
     upkeep._FOLD_EVERY = timedelta(milliseconds=50)
-    duck.CHECKPOINT_BYTES = 1_000_000
+    compactor.CHECKPOINT_BYTES = 1_000_000
     whole = DuckStore.compact_live
 
     def compact_live(self: DuckStore, horizon: datetime | None = None) -> int:

@@ -24,7 +24,7 @@ from datawatch_lab.core.settings import Settings
 from datawatch_lab.core.values import LedgerCounts
 from datawatch_lab.engine import Engine
 from datawatch_lab.ingest.decode import decode
-from datawatch_lab.store import duck
+from datawatch_lab.store import compactor
 
 MEGABYTE = 1024 * 1024
 START = datetime(2026, 3, 1, tzinfo=UTC)
@@ -141,7 +141,7 @@ class Weeks:
 @pytest.mark.timeout(7_200)
 def test_days_leave_memory_and_file_flat(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Five days of events at once: balanced at every hour; after a warm-up nothing grows."""
-    monkeypatch.setattr(duck, "CHECKPOINT_BYTES", CHECKPOINT_BYTES)
+    monkeypatch.setattr(compactor, "CHECKPOINT_BYTES", CHECKPOINT_BYTES)
     grown = run_weeks(tmp_path, hours=120, per_hour=2_000)
     assert grown["file"] < 1.15
     assert grown["memory"] < 1.15

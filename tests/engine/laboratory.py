@@ -94,7 +94,7 @@ class Laboratory:
 
     def sql(self, query: str) -> list[dict[str, Any]]:
         """Rows of a query on the workspace."""
-        with self.engine.store._readers.cursor() as con:
+        with self.engine.store._file.readers.cursor() as con:
             found = con.execute(query)
             names = [each[0] for each in found.description or ()]
             return [dict(zip(names, row, strict=True)) for row in found.fetchall()]

@@ -36,7 +36,7 @@ LONG = Settings(
 
 def _drop_what_is_old(engine: Engine) -> None:
     """All that is due by now, in the writer's thread, when nothing else has yet to read it."""
-    eventually(lambda: engine.store.derived_to() >= engine.last_seq)
+    eventually(lambda: engine.store.retention.derived_to() >= engine.last_seq)
     retention = engine._upkeep.retention
     engine._writer.run(lambda: retention.look(engine.clock.now(), force=True))
     while engine._writer.run(retention.step):
@@ -54,7 +54,7 @@ def test_nothing_is_dropped_or_shown_by_defaults_that_were_changed(tmp_path: Pat
     try:
         assert engine.settings == LONG
         _drop_what_is_old(engine)
-        assert engine.store.log_span() == (1, 1)
+        assert engine.store.retention.log_span() == (1, 1)
         (notes,) = (each for each in engine.table("orders").columns if each.name == "notes")
         assert notes.sensitive
         assert "secret" not in str(engine.sql("SELECT notes FROM live.orders").table)
@@ -165,7 +165,7 @@ def test_an_archive_stays_where_it_is(tmp_path: Path, monkeypatch: pytest.Monkey
 def test_settings_that_cannot_be_read_are_no_reason_to_drop(tmp_path: Path) -> None:
     """It is refused, with what to do; settings that are given stand in their place."""
     path = tmp_path / "w.duckdb"
-    with DuckStore.open(path) as store, store._write() as con:
+    with DuckStore.open(path) as store, store._file.write() as con:
         con.execute('INSERT INTO meta.settings VALUES (\'{"raw_kept": "for ever"}\')')
     with pytest.raises(WorkspaceError, match="--config"):
         Engine.open(path)

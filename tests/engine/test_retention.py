@@ -120,7 +120,7 @@ def engine(tmp_path: Path, clock: ManualClock) -> Iterator[Engine]:
 
 def levels(engine: Engine) -> dict[int, datetime]:
     """Oldest bucket of each level, but for what is carried at the beginning of time."""
-    with engine.store._readers.cursor() as con:
+    with engine.store._file.readers.cursor() as con:
         return dict(
             con.execute(
                 "SELECT level, min(bucket) FROM measures.all_partials "
@@ -183,19 +183,19 @@ def test_raw_changes_go_by_receipt_and_their_counts_stay(
     table = engine.table("orders")
     counts = engine.table_counts(table)
     assert tidy(engine) > 0
-    assert engine.store.log_span() == (1, 3_000), "received just now"
+    assert engine.store.retention.log_span() == (1, 3_000), "received just now"
     clock.advance(DAY + timedelta(seconds=1))
     tidy(engine)
-    assert engine.store.log_span() == (1, 0)
-    assert engine.store.log_since() is None
+    assert engine.store.retention.log_span() == (1, 0)
+    assert engine.store.retention.log_since() is None
     assert engine.table_counts(table) == counts
     engine.close()
     again = Engine.open(tmp_path / "w.duckdb", clock=clock, settings=SHORT)
     assert again.table_counts(again.table("orders")) == counts
     submit(again, [line(4_001, NOW + DAY)])
-    assert again.store.log_span() == (3_001, 3_001)
+    assert again.store.retention.log_span() == (3_001, 3_001)
     assert ask(again, "orders_rows", NOW + DAY - HOUR, NOW + DAY + HOUR, stepped=False) != rows
-    with again.store._readers.cursor() as con:
+    with again.store._file.readers.cursor() as con:
         assert con.execute("SELECT count(*) FROM live.orders").fetchall() == [(2_251,)]
     again.close()
 
@@ -208,7 +208,7 @@ def test_what_is_due_goes_by_itself(
     assert engine.beside(SchemaLog).wait(engine.last_seq, 60)
     clock.advance(DAY + timedelta(seconds=1))
     seconds = kept_since(SHORT, engine.span()[1]).since["1s"].replace(tzinfo=None)
-    eventually(lambda: engine.store.log_since() is None)
+    eventually(lambda: engine.store.retention.log_since() is None)
     eventually(lambda: levels(engine)[0] >= seconds)
 
 
@@ -221,13 +221,13 @@ def test_the_log_stays_below_its_size(tmp_path: Path, clock: ManualClock) -> Non
             [line(part * 5_000 + n, NOW - DAY + n * timedelta(seconds=1)) for n in range(5_000)],
         )
     engine._writer.run(engine.store.checkpoint)
-    first, last = engine.store.log_span()
-    bytes_a_row = engine.store.log_row_bytes()
+    first, last = engine.store.retention.log_span()
+    bytes_a_row = engine.store.retention.log_row_bytes()
     assert (first, last) == (1, 40_000)
     assert bytes_a_row is not None
     clock.advance(timedelta(minutes=11))
     tidy(engine)
-    first, last = engine.store.log_span()
+    first, last = engine.store.retention.log_span()
     assert last == 40_000
     assert 0.9 < (last - first + 1) * bytes_a_row / 1_000_000 <= 1
     engine.close()
@@ -235,11 +235,11 @@ def test_the_log_stays_below_its_size(tmp_path: Path, clock: ManualClock) -> Non
 
 def test_nothing_goes_that_a_derivation_has_yet_to_read(engine: Engine, clock: ManualClock) -> None:
     """A back-fill that is half done holds the log."""
-    with engine.store._write() as con:
+    with engine.store._file.write() as con:
         con.execute("INSERT INTO meta.progress VALUES (1000000, 'cursor', 'a slow one', 0, '1200')")
     clock.advance(2 * DAY)
     tidy(engine)
-    assert engine.store.log_span() == (1_201, 3_000)
+    assert engine.store.retention.log_span() == (1_201, 3_000)
 
 
 def test_the_archive_holds_what_was_dropped(tmp_path: Path, clock: ManualClock) -> None:
@@ -282,7 +282,7 @@ def test_the_archive_holds_what_was_dropped(tmp_path: Path, clock: ManualClock) 
 
 def count_rows(engine: Engine) -> list[int]:
     """Changes by level."""
-    with engine.store._readers.cursor() as con:
+    with engine.store._file.readers.cursor() as con:
         rows = con.execute(
             "SELECT level, sum(n) FROM measures.all_partials p "
             "JOIN meta.series s ON s.id = p.series "
@@ -407,7 +407,7 @@ def test_the_log_is_kept_for_who_reads_it(tmp_path: Path) -> None:
     assert engine.store.first_seq() == 13
     end()
     tidy(engine)
-    first, last = engine.store.log_span()
+    first, last = engine.store.retention.log_span()
     assert first > last
     idle()
     engine.close()

@@ -10,7 +10,7 @@ import pytest
 from datawatch_lab.core.clock import ManualClock
 from datawatch_lab.engine import Engine
 from datawatch_lab.ingest.decode import decode
-from datawatch_lab.store import duck
+from datawatch_lab.store import compactor
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -28,7 +28,9 @@ def flood(engine: Engine, seconds: int) -> None:
 
 def unsettled(engine: Engine) -> int:
     """Rows of partial states that are not in the table of their level yet."""
-    rows = engine.store._writer.execute("SELECT count(*) FROM measures.new_partials").fetchall()
+    rows = engine.store._file.writer.execute(
+        "SELECT count(*) FROM measures.new_partials"
+    ).fetchall()
     return int(rows[0][0])
 
 
@@ -37,7 +39,7 @@ def test_what_a_flood_left_settles_while_nothing_comes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, much: int, settles: bool
 ) -> None:
     """So that a question over years need not read its seconds; a trickle is left alone."""
-    monkeypatch.setattr(duck, "MUCH", much)
+    monkeypatch.setattr(compactor, "MUCH", much)
     engine = Engine.open(tmp_path / "a.duckdb", clock=ManualClock(NOW))
     engine._writer._upkeep = lambda _: None
     flood(engine, 200)
@@ -45,5 +47,5 @@ def test_what_a_flood_left_settles_while_nothing_comes(
     for _ in range(20):
         engine._writer.run(lambda: engine._upkeep.run(idle=True))
     assert (unsettled(engine) < before / 4) == settles
-    assert not settles or not engine.store.much_is_new
+    assert not settles or not engine.store.compaction.much_is_new
     engine.close()

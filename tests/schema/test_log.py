@@ -86,7 +86,7 @@ def test_a_replay_of_the_log_gives_the_same_history(tmp_path: Path) -> None:
     engine = opened(path, track_schema=False)  # so that nobody reads, or stores how far, meanwhile
     log = engine.beside(SchemaLog)
     assert plain(log.changes) == before
-    with engine.store._write() as con:
+    with engine.store._file.write() as con:
         con.execute("UPDATE meta.schema_cursor SET seq = 0")
         con.execute("DELETE FROM meta.schema_states")
         con.execute("DELETE FROM meta.schema_changes")

@@ -92,13 +92,13 @@ def put(
 def view(store: DuckStore, what: str = "*", name: str = "orders", order: str = "1") -> list[Any]:
     """Rows of a live view."""
     sql = f"SELECT {what} FROM live.{quote_identifier(name)} ORDER BY {order} NULLS LAST"
-    with store._readers.cursor() as con:
+    with store._file.readers.cursor() as con:
         return con.execute(sql).fetchall()
 
 
 def types_of(store: DuckStore, name: str = "orders") -> dict[str, str]:
     """SQL type of each column of a live view."""
-    with store._readers.cursor() as con:
+    with store._file.readers.cursor() as con:
         rows = con.execute(f"DESCRIBE live.{quote_identifier(name)}").fetchall()
     return {row[0]: row[1] for row in rows}
 

@@ -50,7 +50,7 @@ def test_first_states_are_what_came_before_the_first_correction(store: DuckStore
     store.commit(
         make_commit(appends=appends([partial(1, NOON, 10.0, 1), partial(2, NOON, 1.0, 2)]))
     )
-    first = store.first_states(
+    first = store.closing.first_states(
         cut(
             (0, 0, appends([partial(1, NOON, 5.0, 3)])),
             (1, 2, appends([partial(1, NOON, 2.0, 4)])),
@@ -80,18 +80,18 @@ def test_a_bucket_keeps_its_first_value_and_counts_what_follows(store: DuckStore
     """The second correction only adds to the count and moves the last time."""
     row: dict[str, Any] = {"level": 1, "series": 7, "bucket": NOON.replace(tzinfo=None)}
     first = pa.Table.from_pylist([{**row, "n": 2, "sum": 3.5, "rows": 1}], FIRST_SCHEMA)
-    states = store.first_states(cut((0, 1, appends([partial(7, NOON, 1.0, 1)]))))
+    states = store.closing.first_states(cut((0, 1, appends([partial(7, NOON, 1.0, 1)]))))
     assert counts(states) == {(1, 7): (1, None)}
     store.commit(make_commit(corrections=Corrections(first, states.again), at=NOON))
-    again = store.first_states(cut((0, 1, appends([partial(7, NOON, 1.0, 2)]))))
+    again = store.closing.first_states(cut((0, 1, appends([partial(7, NOON, 1.0, 2)]))))
     assert not again.first.height
     store.commit(make_commit(corrections=Corrections(first[:0], again.again), at=NOON + HOUR))
-    found = store.corrections("1m", [7, 8], NOON - HOUR, NOON + HOUR)
+    found = store.closing.corrections("1m", [7, 8], NOON - HOUR, NOON + HOUR)
     assert found.select("n", "sum", "rows", "corrected_at", "last_corrected_at").rows() == [
         (2, 3.5, 2, NOON, NOON + HOUR)
     ]
-    assert not store.corrections("1m", [8], NOON - HOUR, NOON + HOUR).height
-    assert not store.corrections("5m", [7], NOON - HOUR, NOON + HOUR).height
+    assert not store.closing.corrections("1m", [8], NOON - HOUR, NOON + HOUR).height
+    assert not store.closing.corrections("5m", [7], NOON - HOUR, NOON + HOUR).height
 
 
 def test_closes_are_numbered_over_commits_and_transactions_of_their_own(store: DuckStore) -> None:
@@ -103,16 +103,16 @@ def test_closes_are_numbered_over_commits_and_transactions_of_their_own(store: D
 
     store.commit(make_commit(closes=pa.concat_tables([close(1, 1, 0, "watermark")] * 1)))
     version = store.version
-    store.close_buckets(pa.concat_tables([close(2, 1, 1, "clock"), close(2, 2, 5, "clock")]))
+    store.closing.close(pa.concat_tables([close(2, 1, 1, "clock"), close(2, 2, 5, "clock")]))
     store.commit(make_commit(closes=close(4, 1, 2, "watermark")))
     assert store.version == version + 1
-    assert store.closes(0)["number"].to_list() == [1, 2, 3, 4]
-    assert store.closes(2, 2).select("number", "table_id", "by").rows() == [
+    assert store.closing.closes(0)["number"].to_list() == [1, 2, 3, 4]
+    assert store.closing.closes(2, 2).select("number", "table_id", "by").rows() == [
         (3, 2, "clock"),
         (4, 1, "watermark"),
     ]
-    assert store.closed() == {
+    assert store.closing.closed() == {
         1: (NOON + 3 * MINUTE, NOON + 2 * MINUTE),
         2: (NOON + 6 * MINUTE, NOON + 6 * MINUTE),
     }
-    assert isinstance(store.closes(0), pl.DataFrame)
+    assert isinstance(store.closing.closes(0), pl.DataFrame)

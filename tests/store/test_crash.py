@@ -72,7 +72,7 @@ def test_a_killed_writer_leaves_whole_commits(tmp_path: Path, seed: int) -> None
 
 def check_measures(store: DuckStore, last: int) -> None:
     """Every level counts each event once."""
-    with store._readers.cursor() as con:
+    with store._file.readers.cursor() as con:
         counts = con.execute(
             "SELECT level, sum(n) FROM measures.all_partials GROUP BY level ORDER BY level"
         ).fetchall()

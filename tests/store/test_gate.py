@@ -29,7 +29,7 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
 def test_an_honest_query_gives_what_duckdb_gives(engine: Engine, query: str) -> None:
     """The text as it was written, run without the gate, has the same rows in the same order."""
     found = engine.sql(query, masked=False)
-    with engine.store._readers._root.cursor() as con:
+    with engine.store._file.readers._root.cursor() as con:
         raw = con.sql(query).to_arrow_table()
     wanted = [[str(value) for value in column.to_pylist()] for column in raw.columns]
     assert [

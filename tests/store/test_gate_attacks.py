@@ -51,7 +51,7 @@ def engine(tmp_path_factory: pytest.TempPathFactory, canary: Path) -> Iterator[E
 def _patiently(engine: Engine) -> Iterator[None]:
     """The shop without its short timeout: a busy machine may need more."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(engine.store._readers, "timeout", timedelta(seconds=PATIENCE))
+        patch.setattr(engine.store._file.readers, "timeout", timedelta(seconds=PATIENCE))
         yield
 
 
@@ -178,7 +178,7 @@ def test_more_queries_than_turns_wait_and_are_told(
     with ExitStack() as turns, monkeypatch.context() as hurried:
         for _ in range(AT_ONCE):
             turns.enter_context(gate._turn())
-        hurried.setattr(engine.store._readers, "timeout", timedelta())
+        hurried.setattr(engine.store._file.readers, "timeout", timedelta())
         with pytest.raises(BusyError, match="4 queries are running"):
             engine.sql("SELECT 1")
     with _patiently(engine):
@@ -205,6 +205,6 @@ def test_the_fence_holds_where_the_gate_is_not(engine: Engine, canary: Path) -> 
         "LOAD httpfs",
     )
     for text in attempts:
-        with engine.store._readers._root.cursor() as con, pytest.raises(duckdb.Error):
+        with engine.store._file.readers._root.cursor() as con, pytest.raises(duckdb.Error):
             con.execute(text)
     assert canary_frame.height == 1

@@ -48,5 +48,5 @@ def test_equal_lower_halves_are_told_apart(store: DuckStore) -> None:
     found = identify(store, ["a"])
     lo = np.repeat(found.lo, 2)
     hi = np.array([found.hi[0], found.hi[0] ^ np.uint64(1)])
-    with store._readers.cursor() as con:
+    with store._file.readers.cursor() as con:
         assert confirm(con, hi, lo).tolist() == [True, False]

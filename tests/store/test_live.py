@@ -115,7 +115,7 @@ def test_a_table_that_starts_over_forgets_its_rows(opener: Opener) -> None:
     assert view(store, "id") == [("a",)]
     assert types_of(store)["id"] == "VARCHAR"
     assert read(store, [(0, 1), (5, 5)], ["id"]) == {(5, 5): {"id": "a"}}
-    versions = store._writer.execute("SELECT k_lo, seq FROM current.versions").fetchall()
+    versions = store._file.writer.execute("SELECT k_lo, seq FROM current.versions").fetchall()
     assert versions == [(5, 9)]
 
 
@@ -247,11 +247,11 @@ def test_versions_are_found_with_their_events(store: DuckStore) -> None:
         (0, 1, 3, "c"),
     ]
     assert found["ts"].to_list()[0] == log.column("ts").to_pylist()[0].astimezone(UTC)
-    store._writer.execute("DELETE FROM changes.log WHERE seq = 1")
+    store._file.writer.execute("DELETE FROM changes.log WHERE seq = 1")
     assert store.live_versions(SHOP, keys)["seq"].to_list() == [3]
     for _ in range(4):
         store.compact_live()
-    assert store._writer.execute("SELECT min(seq) FROM current.versions").fetchall() == [(2,)]
+    assert store._file.writer.execute("SELECT min(seq) FROM current.versions").fetchall() == [(2,)]
 
 
 def test_a_commit_that_fails_leaves_the_live_table(store: DuckStore) -> None:
@@ -291,7 +291,7 @@ def test_a_view_is_made_again_only_when_it_changes(store: DuckStore) -> None:
 
 
 def _view_ids(store: DuckStore) -> dict[str, int]:
-    rows = store._writer.execute(
+    rows = store._file.writer.execute(
         "SELECT view_name, view_oid FROM duckdb_views() WHERE schema_name = 'live'"
     ).fetchall()
     return dict(rows)
@@ -301,7 +301,7 @@ def test_a_missing_view_is_made_at_opening(opener: Opener) -> None:
     """A workspace of an earlier version has tables, and no live views."""
     store = opener()
     store.commit(make_commit(log=log_rows(store, ["a"], 1), tables=[SHOP]))
-    store._writer.execute("DROP VIEW live.orders")
+    store._file.writer.execute("DROP VIEW live.orders")
     store.close()
     assert view(opener()) == []
 

@@ -47,7 +47,7 @@ def versions_in(mirror: pl.DataFrame) -> list[tuple[Any, ...]]:
 
 def stored_versions(store: DuckStore, table: LiveTable) -> list[tuple[Any, ...]]:
     """The same of the delta in the file."""
-    with store._readers.cursor() as con:
+    with store._file.readers.cursor() as con:
         sql = f"SELECT k_hi, k_lo, seq, gone FROM {table.delta}"
         return sorted(con.execute(sql).fetchall())
 
@@ -136,7 +136,7 @@ class LiveMachine(RuleBasedStateMachine):
         """No key is larger than what is said of them."""
         for stored in self.store._live.tables.values():
             places = [stored.base] * stored.has_base + [stored.graves] * stored.has_graves
-            with self.store._readers.cursor() as con:
+            with self.store._file.readers.cursor() as con:
                 largest = highest_of(con, stored)
                 settled = [largest_in(con, place) for place in places]
             assert stored.highest is None or (stored.narrow and stored.highest >= largest)

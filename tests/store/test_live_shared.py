@@ -54,7 +54,7 @@ TestShared.settings = settings(
 
 def shared_rows(store: DuckStore) -> dict[int, int]:
     """Rows of the shared delta by table id."""
-    with store._readers.cursor() as con:
+    with store._file.readers.cursor() as con:
         sql = "SELECT table_id, count(*) FROM current.shared GROUP BY ALL"
         return dict(con.execute(sql).fetchall())
 

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from datawatch_lab.core.batches import PARTIAL_SCHEMA, MeasureAppends
 from datawatch_lab.core.storage import MeasureRead, Span, Store
 from datawatch_lab.core.values import LEVEL_SECONDS, LevelName
-from datawatch_lab.store import DuckStore, duck
+from datawatch_lab.store import DuckStore, compactor
 from datawatch_lab.store.compaction import compact_states
 from tests.store.builders import NOON, appends, make_commit, partial, states_of
 
@@ -166,7 +166,7 @@ def answers(store: Store, read: MeasureRead) -> list[list[tuple[Any, ...]]]:
 def shown(store: DuckStore) -> list[list[tuple[Any, ...]]]:
     """What the views for SQL show: states by level, series and bucket."""
     return [
-        store._writer.execute(
+        store._file.writer.execute(
             f"SELECT level, series, epoch_us(bucket) // 1000000, {merged}::BIGINT "
             f"FROM measures.all_{name} GROUP BY ALL ORDER BY ALL"
         ).fetchall()
@@ -249,7 +249,7 @@ def test_compaction_is_bounded(store: DuckStore) -> None:
     before = {level: states_of(store, level, [1]) for level in LEVELS}
     seen = []
     for _ in range(60):
-        with store._write() as con:
+        with store._file.write() as con:
             compact_states(con, limit=7)
         seen.append(counts(store))
         assert {level: states_of(store, level, [1]) for level in LEVELS} == before
@@ -261,17 +261,17 @@ def test_much_that_is_new_settles_when_nothing_more_comes(
     store: DuckStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Little stays where it is; of much, compaction after compaction is worth it until none is."""
-    monkeypatch.setattr(duck, "MUCH", 50)
+    monkeypatch.setattr(compactor, "MUCH", 50)
     commit_rows(store, [(1, second, 1.0, second) for second in range(10)])
-    assert not store.much_is_new
+    assert not store.compaction.much_is_new
     for _ in range(2):
         store.compact()
-        assert not store.much_is_new
+        assert not store.compaction.much_is_new
     commit_rows(store, [(1, 5_000 + second, 1.0, second) for second in range(40)])
     store.compact()
-    assert store.much_is_new
+    assert store.compaction.much_is_new
     passes = 0
-    while store.much_is_new:
+    while store.compaction.much_is_new:
         store.compact()
         passes += 1
     assert passes < 2 * len(LEVELS)
@@ -286,16 +286,16 @@ def test_compaction_shortens_a_long_write_ahead_log(
     commit_rows(store, [(1, 10, 1.0, 1)])
     before = states_of(store, "1m", [1])
     store.compact()
-    assert store._wal_bytes() > 0
-    monkeypatch.setattr(duck, "CHECKPOINT_BYTES", 0)
+    assert store._file.wal_bytes() > 0
+    monkeypatch.setattr(compactor, "CHECKPOINT_BYTES", 0)
     store.compact()
-    assert store._wal_bytes() == 0
+    assert store._file.wal_bytes() == 0
     assert states_of(store, "1m", [1]) == before
 
 
 def counts(store: DuckStore) -> tuple[int, int]:
     """Rows of partials that are settled, and rows that are not."""
-    row = store._writer.execute(
+    row = store._file.writer.execute(
         "SELECT (SELECT count(*) FROM measures.settled_partials), "
         "(SELECT count(*) FROM measures.new_partials)"
     ).fetchone()

@@ -63,11 +63,11 @@ def test_a_query_ends_at_its_timeout(tmp_path: Path) -> None:
     limit = timedelta(milliseconds=200)
     with DuckStore.open(tmp_path / "a.duckdb", query_timeout=limit) as store:
         expected = pytest.raises(InputError, match=r"longer than 0\.2s \(query_timeout\)")
-        with expected, store._readers.cursor() as con:
+        with expected, store._file.readers.cursor() as con:
             con.execute(SLOW).fetchall()
-        store._readers.timeout = timedelta(seconds=PATIENCE)  # a busy machine may need it
+        store._file.readers.timeout = timedelta(seconds=PATIENCE)  # a busy machine may need it
         assert store.ledger() == {}
-        assert not store._readers._active
+        assert not store._file.readers._active
 
 
 def test_closing_ends_running_queries(store: DuckStore) -> None:
@@ -77,7 +77,7 @@ def test_closing_ends_running_queries(store: DuckStore) -> None:
 
     def ask() -> None:
         try:
-            with store._readers.cursor() as con:
+            with store._file.readers.cursor() as con:
                 started.set()
                 con.execute(SLOW).fetchall()
         except WorkspaceError as error:
@@ -97,9 +97,9 @@ def test_a_timeout_between_two_statements_holds(tmp_path: Path) -> None:
     """An interrupt while nothing runs is repeated, so that the next statement ends as well."""
     limit = timedelta(milliseconds=50)
     with DuckStore.open(tmp_path / "a.duckdb", query_timeout=limit) as store:
-        with pytest.raises(InputError, match="query_timeout"), store._readers.cursor() as con:
+        with pytest.raises(InputError, match="query_timeout"), store._file.readers.cursor() as con:
             ask_late(con)
-        store._readers.timeout = timedelta(seconds=PATIENCE)
+        store._file.readers.timeout = timedelta(seconds=PATIENCE)
         assert store.ledger() == {}
 
 
@@ -109,15 +109,17 @@ def test_a_shorter_timeout_holds_from_the_next_query_on(tmp_path: Path) -> None:
 
     def ask(store: DuckStore) -> None:
         try:
-            with store._readers.cursor() as con:
+            with store._file.readers.cursor() as con:
                 con.execute(SLOW).fetchall()
         except (InputError, WorkspaceError) as error:
             told.append(error)
 
     with DuckStore.open(tmp_path / "a.duckdb", query_timeout=timedelta(hours=1)) as store:
-        with store._readers.cursor():
-            eventually(lambda: store._readers._looks < math.inf)  # it waits for this one's hour
-            store._readers.timeout = timedelta(milliseconds=50)
+        with store._file.readers.cursor():
+            eventually(
+                lambda: store._file.readers._looks < math.inf
+            )  # it waits for this one's hour
+            store._file.readers.timeout = timedelta(milliseconds=50)
             thread = threading.Thread(target=ask, args=(store,))
             thread.start()
             thread.join(PATIENCE)
@@ -136,7 +138,7 @@ def test_an_abandoned_reading_of_the_log_holds_nothing(store: DuckStore) -> None
     store.commit(make_commit(log=log_rows(store, [f"e{n}" for n in range(30)], 1)))
     frames = store.read_log(1, chunk=10)
     next(frames)
-    assert not store._readers._active
+    assert not store._file.readers._active
 
 
 def test_status_counts_follow_the_log(opener: Callable[[], DuckStore]) -> None:

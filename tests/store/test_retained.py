@@ -30,7 +30,7 @@ def begin(store: DuckStore, kind: MeasureKind) -> None:
 
 def rows_of_all_time(store: DuckStore) -> int:
     """What the level of days adds up to."""
-    rows = store._writer.execute(
+    rows = store._file.writer.execute(
         "SELECT sum(n)::BIGINT FROM measures.all_partials WHERE level = 4"
     ).fetchall()
     return int(rows[0][0])
@@ -42,7 +42,7 @@ def test_a_running_total_is_carried_once(store: DuckStore, hours: int) -> None:
     begin(store, MeasureKind.ROWS)
     store.commit(make_commit(appends=appends([partial(1, DAY + 34 * HOUR, 1.0, 2)])))
     for cut in (hours, 72, 96):
-        store.drop_before("1d", {1: DAY + cut * HOUR})
+        store.retention.drop_before("1d", {1: DAY + cut * HOUR})
         assert rows_of_all_time(store) == 2
         store.compact()
         assert rows_of_all_time(store) == 2
@@ -56,9 +56,9 @@ def test_what_expires_is_given_once(store: DuckStore, level: LevelName) -> None:
     store.commit(make_commit(appends=appends([partial(1, at, 1.0, 2)], [(1, at, 3, 1)])))
     given = []
     for cut in (at - timedelta(seconds=5), at + timedelta(seconds=1), at + 2 * HOUR, at + 3 * HOUR):
-        partials, bins, *_ = store.expiring(level, {1: cut})
+        partials, bins, *_ = store.retention.expiring(level, {1: cut})
         given += [(len(partials), len(bins))] if len(partials) else []
-        store.drop_before(level, {1: cut})
+        store.retention.drop_before(level, {1: cut})
         store.compact()
     assert sum(partials for partials, _ in given) == 2, "the settled one and the new one"
     assert sum(bins for _, bins in given) == 1
@@ -71,6 +71,6 @@ def test_what_is_younger_stays_unsettled(store: DuckStore) -> None:
     store.commit(make_commit(appends=appends(fresh)))
     store.compact()
     count = "SELECT count(*) FROM measures.new_partials"
-    before = store._writer.execute(count).fetchall()
-    store.drop_before("1s", {1: DAY + 29 * HOUR})
-    assert store._writer.execute(count).fetchall() == before
+    before = store._file.writer.execute(count).fetchall()
+    store.retention.drop_before("1s", {1: DAY + 29 * HOUR})
+    assert store._file.writer.execute(count).fetchall() == before

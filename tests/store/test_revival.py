@@ -9,7 +9,7 @@ import duckdb
 import pytest
 
 from datawatch_lab.core.errors import WorkspaceError
-from datawatch_lab.store import DuckStore, duck
+from datawatch_lab.store import DuckStore, file
 from tests.store.builders import identify, ledger_rows, log_rows, make_commit
 
 
@@ -27,10 +27,10 @@ def test_a_store_that_was_given_up_goes_on(tmp_path: Path) -> None:
     path = tmp_path / "w.duckdb"
     with DuckStore.open(path) as store:
         store_events(store, 1)
-        store._give_up()
+        store._file.give_up()
         assert identify(store, ["e1", "e9"]).seen.tolist() == [True, False]
         store_events(store, 6)
-        store._give_up()
+        store._file.give_up()
         store.checkpoint()
         assert store.ledger()["http", "orders"].applied == 10
     with DuckStore.open(path) as store:
@@ -56,7 +56,7 @@ def test_readers_wait_while_it_is_opened(tmp_path: Path) -> None:
         for reader in readers:
             reader.start()
         for turn in range(5):
-            store._give_up()
+            store._file.give_up()
             store_events(store, 6 + 5 * turn)
         over.set()
         for reader in readers:
@@ -69,8 +69,8 @@ def test_a_file_that_went_on_elsewhere_is_not_taken(tmp_path: Path) -> None:
     """A store that does not find the version it knows refuses, rather than mix two histories."""
     with DuckStore.open(tmp_path / "w.duckdb") as store:
         store_events(store, 1)
-        store._version += 1
-        store._give_up()
+        store._file.version += 1
+        store._file.give_up()
         with pytest.raises(WorkspaceError, match="holds version 1, not 2"):
             store_events(store, 6)
         with pytest.raises(WorkspaceError):
@@ -82,7 +82,7 @@ def test_there_is_no_check_point_without_room(
 ) -> None:
     """On a disk that is nearly full none is begun, closing is fine, and nothing is lost."""
     path = tmp_path / "w.duckdb"
-    monkeypatch.setattr(duck, "_ROOM_BYTES", 2**62)
+    monkeypatch.setattr(file, "_ROOM_BYTES", 2**62)
     with DuckStore.open(path) as store:
         store_events(store, 1)
     assert "nearly full" in caplog.text
@@ -93,8 +93,8 @@ def test_there_is_no_check_point_without_room(
 def test_errors_say_whether_the_disk_or_the_data_is_at_fault(tmp_path: Path) -> None:
     """The engine sets an event aside for the one and waits for the other."""
     with DuckStore.open(tmp_path / "w.duckdb") as store:
-        data = store._failed(duckdb.ConversionException("1e400"), "could not store a batch")
-        disk = store._failed(duckdb.IOException("No space left"), "could not store a batch")
+        data = store._file.failed(duckdb.ConversionException("1e400"), "could not store a batch")
+        disk = store._file.failed(duckdb.IOException("No space left"), "could not store a batch")
         assert data.details == {"statement": True}
         assert disk.details == {}
         assert "Check the disk" in disk.hint

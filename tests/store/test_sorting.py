@@ -36,7 +36,7 @@ def settle(store: DuckStore, first: int, count: int) -> None:
 
 def stored(store: DuckStore, level: str = "1m") -> list[tuple[int, datetime]]:
     """Series and bucket of the settled states of a level, in the order of the file."""
-    return store._writer.execute(
+    return store._file.writer.execute(
         f"SELECT series, bucket FROM measures.partials_{level} ORDER BY rowid"
     ).fetchall()
 
@@ -50,14 +50,14 @@ def sort_all(store: DuckStore, least: int) -> int:
     """Sort until no stretch is left; gives the slices it took."""
     slices = 0
     while True:
-        with store._write() as con:
+        with store._file.write() as con:
             stretch = find_stretch(con, least)
         if stretch is None:
             return slices
         work, more = Sorting(stretch), True
         while more:
             slices += 1
-            with store._write() as con:
+            with store._file.write() as con:
                 more = work.slice(con)
 
 
@@ -101,12 +101,14 @@ def test_sorting_goes_on_with_compaction(store: DuckStore, monkeypatch: pytest.M
     """A slice at a time within the time that it has; until then there is work left."""
     monkeypatch.setattr(sorting, "SLICE_ROWS", 1)
     settle(store, 0, 20)
-    monkeypatch.setattr("datawatch_lab.store.duck.find_stretch", lambda con: find_stretch(con, 100))
+    monkeypatch.setattr(
+        "datawatch_lab.store.compactor.find_stretch", lambda con: find_stretch(con, 100)
+    )
     store.compact(0.0)
-    assert store.compacting
+    assert store.compaction.under_way
     before = states_of(store, "1m", SERIES)
     calls = 0
-    while store.compacting:
+    while store.compaction.under_way:
         store.compact(0.0)  # no more than one slice
         calls += 1
         assert states_of(store, "1m", SERIES) == before

@@ -18,7 +18,7 @@ def table(id_: int, name: str, *columns: Column) -> TableInfo:
 
 def select(store: DuckStore, what: str, view: str) -> list[tuple[Any, ...]]:
     """Rows of a view."""
-    return store._writer.execute(
+    return store._file.writer.execute(
         f"SELECT {what} FROM changes.{quote_identifier(view)} ORDER BY _seq"
     ).fetchall()
 

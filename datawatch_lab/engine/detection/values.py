@@ -149,7 +149,7 @@ def _put_back(
     step: timedelta,
 ) -> None:
     """Undo the late changes of minutes; wider buckets are made of their minutes anew."""
-    late = engine.store.corrections("1m", list(members.places), start, end)
+    late = engine.store.closing.corrections("1m", list(members.places), start, end)
     if not late.height:
         return
     if step != timedelta(minutes=1):

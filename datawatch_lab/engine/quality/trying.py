@@ -72,7 +72,7 @@ def _before(quality: Quality, start: datetime | None, upto: int) -> int:
     ahead = quality.engine.settings.future_tolerance
     if start is None or start <= _EPOCH + ahead:
         return 0
-    return quality.engine.store.expired_to(upto, start - ahead)
+    return quality.engine.store.retention.expired_to(upto, start - ahead)
 
 
 def check_now(quality: Quality, rules: Sequence[Rule]) -> list[Tried]:

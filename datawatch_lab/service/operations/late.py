@@ -180,7 +180,7 @@ def retention(engine: Engine, ask: Nothing) -> RetentionAnswer:
     """How long what is kept, and from when on time travel and back-fill are possible."""
     del ask
     settings = engine.settings
-    since = engine.store.log_since()
+    since = engine.store.retention.log_since()
     return RetentionAnswer(
         {level: format_duration(span) for level, span in kept_by_level(settings).items()},
         format_duration(settings.sketches_kept),

@@ -59,7 +59,7 @@ def status(engine: Engine, ask: Nothing) -> StatusAnswer:
     ]
     oldest, newest = engine.span()
     heard = _last_received(engine)
-    since = engine.store.log_since()
+    since = engine.store.retention.log_since()
     return StatusAnswer(
         str(engine.path),
         engine.version,
