@@ -8,7 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
-from datawatch_lab.ingest.texts import PAD, bounds_of
+from datawatch_lab.ingest.texts import PAD, Buffer, bounds_of
 
 Ints = np.ndarray
 """int64."""
@@ -17,7 +17,7 @@ _NEWLINE = ord("\n")
 
 
 @dataclass(frozen=True)
-class Block:
+class Block(Buffer):
     """Items one behind the other, each with where it stands in the input.
 
     Attributes:
@@ -70,16 +70,6 @@ class Block:
     def codes(self) -> np.ndarray:
         """The buffer as uint8."""
         return np.frombuffer(self.data, np.uint8)
-
-    @cached_property
-    def words(self) -> np.ndarray:
-        """The eight bytes from each place on, as one little-endian number."""
-        return np.ndarray((len(self.data) - 7,), np.dtype("<u8"), self.data, strides=(1,))
-
-    @cached_property
-    def escapes(self) -> bool:
-        """Whether there is a backslash anywhere."""
-        return b"\\" in self.data
 
     def item(self, at: int) -> bytes:
         """One of the items."""

@@ -18,7 +18,27 @@ FEW = 16
 _QUOTE, _COLON, _BACKSLASH = b'":\\'
 
 
-class Texts:
+class Buffer:
+    """Bytes in which many texts stand.
+
+    Attributes:
+        data: with `PAD` behind the last one.
+    """
+
+    data: bytes
+
+    @cached_property
+    def words(self) -> np.ndarray:
+        """The eight bytes from each place on, as one little-endian number."""
+        return np.ndarray((len(self.data) - 7,), np.dtype("<u8"), self.data, strides=(1,))
+
+    @cached_property
+    def escapes(self) -> bool:
+        """Whether there is a backslash anywhere."""
+        return b"\\" in self.data
+
+
+class Texts(Buffer):
     """UTF-8 texts in one buffer.
 
     Args:
@@ -48,16 +68,6 @@ class Texts:
     def ends(self) -> np.ndarray:
         """Where each text ends."""
         return self.bounds[1:]
-
-    @cached_property
-    def words(self) -> np.ndarray:
-        """The eight bytes from each place on, as one little-endian number."""
-        return np.ndarray((len(self.data) - 7,), np.dtype("<u8"), self.data, strides=(1,))
-
-    @cached_property
-    def escapes(self) -> bool:
-        """Whether there is a backslash anywhere."""
-        return b"\\" in self.data
 
     @cached_property
     def marks(self) -> np.ndarray:
