@@ -32,6 +32,7 @@ var ro='.uplot, .uplot *, .uplot *::before, .uplot *::after {box-sizing: border-
 .dwb-badge:not([hidden]) ~ .dwb-full, .dwb-drill:not([hidden]) + .dwb-full { margin-left: 0; } .dwb-drill[hidden], .dww-guest .dwb-drill { display: none; }
 .dwb-tile:hover .dwb-full, .dwb-tile:focus-within .dwb-full { opacity: 1; }
 .dwb-one .dwb-full { opacity: 0.7; }
+@media (hover: hover) { .dwb-board:not(.dwb-one) .dwb-tile:not(:hover, :focus-within) .dwb-full { width: 0; padding: 0; margin-left: -8px; overflow: hidden; } }
 .dwb-icon { width: 1em; height: 1em; fill: currentColor; flex: none; vertical-align: -0.12em; }
 .dwb-grip { display: none; color: var(--dw-ink-2); cursor: grab; }
 .dwb-body { flex: 1; min-height: 0; min-width: 0; position: relative; margin-top: 4px; }
