@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,18 @@ def test_history_of_statements_and_rows(tmp_path: Path) -> None:
     assert renamed.origin == "rows"
     assert 0.7 <= renamed.confidence < 1
     assert any("values" in reason for reason in renamed.why)
+
+
+def test_closing_does_not_wait_for_a_rest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between two looks the reader rests; closing ends the rest, and all is read all the same."""
+    monkeypatch.setattr(module, "_PAUSE_SECONDS", 3600.0)
+    engine = opened(tmp_path / "w.duckdb")
+    log = feed(engine, [row(i, amount=i) for i in range(80)])
+    closing = threading.Thread(target=engine.close, daemon=True)
+    closing.start()
+    closing.join(60)
+    assert not closing.is_alive()
+    assert [each.name for each in log.shape().tables["orders"].columns] == ["id", "amount"]
 
 
 @pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.soak)])

@@ -203,7 +203,12 @@ class SchemaLog:
                 self._restore()
             if closing:
                 return
-            time.sleep(_PAUSE_SECONDS)
+            self._pause(_PAUSE_SECONDS)
+
+    def _pause(self, seconds: float) -> None:
+        """Rest for so long, or until it is to end."""
+        with self._moved:
+            self._moved.wait_for(lambda: self._closing, timeout=seconds)
 
     @property
     def _behind(self) -> bool:
@@ -221,7 +226,7 @@ class SchemaLog:
         self._changes = tuple(sorted(stored.changes, key=order))
         self._ids = {each.id for each in stored.changes}
         self._shape = shape_at(self._changes)
-        time.sleep(_PAUSE_SECONDS * 10)
+        self._pause(_PAUSE_SECONDS * 10)
 
     def _go_on(self) -> None:
         """Take the next commit as it came, if it is here; else the log."""
