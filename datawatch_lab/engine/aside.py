@@ -98,14 +98,14 @@ def rebuild_event(row: Mapping[str, object]) -> bytes:
         "timestamp": ts.isoformat() if isinstance(ts, datetime) else None,
         "transaction_id": row["txid"],
     }
-    kept: dict[str, object] = {key: value for key, value in event.items() if value is not None}
+    told: dict[str, object] = {key: value for key, value in event.items() if value is not None}
     if row["extra"]:
-        kept |= msgspec.json.decode(str(row["extra"]), type=dict[str, msgspec.Raw])
+        told |= msgspec.json.decode(str(row["extra"]), type=dict[str, msgspec.Raw])
     for key in ("before", "after"):
         if row[key]:
-            kept[key] = msgspec.Raw(str(row[key]).encode())
+            told[key] = msgspec.Raw(str(row[key]).encode())
     position = _position(row)
-    return msgspec.json.encode(kept if position is None else kept | {"position": position})
+    return msgspec.json.encode(told if position is None else told | {"position": position})
 
 
 def _position(row: Mapping[str, object]) -> object:

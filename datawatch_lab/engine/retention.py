@@ -130,6 +130,7 @@ class Retention:
         self._weighed: datetime | None = None
         self._row_bytes: float | None = None
         self._rows = Pace(_ROWS, _LEAST_ROWS, _MOST_ROWS)
+        self._settling = Pace(_ROWS, _LEAST_ROWS, _MOST_ROWS)
         self._hours = {
             name: Pace(1.0, 1 / 60, 24 * 365) for name in (*_LEVELS, *map(_sketch, FOLDED))
         }
@@ -212,11 +213,21 @@ class Retention:
             for table, start in oldest.items()
             if start < first + width
         }
+        if not self._settled(level, slices, folds=folds):
+            return True
         began = time.perf_counter()
         rows = self._fold(level, slices) if folds else self._drop(level, slices)
         self.dropped()
         pace.took(time.perf_counter() - began, rows)
         return True
+
+    def _settled(self, level: LevelName, slices: Mapping[int, datetime], *, folds: bool) -> bool:
+        """Settle some of what a slice has that compaction did not come to; whether that was all."""
+        began = time.perf_counter()
+        settled = self._kept.settle(level, slices, int(self._settling.size), sketches=folds)
+        if settled.rows:
+            self._settling.took(time.perf_counter() - began, settled.rows)
+        return settled.is_all
 
     def _fold(self, level: LevelName, slices: Mapping[int, datetime]) -> int:
         finalised = _folded(self._kept.expiring(level, slices))

@@ -10,8 +10,6 @@ from datawatch_lab.core.values import Role
 from datawatch_lab.metrics import lexicon
 from datawatch_lab.metrics.naming import tokens
 
-_ARTICLES = frozenset({"the", "of", "de", "del", "der", "von", "a"})
-
 _REMEMBERED = 4096  # names; tables are looked at with each commit, and their names stay
 
 

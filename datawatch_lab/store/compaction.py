@@ -44,7 +44,8 @@ LEAST_ROWS = 5_000
 MUCH = 20_000
 """Appended rows from which on a compaction is worth another one, even when nothing more comes."""
 
-_ALL = 2**62
+ALL = 2**62
+"""As many rows as there are."""
 
 
 class Step(NamedTuple):
@@ -112,11 +113,6 @@ class Pass:
         return saved
 
 
-def compact_states(con: duckdb.DuckDBPyConnection, limit: int = COMPACT_ROWS) -> int:
-    """Merge states within the caller's transaction; returns rows saved."""
-    return sum(_compact_kind(con, kind, step, limit)[0] for kind in KINDS for step in STEPS)
-
-
 def appended(con: duckdb.DuckDBPyConnection) -> int:
     """Rows that have not settled."""
     counts = ", ".join(f"(SELECT count(*) FROM measures.new_{kind.table})" for kind in KINDS)
@@ -128,7 +124,20 @@ def _end(con: duckdb.DuckDBPyConnection, kind: StateKind) -> int:
     return last
 
 
-def settle(con: duckdb.DuckDBPyConnection, kind: StateKind, level: LevelName, only: str) -> None:
+class Settled(NamedTuple):
+    """How many appended rows were settled, and whether that was all."""
+
+    rows: int
+    is_all: bool
+
+
+def settle(
+    con: duckdb.DuckDBPyConnection,
+    kind: StateKind,
+    level: LevelName,
+    only: str,
+    limit: int = ALL,
+) -> Settled:
     """Put appended states at each level up to one, and carry them on; in a transaction.
 
     Args:
@@ -136,9 +145,18 @@ def settle(con: duckdb.DuckDBPyConnection, kind: StateKind, level: LevelName, on
         kind: of the states.
         level: the last level.
         only: SQL that says of ``series`` and ``bucket`` which rows are meant.
+        limit: rows, the oldest first.
     """
+    each = 1 if kind.packing is None else len(SLOTS)
+    rows = 0
     for step in STEPS[1 : LEVEL_NUMBERS[level] + 2]:
-        _compact_kind(con, kind, step, only=only)
+        if rows >= limit:
+            return Settled(rows, is_all=False)
+        _, taken, done = _compact_kind(con, kind, step, limit - rows, only=only)
+        rows += taken * each
+        if not done:
+            return Settled(rows, is_all=False)
+    return Settled(rows, is_all=True)
 
 
 class _Part(NamedTuple):
@@ -150,14 +168,14 @@ class _Part(NamedTuple):
 
 
 def _oldest(
-    con: duckdb.DuckDBPyConnection, kind: StateKind, level: str, limit: int, upto: int
+    con: duckdb.DuckDBPyConnection, kind: StateKind, where: str, limit: int, upto: int
 ) -> _Part:
     if kind.packing is not None:
         limit = max(1, limit // len(SLOTS))
     count, last = _number(
         con,
         f"SELECT count(*), max(number) FROM (SELECT rowid AS number FROM measures.new_{kind.table} "
-        f"WHERE {level} AND rowid <= {upto} ORDER BY rowid LIMIT {limit})",
+        f"WHERE {where} AND rowid <= {upto} ORDER BY rowid LIMIT {limit})",
     )
     return _Part(count, last, count < limit)
 
@@ -166,8 +184,8 @@ def _compact_kind(
     con: duckdb.DuckDBPyConnection,
     kind: StateKind,
     step: Step,
-    limit: int = _ALL,
-    upto: int = _ALL,
+    limit: int = ALL,
+    upto: int = ALL,
     *,
     only: str | None = None,
 ) -> tuple[int, int, bool]:

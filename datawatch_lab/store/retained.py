@@ -13,6 +13,7 @@ import pyarrow as pa
 from datawatch_lab.core.values import LevelName
 from datawatch_lab.store import retention
 from datawatch_lab.store.archive import Archive
+from datawatch_lab.store.compaction import Settled
 from datawatch_lab.store.part import Part
 from datawatch_lab.store.sql import plan_anew
 
@@ -34,6 +35,14 @@ class RetentionStore:
                 retention.count_step(con)
             plan_anew(con)  # it makes temporary tables
         return dropped
+
+    def settle(
+        self, level: LevelName, cutoffs: Mapping[int, datetime], rows: int, *, sketches: bool
+    ) -> Settled:
+        """Settle some of what the next two would have to settle first; same answers after."""
+        with self._part.writing() as con:
+            plan_anew(con)  # it makes temporary tables
+            return retention.settle_before(con, level, cutoffs, rows, sketches=sketches)
 
     def fold_sketches(
         self, level: LevelName, cutoffs: Mapping[int, datetime], finalised: pa.Table

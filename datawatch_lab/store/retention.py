@@ -10,7 +10,7 @@ import polars as pl
 import pyarrow as pa
 
 from datawatch_lab.core.values import LevelName
-from datawatch_lab.store.compaction import settle
+from datawatch_lab.store.compaction import ALL, Settled, settle
 from datawatch_lab.store.measures import (
     BINS,
     KINDS,
@@ -114,16 +114,47 @@ def drop_before(
     return dropped
 
 
+def settle_before(
+    con: duckdb.DuckDBPyConnection,
+    level: LevelName,
+    cutoffs: Mapping[int, datetime],
+    limit: int,
+    *,
+    sketches: bool = False,
+) -> Settled:
+    """Settle a part of what `drop_before` or `fold_sketches` would have to settle first.
+
+    Args:
+        con: in a transaction.
+        level: the level.
+        cutoffs: by table id.
+        limit: rows that are settled at most.
+        sketches: of quantile and distinct sketches alone.
+    """
+    _with_cutoffs(con, cutoffs)
+    settled = _settle_old(con, (BINS, REGISTERS) if sketches else KINDS, level, limit)
+    con.execute("DROP TABLE kept_from")
+    return settled
+
+
 def _settle_old(
-    con: duckdb.DuckDBPyConnection, kinds: Sequence[StateKind], level: LevelName
-) -> None:
+    con: duckdb.DuckDBPyConnection,
+    kinds: Sequence[StateKind],
+    level: LevelName,
+    limit: int = ALL,
+) -> Settled:
     """Put at a level what counts for it and lies in its buckets before the cut-off."""
     only = (
         "series IN (SELECT series FROM kept_from) AND "
         f"{start_sql('bucket', level)} < (SELECT max(cutoff) FROM kept_from)"
     )
+    rows = 0
     for kind in kinds:
-        settle(con, kind, level, only)
+        settled = settle(con, kind, level, only, limit - rows)
+        rows += settled.rows
+        if not settled.is_all:
+            return Settled(rows, is_all=False)
+    return Settled(rows, is_all=True)
 
 
 def _drop_states(con: duckdb.DuckDBPyConnection, kind: StateKind, level: LevelName) -> int:

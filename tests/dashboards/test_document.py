@@ -78,6 +78,20 @@ def test_numbers_with_exponents_are_numbers(low: float) -> None:
     assert from_text(to_yaml(board)) == board
 
 
+def test_a_text_that_looks_like_a_number_is_a_text() -> None:
+    """As documents of earlier releases and by hand have it, without quotes."""
+    board = from_text(
+        "name: 12e3\n"
+        "tiles:\n"
+        "- kind: table\n"
+        "  title: 7e400\n"
+        "  query: {metric: orders, filters: {sku: [12e3, 5E7]}}\n"
+    )
+    assert (board.name, board.tiles[0].title) == ("12e3", "7e400")
+    assert board.tiles[0].query.filters == {"sku": ("12e3", "5E7")}
+    assert from_text(to_yaml(board)) == board
+
+
 @settings(max_examples=12, deadline=None)
 @given(dashboards())
 def test_yaml_and_json_come_back_as_they_were(board: Dashboard) -> None:

@@ -21,8 +21,7 @@ from hypothesis import strategies as st
 from datawatch_lab.core.batches import PARTIAL_SCHEMA, MeasureAppends
 from datawatch_lab.core.storage import MeasureRead, Span, Store
 from datawatch_lab.core.values import LEVEL_SECONDS, LevelName
-from datawatch_lab.store import DuckStore, compactor
-from datawatch_lab.store.compaction import compact_states
+from datawatch_lab.store import DuckStore, compaction, compactor
 from tests.store.builders import NOON, appends, make_commit, partial, states_of
 
 LEVELS: tuple[LevelName, ...] = ("1s", "1m", "5m", "1h", "1d")
@@ -242,15 +241,16 @@ def test_compaction_keeps_one_row_a_bucket(store: DuckStore) -> None:
     assert states_of(store, "1d", [1]) == late
 
 
-def test_compaction_is_bounded(store: DuckStore) -> None:
-    """A call takes the oldest rows up to its limit; repeated calls finish the work."""
+def test_compaction_is_bounded(store: DuckStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A slice takes the oldest rows up to its limit; repeated calls finish the work."""
+    monkeypatch.setattr(compaction, "COMPACT_ROWS", 7)
+    monkeypatch.setattr(store.compaction, "_rows", 7)
     for n in range(40):
         commit_rows(store, [(1, 10 + n, 1.0, n)])
     before = {level: states_of(store, level, [1]) for level in LEVELS}
     seen = []
-    for _ in range(60):
-        with store._file.write() as con:
-            compact_states(con, limit=7)
+    while not seen or seen[-1][1]:
+        store.compact(0.0)  # no more than one slice
         seen.append(counts(store))
         assert {level: states_of(store, level, [1]) for level in LEVELS} == before
     assert seen[0][1] >= 40 - 7

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import polars as pl
 import pytest
 
 from datawatch_lab.core.values import LevelName, MeasureDef, MeasureKind, SeriesDef
 from datawatch_lab.store import DuckStore
+from datawatch_lab.store.measures import LEVELS
 from tests.store.builders import ORDERS, appends, make_commit, partial
 
 DAY = datetime(2020, 1, 1, tzinfo=UTC)
@@ -74,3 +76,24 @@ def test_what_is_younger_stays_unsettled(store: DuckStore) -> None:
     before = store._file.writer.execute(count).fetchall()
     store.retention.drop_before("1s", {1: DAY + 29 * HOUR})
     assert store._file.writer.execute(count).fetchall() == before
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_what_did_not_settle_yet_settles_in_parts(store: DuckStore, level: LevelName) -> None:
+    """Each part is as small as asked, answers stay the same, and at the end all is dropped."""
+    begin(store, MeasureKind.ROWS)
+    fresh = [partial(1, DAY + 30 * HOUR + timedelta(seconds=7 * n), 1.0, n) for n in range(90)]
+    store.commit(make_commit(appends=appends(fresh, [(1, each["bucket"], 3, 1) for each in fresh])))
+    cutoffs = {1: DAY + 72 * HOUR}
+    expiring = [each.sort(each.columns) for each in store.retention.expiring(level, cutoffs)]
+    parts = []
+    while not parts or not parts[-1].is_all:
+        parts.append(store.retention.settle(level, cutoffs, 25, sketches=False))
+        found = [each.sort(each.columns) for each in store.retention.expiring(level, cutoffs)]
+        assert all(map(pl.DataFrame.equals, found, expiring))
+        assert rows_of_all_time(store) == 91
+    assert max(each.rows for each in parts) <= 25
+    assert sum(each.rows for each in parts) >= 90
+    assert store.retention.settle(level, cutoffs, 25, sketches=False) == (0, True)
+    store.retention.drop_before(level, cutoffs)
+    assert store.retention.oldest_buckets(level, cutoffs) == {}

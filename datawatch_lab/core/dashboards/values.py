@@ -28,6 +28,9 @@ from datawatch_lab.core.errors import InputError, not_found
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,49}")
 """What a variable may be called."""
 
+EXPONENT = re.compile(r"[-+]?[0-9]+(?:\.[0-9]*)?[eE][-+]?[0-9]+\Z")
+"""A number that JSON may write and YAML 1.1 takes for a text: ``1e-30``."""
+
 _WORDS = ("auto", "today", "yesterday")
 
 
@@ -106,6 +109,8 @@ def options(place: Place, kind: TileKind, given: Any) -> dict[str, Any]:
 def _number(option: Option) -> Reader:
     def read(place: Place, given: Any) -> float:
         del place
+        if isinstance(given, str) and EXPONENT.match(given):
+            given = float(given)
         if isinstance(given, bool) or not isinstance(given, int | float):
             raise ValueError("a number must stand here")  # noqa: TRY004 — of the document
         low, high = option.low, option.high

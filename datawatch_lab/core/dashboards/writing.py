@@ -6,7 +6,6 @@ a dashboard (version, who made it, when) is not part of the document.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cache
@@ -18,6 +17,7 @@ from datawatch_lab.core.dashboards.document import Dashboard, Tile, TileQuery
 from datawatch_lab.core.dashboards.known import Known
 from datawatch_lab.core.dashboards.places import Path, written
 from datawatch_lab.core.dashboards.reading import Outcome, look_at, read_dashboard
+from datawatch_lab.core.dashboards.values import EXPONENT
 from datawatch_lab.core.errors import InputError
 
 if TYPE_CHECKING:
@@ -33,12 +33,6 @@ _ORDER = (
 _TILE_ORDER = ("id", "kind", "title", "query", "queries", "window", "options", "note")
 _PLACE = ("x", "y", "w", "h")
 _DEEPEST = 40
-_EXPONENT = (
-    "tag:yaml.org,2002:float",
-    re.compile(r"[-+]?[0-9]+(?:\.[0-9]*)?[eE][-+]?[0-9]+\Z"),
-    list("-+0123456789"),
-)
-"""A number that JSON may write and YAML 1.1 takes for a text: ``1e-30``."""
 
 
 def to_plain(value: Dashboard | Tile | TileQuery) -> dict[str, Any]:
@@ -128,7 +122,8 @@ def _dumper() -> type[yaml.SafeDumper]:
         is_flat = all(isinstance(each, str | int | float) for each in value)
         return dumper.represent_sequence("tag:yaml.org,2002:seq", value, flow_style=is_flat)
 
-    Dumper.add_implicit_resolver(*_EXPONENT)  # such a text is put in quotes
+    # for readers of YAML 1.2, and for ours, such a text is put in quotes
+    Dumper.add_implicit_resolver("tag:yaml.org,2002:float", EXPONENT, list("-+0123456789"))
     Dumper.add_representer(str, words)
     Dumper.add_representer(list, listed)
     return Dumper
@@ -149,7 +144,7 @@ def parse_text(words: str, *, where: str = "the document") -> tuple[Any, dict[Pa
         raise InputError(f"{where} is longer than {LONGEST:,} characters.")
     lines: dict[Path, int] = {}
     try:
-        loader = _loader()
+        loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
         _refuse_aliases(words, loader)
         node = yaml.compose(words, Loader=loader)
         if node is None:
@@ -163,20 +158,6 @@ def parse_text(words: str, *, where: str = "the document") -> tuple[Any, dict[Pa
         if isinstance(error, InputError):
             raise
         raise InputError(f"{where} is not YAML: {' '.join(str(error).split())[:300]}.") from None
-
-
-@cache
-def _loader() -> Any:
-    """YAML's safe reader; ``1e-30``, as JSON writes it, is a number as it is in YAML 1.2."""
-    import yaml
-
-    base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-
-    class Loader(base):  # type: ignore[misc]
-        pass
-
-    Loader.add_implicit_resolver(*_EXPONENT)
-    return Loader
 
 
 def _refuse_aliases(words: str, loader: Any) -> None:

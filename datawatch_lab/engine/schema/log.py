@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
@@ -25,7 +24,7 @@ from datawatch_lab.core.schema_changes import (
     qualified,
 )
 from datawatch_lab.core.values import TableInfo
-from datawatch_lab.engine.brought import Part
+from datawatch_lab.engine.brought import Backlog, Part
 from datawatch_lab.engine.schema.events import ddl_event, kind_of, samples, windows
 from datawatch_lab.engine.schema.references import references_of
 from datawatch_lab.engine.schema.usual import take_usual
@@ -44,7 +43,8 @@ WINDOW = 50_000
 """Events that are read at a time."""
 
 _HELD_EVENTS = 200_000
-"""Events of commits that wait to be looked at; what comes beyond is read from the log."""
+_HELD_PARTS = 2_000
+"""Events and commits that wait to be looked at; what comes beyond is read from the log."""
 
 _PAUSE_SECONDS = 0.2
 _SAVE_SECONDS = 30.0
@@ -83,7 +83,7 @@ class SchemaLog:
             for table, text in stored.states.items()
         }
         self._dirty: set[int] = set()
-        self._parts: deque[Part] = deque()
+        self._parts = Backlog(_HELD_EVENTS, _HELD_PARTS)
         self._listeners: list[Listener] = []
         self._moved = threading.Condition()
         self._closing = False
@@ -177,8 +177,7 @@ class SchemaLog:
 
     def _note(self, after: int, upto: int, batches: Sequence[TableBatch]) -> None:
         """Keep the rows of a commit until they are looked at; in the writer's thread."""
-        if sum(each.upto - each.after for each in tuple(self._parts)) < _HELD_EVENTS:
-            self._parts.append(Part(after, upto, batches))
+        self._parts.put(Part(after, upto, batches))
 
     def _run(self) -> None:
         while True:
@@ -231,15 +230,13 @@ class SchemaLog:
     def _go_on(self) -> None:
         """Take the next commit as it came, if it is here; else the log."""
         end = self._engine.last_seq
-        while self._parts and self._parts[0].after < self.cursor:
-            self._parts.popleft()
-        if self._parts and self._parts[0].after == self.cursor:
-            part = self._parts.popleft()
+        part, first = self._parts.take(self.cursor)
+        if part is not None:
             end = part.upto
             if self._take_part(part):
                 return
-        elif self._parts:
-            end = min(end, self._parts[0].after)
+        elif first is not None:
+            end = min(end, first)
         self._read(min(self.cursor + WINDOW, end))
 
     def _take_part(self, part: Part) -> bool:
