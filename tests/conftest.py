@@ -41,6 +41,7 @@ _LONG = (
     *("cli/test_watch", "jupyter/test_in_a_notebook", "backends/test_on_servers", "cli/test_ready"),
     *("e2e/test_flood", "engine/test_any_order", "ingest/postgres/test_contract"),
     *("alerts/test_demo", "e2e/test_soak", "e2e/test_kafka", "e2e/test_redis", "e2e/test_mysql"),
+    "store/test_states_model",
     *("engine/test_update_heavy", "jupyter/test_kernels", "api/test_contract", "fuzz/test_engine"),
     *("store/test_live_crash", "store/test_crash", "client/test_kills", "store/test_live_model"),
     *("views/pages/test_browser", "engine/test_cache", "engine/test_drift", "store/test_measures"),
