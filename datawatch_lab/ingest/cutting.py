@@ -50,13 +50,6 @@ class Cut:
         self.refused = {} if refused is None else refused
         self.block: Block | None = None
 
-    @classmethod
-    def of_block(cls, block: Block) -> Cut:
-        """The lines of a block."""
-        cut = cls()
-        cut.block = block
-        return cut
-
     def __len__(self) -> int:
         return len(self._items) if self.block is None else len(self.block)
 

@@ -19,12 +19,21 @@ from datawatch_lab.ingest.bad import bad_table
 from datawatch_lab.ingest.blocks import Block
 from datawatch_lab.ingest.envelopes import TableKey
 from datawatch_lab.ingest.identity import IdFactory
-from datawatch_lab.ingest.mixing import mixed
-from datawatch_lab.ingest.plain import decode_plain
-from datawatch_lab.ingest.reading import read_items
+from datawatch_lab.ingest.mixing import (
+    MOST_OF_BOTH,
+    mixed,
+    share_of,
+    tables_of_both,
+    without_images,
+)
+from datawatch_lab.ingest.plain import PlainEvents, plain_events
+from datawatch_lab.ingest.reading import Reading, read_items
 from datawatch_lab.ingest.tables import table_rows
 from datawatch_lab.ingest.templates import Templates
 from datawatch_lab.ingest.texts import FEW
+
+Told = tuple[str, Offset | None, IdFactory | None]
+"""What a source says of a batch: its name, where it may resume, and what gives ids."""
 
 
 def decode(
@@ -77,26 +86,45 @@ def decode_block(
         offset: where the source may resume.
         id_factory: gives ids to events without one.
     """
-    with _no_collection():
-        plain = decode_plain(block, templates, source=source, offset=offset, id_factory=id_factory)
     told = source, offset, id_factory
-    if plain is not None:
-        batch, left = plain
-        if not len(left):
-            return batch
-        lines, offsets = block.lines[left], block.offsets[left]
-        others = decode_any(block.items(left), lines, offsets, told, None)
-        whole = mixed(batch, others)
-        if whole is not None:
-            return whole
-    return decode_any(block.items(), block.lines, block.offsets, told, None)
+    found = None
+    if templates.take_turn():
+        with _no_collection():
+            found = _by_templates(block, templates, told)
+    if found is None:
+        return decode_any(block.items(), block.lines, block.offsets, told, None)
+    return found
+
+
+def _by_templates(block: Block, templates: Templates, told: Told) -> DecodedBatch | None:
+    """The same for a block of which most is plain; None for any other."""
+    plain = plain_events(block, templates, told[2])
+    share = 0.0
+    found = None
+    if plain is not None and plain.events.whole:
+        found = plain.read(*told)
+    elif plain is not None:
+        found, share = _in_parts(plain, told)
+    templates.tell(vain=found is None or share > MOST_OF_BOTH)
+    return found
+
+
+def _in_parts(plain: PlainEvents, told: Told) -> tuple[DecodedBatch | None, float]:
+    """The batch of plain events and the others of their block; share that is of tables of both."""
+    block, left = plain.events.block, plain.left
+    items = block.items(left)
+    reading = read_items(items, block.lines[left].tolist(), block.offsets[left].tolist())
+    events = event_table(reading, told[2])
+    both = tables_of_both(plain, events)
+    others = _batch(reading, without_images(events, both), items, told)
+    return mixed(plain, others, both), share_of(plain, both)
 
 
 def decode_any(
     items: Sequence[bytes],
     lines: Sequence[int] | np.ndarray,
     offsets: Sequence[int] | np.ndarray,
-    told: tuple[str, Offset | None, IdFactory | None],
+    told: Told,
     refused: Mapping[int, str] | None,
 ) -> DecodedBatch:
     """The same for whatever the items are, without a look at what they have in common.
@@ -108,12 +136,15 @@ def decode_any(
         told: source, offset and id_factory.
         refused: reasons by index.
     """
-    source, offset, id_factory = told
     with _no_collection():
         reading = read_items(items, _ints(lines), _ints(offsets), refused)
-        events = event_table(reading, id_factory)
-        rows, misfits = table_rows(events)
-        kept = np.delete(np.arange(len(events.places)), list(misfits))
+        return _batch(reading, event_table(reading, told[2]), items, told)
+
+
+def _batch(reading: Reading, events: Events, items: Sequence[bytes], told: Told) -> DecodedBatch:
+    source, offset, id_factory = told
+    rows, misfits = table_rows(events)
+    kept = np.delete(np.arange(len(events.places)), list(misfits))
     return DecodedBatch(
         source=source,
         events=events.table.take(pa.array(kept)) if misfits else events.table,

@@ -12,7 +12,7 @@ from datawatch_lab.ingest.blocks import Block
 from datawatch_lab.ingest.placing import NONE, NULL, NUMBER, TEXT, Placed
 
 _TEXT = pa.large_string()
-_BACKSLASH, _OBJECT, _ZERO, _MINUS = b"\\{0-"
+_BACKSLASH, _ZERO = b"\\0"
 _SURELY_INT = 18
 
 

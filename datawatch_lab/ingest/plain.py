@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
 import numpy as np
 import polars as pl
 import pyarrow as pa
@@ -11,6 +14,7 @@ from datawatch_lab.core.batches import BAD_SCHEMA, EVENT_SCHEMA, DecodedBatch, O
 from datawatch_lab.core.columns import no_rows
 from datawatch_lab.ingest.assemble import keys_of, op_names
 from datawatch_lab.ingest.blocks import Block
+from datawatch_lab.ingest.envelopes import TableKey
 from datawatch_lab.ingest.fields import OPS, WITH_ROW, code_of
 from datawatch_lab.ingest.identity import IdFactory, content_id
 from datawatch_lab.ingest.leaves import OBJECT, Leaves, PlacedEvents
@@ -30,62 +34,81 @@ class _NotPlainError(Exception):
     """Something is not as usual: the general way reads the batch, and says what is wrong."""
 
 
-def decode_plain(
-    block: Block,
-    templates: Templates,
-    *,
-    source: str,
-    offset: Offset | None,
-    id_factory: IdFactory | None,
-) -> tuple[DecodedBatch, np.ndarray] | None:
-    """What `ingest.decode.decode` makes of those items that are plain changes of rows.
+@dataclass(frozen=True)
+class PlainEvents:
+    """Those items of a block that are plain changes of rows, not read yet.
+
+    Attributes:
+        events: where their values stand.
+        schema, table: of each event.
+        keys, of_key: the tables, in order of appearance, and which of them each event is about.
+    """
+
+    events: PlacedEvents
+    schema: pa.Array
+    table: pa.Array
+    keys: Sequence[TableKey]
+    of_key: np.ndarray
+
+    @property
+    def left(self) -> np.ndarray:
+        """Indices of the items that are not among them."""
+        return np.delete(np.arange(len(self.events.block)), self.events.items)
+
+    def read(
+        self,
+        source: str,
+        offset: Offset | None,
+        id_factory: IdFactory | None,
+        but: Collection[TableKey] = (),
+    ) -> DecodedBatch | None:
+        """What `ingest.decode.decode` makes of them.
+
+        Args:
+            source: see `ingest.decode.decode`.
+            offset: where the source may resume.
+            id_factory: gives ids to events without one.
+            but: tables whose images are not wanted.
+
+        Returns:
+            None where something is not as usual: the general way says what is wrong.
+        """
+        try:
+            rows = rows_of(self.events, self.keys, self.of_key, but)
+            if rows is None:
+                return None
+            told = _event_table(self.events, self.schema, self.table, id_factory)
+        except _NotPlainError:
+            return None
+        block, items = self.events.block, self.events.items
+        size = int((block.ends - block.starts)[items].sum())
+        return DecodedBatch(
+            source=source, events=told, rows=rows, bad=_NONE, offset=offset, size=size
+        )
+
+
+def plain_events(
+    block: Block, templates: Templates, id_factory: IdFactory | None
+) -> PlainEvents | None:
+    """The plain events of a block.
 
     Args:
         block: the items.
-        templates: what is known of the stream.
-        source: see `ingest.decode.decode`, as for the others.
-        offset: where the source may resume.
+        templates: what is known of the stream; learns.
         id_factory: gives ids to events without one.
 
     Returns:
-        The batch, and the indices of the items that are not in it; None when these are many, or
-        would be out of order.
+        None when the others are many, or would be out of order.
     """
-    if not templates.promise:
-        return None
-    found = _decoded(block, templates, source, offset, id_factory)
-    templates.tell(vain=found is None)
-    return found
-
-
-def _decoded(
-    block: Block,
-    templates: Templates,
-    source: str,
-    offset: Offset | None,
-    id_factory: IdFactory | None,
-) -> tuple[DecodedBatch, np.ndarray] | None:
     events = PlacedEvents(block, placed_in(block, templates))
     try:
         events = _of_rows(events)
-    except _NotPlainError:
-        return None
-    if len(events) <= len(block) // 2 or not (events.whole or _mixable(block, id_factory)):
-        return None
-    try:
+        if len(events) <= len(block) // 2 or not (events.whole or _mixable(block, id_factory)):
+            return None
         schema, table = _names(events, "schema"), _names(events, "table")
-        keys, of_key = keys_of(schema, table)
-        rows = rows_of(events, keys, of_key)
-        told = _event_table(events, schema, table, id_factory)
     except _NotPlainError:
         return None
-    if rows is None:
-        return None
-    sizes = (block.ends - block.starts)[events.items]
-    batch = DecodedBatch(
-        source=source, events=told, rows=rows, bad=_NONE, offset=offset, size=int(sizes.sum())
-    )
-    return batch, np.delete(np.arange(len(block)), events.items)
+    return PlainEvents(events, schema, table, *keys_of(schema, table))
 
 
 def _of_rows(events: PlacedEvents) -> PlacedEvents:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby, pairwise
 from operator import itemgetter
@@ -52,11 +52,21 @@ class _All:
 
 
 def rows_of(
-    events: PlacedEvents, keys: Sequence[TableKey], of_key: np.ndarray
+    events: PlacedEvents,
+    keys: Sequence[TableKey],
+    of_key: np.ndarray,
+    but: Collection[TableKey] = (),
 ) -> dict[TableKey, TableRows] | None:
     """Typed images by (schema, table), as `ingest.tables.table_rows` gives them.
 
-    None when an event has no image with fields, or one cannot be decoded.
+    Args:
+        events: all of them with an image that has fields.
+        keys: the tables.
+        of_key: index in ``keys`` of each event.
+        but: tables that are left out.
+
+    Returns:
+        None when an image cannot be decoded, or an event has none with fields.
     """
     images = _images(events, of_key)
     bare = np.ones(len(events), np.bool_)
@@ -66,7 +76,8 @@ def rows_of(
     texts = Texts(events.block.data, np.array([0, len(events.block.data)]))
     made: dict[int, TableRows] = {}
     everywhere = np.arange(len(events))
-    for together in _groups(images, len(keys)):
+    wanted = np.array([key not in but for key in keys], np.bool_)
+    for together in _groups(images, wanted):
         for table, rows, split, found in _decoded(events, texts, images, together):
             if found.misfits:
                 return None
@@ -108,15 +119,16 @@ def _images(events: PlacedEvents, of_key: np.ndarray) -> _All:
     return _All(sides, of, sides_of, of_key[of], begins[order], np.concatenate(ends)[order])
 
 
-def _groups(images: _All, tables: int) -> Iterator[list[int]]:
-    """Tables whose images have the same columns, as many as are decoded together."""
+def _groups(images: _All, wanted: np.ndarray) -> Iterator[list[int]]:
+    """Wanted tables whose images have the same columns, as many as are decoded together."""
+    tables = len(wanted)
     layouts: list[set[tuple[str, ...]]] = [set() for _ in range(tables)]
     for each in images.sides:
         for table in np.flatnonzero(np.bincount(images.table[each.at], minlength=tables)).tolist():
             layouts[table].add(each.names)
     known: dict[object, list[int]] = {}
     for table, seen in enumerate(layouts):
-        if seen:
+        if seen and wanted[table]:
             names = frozenset().union(*seen)
             full = any(len(each) == len(names) for each in seen)
             known.setdefault(names if full else table, []).append(table)

@@ -12,6 +12,8 @@ from msgspec import Raw
 
 from datawatch_lab.ingest.tokens import field_tokens
 
+_SPACED = (b" :", b"\t:", b"\n:", b"\r:")
+
 
 def without_repeats(
     images: Sequence[bytes],
@@ -24,7 +26,7 @@ def without_repeats(
 
     A column parser takes the first of equal keys and cannot say that there was a second. So the
     key marks of the whole text are counted against the cells of its columns; only where these
-    differ are rows looked at.
+    differ are rows looked at, or where a key has a space behind it and so no such mark.
 
     Args:
         images: JSON objects.
@@ -34,7 +36,8 @@ def without_repeats(
         nested: columns of objects or arrays, whose own keys do not count.
     """
     filled = width * len(images) - sum(int(mask.sum()) for mask in absent.values())
-    if joined.count(b'":') == filled + _marks_inside(images, nested):
+    spaced = any(space in joined for space in _SPACED)
+    if not spaced and joined.count(b'":') == filled + _marks_inside(images, nested):
         return None
     cells = np.full(len(images), width, dtype=np.int64)
     for mask in absent.values():

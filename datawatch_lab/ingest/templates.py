@@ -130,9 +130,8 @@ class Templates:
         """Whether anything was learnt yet."""
         return bool(self._known)
 
-    @property
-    def promise(self) -> bool:
-        """Whether to look at the next batch: after some in vain, at fewer and fewer."""
+    def take_turn(self) -> bool:
+        """Count a batch; whether to look at it: after some in vain, at fewer and fewer."""
         self._passed_over += 1
         return self._passed_over > min((1 << self._vain) - 1, _MOST_PASSED_OVER)
 

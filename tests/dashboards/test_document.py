@@ -88,7 +88,9 @@ def test_a_text_that_looks_like_a_number_is_a_text() -> None:
         "  query: {metric: orders, filters: {sku: [12e3, 5E7]}}\n"
     )
     assert (board.name, board.tiles[0].title) == ("12e3", "7e400")
-    assert board.tiles[0].query.filters == {"sku": ("12e3", "5E7")}
+    query = board.tiles[0].query
+    assert query is not None
+    assert query.filters == {"sku": ("12e3", "5E7")}
     assert from_text(to_yaml(board)) == board
 
 

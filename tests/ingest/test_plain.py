@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import random
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -13,11 +15,14 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from datawatch_lab.core.batches import DecodedBatch
+from datawatch_lab.ingest import placing, plain_rows
+from datawatch_lab.ingest import plain as plain_ways
+from datawatch_lab.ingest import rows as row_ways
 from datawatch_lab.ingest.blocks import Block
 from datawatch_lab.ingest.cutting import Cut, Cutter
 from datawatch_lab.ingest.decode import decode, decode_any, decode_block
 from datawatch_lab.ingest.placing import placed_in
-from datawatch_lab.ingest.plain import decode_plain
+from datawatch_lab.ingest.plain import plain_events
 from datawatch_lab.ingest.templates import Templates, template_of
 
 TOLD = ("s", None, None)
@@ -137,9 +142,11 @@ def block_of(lines: list[bytes]) -> Block:
 
 def plain(lines: list[bytes]) -> tuple[DecodedBatch, np.ndarray]:
     """What is read from where it stands, and the lines that are left."""
-    found = decode_plain(block_of(lines), Templates(), source="s", offset=None, id_factory=None)
+    found = plain_events(block_of(lines), Templates(), None)
     assert found is not None
-    return found
+    batch = found.read("s", None, None)
+    assert batch is not None
+    return batch, found.left
 
 
 def test_ordinary_events_are_all_read_so() -> None:
@@ -213,9 +220,125 @@ def test_after_batches_in_vain_fewer_are_looked_at() -> None:
     templates = Templates()
     looked = []
     for _ in range(40):
-        looked.append(templates.promise)
+        looked.append(templates.take_turn())
         if looked[-1]:
             templates.tell(vain=True)
     assert looked[:8] == [True, False, True, False, False, False, True, False]
     templates.tell(vain=False)
-    assert templates.promise
+    assert templates.take_turn()
+
+
+def odd(at: int, table: str) -> bytes:
+    """An event with an object where the others have a text."""
+    return usual(at, table=table, after={"id": at, "amount": 0.5, "name": {"n": at}, "gift": True})
+
+
+def of_tables(count: int, *, odd_ones: int, each: int = 24) -> list[bytes]:
+    """Events of tables; one event of each of the odd ones is odd."""
+    names = [f"t{nth}" for _ in range(each) for nth in range(count)]
+    last = len(names) - count
+    return [
+        odd(at, name) if 0 <= at - last < odd_ones else usual(at, table=name)
+        for at, name in enumerate(names)
+    ]
+
+
+def counted(
+    monkeypatch: pytest.MonkeyPatch, where: object, name: str, count: Callable[..., int]
+) -> list[int]:
+    """One number for each call of a function from now on."""
+    calls: list[int] = []
+    function = getattr(where, name)
+
+    def counting(*args: Any) -> Any:
+        calls.append(count(*args))
+        return function(*args)
+
+    monkeypatch.setattr(where, name, counting)
+    return calls
+
+
+def as_the_general_way(lines: list[bytes], templates: Templates | None = None) -> None:
+    """A block of the lines is read as if it were looked at event by event."""
+    block = block_of(lines)
+    meant = decode_any(block.items(), block.lines, block.offsets, TOLD, None)
+    same(decode_block(block, templates or Templates(), source="s"), meant)
+
+
+@pytest.mark.parametrize("odd_ones", [0, 1, 20, 60])
+def test_every_image_is_decoded_once_however_many_tables_are_odd(
+    monkeypatch: pytest.MonkeyPatch, odd_ones: int
+) -> None:
+    """Those of tables with images in both parts in one go, the others where they stand."""
+    lines = of_tables(64, odd_ones=odd_ones)
+    as_the_general_way(lines)
+    placed = counted(monkeypatch, plain_rows, "decoded", lambda _, begins, *__: len(begins))
+    parsed = counted(monkeypatch, row_ways, "columns_of_tables", _images)
+    decode_block(block_of(lines), Templates(), source="s")
+    assert parsed == ([24 * odd_ones] if odd_ones else [])
+    assert sum(placed) + sum(parsed) == len(lines)
+    assert len(placed) == 1
+
+
+def _images(_: object, tables: Sequence[np.ndarray]) -> int:
+    return sum(map(len, tables))
+
+
+NUL = usual(0, table="t0", after={"id": 0, "amount": 0.5, "\0": "x", "gift": True})
+
+
+@pytest.mark.parametrize(
+    ("lines", "vain"),
+    [
+        (of_tables(8, odd_ones=2), False),
+        (of_tables(8, odd_ones=6), True),
+        ([*of_tables(8, odd_ones=0), NUL], True),
+    ],
+    ids=["a few odd tables", "most tables are odd", "an image that cannot be decoded"],
+)
+def test_a_stream_of_odd_tables_is_looked_at_less(
+    monkeypatch: pytest.MonkeyPatch, lines: list[bytes], *, vain: bool
+) -> None:
+    """Where most is read anew, reading the others apart saves nothing."""
+    looked = counted(monkeypatch, plain_ways, "placed_in", lambda *_: 1)
+    templates = Templates()
+    for _ in range(12):
+        as_the_general_way(lines, templates)
+    assert len(looked) == (3 if vain else 12)
+
+
+def test_images_of_both_sides_fit_together_when_some_are_odd() -> None:
+    """Before and after, in tables of both parts, of the plain part and of the others only."""
+    lines = [usual(at, operation="UPDATE", before={"id": at, "name": "x"}) for at in range(60)]
+    lines[7] = usual(7, operation="UPDATE", before={"id": [7]}, after={"id": 7, "more": None})
+    lines[31] = usual(31, operation="DELETE", before={"id": {}}, after=None)
+    lines[33] = usual(33, operation="UPDATE", before={}, after={"id": 1})
+    lines[41] = usual(41, table="another", after={"id": [1, 2]})
+    lines[50] = usual(50, table="t1", operation="DDL", ddl_command="ALTER", after=None)
+    as_the_general_way(lines)
+
+
+@settings(max_examples=150, deadline=None)
+@given(streams())
+def test_where_a_batch_is_split_does_not_show(lines: list[bytes]) -> None:
+    """Events are placed, and images decoded, as many at once as fit into a cache."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(placing, "_AT_ONCE", 5)
+        patch.setattr(plain_rows, "MOST_TOGETHER", 7)
+        as_the_general_way([line for line in lines if line.strip()] or [b"{}"])
+
+
+@pytest.mark.parametrize("together", [1, 7, 40, 100])
+def test_tables_are_split_into_groups(monkeypatch: pytest.MonkeyPatch, together: int) -> None:
+    """Each group is decoded apart, and none of its images is in another."""
+    monkeypatch.setattr(placing, "_AT_ONCE", 11)
+    monkeypatch.setattr(plain_rows, "MOST_TOGETHER", together)
+    lines = of_tables(9, odd_ones=1, each=9)
+    lines += [usual(at, operation="UPDATE", before={"id": at}) for at in range(81, 99)]
+    as_the_general_way(lines)
+    groups = counted(monkeypatch, plain_rows, "decoded", lambda _, begins, *__: len(begins))
+    placed = placed_in(block_of(lines), Templates())
+    assert len(placed) > 1
+    assert max(len(part.which) for part in placed) == 11
+    decode_block(block_of(lines), Templates(), source="s")
+    assert (len(groups) > 1) == (together < 100)

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from datawatch_lab.core.batches import RowFrame
-from datawatch_lab.ingest.rows import MAX_DEPTH, decode_rows, depth
+from datawatch_lab.ingest.rows import MAX_DEPTH, decode_images, decode_mixed, decode_rows, depth
 from datawatch_lab.ingest.tokens import LONG_NUMBER, inexact
 
 
@@ -232,3 +232,11 @@ def test_inexact_agrees_with_decimal(literals: list[str]) -> None:
     assert inexact(pl.Series(literals)) == any(changed)
     long = pl.Series(literals).str.contains(LONG_NUMBER)
     assert all(found for found, lossy in zip(long, changed, strict=True) if lossy)
+
+
+@pytest.mark.parametrize("space", ["", " ", "\t", "\n", "\r\n ", " " * 9])
+def test_of_a_field_named_twice_the_last_counts(space: str) -> None:
+    """Also where another image has spaces before its colons, so that their number tells nothing."""
+    images = [f'{{"id"{space}:null}}'.encode(), b'{"id":0,"id":1}']
+    for decode in (decode_images, decode_mixed):
+        assert decode(images).columns["id"].to_list() == [None, 1]

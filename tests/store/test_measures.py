@@ -248,7 +248,7 @@ def test_compaction_is_bounded(store: DuckStore, monkeypatch: pytest.MonkeyPatch
     for n in range(40):
         commit_rows(store, [(1, 10 + n, 1.0, n)])
     before = {level: states_of(store, level, [1]) for level in LEVELS}
-    seen = []
+    seen: list[tuple[int, int]] = []
     while not seen or seen[-1][1]:
         store.compact(0.0)  # no more than one slice
         seen.append(counts(store))

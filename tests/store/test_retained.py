@@ -9,6 +9,7 @@ import pytest
 
 from datawatch_lab.core.values import LevelName, MeasureDef, MeasureKind, SeriesDef
 from datawatch_lab.store import DuckStore
+from datawatch_lab.store.compaction import Settled
 from datawatch_lab.store.measures import LEVELS
 from tests.store.builders import ORDERS, appends, make_commit, partial
 
@@ -86,7 +87,7 @@ def test_what_did_not_settle_yet_settles_in_parts(store: DuckStore, level: Level
     store.commit(make_commit(appends=appends(fresh, [(1, each["bucket"], 3, 1) for each in fresh])))
     cutoffs = {1: DAY + 72 * HOUR}
     expiring = [each.sort(each.columns) for each in store.retention.expiring(level, cutoffs)]
-    parts = []
+    parts: list[Settled] = []
     while not parts or not parts[-1].is_all:
         parts.append(store.retention.settle(level, cutoffs, 25, sketches=False))
         found = [each.sort(each.columns) for each in store.retention.expiring(level, cutoffs)]
