@@ -135,7 +135,7 @@ def test_a_failed_check_point_is_no_loss(tmp_path: Path, monkeypatch: pytest.Mon
             raise duckdb.IOException("no space")
 
     with DuckStore.open(tmp_path / "w.duckdb") as store, monkeypatch.context() as full:
-        full.setattr(store, "_writer", Full())
+        full.setattr(store._file, "writer", Full())
         with pytest.raises(WorkspaceError, match="Nothing is lost: the write-ahead log has it"):
             store.checkpoint()
         full.undo()

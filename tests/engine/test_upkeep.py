@@ -28,9 +28,8 @@ def flood(engine: Engine, seconds: int) -> None:
 
 def unsettled(engine: Engine) -> int:
     """Rows of partial states that are not in the table of their level yet."""
-    rows = engine.store._file.writer.execute(
-        "SELECT count(*) FROM measures.new_partials"
-    ).fetchall()
+    with engine.store._file.readers.cursor() as con:
+        rows = con.execute("SELECT count(*) FROM measures.new_partials").fetchall()
     return int(rows[0][0])
 
 

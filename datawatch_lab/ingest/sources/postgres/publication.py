@@ -28,6 +28,9 @@ MARK = "made and kept by DataWatch Lab"
 SHARED = "datawatch"
 """A publication of this name that somebody else made is used where there is none of ours."""
 
+_INSTALLING = 0x44_57_4C_61_62
+"""Advisory lock of the database: to make a schema that somebody else makes just now would fail."""
+
 _PUBLISH = ("insert, update, delete, truncate", "insert, truncate")
 
 
@@ -199,7 +202,10 @@ def _install(catalogue: Catalogue, names: Sequence[str], selection: Selection) -
     )
     if [row[0] for row in found] == [comment] * len(bodies):
         return True
-    statements = [sql.SQL("CREATE SCHEMA IF NOT EXISTS datawatch")]
+    statements = [
+        sql.SQL("SELECT pg_advisory_xact_lock({})").format(sql.Literal(_INSTALLING)),
+        sql.SQL("CREATE SCHEMA IF NOT EXISTS datawatch"),
+    ]
     for event, body in bodies.items():
         trigger = sql.Identifier(f"{names[0]}_{event}")
         function = sql.Identifier("datawatch", f"{names[0]}_{event}")
