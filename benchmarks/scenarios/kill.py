@@ -62,9 +62,14 @@ def _uninterrupted(context: Context, file: Path) -> float:
 def _one_run(
     path: Path, file: Path, chance: random.Random, whole: float, most: int
 ) -> tuple[int, int, str]:
-    """Ingest one file with kills until it is through; kills, those survived, and what is wrong."""
-    kills = good = 0
-    while True:
+    """Ingest one file with kills until it is through; kills, those survived, and what is wrong.
+
+    It is also through when it was killed between the note that it is and its exit: who starts it
+    again then has the whole file read anew, all of it duplicates.
+    """
+    kills = good = received = 0
+    total = read_truth(file).total
+    while received < total:
         run = _ingest(path, file)
         if kills < most:
             try:
@@ -76,7 +81,7 @@ def _one_run(
             break
         if run.returncode > 0:
             return kills, good, f"after {kills} kills the ingest failed ({run.returncode})"
-        fault = _unbalanced(path)
+        received, fault = _ledger(path)
         if fault:
             return kills, good, f"after {kills} kills: {fault}"
         good += 1
@@ -93,18 +98,19 @@ def _ingest(path: Path, file: Path) -> subprocess.Popen[bytes]:
     )
 
 
-def _unbalanced(path: Path) -> str:
-    """What is wrong with the ledger of a workspace whose owner was killed; '' for nothing."""
+def _ledger(path: Path) -> tuple[int, str]:
+    """Events received by a workspace whose owner was killed, and what is wrong; '' for nothing."""
     from datawatch_lab.service.handle import open_workspace
 
     if not path.exists():
-        return ""
+        return 0, ""
     with open_workspace(path) as lab:
         ledger = lab.ledger()
     parts = ledger.applied + ledger.duplicate + ledger.late + ledger.quarantined
     if ledger.received != parts or ledger.applied != ledger.received:
-        return f"{ledger.received} received, {ledger.applied} applied, {parts} accounted for"
-    return ""
+        fault = f"{ledger.received} received, {ledger.applied} applied, {parts} accounted for"
+        return ledger.received, fault
+    return ledger.received, ""
 
 
 def _unlike(path: Path, file: Path) -> str:
