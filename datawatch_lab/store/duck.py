@@ -411,8 +411,10 @@ class DuckStore:
 
     def close(self) -> None:
         """Check-point and release the file; running questions are ended. Harmless when repeated."""
-        self._file.close()
-        self._hasher.close()
+        try:
+            self._file.close()
+        finally:
+            self._hasher.close()
 
     def __enter__(self) -> Self:
         return self

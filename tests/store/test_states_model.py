@@ -225,6 +225,12 @@ class Workspace:
                 break
         assert kept.settle(level, cuts, MANY, sketches=sketches) == (0, True)
 
+    def prepare(self, level: LevelName, cuts: Cuts, rows: int, *, sketches: bool) -> None:
+        """Settle so many rows at a time, none for 0; what expires is then what the model has."""
+        if rows:
+            self.settle(level, cuts, rows, sketches=sketches)
+        self.expiring_agrees(level, cuts)
+
     def ask(self, sql: str) -> list[tuple[Any, ...]]:
         """Rows of a statement."""
         with self.store._file.readers.cursor() as con:
@@ -355,10 +361,8 @@ class Drop(NamedTuple):
 
     def do(self, workspace: Workspace) -> None:
         """What expires is what the model has, and then it is gone."""
+        workspace.prepare(self.level, self.cuts, self.rows, sketches=False)
         kept = workspace.store.retention
-        if self.rows:
-            workspace.settle(self.level, self.cuts, self.rows, sketches=False)
-        workspace.expiring_agrees(self.level, self.cuts)
         kept.drop_before(self.level, self.cuts)
         workspace.model.drop(self.level, self.cuts)
         assert kept.oldest_buckets(self.level, self.cuts) == {}
@@ -373,10 +377,8 @@ class Fold(NamedTuple):
 
     def do(self, workspace: Workspace) -> None:
         """Partial states stay, quantiles stand in the place of sketches."""
+        workspace.prepare(self.level, self.cuts, self.rows, sketches=True)
         kept = workspace.store.retention
-        if self.rows:
-            workspace.settle(self.level, self.cuts, self.rows, sketches=True)
-        workspace.expiring_agrees(self.level, self.cuts)
         kept.fold_sketches(self.level, self.cuts, workspace.model.fold(self.level, self.cuts))
         assert kept.oldest_buckets(self.level, self.cuts, sketches=True) == {}
 
